@@ -1,0 +1,96 @@
+# ngx_http_payer_module.  `make help` lists what there is to make.
+#
+# Everything is written to build/; recipes of more than a few lines are
+# scripts in tools/.
+
+SHELL = /bin/sh
+.DEFAULT_GOAL = all
+
+# Installs the Debian packages a target needs; INSTALL=: where you see to
+# that yourself.
+INSTALL = tools/install
+
+# nginx's source tree, as Debian's nginx-dev ships it.
+export NGINX_SRC ?= /usr/share/nginx/src
+
+MODULE = build/ngx_http_payer_module.so
+DESTDIR =
+MODULES_DIR = /usr/lib/nginx/modules
+CONF_DIR = /etc/nginx
+
+PROVE = prove
+PROVE_FLAGS = -j2 --timer
+TESTS = $(wildcard t/*.t t/*/*.t demo/t/*.t)
+
+export FUZZ_SECONDS ?= 60
+
+# $(call need,FILE,what is missing then)
+need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
+
+
+.PHONY: all demo demo-check test lint asan matrix fuzz fuzz-check bench deb \
+	install clean help
+
+all:  ## build the module for the installed nginx
+	@$(call need,config,there is no module to build)
+	@$(INSTALL) build
+	@tools/build-module $(MODULE)
+
+demo: all  ## start simulator, toy shop and nginx; stop with Ctrl-C
+	@$(call need,demo/run,there is no demo to start)
+	@$(INSTALL) build demo
+	@exec demo/run
+
+demo-check: all  ## drive the demo through a whole purchase
+	@$(call need,demo/check,there is no demo to check)
+	@$(INSTALL) build demo
+	@demo/check
+
+test: all  ## run all tests; TESTS="t/..." for some, PROVE_FLAGS for prove
+	@$(INSTALL) build demo test
+	@tools/test-nginx >/dev/null
+	$(PROVE) $(PROVE_FLAGS) $(TESTS)
+
+lint:  ## style, analyzers and the rules of the architecture
+	@$(INSTALL) build lint
+	@tools/lint
+
+asan: all  ## run all tests under address and undefined behaviour sanitizers
+	@$(INSTALL) build demo test asan
+	@tools/asan $(TESTS)
+
+matrix: all  ## build with nginx 1.22, 1.26 and 1.30 and run all tests
+	@$(INSTALL) build demo test asan
+	@tools/matrix $(TESTS)
+
+fuzz:  ## fuzz each target for FUZZ_SECONDS
+	@$(call need,fuzz,there is nothing to fuzz)
+	@$(INSTALL) build fuzz
+	@tools/fuzz run
+
+fuzz-check:  ## replay every fuzz corpus once
+	@$(call need,fuzz,there is nothing to fuzz)
+	@$(INSTALL) build fuzz
+	@tools/fuzz check
+
+bench: all  ## measure
+	@$(call need,bench/run,there is no benchmark)
+	@$(INSTALL) build demo
+	@bench/run
+
+deb: all  ## build a Debian package for the installed nginx
+	@$(INSTALL) build deb
+	@tools/deb
+
+install: all  ## put the module where nginx looks for modules
+	@$(call need,conf/payer_api.conf,the include file is missing)
+	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(CONF_DIR)
+	install -m 644 $(MODULE) $(DESTDIR)$(MODULES_DIR)/
+	install -m 644 conf/payer_api.conf $(DESTDIR)$(CONF_DIR)/
+
+clean:  ## remove everything that was built
+	rm -rf build
+
+help:  ## say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' Makefile \
+	    | expand -t 20
