@@ -1,0 +1,66 @@
+
+/*
+ * The shared memory of "payer_zone": tokens with their leases, claims in
+ * flight, counters, and the root of the memory store.  It survives a reload
+ * and is gone after a restart.
+ *
+ * Every function takes and frees the zone's mutex by itself; under it nothing
+ * is logged, evaluated, or allocated from a pool.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_ZONE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_ZONE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_PAYER_KEY_LEN    32
+
+
+typedef struct ngx_http_payer_token_node_s  ngx_http_payer_token_node_t;
+
+
+typedef struct {
+    ngx_rbtree_t                  claims;
+    ngx_rbtree_node_t             claims_sentinel;
+    ngx_queue_t                   claims_queue; /* the same, for cleaning */
+    ngx_queue_t                   tokens;       /* ..._token_node_t */
+    void                         *memory;       /* root of the memory store */
+    ngx_atomic_t                  serial;       /* names owners of leases */
+} ngx_http_payer_zone_sh_t;
+
+
+typedef struct {
+    ngx_shm_zone_t               *shm_zone;
+    ngx_slab_pool_t              *shpool;
+    ngx_http_payer_zone_sh_t     *sh;
+} ngx_http_payer_zone_t;
+
+
+/* a claim that is held: owner 0 means none */
+typedef struct {
+    ngx_uint_t                    owner;
+    ngx_str_t                     key;          /* kept by the caller */
+} ngx_http_payer_claim_t;
+
+
+/* init handler of the shared memory; shm_zone->data is the zone */
+ngx_int_t ngx_http_payer_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+
+/*
+ * claims the key for "lease" milliseconds unless somebody holds it: NGX_OK,
+ * NGX_BUSY, or NGX_ERROR when the zone is full.  A claim whose lease ran out
+ * is taken over, so that a dead worker blocks nobody for longer.
+ */
+ngx_int_t ngx_http_payer_zone_claim(ngx_http_payer_zone_t *zone,
+    ngx_str_t *key, ngx_msec_t lease, ngx_http_payer_claim_t *claim);
+
+/* gives the claim back; one that was taken over meanwhile is left alone */
+void ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_claim_t *claim);
+
+
+#endif /* _NGX_HTTP_PAYER_ZONE_H_INCLUDED_ */
