@@ -10,6 +10,7 @@ use Mojo::Base -base, -signatures;
 use Mojo::IOLoop;
 use Mojo::JSON qw(encode_json);
 use Mojo::Log;
+use Mojo::Parameters;
 use Mojo::Server::Daemon;
 use Mojo::Transaction::HTTP;
 use Mojo::URL;
@@ -93,7 +94,7 @@ sub _serve ($self, $opt, $books) {
 
     my @urls = map {
         my $url = Mojo::URL->new($opt->{listen}[$_]);
-        $url->query([])->port($daemon->ports->[$_]);
+        $url->query(Mojo::Parameters->new)->port($daemon->ports->[$_]);
         $url->to_string =~ s{/\z}{}r;
     } 0 .. $#{ $opt->{listen} };
 
