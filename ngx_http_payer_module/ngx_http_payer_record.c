@@ -1,0 +1,589 @@
+
+/*
+ * The record of an order: its bytes, and what may follow what.
+ *
+ * Format 1, integers little-endian:
+ *
+ *      0  "PR"           16  authorized    48  expires
+ *      2  version, 1     24  captured      56  texts, each as two bytes of
+ *      3  state          32  created           length and so many of text:
+ *      4  flags          40  updated           reference, payment id, url,
+ *      5  source                               currency, status, request id
+ *      6  two zeros
+ *      8  amount
+ *
+ * The head has a fixed size so that a merge can correct it in place.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_payer_record.h"
+
+
+#define NGX_HTTP_PAYER_RECORD_VERSION     1
+#define NGX_HTTP_PAYER_RECORD_HEAD        56
+#define NGX_HTTP_PAYER_RECORD_TEXTS       6
+#define NGX_HTTP_PAYER_RECORD_MAX_TEXT    65535
+
+#define NGX_HTTP_PAYER_RECORD_UNKNOWN     0x01      /* flags */
+
+
+/*
+ * What may follow what, for one payment:
+ *
+ *     stored              may become
+ *     creating            anything
+ *     initiated           anything but creating
+ *     expired             cancelled and all below: the clock here said that
+ *                         the link is dead, and Payer knows better
+ *     cancelled           nothing: an authorization that overtook the cancel
+ *                         is no sale, Payer gives the money back
+ *     authorized          captured (both), released, refunded; and cancelled,
+ *                         but only by the reply to our own cancel
+ *     partially captured  fully captured, refunded; releasing the rest does
+ *                         not give back what was captured
+ *     fully captured      refunded
+ *     released            captured (both), refunded: a release that crossed a
+ *                         capture does not undo it
+ *     refunded            nothing
+ *
+ * The source matters in one case only.  Payer grants a cancel before the
+ * authorization and not after it, so a granted one was overtaken by an
+ * authorization that is void, and wins over it.  A cancellation that is merely
+ * read (for verify, an event, reconcile) takes no paid order back.  Otherwise
+ * words may arrive in any order and lead to the same end.
+ *
+ * A state that is earlier than the stored one is old news: nothing is written,
+ * unless it brings an open outcome.  A later one that is not allowed is
+ * written with the stored state: amounts and Payer's word show to an operator
+ * what happened.  Amounts only grow, unless a release or a refund says so;
+ * what was ordered never changes.
+ *
+ * A record of another payment or attempt may take the order over when
+ *
+ *     stored                 and it is
+ *     creating, initiated    creating: the intent to make another link
+ *     expired, cancelled     creating or initiated
+ *
+ * and never an order that was paid, whatever became of the money later.  What
+ * happens to the former link afterwards does not touch the order any more.
+ * So the reply to a creator whose claim was taken over meanwhile is not
+ * stored either: put() says "kept", and that creator presents the other link.
+ */
+
+#define ngx_http_payer_state_bit(state)  (1 << (state))
+
+#define NGX_HTTP_PAYER_STATES_REFUNDED                                        \
+    ngx_http_payer_state_bit(NGX_HTTP_PAYER_REFUNDED)
+
+#define NGX_HTTP_PAYER_STATES_FULL                                            \
+    (ngx_http_payer_state_bit(NGX_HTTP_PAYER_FULLY_CAPTURED)                  \
+     | NGX_HTTP_PAYER_STATES_REFUNDED)
+
+#define NGX_HTTP_PAYER_STATES_PARTIAL                                         \
+    (ngx_http_payer_state_bit(NGX_HTTP_PAYER_PARTIALLY_CAPTURED)              \
+     | NGX_HTTP_PAYER_STATES_FULL)
+
+#define NGX_HTTP_PAYER_STATES_RELEASED                                        \
+    (ngx_http_payer_state_bit(NGX_HTTP_PAYER_RELEASED)                        \
+     | NGX_HTTP_PAYER_STATES_PARTIAL)
+
+#define NGX_HTTP_PAYER_STATES_AUTHORIZED                                      \
+    (ngx_http_payer_state_bit(NGX_HTTP_PAYER_AUTHORIZED)                      \
+     | NGX_HTTP_PAYER_STATES_RELEASED)
+
+#define NGX_HTTP_PAYER_STATES_CANCELLED                                       \
+    ngx_http_payer_state_bit(NGX_HTTP_PAYER_CANCELLED)
+
+#define NGX_HTTP_PAYER_STATES_EXPIRED                                         \
+    (ngx_http_payer_state_bit(NGX_HTTP_PAYER_EXPIRED)                         \
+     | NGX_HTTP_PAYER_STATES_CANCELLED | NGX_HTTP_PAYER_STATES_AUTHORIZED)
+
+#define NGX_HTTP_PAYER_STATES_INITIATED                                       \
+    (ngx_http_payer_state_bit(NGX_HTTP_PAYER_INITIATED)                       \
+     | NGX_HTTP_PAYER_STATES_EXPIRED)
+
+#define NGX_HTTP_PAYER_STATES_CREATING                                        \
+    (ngx_http_payer_state_bit(NGX_HTTP_PAYER_CREATING)                        \
+     | NGX_HTTP_PAYER_STATES_INITIATED)
+
+#define NGX_HTTP_PAYER_STATES_INTENT                                          \
+    ngx_http_payer_state_bit(NGX_HTTP_PAYER_CREATING)
+
+#define NGX_HTTP_PAYER_STATES_LINK                                            \
+    (NGX_HTTP_PAYER_STATES_INTENT                                             \
+     | ngx_http_payer_state_bit(NGX_HTTP_PAYER_INITIATED))
+
+
+typedef struct {
+    ngx_str_t     name;
+    ngx_uint_t    next;                 /* states of the same payment */
+    ngx_uint_t    reply;                /* the same, only by a reply */
+    ngx_uint_t    other;                /* states of another payment */
+    ngx_uint_t    paid;
+} ngx_http_payer_state_t;
+
+
+static ngx_http_payer_state_t  ngx_http_payer_states[] = {
+
+    { ngx_string("none"), 0, 0, 0, 0 },
+
+    { ngx_string("creating"),
+      NGX_HTTP_PAYER_STATES_CREATING, 0, NGX_HTTP_PAYER_STATES_INTENT, 0 },
+
+    { ngx_string("initiated"),
+      NGX_HTTP_PAYER_STATES_INITIATED, 0, NGX_HTTP_PAYER_STATES_INTENT, 0 },
+
+    { ngx_string("expired"),
+      NGX_HTTP_PAYER_STATES_EXPIRED, 0, NGX_HTTP_PAYER_STATES_LINK, 0 },
+
+    { ngx_string("cancelled"),
+      NGX_HTTP_PAYER_STATES_CANCELLED, 0, NGX_HTTP_PAYER_STATES_LINK, 0 },
+
+    { ngx_string("authorized"),
+      NGX_HTTP_PAYER_STATES_AUTHORIZED, NGX_HTTP_PAYER_STATES_CANCELLED,
+      0, 1 },
+
+    { ngx_string("partially_captured"),
+      NGX_HTTP_PAYER_STATES_PARTIAL, 0, 0, 1 },
+
+    { ngx_string("fully_captured"),
+      NGX_HTTP_PAYER_STATES_FULL, 0, 0, 1 },
+
+    { ngx_string("released"),
+      NGX_HTTP_PAYER_STATES_RELEASED, 0, 0, 0 },
+
+    { ngx_string("refunded"),
+      NGX_HTTP_PAYER_STATES_REFUNDED, 0, 0, 0 }
+};
+
+
+typedef struct {
+    ngx_str_t                 word;
+    ngx_http_payer_state_e    state;
+} ngx_http_payer_word_t;
+
+
+/* the words that were seen; others may exist, and mean nothing to us */
+
+static ngx_http_payer_word_t  ngx_http_payer_words[] = {
+    { ngx_string("INITIATED"), NGX_HTTP_PAYER_INITIATED },
+    { ngx_string("AUTHORIZED"), NGX_HTTP_PAYER_AUTHORIZED },
+    { ngx_string("PARTIALLY_CAPTURED"), NGX_HTTP_PAYER_PARTIALLY_CAPTURED },
+    { ngx_string("FULLY_CAPTURED"), NGX_HTTP_PAYER_FULLY_CAPTURED },
+    { ngx_string("CANCELLED"), NGX_HTTP_PAYER_CANCELLED },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_int_t ngx_http_payer_record_key(ngx_pool_t *pool, char *kind,
+    ngx_str_t *merchant, ngx_str_t *name, ngx_str_t *key);
+static void ngx_http_payer_record_texts(ngx_http_payer_record_t *record,
+    ngx_str_t **texts);
+static void ngx_http_payer_record_write_head(u_char *p,
+    ngx_http_payer_record_t *record);
+static ngx_uint_t ngx_http_payer_record_same(
+    ngx_http_payer_record_t *stored, ngx_http_payer_record_t *fresh);
+static ngx_uint_t ngx_http_payer_record_poorer(
+    ngx_http_payer_record_t *stored, ngx_http_payer_record_t *fresh);
+static void ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh, ngx_uint_t back);
+static ngx_uint_t ngx_http_payer_record_equal(ngx_str_t *one,
+    ngx_str_t *other);
+static u_char *ngx_http_payer_record_write_int(u_char *p, int64_t n);
+static int64_t ngx_http_payer_record_read_int(u_char *p);
+
+
+ngx_int_t
+ngx_http_payer_record_order_key(ngx_pool_t *pool, ngx_str_t *merchant,
+    ngx_str_t *reference, ngx_str_t *key)
+{
+    return ngx_http_payer_record_key(pool, "order/", merchant, reference, key);
+}
+
+
+ngx_int_t
+ngx_http_payer_record_payment_key(ngx_pool_t *pool, ngx_str_t *merchant,
+    ngx_str_t *payment_id, ngx_str_t *key)
+{
+    return ngx_http_payer_record_key(pool, "payment/", merchant, payment_id,
+                                     key);
+}
+
+
+static ngx_int_t
+ngx_http_payer_record_key(ngx_pool_t *pool, char *kind, ngx_str_t *merchant,
+    ngx_str_t *name, ngx_str_t *key)
+{
+    u_char  *p;
+    size_t   len;
+
+    len = ngx_strlen(kind);
+
+    key->len = len + merchant->len + 1 + name->len;
+
+    key->data = ngx_pnalloc(pool, key->len);
+    if (key->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(key->data, kind, len);
+    p = ngx_cpymem(p, merchant->data, merchant->len);
+    *p++ = '/';
+    ngx_memcpy(p, name->data, name->len);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_record_encode(ngx_pool_t *pool,
+    ngx_http_payer_record_t *record, ngx_str_t *value)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_str_t   *texts[NGX_HTTP_PAYER_RECORD_TEXTS];
+    ngx_uint_t   i;
+
+    ngx_http_payer_record_texts(record, texts);
+
+    len = NGX_HTTP_PAYER_RECORD_HEAD;
+
+    for (i = 0; i < NGX_HTTP_PAYER_RECORD_TEXTS; i++) {
+
+        if (texts[i]->len > NGX_HTTP_PAYER_RECORD_MAX_TEXT) {
+            return NGX_ERROR;
+        }
+
+        len += 2 + texts[i]->len;
+    }
+
+    if (len > NGX_HTTP_PAYER_STORE_MAX_VALUE) {
+        return NGX_ERROR;
+    }
+
+    value->data = ngx_pnalloc(pool, len);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->len = len;
+
+    ngx_http_payer_record_write_head(value->data, record);
+
+    p = value->data + NGX_HTTP_PAYER_RECORD_HEAD;
+
+    for (i = 0; i < NGX_HTTP_PAYER_RECORD_TEXTS; i++) {
+        *p++ = (u_char) (texts[i]->len & 0xff);
+        *p++ = (u_char) (texts[i]->len >> 8);
+        p = ngx_cpymem(p, texts[i]->data, texts[i]->len);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_record_decode(ngx_str_t *value,
+    ngx_http_payer_record_t *record)
+{
+    u_char      *p, *last;
+    size_t       len;
+    ngx_str_t   *texts[NGX_HTTP_PAYER_RECORD_TEXTS];
+    ngx_uint_t   i;
+
+    p = value->data;
+    last = p + value->len;
+
+    if (value->len < NGX_HTTP_PAYER_RECORD_HEAD
+        || p[0] != 'P' || p[1] != 'R' || p[2] != NGX_HTTP_PAYER_RECORD_VERSION
+        || p[3] < NGX_HTTP_PAYER_CREATING || p[3] > NGX_HTTP_PAYER_REFUNDED
+        || (p[4] & ~NGX_HTTP_PAYER_RECORD_UNKNOWN) != 0
+        || p[5] > NGX_HTTP_PAYER_BY_RECONCILE || p[6] != 0 || p[7] != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    record->state = p[3];
+    record->source = p[5];
+    record->unknown = (p[4] & NGX_HTTP_PAYER_RECORD_UNKNOWN) ? 1 : 0;
+    record->amount = ngx_http_payer_record_read_int(p + 8);
+    record->authorized = ngx_http_payer_record_read_int(p + 16);
+    record->captured = ngx_http_payer_record_read_int(p + 24);
+    record->created = ngx_http_payer_record_read_int(p + 32);
+    record->updated = ngx_http_payer_record_read_int(p + 40);
+    record->expires = ngx_http_payer_record_read_int(p + 48);
+
+    if (record->amount < 0 || record->authorized < -1 || record->captured < -1
+        || record->created < 0 || record->updated < 0 || record->expires < 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p += NGX_HTTP_PAYER_RECORD_HEAD;
+
+    ngx_http_payer_record_texts(record, texts);
+
+    for (i = 0; i < NGX_HTTP_PAYER_RECORD_TEXTS; i++) {
+
+        if (last - p < 2) {
+            return NGX_DECLINED;
+        }
+
+        len = p[0] | p[1] << 8;
+        p += 2;
+
+        if ((size_t) (last - p) < len) {
+            return NGX_DECLINED;
+        }
+
+        texts[i]->data = p;
+        texts[i]->len = len;
+        p += len;
+    }
+
+    return (p == last) ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
+{
+    ngx_uint_t                bit, next, back;
+    ngx_http_payer_state_t   *state;
+    ngx_http_payer_record_t   old, new;
+
+    /* what cannot be read is not replaced: it may be of a newer version */
+
+    if (ngx_http_payer_record_decode(stored, &old) != NGX_OK
+        || ngx_http_payer_record_decode(fresh, &new) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    state = &ngx_http_payer_states[old.state];
+    bit = ngx_http_payer_state_bit(new.state);
+
+    if (!ngx_http_payer_record_same(&old, &new)) {
+        return (state->other & bit) ? NGX_OK : NGX_DECLINED;
+    }
+
+    back = (new.state == NGX_HTTP_PAYER_RELEASED
+            || new.state == NGX_HTTP_PAYER_REFUNDED);
+
+    next = state->next;
+
+    if (new.source == NGX_HTTP_PAYER_BY_REPLY) {
+        next |= state->reply;
+    }
+
+    if ((next & bit) == 0) {
+
+        if (new.state < old.state && !new.unknown) {
+            return NGX_DECLINED;
+        }
+
+        new.state = old.state;
+    }
+
+    if (ngx_http_payer_record_poorer(&old, &new)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_payer_record_combine(&old, &new, back);
+    ngx_http_payer_record_write_head(fresh->data, &new);
+
+    return NGX_OK;
+}
+
+
+ngx_str_t *
+ngx_http_payer_state_name(ngx_http_payer_state_e state)
+{
+    if (state < NGX_HTTP_PAYER_CREATING || state > NGX_HTTP_PAYER_REFUNDED) {
+        state = 0;
+    }
+
+    return &ngx_http_payer_states[state].name;
+}
+
+
+ngx_uint_t
+ngx_http_payer_state_paid(ngx_http_payer_state_e state)
+{
+    if (state < NGX_HTTP_PAYER_CREATING || state > NGX_HTTP_PAYER_REFUNDED) {
+        return 0;
+    }
+
+    return ngx_http_payer_states[state].paid;
+}
+
+
+ngx_http_payer_state_e
+ngx_http_payer_state_of(ngx_str_t *status)
+{
+    ngx_http_payer_word_t  *word;
+
+    for (word = ngx_http_payer_words; word->word.len; word++) {
+        if (ngx_http_payer_record_equal(&word->word, status)) {
+            return word->state;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_payer_record_texts(ngx_http_payer_record_t *record,
+    ngx_str_t **texts)
+{
+    texts[0] = &record->reference;
+    texts[1] = &record->payment_id;
+    texts[2] = &record->url;
+    texts[3] = &record->currency;
+    texts[4] = &record->status;
+    texts[5] = &record->request_id;
+}
+
+
+static void
+ngx_http_payer_record_write_head(u_char *p, ngx_http_payer_record_t *record)
+{
+    *p++ = 'P';
+    *p++ = 'R';
+    *p++ = NGX_HTTP_PAYER_RECORD_VERSION;
+    *p++ = (u_char) record->state;
+    *p++ = record->unknown ? NGX_HTTP_PAYER_RECORD_UNKNOWN : 0;
+    *p++ = (u_char) record->source;
+    *p++ = 0;
+    *p++ = 0;
+
+    p = ngx_http_payer_record_write_int(p, record->amount);
+    p = ngx_http_payer_record_write_int(p, record->authorized);
+    p = ngx_http_payer_record_write_int(p, record->captured);
+    p = ngx_http_payer_record_write_int(p, record->created);
+    p = ngx_http_payer_record_write_int(p, record->updated);
+    (void) ngx_http_payer_record_write_int(p, record->expires);
+}
+
+
+/*
+ * Whether both are of the same payment, or of the same attempt to make it.
+ * Who knows no request id has only read the payment, and speaks of it unless
+ * the order has another one.
+ */
+
+static ngx_uint_t
+ngx_http_payer_record_same(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh)
+{
+    if (stored->payment_id.len && fresh->payment_id.len) {
+        return ngx_http_payer_record_equal(&stored->payment_id,
+                                           &fresh->payment_id);
+    }
+
+    if (stored->payment_id.len == 0 && fresh->request_id.len == 0) {
+        return 1;
+    }
+
+    return ngx_http_payer_record_equal(&stored->request_id,
+                                       &fresh->request_id);
+}
+
+
+/* texts cannot be corrected in place: a record that lost one is not taken */
+
+static ngx_uint_t
+ngx_http_payer_record_poorer(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh)
+{
+    if (stored->payment_id.len && fresh->payment_id.len == 0) {
+        return 1;
+    }
+
+    if (stored->url.len && fresh->url.len == 0
+        && fresh->state == NGX_HTTP_PAYER_INITIATED)
+    {
+        return 1;
+    }
+
+    return !ngx_http_payer_record_equal(&stored->currency, &fresh->currency);
+}
+
+
+static void
+ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh, ngx_uint_t back)
+{
+    if (fresh->authorized < stored->authorized
+        && (!back || fresh->authorized == -1))
+    {
+        fresh->authorized = stored->authorized;
+    }
+
+    if (fresh->captured < stored->captured
+        && (!back || fresh->captured == -1))
+    {
+        fresh->captured = stored->captured;
+    }
+
+    /* an outcome that was lost later than this was known is still open */
+
+    if (stored->unknown && stored->updated > fresh->updated) {
+        fresh->unknown = 1;
+    }
+
+    fresh->amount = stored->amount;
+    fresh->updated = ngx_max(fresh->updated, stored->updated);
+
+    if (stored->created != 0) {
+        fresh->created = stored->created;
+    }
+
+    if (fresh->expires == 0) {
+        fresh->expires = stored->expires;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_payer_record_equal(ngx_str_t *one, ngx_str_t *other)
+{
+    return one->len == other->len
+           && ngx_memcmp(one->data, other->data, one->len) == 0;
+}
+
+
+static u_char *
+ngx_http_payer_record_write_int(u_char *p, int64_t n)
+{
+    uint64_t    u;
+    ngx_uint_t  i;
+
+    u = (uint64_t) n;
+
+    for (i = 0; i < 8; i++) {
+        *p++ = (u_char) (u & 0xff);
+        u >>= 8;
+    }
+
+    return p;
+}
+
+
+static int64_t
+ngx_http_payer_record_read_int(u_char *p)
+{
+    uint64_t    u;
+    ngx_uint_t  i;
+
+    u = 0;
+
+    for (i = 8; i-- > 0; /* void */ ) {
+        u = u << 8 | p[i];
+    }
+
+    return (int64_t) u;
+}
