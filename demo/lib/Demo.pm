@@ -1,0 +1,396 @@
+package Demo;
+
+# The stage of the demo: a run directory with throw-away certificates, the
+# simulator, the toy shop and nginx in front of both, on loopback ports.
+# demo/run, demo/check and the browser test set up the same one.
+
+use strict;
+use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
+use Cwd              qw(abs_path);
+use Fcntl            qw(LOCK_EX LOCK_NB);
+use File::Basename   qw(dirname);
+use File::Path       qw(make_path remove_tree);
+use IO::Socket::INET ();
+use POSIX            qw(WNOHANG);
+use Socket           qw(getaddrinfo getnameinfo NI_NUMERICHOST NI_NUMERICSERV
+    SOCK_STREAM AF_INET6);
+use Time::HiRes      qw(sleep time);
+
+my $DIR  = dirname(dirname(abs_path(__FILE__)));
+my $REPO = dirname($DIR);
+
+use constant PATIENCE => 20;
+
+# Test cards as they are printed for the user.
+our @CARDS = (
+    [ '4111 1111 1111 1111', 'accepted at once' ],
+    [ '4000 0000 0000 3220', '3-D Secure: approve or reject' ],
+    [ '4000 0000 0000 0002', 'declined' ],
+    [ '4000 0000 0000 9995', 'insufficient funds' ],
+);
+
+
+# run: directory of this run, port: where the buyer goes, 0 for a free one.
+
+sub new ($class, %args) {
+    my $run = $args{run} // $ENV{DEMO_RUN} // "$REPO/build/demo";
+
+    return bless {
+        run    => $run,
+        port   => $args{port} // $ENV{DEMO_PORT} // 8080,
+        nginx  => $ENV{NGINX}  // '/usr/sbin/nginx',
+        module => $ENV{MODULE} // "$REPO/build/ngx_http_payer_module.so",
+        agent  => '4711',
+        secret => 'simulator',
+        owner  => $$,
+        pids   => [],
+    }, $class;
+}
+
+
+sub run       ($self) { $self->{run} }
+sub url       ($self) { "http://127.0.0.1:$self->{port}" }
+sub simulator ($self) { $self->{simulator} }
+
+
+sub start ($self) {
+    $self->_check;
+    $self->_prepare;
+    $self->_certificates;
+    $self->_start_simulator;
+    $self->_start_shop;
+    $self->_start_nginx;
+
+    return $self;
+}
+
+
+sub _check ($self) {
+    my ($nginx, $module) = @$self{qw(nginx module)};
+
+    die "nginx is not at $nginx; name it with NGINX=/path/to/nginx\n"
+        unless -x $nginx;
+    die "the module is not at $module; build it with make\n"
+        unless -f $module;
+
+    $self->{module} = abs_path($module);
+    $self->{port} ||= _free_port();
+
+    die "$self->{port} is not a port number\n"
+        unless $self->{port} =~ /\A[1-9]\d{0,4}\z/ && $self->{port} < 65536;
+
+    die "port $self->{port} on 127.0.0.1 is taken; choose another one with "
+        . "DEMO_PORT=8081\n" unless _listen($self->{port});
+}
+
+
+# A directory that is not ours is never emptied: the lock file marks ours.
+
+sub _prepare ($self) {
+    my $run = $self->{run};
+
+    if (-d $run) {
+        opendir my $dh, $run or die "open $run: $!\n";
+        my @found = grep { !/\A\.\.?\z/ } readdir $dh;
+
+        die "$run is not empty and no demo made it\n"
+            if @found && !-f "$run/demo.lock";
+    }
+
+    make_path($run);
+    $run = $self->{run} = abs_path($run);
+
+    open $self->{lock}, '>>', "$run/demo.lock"
+        or die "open $run/demo.lock: $!\n";
+    flock $self->{lock}, LOCK_EX | LOCK_NB
+        or die "another demo runs in $run; choose another directory with "
+        . "DEMO_RUN=...\n";
+
+    remove_tree(map { "$run/$_" } qw(logs temp tls));
+    make_path(map { "$run/$_" } qw(logs temp tls));
+}
+
+
+# A certificate authority that lives as long as this run, and one certificate
+# for the simulator.
+
+sub _certificates ($self) {
+    my $tls = "$self->{run}/tls";
+    my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes);
+    my $old = umask 077;
+
+    $self->_openssl(qw(req -x509), @key, '-keyout', "$tls/ca.key",
+        '-out', "$tls/ca.pem", qw(-days 7 -subj), '/CN=Payer simulator CA',
+        '-addext', 'keyUsage=critical,keyCertSign');
+
+    $self->_openssl(qw(req -x509), @key, '-keyout', "$tls/simulator.key",
+        '-out', "$tls/simulator.pem", qw(-days 7 -subj /CN=localhost),
+        '-CA', "$tls/ca.pem", '-CAkey', "$tls/ca.key",
+        '-addext', 'subjectAltName=DNS:localhost',
+        '-addext', 'basicConstraints=critical,CA:FALSE');
+
+    unlink "$tls/ca.key";
+    umask $old;
+}
+
+
+sub _openssl ($self, @args) {
+    my $log = "$self->{run}/logs/openssl.log";
+    my $pid = $self->_fork($log, 'openssl', @args);
+
+    waitpid $pid, 0;
+    die "openssl failed:\n" . _read($log) if $?;
+}
+
+
+# Forks a command with its output in a log file.
+
+sub _fork ($self, $log, @command) {
+    my $pid = fork // die "fork: $!\n";
+
+    return $pid if $pid;
+
+    # a Ctrl-C at the terminal is for the parent, which then ends us in order
+    setpgrp 0, 0;
+
+    open STDIN,  '<',  '/dev/null' or POSIX::_exit(126);
+    open STDOUT, '>>', $log        or POSIX::_exit(126);
+    open STDERR, '>&', \*STDOUT    or POSIX::_exit(126);
+
+    { no warnings 'exec'; exec { $command[0] } @command }
+    print STDERR "$command[0]: $!\n";
+    POSIX::_exit(127);
+}
+
+
+# Starts a server that says "ready URL" on its first line.
+
+sub _start ($self, $name, @command) {
+    my $log = "$self->{run}/logs/$name.log";
+    my $pid = $self->_fork($log, @command);
+
+    push @{ $self->{pids} }, [ $name, $pid ];
+
+    return $self->_until($name, $pid, $log,
+        sub { _read($log) =~ /^ready (\S+)/m ? $1 : undef });
+}
+
+
+sub _until ($self, $name, $pid, $log, $ready) {
+    my $end = time + PATIENCE;
+
+    while (time < $end) {
+        my $got = $ready->();
+
+        return $got if defined $got;
+
+        if (waitpid($pid, WNOHANG) == $pid) {
+            @{ $self->{pids} } = grep { $_->[1] != $pid } @{ $self->{pids} };
+            die "$name did not start:\n" . _read($log);
+        }
+
+        sleep 0.03;
+    }
+
+    die "$name was not ready within " . PATIENCE . " seconds:\n" . _read($log);
+}
+
+
+sub _start_simulator ($self) {
+    my $tls  = "$self->{run}/tls";
+    my $port = $self->{payer_port} = _free_port();
+    my @tls  = map { "https://$_:$port?cert=$tls/simulator.pem"
+            . "&key=$tls/simulator.key" } _localhost();
+
+    $self->{simulator} = $self->_start(simulator => "$DIR/simulator",
+        '--listen', 'http://127.0.0.1:0', map({ ('--listen', $_) } @tls),
+        '--agent-id', $self->{agent}, '--secret', $self->{secret},
+        '--with-parent');
+}
+
+
+# nginx resolves the name, too, and uses every address it gets.
+
+sub _localhost {
+    my ($error, @found) =
+        getaddrinfo('localhost', '', { socktype => SOCK_STREAM });
+    my %seen;
+
+    die "localhost has no address: $error\n" if $error;
+
+    for my $info (@found) {
+        my ($error, $host) =
+            getnameinfo($info->{addr}, NI_NUMERICHOST | NI_NUMERICSERV);
+        next if $error;
+        $seen{ $info->{family} == AF_INET6 ? "[$host]" : $host } = 1;
+    }
+
+    return sort keys %seen;
+}
+
+
+sub _start_shop ($self) {
+    my $url = $self->_start(shop => "$DIR/shop",
+        '--listen', 'http://127.0.0.1:0', '--with-parent');
+
+    ($self->{shop_port}) = $url =~ /:(\d+)/;
+}
+
+
+sub _start_nginx ($self) {
+    my ($run, $nginx) = @$self{qw(run nginx)};
+    my $log = "$run/logs/nginx.log";
+
+    $self->_write_conf;
+
+    my @nginx = ($nginx, '-p', "$run/", '-c', "$run/nginx.conf",
+        '-e', "$run/logs/error.log");
+    my $test = $self->_fork($log, @nginx, '-t', '-q');
+
+    waitpid $test, 0;
+    die "nginx refuses the demo's configuration:\n" . _read($log) if $?;
+
+    my $pid = $self->_fork($log, @nginx);
+    push @{ $self->{pids} }, [ nginx => $pid ];
+
+    $self->_until(nginx => $pid, $log, sub { _connects($self->{port}) });
+}
+
+
+# The words between @ signs, and the line of the include that names the
+# trusted certificate authorities.
+
+sub _write_conf ($self) {
+    my $run  = $self->{run};
+    my $conf = _read("$DIR/nginx.conf");
+    my $api  = _read("$REPO/conf/payer_api.conf");
+    my $ca   = 'proxy_ssl_trusted_certificate';
+
+    # a checkout below /root is readable for root only
+    my $user = $> == 0 ? 'user              root root;' : '';
+
+    my %words = (
+        MODULE     => $self->{module},
+        USER       => $user,
+        PORT       => $self->{port},
+        PAYER_PORT => $self->{payer_port},
+        SHOP_PORT  => $self->{shop_port},
+    );
+
+    $conf =~ s/@([A-Z_]+)@/$words{$1}/g;
+
+    $api =~ s{^(\s*$ca\s+)[^;]+;}{$1$run/tls/ca.pem;}m
+        or die "conf/payer_api.conf has no line $ca\n";
+
+    _write("$run/nginx.conf",     $conf);
+    _write("$run/payer_api.conf", $api);
+    _write("$run/payer.secret",   "$self->{secret}\n", 0600);
+}
+
+
+# Ends what was started, in reverse, by its own pid.
+
+sub stop ($self) {
+    return if $self->{owner} != $$;
+
+    while (my $server = pop @{ $self->{pids} }) {
+        my ($name, $pid) = @$server;
+
+        for my $signal (qw(TERM KILL)) {
+            kill $signal => $pid;
+            last if _gone($pid, 5);
+        }
+    }
+
+    delete $self->{lock};
+}
+
+
+sub _gone ($pid, $seconds) {
+    my $end = time + $seconds;
+
+    while (time < $end) {
+        return 1 if waitpid($pid, WNOHANG) != 0;
+        sleep 0.02;
+    }
+
+    return 0;
+}
+
+
+# The name of a server that has ended by itself, if one has.
+
+sub ended ($self) {
+    for my $server (@{ $self->{pids} }) {
+        my ($name, $pid) = @$server;
+
+        next if waitpid($pid, WNOHANG) == 0;
+
+        @{ $self->{pids} } = grep { $_->[1] != $pid } @{ $self->{pids} };
+        return $name;
+    }
+
+    return undef;
+}
+
+
+sub remove ($self) { remove_tree($self->{run}) if $self->{owner} == $$ }
+
+
+sub DESTROY ($self) {
+    local ($?, $@);
+    $self->stop;
+}
+
+
+# What the shop's back office types.
+
+sub curl ($self, $operation, $reference, @more) {
+    my $method = $operation eq 'cancel' ? '-X PUT ' : '';
+
+    return "curl -sS $method" . join ' ',
+        map({"-d $_"} "reference=$reference", @more),
+        $self->url . "/payer/$operation";
+}
+
+
+sub _listen ($port) {
+    return IO::Socket::INET->new(
+        LocalAddr => '127.0.0.1',
+        LocalPort => $port,
+        Listen    => 1,
+        ReuseAddr => 1
+    );
+}
+
+
+sub _free_port { (_listen(0) // die "no free port: $!\n")->sockport }
+
+
+sub _connects ($port) {
+    return IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => $port,
+        Timeout  => 1
+    ) ? 1 : undef;
+}
+
+
+sub _read ($file) {
+    open my $fh, '<:raw', $file or return '';
+    local $/;
+    return <$fh> // '';
+}
+
+
+sub _write ($file, $bytes, $mode = 0644) {
+    open my $fh, '>:raw', $file or die "open $file: $!\n";
+    chmod $mode, $file;
+    print $fh $bytes;
+    close $fh or die "write $file: $!\n";
+}
+
+1;
