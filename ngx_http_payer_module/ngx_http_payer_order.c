@@ -1,0 +1,441 @@
+
+/*
+ * Orders and money: what may be a reference, a currency, an amount, a URL.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_payer_order.h"
+
+
+#define NGX_HTTP_PAYER_MAX_URL       2048
+#define NGX_HTTP_PAYER_MAX_DECIMALS  4
+
+/* the first code point that is not a C1 control character */
+#define NGX_HTTP_PAYER_C1_END        0xa0
+
+
+static u_char *ngx_http_payer_skip_scheme(ngx_str_t *url, ngx_uint_t secure);
+static ngx_int_t ngx_http_payer_check_authority(u_char *p, u_char *last);
+static u_char *ngx_http_payer_skip_host(u_char *p, u_char *last);
+static ngx_int_t ngx_http_payer_check_port(u_char *p, u_char *last);
+static ngx_int_t ngx_http_payer_add_digit(int64_t *value, u_char ch);
+
+
+/*
+ * The currencies of ISO 4217 with the number of decimals of each, sorted.
+ * Not here: metals, funds without decimals, XTS and XXX.  ANG and BGN have
+ * been withdrawn lately; payments in them can still be open.
+ */
+
+static const u_char  ngx_http_payer_currencies[] =
+    "AED2AFN2ALL2AMD2ANG2AOA2ARS2AUD2AWG2AZN2BAM2BBD2BDT2BGN2BHD3BIF0BMD2"
+    "BND2BOB2BOV2BRL2BSD2BTN2BWP2BYN2BZD2CAD2CDF2CHE2CHF2CHW2CLF4CLP0CNY2"
+    "COP2COU2CRC2CUP2CVE2CZK2DJF0DKK2DOP2DZD2EGP2ERN2ETB2EUR2FJD2FKP2GBP2"
+    "GEL2GHS2GIP2GMD2GNF0GTQ2GYD2HKD2HNL2HTG2HUF2IDR2ILS2INR2IQD3IRR2ISK0"
+    "JMD2JOD3JPY0KES2KGS2KHR2KMF0KPW2KRW0KWD3KYD2KZT2LAK2LBP2LKR2LRD2LSL2"
+    "LYD3MAD2MDL2MGA2MKD2MMK2MNT2MOP2MRU2MUR2MVR2MWK2MXN2MXV2MYR2MZN2NAD2"
+    "NGN2NIO2NOK2NPR2NZD2OMR3PAB2PEN2PGK2PHP2PKR2PLN2PYG0QAR2RON2RSD2RUB2"
+    "RWF0SAR2SBD2SCR2SDG2SEK2SGD2SHP2SLE2SOS2SRD2SSP2STN2SVC2SYP2SZL2THB2"
+    "TJS2TMT2TND3TOP2TRY2TTD2TWD2TZS2UAH2UGX0USD2USN2UYI0UYU2UYW4UZS2VED2"
+    "VES2VND0VUV0WST2XAF0XCD2XCG2XOF0XPF0YER2ZAR2ZMW2ZWG2";
+
+
+ngx_int_t
+ngx_http_payer_utf8_next(u_char **pos, u_char *last)
+{
+    u_char      *p, ch;
+    ngx_int_t    code, lowest;
+    ngx_uint_t   n;
+
+    /*
+     * ngx_utf8_decode() takes any byte above 0x7f as a continuation
+     * and lets surrogates pass
+     */
+
+    p = *pos;
+    ch = *p++;
+
+    if (ch < 0x80) {
+        *pos = p;
+        return ch;
+    }
+
+    if (ch >= 0xc2 && ch <= 0xdf) {
+        code = ch & 0x1f;
+        lowest = 0x80;
+        n = 1;
+
+    } else if ((ch & 0xf0) == 0xe0) {
+        code = ch & 0x0f;
+        lowest = 0x800;
+        n = 2;
+
+    } else if (ch >= 0xf0 && ch <= 0xf4) {
+        code = ch & 0x07;
+        lowest = 0x10000;
+        n = 3;
+
+    } else {
+        return NGX_DECLINED;
+    }
+
+    if ((size_t) (last - p) < n) {
+        return NGX_DECLINED;
+    }
+
+    while (n--) {
+        if ((*p & 0xc0) != 0x80) {
+            return NGX_DECLINED;
+        }
+
+        code = (code << 6) | (*p++ & 0x3f);
+    }
+
+    if (code < lowest || code > 0x10ffff
+        || (code >= 0xd800 && code <= 0xdfff))
+    {
+        return NGX_DECLINED;
+    }
+
+    *pos = p;
+
+    return code;
+}
+
+
+ngx_int_t
+ngx_http_payer_check_reference(ngx_str_t *reference)
+{
+    u_char     *p, *last;
+    ngx_int_t   code;
+
+    if (reference->len == 0
+        || reference->len > NGX_HTTP_PAYER_MAX_REFERENCE)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = reference->data;
+    last = p + reference->len;
+
+    while (p < last) {
+        code = ngx_http_payer_utf8_next(&p, last);
+
+        /* NGX_DECLINED is negative, and so below the space as well */
+
+        if (code < 0x20 || (code >= 0x7f && code < NGX_HTTP_PAYER_C1_END)) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_check_payment_id(ngx_str_t *id)
+{
+    u_char  *p, *last, ch;
+
+    if (id->len == 0 || id->len > NGX_HTTP_PAYER_MAX_PAYMENT_ID) {
+        return NGX_DECLINED;
+    }
+
+    last = id->data + id->len;
+
+    for (p = id->data; p < last; p++) {
+        ch = *p | 0x20;
+
+        if ((ch >= 'a' && ch <= 'z') || (*p >= '0' && *p <= '9')
+            || *p == '-' || *p == '_')
+        {
+            continue;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_check_language(ngx_str_t *language)
+{
+    u_char  *p;
+
+    p = language->data;
+
+    if (language->len != 2
+        || p[0] < 'a' || p[0] > 'z' || p[1] < 'a' || p[1] > 'z')
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_check_url(ngx_str_t *url, ngx_uint_t secure)
+{
+    u_char  *p, *last, *host;
+
+    if (url->len > NGX_HTTP_PAYER_MAX_URL) {
+        return NGX_DECLINED;
+    }
+
+    host = ngx_http_payer_skip_scheme(url, secure);
+
+    if (host == NULL) {
+        return NGX_DECLINED;
+    }
+
+    last = url->data + url->len;
+
+    for (p = host; p < last; p++) {
+        if (*p <= 0x20 || *p >= 0x7f || *p == '"' || *p == '\''
+            || *p == '<' || *p == '>' || *p == '\\')
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    for (p = host; p < last; p++) {
+        if (*p == '/' || *p == '?' || *p == '#') {
+            break;
+        }
+    }
+
+    return ngx_http_payer_check_authority(host, p);
+}
+
+
+static u_char *
+ngx_http_payer_skip_scheme(ngx_str_t *url, ngx_uint_t secure)
+{
+    if (url->len >= 8
+        && ngx_strncasecmp(url->data, (u_char *) "https://", 8) == 0)
+    {
+        return url->data + 8;
+    }
+
+    if (!secure && url->len >= 7
+        && ngx_strncasecmp(url->data, (u_char *) "http://", 7) == 0)
+    {
+        return url->data + 7;
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Only what every browser and library reads in the same way: a name or an
+ * address, and a port.  No userinfo, and no percent-encoding in a name.
+ */
+
+static ngx_int_t
+ngx_http_payer_check_authority(u_char *p, u_char *last)
+{
+    p = ngx_http_payer_skip_host(p, last);
+
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_check_port(p, last);
+}
+
+
+static u_char *
+ngx_http_payer_skip_host(u_char *p, u_char *last)
+{
+    u_char      *host, ch;
+    ngx_uint_t   literal;
+
+    if (p == last) {
+        return NULL;
+    }
+
+    literal = (*p == '[');
+
+    if (literal) {
+        p++;
+    }
+
+    for (host = p; p < last; p++) {
+        ch = *p | 0x20;
+
+        if ((*p >= '0' && *p <= '9') || (ch >= 'a' && ch <= 'f')
+            || *p == '.')
+        {
+            continue;
+        }
+
+        if (literal) {
+            if (*p != ':') {
+                break;
+            }
+
+        } else if ((ch < 'g' || ch > 'z') && *p != '-' && *p != '_') {
+            break;
+        }
+    }
+
+    if (p == host) {
+        return NULL;
+    }
+
+    if (literal) {
+        return (p < last && *p == ']') ? p + 1 : NULL;
+    }
+
+    return p;
+}
+
+
+static ngx_int_t
+ngx_http_payer_check_port(u_char *p, u_char *last)
+{
+    ngx_uint_t  port;
+
+    if (*p++ != ':' || last - p > 5) {
+        return NGX_DECLINED;
+    }
+
+    for (port = 0; p < last; p++) {
+        if (*p < '0' || *p > '9') {
+            return NGX_DECLINED;
+        }
+
+        port = port * 10 + (*p - '0');
+    }
+
+    return (port > 0 && port <= 65535) ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_payer_currency_exponent(ngx_str_t *currency)
+{
+    ngx_int_t      rc;
+    ngx_uint_t     low, high, middle;
+    const u_char  *entry;
+
+    if (currency->len != 3) {
+        return NGX_DECLINED;
+    }
+
+    low = 0;
+    high = (sizeof(ngx_http_payer_currencies) - 1) / 4;
+
+    while (low < high) {
+        middle = (low + high) / 2;
+        entry = ngx_http_payer_currencies + 4 * middle;
+
+        rc = ngx_memcmp(currency->data, entry, 3);
+
+        if (rc == 0) {
+            return entry[3] - '0';
+        }
+
+        if (rc < 0) {
+            high = middle;
+
+        } else {
+            low = middle + 1;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * A leading zero is refused unless it is the only digit before the point:
+ * "0129" is rather a field cut or padded by accident than a sum of money,
+ * and a refused order costs less than a wrong one.
+ */
+
+ngx_int_t
+ngx_http_payer_parse_amount(ngx_str_t *text, ngx_uint_t decimals,
+    int64_t *amount)
+{
+    u_char   *p, *last, *point;
+    int64_t   value;
+
+    if (text->len == 0 || decimals > NGX_HTTP_PAYER_MAX_DECIMALS) {
+        return NGX_DECLINED;
+    }
+
+    p = text->data;
+    last = p + text->len;
+    value = 0;
+
+    for (point = p; point < last && *point != '.'; point++) {
+        if (ngx_http_payer_add_digit(&value, *point) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (point == p || (*p == '0' && point - p > 1)) {
+        return NGX_DECLINED;
+    }
+
+    if (point < last) {
+        p = point + 1;
+
+        if (p == last || (size_t) (last - p) > decimals) {
+            return NGX_DECLINED;
+        }
+
+        for ( /* void */ ; p < last; p++, decimals--) {
+            if (ngx_http_payer_add_digit(&value, *p) != NGX_OK) {
+                return NGX_DECLINED;
+            }
+        }
+    }
+
+    while (decimals--) {
+        if (ngx_http_payer_add_digit(&value, '0') != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (value == 0) {
+        return NGX_DECLINED;
+    }
+
+    *amount = value;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_add_digit(int64_t *value, u_char ch)
+{
+    int64_t  digit;
+
+    if (ch < '0' || ch > '9') {
+        return NGX_DECLINED;
+    }
+
+    digit = ch - '0';
+
+    if (*value > (INT64_MAX - digit) / 10) {
+        return NGX_DECLINED;
+    }
+
+    *value = *value * 10 + digit;
+
+    return NGX_OK;
+}

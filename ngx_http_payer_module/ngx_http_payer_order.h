@@ -1,0 +1,58 @@
+
+/*
+ * Orders and money: what may be a reference, a currency, an amount, a URL.
+ * Pure functions on bytes: no request, no configuration, no allocation.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_ORDER_H_INCLUDED_
+#define _NGX_HTTP_PAYER_ORDER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_PAYER_MAX_REFERENCE    255
+#define NGX_HTTP_PAYER_MAX_PAYMENT_ID   64
+
+
+/*
+ * the code point at *pos, which must be below "last", and *pos moved behind
+ * it; NGX_DECLINED, and *pos left, if it is not well-formed UTF-8
+ */
+ngx_int_t ngx_http_payer_utf8_next(u_char **pos, u_char *last);
+
+/* 1-255 bytes of UTF-8 without control characters: NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_http_payer_check_reference(ngx_str_t *reference);
+
+/* [A-Za-z0-9_-]{1,64}: NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_http_payer_check_payment_id(ngx_str_t *id);
+
+/* two lowercase letters of ISO 639-1's form: NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_http_payer_check_language(ngx_str_t *language);
+
+/*
+ * an absolute http or https URL of at most 2048 ASCII characters without
+ * control characters, spaces, quotes, backslashes, angle brackets and
+ * userinfo; "secure" permits https only: NGX_OK or NGX_DECLINED
+ */
+ngx_int_t ngx_http_payer_check_url(ngx_str_t *url, ngx_uint_t secure);
+
+/*
+ * number of decimals that ISO 4217 gives to the currency (0-4),
+ * NGX_DECLINED if it is not three capital letters that ISO 4217 knows
+ */
+ngx_int_t ngx_http_payer_currency_exponent(ngx_str_t *currency);
+
+/*
+ * the amount in minor units out of "decimals" decimals at most: 0 for a text
+ * that is in minor units already, the currency's exponent for one in major
+ * units; NGX_DECLINED for a sign, a space, an exponent, an overflow,
+ * a leading zero, more decimals than the currency has, and zero
+ */
+ngx_int_t ngx_http_payer_parse_amount(ngx_str_t *text, ngx_uint_t decimals,
+    int64_t *amount);
+
+
+#endif /* _NGX_HTTP_PAYER_ORDER_H_INCLUDED_ */
