@@ -1,0 +1,45 @@
+
+/*
+ * Digests, randomness and constant-time comparison.  The only room that
+ * knows OpenSSL.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_CRYPTO_H_INCLUDED_
+#define _NGX_HTTP_PAYER_CRYPTO_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_PAYER_DIGEST_LEN  32       /* SHA-256 */
+#define NGX_HTTP_PAYER_UUID_LEN    36
+
+
+/* SHA-256 of the n texts, each preceded by its length: NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_payer_digest(ngx_str_t *texts, ngx_uint_t n,
+    u_char digest[NGX_HTTP_PAYER_DIGEST_LEN]);
+
+/* HMAC-SHA256 of the message: NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_payer_hmac(ngx_str_t *key, ngx_str_t *message,
+    u_char digest[NGX_HTTP_PAYER_DIGEST_LEN]);
+
+/*
+ * whether "signature" (64 hexadecimal digits of any case, or base64url with
+ * or without padding) is the HMAC-SHA256 of "message" under "key"; compared
+ * in constant time: NGX_OK, NGX_DECLINED, NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_verify_hmac(ngx_str_t *key, ngx_str_t *message,
+    ngx_str_t *signature);
+
+/* a random UUID (RFC 9562, version 4), lowercase: NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_payer_uuid(u_char uuid[NGX_HTTP_PAYER_UUID_LEN]);
+
+/* a UUID made from the digest of texts (version 8): the same texts always
+ * give the same UUID: NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_payer_uuid_of(ngx_str_t *texts, ngx_uint_t n,
+    u_char uuid[NGX_HTTP_PAYER_UUID_LEN]);
+
+
+#endif /* _NGX_HTTP_PAYER_CRYPTO_H_INCLUDED_ */
