@@ -1,0 +1,551 @@
+
+/*
+ * What Payer answers.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_payer_json.h"
+#include "ngx_http_payer_json_parse.h"
+#include "ngx_http_payer_order.h"
+
+
+/* doubles hold any integer up to this one */
+#define NGX_HTTP_PAYER_MAX_NUMBER   9007199254740991LL
+
+/* whatever is said to live longer is fetched anew after this time */
+#define NGX_HTTP_PAYER_MAX_EXPIRES  (365 * 24 * 60 * 60)
+
+#define NGX_HTTP_PAYER_MAX_MESSAGE  200
+
+
+typedef struct {
+    const char  *name;
+    const char  *missing;
+    const char  *bad;
+    const char  *twice;
+} ngx_http_payer_json_field_t;
+
+
+#define ngx_http_payer_json_field(name)                                      \
+    { name, "has no \"" name "\"", "has a bad \"" name "\"",                 \
+      "has \"" name "\" twice" }
+
+
+static ngx_int_t ngx_http_payer_json_get(cJSON *object,
+    ngx_http_payer_json_field_t *field, cJSON **value, const char **reason);
+static ngx_int_t ngx_http_payer_json_get_text(ngx_pool_t *pool,
+    cJSON *object, ngx_http_payer_json_field_t *field, ngx_str_t *text,
+    const char **reason);
+static ngx_int_t ngx_http_payer_json_get_id(ngx_pool_t *pool, cJSON *object,
+    ngx_http_payer_json_field_t *field, ngx_str_t *id, const char **reason);
+static ngx_int_t ngx_http_payer_json_get_amount(cJSON *object,
+    ngx_http_payer_json_field_t *field, int64_t *amount,
+    const char **reason);
+static ngx_int_t ngx_http_payer_json_number(cJSON *value, int64_t *number);
+
+static ngx_int_t ngx_http_payer_json_token(ngx_pool_t *pool, cJSON *root,
+    ngx_http_payer_json_token_t *token, const char **reason);
+static ngx_int_t ngx_http_payer_json_check_token(ngx_str_t *token);
+static ngx_int_t ngx_http_payer_json_link(ngx_pool_t *pool, cJSON *root,
+    ngx_http_payer_json_link_t *link, const char **reason);
+static ngx_int_t ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
+    ngx_http_payer_json_payment_t *payment, const char **reason);
+static void ngx_http_payer_json_clean_message(const char *src,
+    ngx_str_t *message);
+
+
+static ngx_http_payer_json_field_t  ngx_http_payer_access_token =
+    ngx_http_payer_json_field("access_token");
+static ngx_http_payer_json_field_t  ngx_http_payer_expires_in =
+    ngx_http_payer_json_field("expires_in");
+static ngx_http_payer_json_field_t  ngx_http_payer_payment_id =
+    ngx_http_payer_json_field("paymentId");
+static ngx_http_payer_json_field_t  ngx_http_payer_url =
+    ngx_http_payer_json_field("url");
+static ngx_http_payer_json_field_t  ngx_http_payer_payment =
+    ngx_http_payer_json_field("payment");
+static ngx_http_payer_json_field_t  ngx_http_payer_id =
+    ngx_http_payer_json_field("id");
+static ngx_http_payer_json_field_t  ngx_http_payer_reference =
+    ngx_http_payer_json_field("externalPaymentReference");
+static ngx_http_payer_json_field_t  ngx_http_payer_status =
+    ngx_http_payer_json_field("status");
+static ngx_http_payer_json_field_t  ngx_http_payer_currency =
+    ngx_http_payer_json_field("currencyCode");
+static ngx_http_payer_json_field_t  ngx_http_payer_amount =
+    ngx_http_payer_json_field("amount");
+static ngx_http_payer_json_field_t  ngx_http_payer_authorized =
+    ngx_http_payer_json_field("authorizedAmount");
+static ngx_http_payer_json_field_t  ngx_http_payer_captured =
+    ngx_http_payer_json_field("capturedAmount");
+static ngx_http_payer_json_field_t  ngx_http_payer_message =
+    ngx_http_payer_json_field("message");
+
+
+/* value: NULL if there is none, or null; two are a contradiction */
+
+static ngx_int_t
+ngx_http_payer_json_get(cJSON *object, ngx_http_payer_json_field_t *field,
+    cJSON **value, const char **reason)
+{
+    cJSON  *member, *found;
+
+    found = NULL;
+
+    for (member = object->child; member != NULL; member = member->next) {
+        if (ngx_strcmp(member->string, field->name) != 0) {
+            continue;
+        }
+
+        if (found != NULL) {
+            *reason = field->twice;
+            return NGX_DECLINED;
+        }
+
+        found = member;
+    }
+
+    *value = cJSON_IsNull(found) ? NULL : found;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_get_text(ngx_pool_t *pool, cJSON *object,
+    ngx_http_payer_json_field_t *field, ngx_str_t *text, const char **reason)
+{
+    cJSON  *value;
+
+    ngx_str_null(text);
+
+    if (ngx_http_payer_json_get(object, field, &value, reason) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (value == NULL) {
+        return NGX_OK;
+    }
+
+    if (!cJSON_IsString(value)) {
+        *reason = field->bad;
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_payer_json_copy(pool, value->valuestring, text);
+}
+
+
+/* an id may have been written as a number */
+
+static ngx_int_t
+ngx_http_payer_json_get_id(ngx_pool_t *pool, cJSON *object,
+    ngx_http_payer_json_field_t *field, ngx_str_t *id, const char **reason)
+{
+    cJSON      *value;
+    u_char      buf[NGX_INT64_LEN + 1];
+    int64_t     number;
+    ngx_int_t   rc;
+
+    ngx_str_null(id);
+
+    if (ngx_http_payer_json_get(object, field, &value, reason) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (value == NULL) {
+        return NGX_OK;
+    }
+
+    if (cJSON_IsString(value)) {
+        rc = ngx_http_payer_json_copy(pool, value->valuestring, id);
+
+    } else if (ngx_http_payer_json_number(value, &number) == NGX_OK) {
+        *ngx_sprintf(buf, "%L", number) = '\0';
+        rc = ngx_http_payer_json_copy(pool, (char *) buf, id);
+
+    } else {
+        rc = NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_payer_check_payment_id(id);
+    }
+
+    if (rc == NGX_DECLINED) {
+        *reason = field->bad;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_get_amount(cJSON *object,
+    ngx_http_payer_json_field_t *field, int64_t *amount, const char **reason)
+{
+    cJSON  *value;
+
+    *amount = -1;
+
+    if (ngx_http_payer_json_get(object, field, &value, reason) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (value == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_payer_json_number(value, amount) != NGX_OK) {
+        *reason = field->bad;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* an integer that a double holds for certain */
+
+static ngx_int_t
+ngx_http_payer_json_number(cJSON *value, int64_t *number)
+{
+    double  d;
+
+    if (!cJSON_IsNumber(value)) {
+        return NGX_DECLINED;
+    }
+
+    d = value->valuedouble;
+
+    /* written so that a NaN fails as well */
+
+    if (!(d >= 0 && d <= (double) NGX_HTTP_PAYER_MAX_NUMBER)
+        || d != (double) (int64_t) d)
+    {
+        return NGX_DECLINED;
+    }
+
+    *number = (int64_t) d;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_json_read_token(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_token_t *token, const char **reason)
+{
+    cJSON      *root;
+    ngx_int_t   rc;
+
+    ngx_memzero(token, sizeof(ngx_http_payer_json_token_t));
+
+    rc = ngx_http_payer_json_parse(text, &root, reason);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_json_token(pool, root, token, reason);
+
+    cJSON_Delete(root);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_token(ngx_pool_t *pool, cJSON *root,
+    ngx_http_payer_json_token_t *token, const char **reason)
+{
+    cJSON      *value;
+    double      expires;
+    ngx_int_t   rc;
+
+    rc = ngx_http_payer_json_get_text(pool, root,
+                                      &ngx_http_payer_access_token,
+                                      &token->token, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (token->token.len == 0) {
+        *reason = ngx_http_payer_access_token.missing;
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_payer_json_check_token(&token->token) != NGX_OK) {
+        *reason = ngx_http_payer_access_token.bad;
+        return NGX_DECLINED;
+    }
+
+    /* leave no copy of the token behind in freed memory */
+
+    value = cJSON_GetObjectItemCaseSensitive(root, "access_token");
+    ngx_explicit_memzero(value->valuestring, token->token.len);
+
+    if (ngx_http_payer_json_get(root, &ngx_http_payer_expires_in, &value,
+                                reason)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    expires = cJSON_IsNumber(value) ? value->valuedouble : 0;
+
+    if (expires >= NGX_HTTP_PAYER_MAX_EXPIRES) {
+        token->expires_in = NGX_HTTP_PAYER_MAX_EXPIRES;
+
+    } else if (expires >= 1) {
+        token->expires_in = (time_t) expires;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what a header field may carry, see RFC 6750: no space, no control */
+
+static ngx_int_t
+ngx_http_payer_json_check_token(ngx_str_t *token)
+{
+    size_t  i;
+
+    for (i = 0; i < token->len; i++) {
+        if (token->data[i] <= 0x20 || token->data[i] >= 0x7f) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_json_read_link(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_link_t *link, const char **reason)
+{
+    cJSON      *root;
+    ngx_int_t   rc;
+
+    ngx_memzero(link, sizeof(ngx_http_payer_json_link_t));
+
+    rc = ngx_http_payer_json_parse(text, &root, reason);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_json_link(pool, root, link, reason);
+
+    cJSON_Delete(root);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_link(ngx_pool_t *pool, cJSON *root,
+    ngx_http_payer_json_link_t *link, const char **reason)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_json_get_id(pool, root, &ngx_http_payer_payment_id,
+                                    &link->payment_id, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (link->payment_id.len == 0) {
+        *reason = ngx_http_payer_payment_id.missing;
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_payer_json_get_text(pool, root, &ngx_http_payer_url,
+                                      &link->url, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (link->url.len == 0) {
+        *reason = ngx_http_payer_url.missing;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_json_read_payment(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_payment_t *payment, const char **reason)
+{
+    cJSON      *root, *object;
+    ngx_int_t   rc;
+
+    ngx_memzero(payment, sizeof(ngx_http_payer_json_payment_t));
+
+    payment->amount = -1;
+    payment->authorized = -1;
+    payment->captured = -1;
+
+    rc = ngx_http_payer_json_parse(text, &root, reason);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_json_get(root, &ngx_http_payer_payment, &object,
+                                 reason);
+    if (rc == NGX_OK) {
+
+        /* without the envelope the object may stand on its own */
+
+        if (object == NULL) {
+            object = root;
+        }
+
+        if (cJSON_IsObject(object)) {
+            rc = ngx_http_payer_json_payment(pool, object, payment, reason);
+
+        } else {
+            *reason = ngx_http_payer_payment.bad;
+            rc = NGX_DECLINED;
+        }
+    }
+
+    cJSON_Delete(root);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
+    ngx_http_payer_json_payment_t *payment, const char **reason)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_json_get_id(pool, root, &ngx_http_payer_id,
+                                    &payment->payment_id, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_json_get_text(pool, root, &ngx_http_payer_status,
+                                      &payment->status, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_json_get_text(pool, root, &ngx_http_payer_reference,
+                                      &payment->reference, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_json_get_text(pool, root, &ngx_http_payer_currency,
+                                      &payment->currency, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (payment->status.len == 0) {
+        *reason = ngx_http_payer_status.missing;
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_payer_json_get_amount(root, &ngx_http_payer_amount,
+                                       &payment->amount, reason)
+        != NGX_OK
+        || ngx_http_payer_json_get_amount(root, &ngx_http_payer_authorized,
+                                          &payment->authorized, reason)
+           != NGX_OK
+        || ngx_http_payer_json_get_amount(root, &ngx_http_payer_captured,
+                                          &payment->captured, reason)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_str_t *message)
+{
+    cJSON       *root, *value;
+    ngx_int_t    rc;
+    const char  *reason;
+
+    ngx_str_null(message);
+
+    rc = ngx_http_payer_json_parse(text, &root, &reason);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_json_get(root, &ngx_http_payer_message, &value,
+                                 &reason);
+
+    if (rc == NGX_OK && cJSON_IsString(value) && value->valuestring[0]) {
+        message->data = ngx_pnalloc(pool, NGX_HTTP_PAYER_MAX_MESSAGE);
+
+        if (message->data == NULL) {
+            rc = NGX_ERROR;
+
+        } else {
+            ngx_http_payer_json_clean_message(value->valuestring, message);
+        }
+
+    } else {
+        rc = NGX_DECLINED;
+    }
+
+    cJSON_Delete(root);
+
+    return rc;
+}
+
+
+static void
+ngx_http_payer_json_clean_message(const char *src, ngx_str_t *message)
+{
+    size_t      len;
+    u_char     *p, *next, *last, *dst;
+    ngx_int_t   code;
+
+    p = (u_char *) src;
+    last = p + ngx_strlen(src);
+    dst = message->data;
+
+    while (p < last) {
+        next = p;
+        code = ngx_http_payer_utf8_next(&next, last);
+        len = next - p;
+
+        if (code < 0
+            || dst + len > message->data + NGX_HTTP_PAYER_MAX_MESSAGE)
+        {
+            break;
+        }
+
+        if (code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+            *dst++ = ' ';
+
+        } else {
+            dst = ngx_cpymem(dst, p, len);
+        }
+
+        p = next;
+    }
+
+    message->len = dst - message->data;
+}

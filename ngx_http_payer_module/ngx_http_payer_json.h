@@ -1,0 +1,126 @@
+
+/*
+ * JSON in and out: ngx_http_payer_json*.c, the only files that know cJSON.
+ *
+ * Readers copy what they return to the pool, free everything else, and
+ * answer NGX_OK, NGX_DECLINED (the text is not what it should be; "reason"
+ * then says why, for the log, and is never part of the text) or NGX_ERROR
+ * (no memory; "reason" says so).  Unknown fields are ignored; a field that
+ * is read and occurs twice makes the text useless.  A payment id that is
+ * returned has passed ngx_http_payer_check_payment_id().
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_JSON_H_INCLUDED_
+#define _NGX_HTTP_PAYER_JSON_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* the answer of POST /oauth2/token */
+typedef struct {
+    ngx_str_t    token;
+    time_t       expires_in;            /* seconds, a year at most;
+                                           0: not given */
+} ngx_http_payer_json_token_t;
+
+
+/* the answer of POST /api/v2/payments/cards/direct */
+typedef struct {
+    ngx_str_t    payment_id;
+    ngx_str_t    url;
+} ngx_http_payer_json_link_t;
+
+
+/* the answer of GET /api/v2/payments/{paymentId}; amounts in minor units */
+typedef struct {
+    ngx_str_t    payment_id;            /* empty if absent */
+    ngx_str_t    reference;             /* empty if absent */
+    ngx_str_t    status;                /* required; any word */
+    ngx_str_t    currency;              /* empty if absent */
+    int64_t      amount;                /* -1 if absent */
+    int64_t      authorized;            /* -1 if absent */
+    int64_t      captured;              /* -1 if absent */
+} ngx_http_payer_json_payment_t;
+
+
+/* an order on its way to Payer; a text that is empty is written as null */
+typedef struct {
+    ngx_str_t    reference;
+    ngx_str_t    currency;
+    ngx_str_t    language;
+    ngx_str_t    order_id;
+    ngx_str_t    success;
+    ngx_str_t    fail;
+    ngx_str_t    back;
+    int64_t      amount;
+} ngx_http_payer_json_order_t;
+
+
+/* parameters of an operation; a text with data == NULL was not given */
+typedef struct {
+    ngx_str_t    reference;
+    ngx_str_t    payment_id;
+    ngx_str_t    description;
+    ngx_str_t    type;                  /* of a subscription */
+    ngx_str_t    url;                   /* of a subscription */
+    int64_t      amount;                /* -1: not given */
+    ngx_int_t    release_rest;          /* -1: not given, else 0 or 1 */
+} ngx_http_payer_params_t;
+
+
+/* one member of a problem or of an answer; "number" if text.data == NULL */
+typedef struct {
+    ngx_str_t    name;
+    ngx_str_t    text;
+    int64_t      number;
+} ngx_http_payer_json_member_t;
+
+
+ngx_int_t ngx_http_payer_json_read_token(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_token_t *token, const char **reason);
+
+ngx_int_t ngx_http_payer_json_read_link(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_link_t *link, const char **reason);
+
+ngx_int_t ngx_http_payer_json_read_payment(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_payment_t *payment, const char **reason);
+
+/* the "message" of an error body, control characters replaced, at most 200
+ * bytes on a UTF-8 boundary; NGX_DECLINED if there is none */
+ngx_int_t ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_str_t *message);
+
+/* parameters from a JSON object; initialises "params".  Wrong types, numbers
+ * that are not plain positive integers up to 2^53 - 1 as written (no sign,
+ * fraction or exponent), duplicates of a known name, and a known name in
+ * another case: NGX_DECLINED, "reason" then names the field, as "amount is
+ * not ...".  A text may be null, which is as good as not given; an amount and
+ * a boolean may not, for a lost amount must never become the whole sum. */
+ngx_int_t ngx_http_payer_json_read_params(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_params_t *params, const char **reason);
+
+/* the same parameters from application/x-www-form-urlencoded or a query;
+ * numbers and booleans ("true", "false") as text; percent and plus decoded;
+ * broken percent-encoding, NUL, invalid UTF-8 in a known field, duplicates
+ * and misspellings as above: NGX_DECLINED.  An empty text is NGX_OK. */
+ngx_int_t ngx_http_payer_form_read_params(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_params_t *params, const char **reason);
+
+/* bodies for Payer, allocated exactly once from the pool: NGX_OK, NGX_ERROR;
+ * of the parameters only amount, releaseRemainingFunds and
+ * transactionDescription, and only those given and not empty */
+ngx_int_t ngx_http_payer_json_write_order(ngx_pool_t *pool,
+    ngx_http_payer_json_order_t *order, ngx_str_t *text);
+ngx_int_t ngx_http_payer_json_write_params(ngx_pool_t *pool,
+    ngx_http_payer_params_t *params, ngx_str_t *text);
+
+/* {"name":"text",...}; members with text.len == 0 and text.data != NULL are
+ * left out; names are written as they are: NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_payer_json_write(ngx_pool_t *pool,
+    ngx_http_payer_json_member_t *members, ngx_uint_t n, ngx_str_t *text);
+
+
+#endif /* _NGX_HTTP_PAYER_JSON_H_INCLUDED_ */

@@ -1,0 +1,555 @@
+
+/*
+ * JSON from outside, read strictly.  A text is checked before cJSON gets it:
+ * cJSON lets pass what JSON forbids, cuts a string at an escaped NUL, and
+ * answers the same NULL to a broken text and to the lack of memory.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_payer_json_parse.h"
+#include "ngx_http_payer_order.h"
+
+
+/* one bit of ngx_http_payer_json_scan_t.objects a level */
+#define NGX_HTTP_PAYER_JSON_DEPTH   64
+
+/* cJSON reads 63 characters of a number and takes the rest as garbage */
+#define NGX_HTTP_PAYER_JSON_NUMBER  60
+
+
+typedef struct {
+    u_char       *pos;
+    u_char       *last;
+    uint64_t      objects;              /* bit 0: the innermost is an object */
+    ngx_uint_t    depth;
+    const char   *reason;
+} ngx_http_payer_json_scan_t;
+
+
+static ngx_int_t ngx_http_payer_json_check(ngx_str_t *text,
+    const char **reason);
+static ngx_int_t ngx_http_payer_json_check_value(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_open(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_next(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_name(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_string(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_escape(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_hex(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_number(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_digits(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_word(
+    ngx_http_payer_json_scan_t *scan, const char *word, size_t len);
+static void ngx_http_payer_json_skip_space(ngx_http_payer_json_scan_t *scan);
+static u_char *ngx_http_payer_json_skip_string(u_char *p);
+
+
+/* the reason is good for NGX_ERROR too, so that it can always be logged */
+
+ngx_int_t
+ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root, const char **reason)
+{
+    cJSON  *value;
+
+    if (ngx_http_payer_json_check(text, reason) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    *reason = "does not fit into memory";
+
+    value = cJSON_ParseWithLengthOpts((char *) text->data, text->len,
+                                      NULL, 0);
+    if (value == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!cJSON_IsObject(value)) {
+        cJSON_Delete(value);
+
+        *reason = "is not a JSON object";
+        return NGX_DECLINED;
+    }
+
+    *root = value;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_check(ngx_str_t *text, const char **reason)
+{
+    ngx_int_t                    rc;
+    ngx_http_payer_json_scan_t   scan;
+
+    scan.pos = text->data;
+    scan.last = text->data + text->len;
+    scan.objects = 0;
+    scan.depth = 0;
+    scan.reason = "is not JSON";
+
+    ngx_http_payer_json_skip_space(&scan);
+
+    if (scan.pos == scan.last) {
+        *reason = "is empty";
+        return NGX_DECLINED;
+    }
+
+    if (*scan.pos == '<') {
+        *reason = "is HTML";
+        return NGX_DECLINED;
+    }
+
+    do {
+        rc = ngx_http_payer_json_check_value(&scan);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_payer_json_check_next(&scan);
+        }
+
+    } while (rc == NGX_AGAIN);
+
+    if (rc == NGX_OK && scan.pos != scan.last) {
+        rc = NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        *reason = scan.reason;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: behind a value; NGX_AGAIN: in front of the next */
+
+static ngx_int_t
+ngx_http_payer_json_check_value(ngx_http_payer_json_scan_t *scan)
+{
+    ngx_http_payer_json_skip_space(scan);
+
+    if (scan->pos == scan->last) {
+        return NGX_DECLINED;
+    }
+
+    switch (*scan->pos) {
+
+    case '{':
+    case '[':
+        return ngx_http_payer_json_check_open(scan);
+
+    case '"':
+        return ngx_http_payer_json_check_string(scan);
+
+    case 't':
+        return ngx_http_payer_json_check_word(scan, "true", 4);
+
+    case 'f':
+        return ngx_http_payer_json_check_word(scan, "false", 5);
+
+    case 'n':
+        return ngx_http_payer_json_check_word(scan, "null", 4);
+
+    default:
+        return ngx_http_payer_json_check_number(scan);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_check_open(ngx_http_payer_json_scan_t *scan)
+{
+    ngx_uint_t  object;
+
+    if (scan->depth == NGX_HTTP_PAYER_JSON_DEPTH) {
+        scan->reason = "is nested too deep";
+        return NGX_DECLINED;
+    }
+
+    object = (*scan->pos++ == '{');
+
+    scan->objects = (scan->objects << 1) | object;
+    scan->depth++;
+
+    ngx_http_payer_json_skip_space(scan);
+
+    if (scan->pos == scan->last) {
+        return NGX_DECLINED;
+    }
+
+    if (*scan->pos == (object ? '}' : ']')) {
+
+        /* closed where values end */
+
+        return NGX_OK;
+    }
+
+    return object ? ngx_http_payer_json_check_name(scan) : NGX_AGAIN;
+}
+
+
+/* what follows a value; NGX_OK: the outermost value has ended */
+
+static ngx_int_t
+ngx_http_payer_json_check_next(ngx_http_payer_json_scan_t *scan)
+{
+    u_char      ch;
+    ngx_uint_t  object;
+
+    for ( ;; ) {
+        ngx_http_payer_json_skip_space(scan);
+
+        if (scan->depth == 0) {
+            return NGX_OK;
+        }
+
+        if (scan->pos == scan->last) {
+            return NGX_DECLINED;
+        }
+
+        object = (ngx_uint_t) (scan->objects & 1);
+        ch = *scan->pos++;
+
+        if (ch == ',') {
+            return object ? ngx_http_payer_json_check_name(scan) : NGX_AGAIN;
+        }
+
+        if (ch != (object ? '}' : ']')) {
+            return NGX_DECLINED;
+        }
+
+        scan->objects >>= 1;
+        scan->depth--;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_check_name(ngx_http_payer_json_scan_t *scan)
+{
+    ngx_http_payer_json_skip_space(scan);
+
+    if (scan->pos == scan->last || *scan->pos != '"'
+        || ngx_http_payer_json_check_string(scan) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_payer_json_skip_space(scan);
+
+    if (scan->pos == scan->last || *scan->pos++ != ':') {
+        return NGX_DECLINED;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_check_string(ngx_http_payer_json_scan_t *scan)
+{
+    u_char  ch;
+
+    scan->pos++;
+
+    while (scan->pos < scan->last) {
+        ch = *scan->pos;
+
+        if (ch == '"') {
+            scan->pos++;
+            return NGX_OK;
+        }
+
+        if (ch == '\\') {
+            if (ngx_http_payer_json_check_escape(scan) != NGX_OK) {
+                return NGX_DECLINED;
+            }
+
+            continue;
+        }
+
+        if (ch < 0x20) {
+            return NGX_DECLINED;
+        }
+
+        if (ngx_http_payer_utf8_next(&scan->pos, scan->last)
+            == NGX_DECLINED)
+        {
+            scan->reason = "is not UTF-8";
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_check_escape(ngx_http_payer_json_scan_t *scan)
+{
+    u_char     ch;
+    ngx_int_t  code;
+
+    if (scan->last - scan->pos < 2) {
+        return NGX_DECLINED;
+    }
+
+    ch = scan->pos[1];
+
+    if (ch != 'u') {
+        if (ch == '\0' || ngx_strchr("\"\\/bfnrt", ch) == NULL) {
+            return NGX_DECLINED;
+        }
+
+        scan->pos += 2;
+        return NGX_OK;
+    }
+
+    code = ngx_http_payer_json_check_hex(scan);
+
+    if (code == 0) {
+        scan->reason = "has an escaped NUL";
+        return NGX_DECLINED;
+    }
+
+    if (code >= 0xd800 && code <= 0xdbff) {
+        code = ngx_http_payer_json_check_hex(scan);
+        return (code >= 0xdc00 && code <= 0xdfff) ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (code < 0 || (code >= 0xdc00 && code <= 0xdfff)) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the code in \uXXXX, or NGX_DECLINED */
+
+static ngx_int_t
+ngx_http_payer_json_check_hex(ngx_http_payer_json_scan_t *scan)
+{
+    u_char     *p;
+    ngx_int_t   code;
+
+    p = scan->pos;
+
+    if (scan->last - p < 6 || p[0] != '\\' || p[1] != 'u') {
+        return NGX_DECLINED;
+    }
+
+    code = ngx_hextoi(p + 2, 4);
+
+    if (code == NGX_ERROR) {
+        return NGX_DECLINED;
+    }
+
+    scan->pos = p + 6;
+
+    return code;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_check_number(ngx_http_payer_json_scan_t *scan)
+{
+    u_char  *start;
+
+    start = scan->pos;
+
+    if (*scan->pos == '-') {
+        scan->pos++;
+    }
+
+    if (scan->pos < scan->last && *scan->pos == '0') {
+        scan->pos++;
+
+    } else if (ngx_http_payer_json_check_digits(scan) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (scan->pos < scan->last && *scan->pos == '.') {
+        scan->pos++;
+
+        if (ngx_http_payer_json_check_digits(scan) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (scan->pos < scan->last && (*scan->pos | 0x20) == 'e') {
+        scan->pos++;
+
+        if (scan->pos < scan->last
+            && (*scan->pos == '-' || *scan->pos == '+'))
+        {
+            scan->pos++;
+        }
+
+        if (ngx_http_payer_json_check_digits(scan) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (scan->pos - start > NGX_HTTP_PAYER_JSON_NUMBER) {
+        scan->reason = "has a number that is too long";
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_check_digits(ngx_http_payer_json_scan_t *scan)
+{
+    u_char  *start;
+
+    start = scan->pos;
+
+    while (scan->pos < scan->last && *scan->pos >= '0' && *scan->pos <= '9')
+    {
+        scan->pos++;
+    }
+
+    return (scan->pos > start) ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_check_word(ngx_http_payer_json_scan_t *scan,
+    const char *word, size_t len)
+{
+    if ((size_t) (scan->last - scan->pos) < len
+        || ngx_memcmp(scan->pos, word, len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    scan->pos += len;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_json_skip_space(ngx_http_payer_json_scan_t *scan)
+{
+    while (scan->pos < scan->last
+           && (*scan->pos == ' ' || *scan->pos == '\t'
+               || *scan->pos == CR || *scan->pos == LF))
+    {
+        scan->pos++;
+    }
+}
+
+
+void
+ngx_http_payer_json_written(ngx_str_t *text, ngx_uint_t n, ngx_str_t *value)
+{
+    u_char                      *p;
+    ngx_uint_t                   depth;
+    ngx_http_payer_json_scan_t   scan;
+
+    depth = 0;
+
+    for (p = text->data; ; p++) {
+
+        switch (*p) {
+
+        case '"':
+            p = ngx_http_payer_json_skip_string(p) - 1;
+            break;
+
+        case '{':
+        case '[':
+            depth++;
+            break;
+
+        case '}':
+        case ']':
+            depth--;
+            break;
+
+        case ',':
+            if (depth == 1) {
+                n--;
+            }
+
+            break;
+
+        case ':':
+            if (depth == 1 && n == 0) {
+                goto found;
+            }
+
+            break;
+        }
+    }
+
+found:
+
+    scan.pos = p + 1;
+    scan.last = text->data + text->len;
+
+    ngx_http_payer_json_skip_space(&scan);
+
+    value->data = scan.pos;
+
+    (void) ngx_http_payer_json_check_value(&scan);
+
+    value->len = scan.pos - value->data;
+}
+
+
+static u_char *
+ngx_http_payer_json_skip_string(u_char *p)
+{
+    for (p++; *p != '"'; p++) {
+        if (*p == '\\') {
+            p++;
+        }
+    }
+
+    return p + 1;
+}
+
+
+ngx_int_t
+ngx_http_payer_json_copy(ngx_pool_t *pool, const char *src, ngx_str_t *dst)
+{
+    size_t   len;
+    u_char  *p;
+
+    len = ngx_strlen(src);
+
+    if (len == 0) {
+        ngx_str_set(dst, "");
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(pool, len);
+
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, src, len);
+
+    dst->len = len;
+    dst->data = p;
+
+    return NGX_OK;
+}

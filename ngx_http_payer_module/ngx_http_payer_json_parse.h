@@ -1,0 +1,42 @@
+
+/*
+ * JSON texts and trees: what the files of the JSON room share.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_JSON_PARSE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_JSON_PARSE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <cjson/cJSON.h>
+
+
+/* doubles, and so cJSON, hold any integer up to this one */
+#define NGX_HTTP_PAYER_MAX_NUMBER   9007199254740991LL
+
+
+/*
+ * the tree of a text that is one JSON object as RFC 8259 has it, in
+ * well-formed UTF-8, at most 64 levels deep, without an escaped NUL or half
+ * of a surrogate pair, and without a number of more than 60 characters:
+ * NGX_OK, NGX_DECLINED or NGX_ERROR, with "reason" set unless NGX_OK
+ */
+ngx_int_t ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root,
+    const char **reason);
+
+/*
+ * how the value of the n-th member of an object is written in a text that
+ * has been parsed; not for objects and arrays
+ */
+void ngx_http_payer_json_written(ngx_str_t *text, ngx_uint_t n,
+    ngx_str_t *value);
+
+/* a copy of a terminated string; an empty one has data: NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_payer_json_copy(ngx_pool_t *pool, const char *src,
+    ngx_str_t *dst);
+
+
+#endif /* _NGX_HTTP_PAYER_JSON_PARSE_H_INCLUDED_ */
