@@ -45,7 +45,7 @@ typedef struct {
     ngx_str_t                 url;              /* empty while creating */
     ngx_str_t                 currency;         /* three letters */
     ngx_str_t                 status;           /* Payer's word, last read */
-    ngx_str_t                 request_id;       /* Payer-Request-ID of create */
+    ngx_str_t                 request_id;       /* of the call that made it */
     int64_t                   amount;           /* minor units */
     int64_t                   authorized;       /* -1: never read */
     int64_t                   captured;         /* -1: never read */

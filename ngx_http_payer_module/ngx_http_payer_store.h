@@ -88,7 +88,7 @@ typedef struct {
                       ngx_str_t *value);
 
     /* in the master, after shared memory is there, before workers start;
-     * with "nginx -t" too */
+     * NULL if there is nothing to do */
     ngx_int_t     (*init_module)(ngx_cycle_t *cycle,
                       ngx_http_payer_store_t *store);
 

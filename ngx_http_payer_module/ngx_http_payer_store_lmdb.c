@@ -1,0 +1,425 @@
+
+/*
+ * The store in LMDB: configuration, reading, the table of operations.
+ *
+ * Reading goes on the event loop: a lookup in mapped memory and one copy.
+ * Writing is in ngx_http_payer_store_lmdb_write.c.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_payer_store_lmdb.h"
+
+
+typedef struct {
+    ngx_str_t                     path;
+    ngx_http_payer_lmdb_env_t    *env;
+    time_t                        tried;        /* to open it, in vain */
+} ngx_http_payer_lmdb_t;
+
+
+static char *ngx_http_payer_lmdb_configure(ngx_conf_t *cf,
+    ngx_http_payer_store_t *store, ngx_str_t *value);
+static ngx_int_t ngx_http_payer_lmdb_add_path(ngx_conf_t *cf,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_payer_lmdb_init_process(ngx_cycle_t *cycle,
+    ngx_http_payer_store_t *store);
+static void ngx_http_payer_lmdb_exit_process(ngx_cycle_t *cycle,
+    ngx_http_payer_store_t *store);
+static ngx_http_payer_lmdb_env_t *ngx_http_payer_lmdb_env(
+    ngx_http_payer_store_t *store);
+static ngx_int_t ngx_http_payer_lmdb_get(ngx_http_payer_store_t *store,
+    ngx_str_t *key, ngx_http_payer_io_t *io);
+static ngx_int_t ngx_http_payer_lmdb_put(ngx_http_payer_store_t *store,
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_io_t *io);
+static ngx_int_t ngx_http_payer_lmdb_next(ngx_http_payer_store_t *store,
+    ngx_str_t *prefix, ngx_str_t *after, ngx_http_payer_io_t *io);
+static int ngx_http_payer_lmdb_seek(ngx_http_payer_lmdb_env_t *le,
+    ngx_str_t *prefix, ngx_str_t *after, MDB_val *key, MDB_val *value);
+static int ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le);
+static ngx_int_t ngx_http_payer_lmdb_value(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_io_t *io, MDB_val *value);
+static ngx_int_t ngx_http_payer_lmdb_failed(ngx_http_payer_lmdb_env_t *le,
+    int rc);
+
+
+ngx_http_payer_store_ops_t  ngx_http_payer_store_lmdb_ops = {
+    ngx_string("lmdb"),
+    ngx_http_payer_lmdb_configure,
+    NULL,
+    ngx_http_payer_lmdb_init_process,
+    ngx_http_payer_lmdb_exit_process,
+    ngx_http_payer_lmdb_get,
+    ngx_http_payer_lmdb_put,
+    ngx_http_payer_lmdb_next,
+    ngx_http_payer_store_claim,
+    ngx_http_payer_store_unclaim,
+    ngx_http_payer_lmdb_forget
+};
+
+
+static char *
+ngx_http_payer_lmdb_configure(ngx_conf_t *cf, ngx_http_payer_store_t *store,
+    ngx_str_t *value)
+{
+    ngx_str_t               path;
+    ngx_http_payer_lmdb_t  *lmdb;
+
+    path = *value;
+
+    while (path.len > 1 && path.data[path.len - 1] == '/') {
+        path.len--;
+    }
+
+    if (path.len == 0) {
+        return "has no directory in \"lmdb:DIR\"";
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    lmdb = ngx_pcalloc(cf->pool, sizeof(ngx_http_payer_lmdb_t));
+    if (lmdb == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    lmdb->path.len = path.len;
+
+    lmdb->path.data = ngx_pnalloc(cf->pool, path.len + 1);
+    if (lmdb->path.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_cpystrn(lmdb->path.data, path.data, path.len + 1);
+
+    store->data = lmdb;
+
+    if (ngx_http_payer_lmdb_add_path(cf, &lmdb->path) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+#if (NGX_THREADS)
+
+    if (ngx_thread_pool_add(cf, NULL) == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+#else
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "payer_store lmdb: this nginx was built without "
+                       "threads, a worker waits for the disk on each write");
+
+#endif
+
+    if (ngx_http_payer_lmdb_check(cf, &lmdb->path) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* nginx makes its paths with mode 0700 and gives them to the workers' user */
+
+static ngx_int_t
+ngx_http_payer_lmdb_add_path(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_path_t  *path;
+
+    path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
+    if (path == NULL) {
+        return NGX_ERROR;
+    }
+
+    path->name = *name;
+    path->conf_file = cf->conf_file->file.name.data;
+    path->line = cf->conf_file->line;
+
+    return ngx_add_path(cf, &path);
+}
+
+
+/*
+ * A worker that cannot open its store lives on, since it has more to serve
+ * than payments; each use tries again.
+ */
+
+static ngx_int_t
+ngx_http_payer_lmdb_init_process(ngx_cycle_t *cycle,
+    ngx_http_payer_store_t *store)
+{
+    (void) ngx_http_payer_lmdb_env(store);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_lmdb_exit_process(ngx_cycle_t *cycle,
+    ngx_http_payer_store_t *store)
+{
+    ngx_http_payer_lmdb_t  *lmdb;
+
+    lmdb = store->data;
+
+    if (lmdb->env == NULL) {
+        return;
+    }
+
+    ngx_http_payer_lmdb_flush(lmdb->env);
+    ngx_http_payer_lmdb_close(lmdb->env);
+
+    lmdb->env = NULL;
+}
+
+
+/*
+ * Normally open since init_process(), which a reload without a master does
+ * not call.
+ */
+
+static ngx_http_payer_lmdb_env_t *
+ngx_http_payer_lmdb_env(ngx_http_payer_store_t *store)
+{
+    ngx_http_payer_lmdb_t  *lmdb;
+
+    lmdb = store->data;
+
+    if (lmdb->env == NULL && lmdb->tried != ngx_time()) {
+
+        lmdb->env = ngx_http_payer_lmdb_open((ngx_cycle_t *) ngx_cycle,
+                                             &lmdb->path);
+        if (lmdb->env == NULL) {
+            lmdb->tried = ngx_time();
+        }
+    }
+
+    return lmdb->env;
+}
+
+
+static ngx_int_t
+ngx_http_payer_lmdb_get(ngx_http_payer_store_t *store, ngx_str_t *key,
+    ngx_http_payer_io_t *io)
+{
+    int                         rc;
+    MDB_val                     k, v;
+    ngx_int_t                   result;
+    ngx_http_payer_lmdb_env_t  *le;
+
+    if (key->len == 0 || key->len > NGX_HTTP_PAYER_STORE_MAX_KEY) {
+        return NGX_DECLINED;
+    }
+
+    le = ngx_http_payer_lmdb_env(store);
+    if (le == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_payer_lmdb_begin(le);
+
+    if (rc != 0) {
+        return ngx_http_payer_lmdb_failed(le, rc);
+    }
+
+    k.mv_data = key->data;
+    k.mv_size = key->len;
+
+    rc = mdb_get(le->reader, le->dbi, &k, &v);
+
+    if (rc == 0) {
+        result = ngx_http_payer_lmdb_value(le, io, &v);
+
+    } else {
+        result = ngx_http_payer_lmdb_failed(le, rc);
+    }
+
+    mdb_txn_reset(le->reader);
+
+    return result;
+}
+
+
+static ngx_int_t
+ngx_http_payer_lmdb_put(ngx_http_payer_store_t *store,
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_io_t *io)
+{
+    ngx_http_payer_lmdb_env_t  *le;
+
+    if (ngx_http_payer_store_check(entries, n) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    le = ngx_http_payer_lmdb_env(store);
+    if (le == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_lmdb_write(le, entries, n, io);
+}
+
+
+static ngx_int_t
+ngx_http_payer_lmdb_next(ngx_http_payer_store_t *store, ngx_str_t *prefix,
+    ngx_str_t *after, ngx_http_payer_io_t *io)
+{
+    int                         rc;
+    MDB_val                     k, v;
+    ngx_int_t                   result;
+    ngx_http_payer_lmdb_env_t  *le;
+
+    le = ngx_http_payer_lmdb_env(store);
+    if (le == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_payer_lmdb_begin(le);
+
+    if (rc != 0) {
+        return ngx_http_payer_lmdb_failed(le, rc);
+    }
+
+    rc = ngx_http_payer_lmdb_seek(le, prefix, after, &k, &v);
+
+    if (rc == 0) {
+        result = ngx_http_payer_store_copy(io, &io->key, k.mv_data,
+                                           k.mv_size);
+        if (result == NGX_OK) {
+            result = ngx_http_payer_lmdb_value(le, io, &v);
+        }
+
+    } else {
+        result = ngx_http_payer_lmdb_failed(le, rc);
+    }
+
+    mdb_txn_reset(le->reader);
+
+    return result;
+}
+
+
+static int
+ngx_http_payer_lmdb_seek(ngx_http_payer_lmdb_env_t *le, ngx_str_t *prefix,
+    ngx_str_t *after, MDB_val *key, MDB_val *value)
+{
+    int          rc;
+    ngx_str_t    start, format = ngx_string(NGX_HTTP_PAYER_LMDB_FORMAT_KEY);
+    MDB_cursor  *cursor;
+    ngx_uint_t   beyond;
+
+    start = *after;
+    beyond = 1;
+
+    if (ngx_memn2cmp(start.data, format.data, start.len, format.len) < 0) {
+        start = format;
+    }
+
+    if (ngx_memn2cmp(start.data, prefix->data, start.len, prefix->len) < 0) {
+        start = *prefix;
+        beyond = 0;
+    }
+
+    rc = mdb_cursor_open(le->reader, le->dbi, &cursor);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    key->mv_data = start.data;
+    key->mv_size = start.len;
+
+    rc = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
+
+    if (rc == 0
+        && beyond
+        && key->mv_size == start.len
+        && ngx_memcmp(key->mv_data, start.data, start.len) == 0)
+    {
+        rc = mdb_cursor_get(cursor, key, value, MDB_NEXT);
+    }
+
+    if (rc == 0
+        && (key->mv_size < prefix->len
+            || ngx_memcmp(key->mv_data, prefix->data, prefix->len) != 0))
+    {
+        rc = MDB_NOTFOUND;
+    }
+
+    mdb_cursor_close(cursor);
+
+    return rc;
+}
+
+
+/*
+ * The map may have to follow the growth that another process has seen to;
+ * that waits for a batch that is just being written, once in a doubling.
+ */
+
+static int
+ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le)
+{
+    int         rc;
+    ngx_uint_t  tries;
+
+    for (tries = 0; tries < 3; tries++) {
+
+        if (le->reader != NULL) {
+            rc = mdb_txn_renew(le->reader);
+
+        } else {
+            rc = mdb_txn_begin(le->env, NULL, MDB_RDONLY, &le->reader);
+
+            if (rc != 0) {
+                le->reader = NULL;
+            }
+        }
+
+        if (rc != MDB_MAP_RESIZED) {
+            return rc;
+        }
+
+        rc = ngx_http_payer_lmdb_adopt(le);
+
+        if (rc != 0) {
+            return rc;
+        }
+    }
+
+    return MDB_MAP_RESIZED;
+}
+
+
+static ngx_int_t
+ngx_http_payer_lmdb_value(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_io_t *io, MDB_val *value)
+{
+    if (value->mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
+        return ngx_http_payer_lmdb_failed(le, MDB_CORRUPTED);
+    }
+
+    return ngx_http_payer_store_copy(io, &io->value,
+                     (u_char *) value->mv_data
+                     + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN,
+                     value->mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN);
+}
+
+
+static ngx_int_t
+ngx_http_payer_lmdb_failed(ngx_http_payer_lmdb_env_t *le, int rc)
+{
+    if (rc == MDB_NOTFOUND) {
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "payer_store \"lmdb:%V\" cannot be read: %s",
+                  &le->path, mdb_strerror(rc));
+
+    return NGX_ERROR;
+}

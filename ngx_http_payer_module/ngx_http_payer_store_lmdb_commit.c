@@ -1,0 +1,286 @@
+
+/*
+ * A batch of writes as one transaction of LMDB.  Runs in a thread.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_payer_store_lmdb.h"
+
+
+#define NGX_HTTP_PAYER_LMDB_SWEEP  8            /* looked at in passing */
+
+
+static int ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn, ngx_http_payer_lmdb_job_t *job);
+static int ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
+static int ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job,
+    ngx_uint_t i, ngx_str_t *value, ngx_uint_t kept);
+static int ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn);
+static time_t ngx_http_payer_lmdb_expires(MDB_val *value);
+
+
+/*
+ * One transaction for the whole batch.  A put that fails for itself is marked
+ * and the others are written without it; what the map is too small for waits
+ * for the event loop, where no read can be going on.
+ */
+
+int
+ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le)
+{
+    int                         rc;
+    MDB_txn                    *txn;
+    ngx_queue_t                *q;
+    ngx_http_payer_lmdb_job_t  *job;
+
+again:
+
+    rc = mdb_txn_begin(le->env, NULL, 0, &txn);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    for (q = ngx_queue_head(&le->batch);
+         q != ngx_queue_sentinel(&le->batch);
+         q = ngx_queue_next(q))
+    {
+        job = ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue);
+
+        if (job->rc != 0) {
+            continue;
+        }
+
+        rc = ngx_http_payer_lmdb_apply(le, txn, job);
+
+        if (rc == 0) {
+            continue;
+        }
+
+        mdb_txn_abort(txn);
+
+        if (rc == MDB_MAP_FULL) {
+            return rc;
+        }
+
+        job->rc = rc;
+
+        goto again;
+    }
+
+    rc = ngx_http_payer_lmdb_sweep(le, txn);
+
+    if (rc != 0) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+
+    return mdb_txn_commit(txn);
+}
+
+
+static int
+ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job)
+{
+    int         rc;
+    MDB_val     key;
+    ngx_uint_t  i;
+
+    for (i = 0; i < job->n; i++) {
+
+        if (job->entries[i].value.data != NULL) {
+            rc = ngx_http_payer_lmdb_replace(le, txn, job, i);
+
+        } else {
+            key.mv_data = job->entries[i].key.data;
+            key.mv_size = job->entries[i].key.len;
+
+            rc = mdb_del(txn, le->dbi, &key, NULL);
+        }
+
+        if (rc != 0 && rc != MDB_NOTFOUND) {
+            return rc;
+        }
+    }
+
+    return 0;
+}
+
+
+/* a merge edits a copy, since the batch may have to be written again */
+
+static int
+ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i)
+{
+    int                            rc;
+    u_char                         buf[NGX_HTTP_PAYER_STORE_MAX_VALUE], *p;
+    MDB_val                        key, value;
+    uint64_t                       expires;
+    ngx_str_t                      stored, fresh;
+    ngx_uint_t                     n;
+    ngx_http_payer_store_entry_t  *entry;
+
+    entry = &job->entries[i];
+
+    key.mv_data = entry->key.data;
+    key.mv_size = entry->key.len;
+
+    fresh = entry->value;
+
+    rc = MDB_NOTFOUND;
+
+    if (entry->merge != NULL) {
+        rc = mdb_get(txn, le->dbi, &key, &value);
+    }
+
+    if (rc == 0) {
+
+        if (value.mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
+            return MDB_CORRUPTED;
+        }
+
+        stored.data = (u_char *) value.mv_data
+                      + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+        stored.len = value.mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+
+        fresh.data = buf;
+        ngx_memcpy(buf, entry->value.data, fresh.len);
+
+        if (entry->merge(&stored, &fresh) != NGX_OK) {
+            return ngx_http_payer_lmdb_keep(job, i, &stored, 1);
+        }
+    }
+
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
+    }
+
+    value.mv_size = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + fresh.len;
+
+    rc = mdb_put(txn, le->dbi, &key, &value, MDB_RESERVE);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    p = value.mv_data;
+    expires = (uint64_t) entry->expires;
+
+    for (n = 0; n < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n++) {
+        *p++ = (u_char) (expires & 0xff);
+        expires >>= 8;
+    }
+
+    ngx_memcpy(p, fresh.data, fresh.len);
+
+    return ngx_http_payer_lmdb_keep(job, i, &fresh, 0);
+}
+
+
+/* what put() answers for its first entry */
+
+static int
+ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job, ngx_uint_t i,
+    ngx_str_t *value, ngx_uint_t kept)
+{
+    if (i != 0 || !job->wanted) {
+        return 0;
+    }
+
+    if (job->result != NULL) {
+        ngx_free(job->result);
+    }
+
+    job->result = ngx_alloc(value->len + 1, ngx_cycle->log);
+    if (job->result == NULL) {
+        return NGX_ENOMEM;
+    }
+
+    ngx_memcpy(job->result, value->data, value->len);
+    job->len = value->len;
+    job->kept = kept;
+
+    return 0;
+}
+
+
+/* drops what has expired, a few keys further with every batch */
+
+static int
+ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
+{
+    int          rc;
+    time_t       expires;
+    MDB_val      key, value;
+    MDB_cursor  *cursor;
+    ngx_uint_t   n;
+
+    rc = mdb_cursor_open(txn, le->dbi, &cursor);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    key = le->sweep;
+
+    rc = mdb_cursor_get(cursor, &key, &value,
+                        key.mv_size ? MDB_SET_RANGE : MDB_FIRST);
+
+    for (n = 0; rc == 0 && n < NGX_HTTP_PAYER_LMDB_SWEEP; n++) {
+
+        le->sweep.mv_data = le->sweep_key;
+        le->sweep.mv_size = key.mv_size;
+        ngx_memcpy(le->sweep_key, key.mv_data, key.mv_size);
+
+        expires = ngx_http_payer_lmdb_expires(&value);
+
+        if (expires != 0 && expires < ngx_time()) {
+            rc = mdb_cursor_del(cursor, 0);
+
+            if (rc != 0) {
+                break;
+            }
+        }
+
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+
+    mdb_cursor_close(cursor);
+
+    if (rc == MDB_NOTFOUND) {
+        le->sweep.mv_size = 0;
+        return 0;
+    }
+
+    return rc;
+}
+
+
+static time_t
+ngx_http_payer_lmdb_expires(MDB_val *value)
+{
+    u_char      *p;
+    uint64_t     expires;
+    ngx_uint_t   n;
+
+    /* of the format key */
+
+    if (value->mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
+        return 0;
+    }
+
+    p = value->mv_data;
+    expires = 0;
+
+    for (n = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n-- > 0; /* void */ ) {
+        expires = expires << 8 | p[n];
+    }
+
+    return (time_t) expires;
+}

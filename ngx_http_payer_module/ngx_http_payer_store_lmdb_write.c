@@ -1,0 +1,421 @@
+
+/*
+ * The queue of writes to LMDB: while one batch is committed in a thread, the
+ * next one gathers, so that the more there is to write, the more of it shares
+ * one wait for the disk.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_payer_store_lmdb.h"
+
+
+#define NGX_HTTP_PAYER_LMDB_BATCH   1024        /* puts in a transaction */
+
+
+static ngx_http_payer_lmdb_job_t *ngx_http_payer_lmdb_job(
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n);
+static void ngx_http_payer_lmdb_free(ngx_http_payer_lmdb_job_t *job);
+
+static ngx_int_t ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le);
+#if (NGX_THREADS)
+static void ngx_http_payer_lmdb_post(ngx_http_payer_lmdb_env_t *le);
+static void ngx_http_payer_lmdb_thread(void *data, ngx_log_t *log);
+static void ngx_http_payer_lmdb_done(ngx_event_t *ev);
+#endif
+static void ngx_http_payer_lmdb_run(ngx_http_payer_lmdb_env_t *le);
+static ngx_int_t ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le);
+static void ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le);
+static ngx_int_t ngx_http_payer_lmdb_result(ngx_http_payer_lmdb_job_t *job,
+    ngx_http_payer_io_t *io);
+
+
+ngx_int_t
+ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_io_t *io)
+{
+    ngx_int_t                   rc;
+    ngx_http_payer_lmdb_job_t  *job;
+
+    job = ngx_http_payer_lmdb_job(entries, n);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    job->wanted = (io != NULL && entries[0].merge != NULL);
+
+    ngx_queue_insert_tail(&le->waiting, &job->queue);
+
+#if (NGX_THREADS)
+
+    if (le->pool != NULL) {
+
+        if (io != NULL) {
+            io->pending = job;
+            job->io = io;
+        }
+
+        if (!le->running && ngx_http_payer_lmdb_gather(le) == NGX_OK) {
+            ngx_http_payer_lmdb_post(le);
+        }
+
+        return NGX_AGAIN;
+    }
+
+#endif
+
+    (void) ngx_http_payer_lmdb_gather(le);
+
+    ngx_http_payer_lmdb_run(le);
+
+    ngx_queue_remove(&job->queue);
+
+    rc = ngx_http_payer_lmdb_result(job, io);
+
+    ngx_http_payer_lmdb_free(job);
+
+    return rc;
+}
+
+
+void
+ngx_http_payer_lmdb_forget(ngx_http_payer_io_t *io)
+{
+    ngx_http_payer_lmdb_job_t  *job;
+
+    job = io->pending;
+
+    if (job != NULL) {
+        job->io = NULL;
+        io->pending = NULL;
+    }
+}
+
+
+/*
+ * At the end of a process: the threads are gone, and so are the requests; a
+ * batch is in hand if it was running or had to run again.
+ */
+
+void
+ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le)
+{
+    ngx_queue_t                *q;
+    ngx_http_payer_lmdb_job_t  *job;
+
+    if (le->running) {
+        if (ngx_http_payer_lmdb_settle(le) == NGX_AGAIN) {
+            ngx_http_payer_lmdb_run(le);
+
+        } else {
+            ngx_http_payer_lmdb_report(le);
+        }
+    }
+
+    do {
+        while (!ngx_queue_empty(&le->batch)) {
+            q = ngx_queue_head(&le->batch);
+            ngx_queue_remove(q);
+
+            job = ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue);
+            ngx_http_payer_lmdb_free(job);
+        }
+
+        if (ngx_http_payer_lmdb_gather(le) != NGX_OK) {
+            break;
+        }
+
+        ngx_http_payer_lmdb_run(le);
+
+    } while (!ngx_queue_empty(&le->batch));
+
+    le->running = 0;
+}
+
+
+static ngx_http_payer_lmdb_job_t *
+ngx_http_payer_lmdb_job(ngx_http_payer_store_entry_t *entries, ngx_uint_t n)
+{
+    u_char                        *p;
+    size_t                         size;
+    ngx_uint_t                     i;
+    ngx_http_payer_lmdb_job_t     *job;
+    ngx_http_payer_store_entry_t  *entry;
+
+    size = sizeof(ngx_http_payer_lmdb_job_t)
+           + n * sizeof(ngx_http_payer_store_entry_t);
+
+    for (i = 0; i < n; i++) {
+        size += entries[i].key.len + entries[i].value.len;
+    }
+
+    job = ngx_alloc(size, ngx_cycle->log);
+    if (job == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(job, sizeof(ngx_http_payer_lmdb_job_t));
+
+    job->n = n;
+    p = (u_char *) &job->entries[n];
+
+    for (i = 0; i < n; i++) {
+        entry = &job->entries[i];
+        *entry = entries[i];
+
+        entry->key.data = p;
+        p = ngx_cpymem(p, entries[i].key.data, entries[i].key.len);
+
+        if (entries[i].value.data != NULL) {
+            entry->value.data = p;
+            p = ngx_cpymem(p, entries[i].value.data, entries[i].value.len);
+        }
+    }
+
+    return job;
+}
+
+
+static void
+ngx_http_payer_lmdb_free(ngx_http_payer_lmdb_job_t *job)
+{
+    if (job->result != NULL) {
+        ngx_free(job->result);
+    }
+
+    ngx_free(job);
+}
+
+
+/* makes the next batch: NGX_OK, or NGX_DECLINED if there is nothing to do */
+
+static ngx_int_t
+ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    for (n = 0; n < NGX_HTTP_PAYER_LMDB_BATCH; n++) {
+
+        if (ngx_queue_empty(&le->waiting)) {
+            break;
+        }
+
+        q = ngx_queue_head(&le->waiting);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&le->batch, q);
+    }
+
+    return n ? NGX_OK : NGX_DECLINED;
+}
+
+
+#if (NGX_THREADS)
+
+static void
+ngx_http_payer_lmdb_post(ngx_http_payer_lmdb_env_t *le)
+{
+    le->running = 1;
+
+    le->task.ctx = le;
+    le->task.handler = ngx_http_payer_lmdb_thread;
+    le->task.event.data = le;
+    le->task.event.handler = ngx_http_payer_lmdb_done;
+    le->task.event.log = ngx_cycle->log;
+
+    if (ngx_thread_task_post(le->pool, &le->task) == NGX_OK) {
+        return;
+    }
+
+    /* logged; then it is done here, and told later as from a thread */
+
+    le->task.event.active = 0;
+
+    ngx_http_payer_lmdb_run(le);
+
+    ngx_post_event(&le->task.event, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_payer_lmdb_thread(void *data, ngx_log_t *log)
+{
+    ngx_http_payer_lmdb_env_t  *le = data;
+
+    if (ngx_thread_mutex_lock(&le->mutex, log) != NGX_OK) {
+        le->rc = MDB_PANIC;
+        return;
+    }
+
+    le->rc = ngx_http_payer_lmdb_commit(le);
+
+    (void) ngx_thread_mutex_unlock(&le->mutex, log);
+}
+
+
+static void
+ngx_http_payer_lmdb_done(ngx_event_t *ev)
+{
+    ngx_queue_t                *q, jobs;
+    ngx_http_payer_io_t        *io;
+    ngx_http_payer_lmdb_env_t  *le;
+    ngx_http_payer_lmdb_job_t  *job;
+
+    le = ev->data;
+    ev->complete = 0;
+
+    if (ngx_http_payer_lmdb_settle(le) == NGX_AGAIN) {
+        ngx_http_payer_lmdb_post(le);
+        return;
+    }
+
+    ngx_http_payer_lmdb_report(le);
+
+    ngx_queue_init(&jobs);
+    ngx_queue_add(&jobs, &le->batch);
+    ngx_queue_init(&le->batch);
+
+    le->running = 0;
+
+    /* the disk is busy again while the handlers run */
+
+    if (ngx_http_payer_lmdb_gather(le) == NGX_OK) {
+        ngx_http_payer_lmdb_post(le);
+    }
+
+    while (!ngx_queue_empty(&jobs)) {
+        q = ngx_queue_head(&jobs);
+        ngx_queue_remove(q);
+
+        job = ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue);
+        io = job->io;
+
+        if (io != NULL) {
+            io->pending = NULL;
+            io->rc = ngx_http_payer_lmdb_result(job, io);
+        }
+
+        ngx_http_payer_lmdb_free(job);
+
+        if (io != NULL) {
+            io->handler(io);
+        }
+    }
+}
+
+#endif
+
+
+/* writes the batch at once, in the event loop */
+
+static void
+ngx_http_payer_lmdb_run(ngx_http_payer_lmdb_env_t *le)
+{
+    do {
+        le->rc = ngx_http_payer_lmdb_commit(le);
+
+    } while (ngx_http_payer_lmdb_settle(le) == NGX_AGAIN);
+
+    ngx_http_payer_lmdb_report(le);
+}
+
+
+/* NGX_OK if the batch has its end, NGX_AGAIN if it now fits the map */
+
+static ngx_int_t
+ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le)
+{
+    int  rc;
+
+    if (le->rc == MDB_MAP_FULL) {
+        rc = ngx_http_payer_lmdb_grow(le);
+
+    } else if (le->rc == MDB_MAP_RESIZED) {
+        rc = ngx_http_payer_lmdb_adopt(le);
+
+    } else {
+        return NGX_OK;
+    }
+
+    if (rc == 0) {
+        return NGX_AGAIN;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "payer_store \"lmdb:%V\" cannot grow: %s",
+                  &le->path, mdb_strerror(rc));
+
+    le->rc = rc;
+
+    return NGX_OK;
+}
+
+
+/* gives every put of the batch its end, and the log one line */
+
+static void
+ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
+{
+    int                         rc;
+    ngx_str_t                  *key;
+    ngx_uint_t                  n, failed;
+    ngx_queue_t                *q;
+    ngx_http_payer_lmdb_job_t  *job;
+
+    n = 0;
+    rc = 0;
+    key = NULL;
+    failed = 0;
+
+    for (q = ngx_queue_head(&le->batch);
+         q != ngx_queue_sentinel(&le->batch);
+         q = ngx_queue_next(q))
+    {
+        job = ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue);
+
+        n++;
+
+        if (job->rc == 0) {
+            job->rc = le->rc;
+        }
+
+        if (job->rc != 0) {
+            rc = job->rc;
+            key = &job->entries[0].key;
+            failed++;
+        }
+    }
+
+    le->rc = 0;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "payer store lmdb batch: %ui written, %ui failed",
+                   n - failed, failed);
+
+    if (failed) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "payer_store \"lmdb:%V\" did not take %ui of %ui "
+                      "writes, \"%V\" among them: %s",
+                      &le->path, failed, n, key, mdb_strerror(rc));
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_lmdb_result(ngx_http_payer_lmdb_job_t *job,
+    ngx_http_payer_io_t *io)
+{
+    if (job->rc != 0) {
+        return NGX_ERROR;
+    }
+
+    if (!job->wanted) {
+        return NGX_OK;
+    }
+
+    io->kept = job->kept;
+
+    return ngx_http_payer_store_copy(io, &io->value, job->result, job->len);
+}
