@@ -1,0 +1,424 @@
+# The stores by themselves, in a real nginx: t/unit/store/ is a module that
+# does to a store what a request says.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use HTTP::Tiny;
+use IO::Select;
+use IO::Socket::INET;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $root = dirname(abs_path(__FILE__)) . '/../..';
+my $out  = "$root/build/t/unit-store";
+my $dir  = tempdir('payer-store-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $port = free_port();
+
+make_path($out);
+make_path("$dir/logs");
+chmod 0755, $dir;
+
+# a map of 1 MB, so that growth is met here
+system("$root/t/unit/store/build", $out,
+    "-DNGX_HTTP_PAYER_LMDB_MAP=1048576 " . ($ENV{STORE_CFLAGS} // q())) == 0
+    or BAIL_OUT('the module for this test does not build');
+
+my $http = HTTP::Tiny->new(timeout => 20, keep_alive => 0);
+
+$SIG{PIPE} = 'IGNORE';
+
+
+sub free_port {
+    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
+    return $s->sockport;
+}
+
+sub slurp {
+    my ($file) = @_;
+    open my $f, '<:raw', $file or return '';
+    local $/;
+    return scalar <$f> // '';
+}
+
+sub spew {
+    my ($file, $bytes) = @_;
+    open my $f, '>:raw', $file or die "$file: $!";
+    print $f $bytes;
+    close $f;
+}
+
+sub log_text { return slurp("$dir/logs/error.log") }
+
+sub configure {
+    my ($store, %o) = @_;
+
+    my $workers = $o{workers} // 1;
+    my $zone    = $o{zone}    // '1m';
+    my $master  = $o{master}  // 'on';
+
+    spew("$dir/nginx.conf", <<"    END");
+    load_module $out/ngx_http_store_test_module.so;
+    master_process $master;
+    worker_processes $workers;
+    pid $dir/nginx.pid;
+    error_log $dir/logs/error.log notice;
+    events { worker_connections 512; }
+    http {
+        access_log off;
+        store_test_zone test $zone;
+        store_test_store $store;
+        client_body_temp_path $dir/body;
+        proxy_temp_path $dir/proxy;
+        fastcgi_temp_path $dir/fastcgi;
+        uwsgi_temp_path $dir/uwsgi;
+        scgi_temp_path $dir/scgi;
+        server {
+            listen 127.0.0.1:$port reuseport;
+            location / { store_test; }
+        }
+    }
+    END
+}
+
+sub nginx { return system("nginx -p $dir -c $dir/nginx.conf @_ 2>$dir/out") }
+
+sub start {
+    configure(@_);
+    spew("$dir/logs/error.log", '');
+    nginx() == 0 or diag(slurp("$dir/out"), log_text());
+    wait_for(sub { -s "$dir/nginx.pid" && pid() && ask('op=get&key=none') });
+}
+
+sub stop {
+    my ($signal) = @_;
+    my $pid = pid() or return;
+    kill $signal // 'QUIT', $pid;
+    wait_for(sub { !kill 0, $pid });
+    unlink "$dir/nginx.pid";
+}
+
+sub pid { my ($p) = slurp("$dir/nginx.pid") =~ /(\d+)/; return $p }
+
+sub workers {
+    my $pid = pid();
+    return grep { $_ }
+        map { /^(\d+)$/ ? $1 : 0 } split /\s+/, `pgrep -P $pid`;
+}
+
+sub wait_for {
+    my ($what) = @_;
+    my $end = time + 15;
+    while (time < $end) { my $r = $what->(); return $r if $r; sleep 0.05 }
+    return;
+}
+
+sub ask {
+    my ($query) = @_;
+    my $r = $http->get("http://127.0.0.1:$port/?$query");
+    return if $r->{status} == 599;
+    return "$r->{status} $r->{content}";
+}
+
+sub stat_of { return (split ' ', ask('op=stat'))[1 .. 3] }
+
+# requests that are all under way at once; answers how many were 200
+
+sub at_once {
+    my ($n, $query) = @_;
+    my (%left, $ok);
+
+    for my $i (0 .. $n - 1) {
+        my $s = IO::Socket::INET->new("127.0.0.1:$port") or next;
+        (my $q = $query) =~ s/%/$i/g;
+        print $s "GET /?$q HTTP/1.0\r\n\r\n";
+        $left{$s} = $s;
+    }
+
+    my $select = IO::Select->new(values %left);
+
+    while ($select->count && (my @ready = $select->can_read(20))) {
+        for my $s (@ready) {
+            my $n = sysread $s, my $buf, 65536;
+            $ok++ if $n && $buf =~ /^HTTP\/1.\d 200/;
+            $select->remove($s);
+            close $s;
+        }
+    }
+
+    return $ok // 0;
+}
+
+END { stop('TERM') if $port }
+
+
+# what every store does
+
+for my $store ('memory', "lmdb:$dir/common") {
+    my ($name) = $store =~ /(\w+)/;
+
+    start($store);
+
+    is(ask('op=get&key=a'), '404 ', "$name: nothing yet");
+    is(ask('op=put&key=a&value=one'), '200 ', "$name: put");
+    is(ask('op=get&key=a'), '200 one', "$name: get");
+    is(ask('op=put&key=a&value=two'), '200 ', "$name: replace");
+    is(ask('op=get&key=a'), '200 two', "$name: get what replaced");
+
+    is(ask('op=put&key=a&value=2&merge=1'), '208 two',
+        "$name: a merge that declines hands back what is kept");
+    is(ask('op=put&key=a&value=longer&merge=1'), '200 Longer',
+        "$name: a merge that edits");
+    is(ask('op=get&key=a'), '200 Longer', "$name: is what is stored");
+    is(ask('op=put&key=new&value=new&merge=1'), '200 new',
+        "$name: no merge where nothing is stored");
+
+    is(ask('op=put&key=a&value=x&merge=1&key2=b&value2=side'), '208 Longer',
+        "$name: a kept first entry");
+    is(ask('op=get&key=b'), '200 side', "$name: leaves the others alone");
+
+    ask("op=put&key=$_&value=v$_") for qw(p/3 p/1 q/1 p/2 p o/9);
+
+    my ($after, @seen) = ('');
+    while ((my $r = ask("op=next&prefix=p/&after=$after")) =~ /^200 (.+)=/) {
+        push @seen, $1;
+        $after = $1;
+    }
+    is("@seen", 'p/1 p/2 p/3', "$name: next in order");
+
+    is(ask('op=next&prefix=p/&after=p/15'), '200 p/2=vp/2',
+        "$name: next after a key that is not there");
+    is(ask('op=next&prefix=&after='), '200 a=Longer', "$name: next of all");
+    is(ask('op=next&prefix=zz&after='), '404 ', "$name: next of none");
+    is(ask('op=next&prefix=p/&after=q'), '404 ', "$name: next behind them");
+
+    is(ask('op=del&key=p/2'), '200 ', "$name: delete");
+    is(ask('op=get&key=p/2'), '404 ', "$name: is gone");
+    is(ask('op=next&prefix=p/&after=p/1'), '200 p/3=vp/3', "$name: everywhere");
+    is(ask('op=del&key=p/2'), '200 ', "$name: delete nothing");
+
+    my $long = 'k' x 511;
+    is(ask("op=put&key=$long&value=long"), '200 ', "$name: the longest key");
+    is(ask("op=get&key=$long"), '200 long', "$name: is found");
+    like(ask("op=put&key=${long}k&value=long"), qr/^500/,
+        "$name: a longer one is refused");
+    is(ask('op=burst&key=big&n=3&size=16384'), '200 ', "$name: large values");
+    is(length ask('op=get&key=big000001'), 16388, "$name: are read in full");
+    like(ask('op=burst&key=big&n=1&size=16385'), qr/^500/,
+        "$name: larger ones are refused");
+
+    kill 'HUP', pid();
+    sleep 0.7;
+    is(ask('op=get&key=b'), '200 side', "$name: a reload forgets nothing");
+
+    my ($owner) = ask('op=claim&key=c&lease=60000') =~ /^200 (\d+)$/;
+    ok($owner, "$name: a claim");
+    is(ask('op=claim&key=c&lease=60000'), '409 0', "$name: is exclusive");
+    is(ask('op=unclaim&key=c&owner=' . ($owner + 1)), '200 0',
+        "$name: nobody else");
+    is(ask('op=claim&key=c&lease=60000'), '409 0', "$name: gives it back");
+    ask("op=unclaim&key=c&owner=$owner");
+    my ($short) = ask('op=claim&key=c&lease=300') =~ /^200 (\d+)$/;
+    ok($short && $short != $owner, "$name: a new owner");
+    sleep 0.4;
+    my ($next) = ask('op=claim&key=c&lease=60000') =~ /^200 (\d+)$/;
+    ok($next, "$name: takes over what is stale");
+    ask("op=unclaim&key=c&owner=$short");
+    is(ask('op=claim&key=c&lease=1'), '409 0',
+        "$name: who was late gives back nothing");
+
+    stop();
+    unlike(log_text(), qr/\[(alert|crit|emerg)\]/, "$name: a quiet log");
+}
+
+
+# memory: what happens when it is full
+
+start('memory', zone => '256k');
+like(slurp("$dir/out"), qr/\[warn\].*a restart forgets/, 'memory warns');
+
+like(ask('op=burst&key=x&n=2000&size=400'), qr/^500/, 'a zone is full');
+like(log_text(), qr/\[error\].*payer_zone "test" is full: "x\d+"/,
+    'and says so');
+is(ask('op=get&key=x000000') =~ /^200/, 1, 'the first entry is still there');
+like(ask("op=claim&key=c$_&lease=60000"), qr/^200/, "room for claim $_")
+    for 1 .. 3;
+ask("op=del&key=x$_") for map { sprintf '%06d', $_ } 0 .. 99;
+my $past = time - 10;
+is(ask("op=put&key=old$_&expires=" . int($past) . '&value=' . 'o' x 400),
+    '200 ', 'entries that have expired')
+    for 1 .. 3;
+like(ask('op=burst&key=y&n=2000&size=400'), qr/^500/, 'full again');
+is(ask('op=get&key=old1'), '404 ', 'they were dropped for it');
+like(ask('op=get&key=x000100'), qr/^200/, 'others were not');
+stop();
+
+
+# lmdb: the directory, restarts, kills
+
+my $lmdb = "$dir/lmdb";
+
+start("lmdb:$lmdb", workers => 2);
+
+my @st = stat $lmdb;
+is($st[2] & 07777, 0700, 'the directory has mode 0700');
+isnt($st[4], 0, 'and belongs to the workers') if $> == 0;
+
+is(at_once(64, 'op=put&key=m%&value=v%'), 64, 'writes from many');
+is(ask("op=get&key=m$_"), "200 v$_", "m$_ is there") for 0, 31, 63;
+
+stop('QUIT');
+start("lmdb:$lmdb", workers => 2);
+is(ask('op=get&key=m63'), '200 v63', 'there after a restart');
+
+is(ask('op=put&key=killed&value=survives'), '200 ', 'written');
+kill 'KILL', $_ for workers();
+wait_for(sub { workers() == 2 && ask('op=get&key=none') });
+is(ask('op=get&key=killed'), '200 survives', 'there after kill -9');
+
+for my $round (1 .. 5) {
+    my $s = IO::Socket::INET->new("127.0.0.1:$port");
+    print $s "GET /?op=burst&key=r$round&n=3000&size=200 HTTP/1.0\r\n\r\n";
+    sleep 0.02 * $round;
+    kill 'KILL', $_ for workers();
+    wait_for(sub { workers() == 2 && ask('op=get&key=none') });
+    is(ask("op=put&key=again$round&value=yes"), '200 ',
+        "a worker killed while it writes stops no other, $round");
+}
+stop();
+
+
+# group commit, and growth from 1 MB
+
+start("lmdb:$dir/group");
+my ($before) = stat_of();
+is(ask('op=burst&key=g&n=2000&size=100'), '200 ', '2000 puts at once');
+my ($txns) = stat_of();
+$txns -= $before;
+cmp_ok($txns, '<', 100, "in $txns transactions");
+
+is(ask('op=burst&key=h&n=20000&size=400'), '200 ', 'more than the map holds');
+my (undef, $size) = stat_of();
+cmp_ok($size, '>', 8 << 20, "which has grown to $size");
+is(length ask("op=get&key=h$_"), 404, "h$_ is there") for '000000', '019999';
+like(log_text(), qr/may grow to/, 'and said so');
+stop();
+
+
+# growth by one worker, reads and writes by another
+
+start("lmdb:$dir/grow", workers => 2);
+my %seen;
+for (1 .. 40) { $seen{ (stat_of())[2] }++ }
+is(keys %seen, 2, 'two workers answer');
+is(at_once(4, 'op=burst&key=w%-&n=4000&size=300'), 4, 'both write and grow');
+my $wrong = 0;
+for my $i (1 .. 60) {
+    $wrong++ if length(ask('op=get&key=w' . $i % 4 . '-003999')) != 304;
+}
+is($wrong, 0, 'both read what the other has written');
+
+
+# reload and quit in the middle of writing
+
+my $burst = IO::Socket::INET->new("127.0.0.1:$port");
+print $burst "GET /?op=burst&key=reload&n=20000&size=300 HTTP/1.0\r\n\r\n";
+sleep 0.02;
+kill 'HUP', pid();
+my $answer = do { local $/; <$burst> } // '';
+like($answer, qr/^HTTP\/1.1 200/, 'a burst in a worker that leaves ends well');
+is(length ask('op=get&key=reload019999'), 304, 'and is stored');
+
+ask("op=abandon&key=ab$_&value=on") for 1 .. 20;
+stop('QUIT');
+start("lmdb:$dir/grow");
+is(join(' ', grep { ask("op=get&key=ab$_") eq '200 on' } 1 .. 20),
+    join(' ', 1 .. 20), 'what nobody waited for is written before the end');
+
+
+# expiry
+
+ask('op=put&key=e1&expires=1&value=old');
+ask('op=put&key=e2&expires=99999999999&value=new');
+ask('op=put&key=a&value=' . $_) for 1 .. 10;
+stop();
+start("lmdb:$dir/sweep");
+ask("op=put&key=e$_&expires=" . ($_ % 2) . '&value=x') for 1 .. 10;
+ask('op=put&key=f&value=' . $_) for 1 .. 10;
+is(join(' ', grep { ask("op=get&key=e$_") =~ /^200/ } 1 .. 10), '2 4 6 8 10',
+    'what expired is dropped in passing, nothing else');
+stop();
+
+
+# without a master (where nginx itself does not survive a reload)
+
+start("lmdb:$dir/single", master => 'off');
+is(ask('op=put&key=s&value=1'), '200 ', 'no master: put');
+is(ask('op=get&key=s'), '200 1', 'no master: get');
+is(ask('op=burst&key=s&n=5000&size=400'), '200 ', 'no master: growth');
+stop();
+unlike(log_text(), qr/\[(alert|crit|emerg)\]/, 'no master: a quiet log');
+
+
+# files that stop the start
+
+my $data = "$dir/group/data.mdb";
+my $good = slurp($data);
+
+sub refused {
+    my ($what, $bytes, $message) = @_;
+
+    spew($data, $bytes);
+    configure("lmdb:$dir/group");
+    isnt(nginx('-t'), 0, "$what: the configuration is refused");
+    like(slurp("$dir/out"), $message, "$what: and the message says why");
+}
+
+refused('garbage', 'x' x 65536, qr/\[emerg\].*data\.mdb" is damaged: restore/);
+refused('half a file', substr($good, 0, length($good) / 2),
+    qr/\[emerg\].*is damaged/);
+refused('two pages', substr($good, 0, 8192), qr/\[emerg\].*is damaged/);
+
+(my $newer = $good) =~ s/(!payer-store)1/${1}2/g;
+refused('a newer format', $newer, qr/\[emerg\].*newer ngx_http_payer_module/);
+
+(my $foreign = $good) =~ s/!payer-store/!other-store/g;
+refused('of another program', $foreign, qr/\[emerg\].*another program/);
+
+spew($data, $good);
+is(nginx('-t'), 0, 'the good file again') or diag(slurp("$dir/out"));
+
+configure("lmdb:$dir/missing/deep");
+isnt(nginx('-t'), 0, 'a directory that cannot be made');
+like(slurp("$dir/out"), qr/\[emerg\].*mkdir/, 'is refused');
+
+for ([ 'lmdb', qr/must have the form "lmdb:DIR"/ ],
+    [ 'lmdb:', qr/no directory/ ],
+    [ 'memory:x', qr/must have the form "memory"/ ],
+    [ 'redis://h:1/0', qr/built without hiredis/ ],
+    [ 'disk', qr/invalid store "disk"/ ])
+{
+    my ($value, $message) = @$_;
+    configure($value);
+    isnt(nginx('-t'), 0, "$value is refused");
+    like(slurp("$dir/out"), $message, 'with a reason');
+}
+
+
+# a damaged file does not take a running nginx down
+
+start("lmdb:$lmdb");
+spew("$dir/bad", '');
+mkdir "$dir/other";
+spew("$dir/other/data.mdb", 'x' x 65536);
+configure("lmdb:$dir/other");
+kill 'HUP', pid();
+ok(wait_for(sub { log_text() =~ /is damaged/ }), 'a bad reload is noticed');
+is(ask('op=get&key=m63'), '200 v63', 'and the old configuration goes on');
+stop();
+
+done_testing();

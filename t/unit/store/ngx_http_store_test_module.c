@@ -1,0 +1,549 @@
+
+/*
+ * A location that does to a store what its query says, for t/unit/store.t:
+ *
+ *     store_test_zone name size;  store_test_store value;  (http)
+ *     store_test;                                          (location)
+ *
+ *     op=get&key=  op=del&key=  op=next&prefix=&after=  op=stat
+ *     op=put&key=&value=[&expires=][&merge=1][&key2=&value2=]
+ *         merge: the longer of both values stays, a fresh one is capitalised
+ *     op=burst&key=&n=&size=  n puts at once, answered when all are done
+ *     op=abandon&key=&value=  put, and forget it at once
+ *     op=claim&key=&lease=    op=unclaim&key=&owner=
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_http_payer_store_lmdb.h"
+
+
+#define STORE_TEST_MAX_BURST  100000
+
+
+typedef struct {
+    ngx_http_payer_zone_t     zone;
+    ngx_http_payer_store_t    store;
+} store_test_conf_t;
+
+
+typedef struct {
+    ngx_http_request_t       *request;
+    ngx_uint_t                left;
+    ngx_uint_t                failed;
+    ngx_http_payer_io_t       io;
+} store_test_ctx_t;
+
+
+static ngx_int_t store_test_handler(ngx_http_request_t *r);
+static ngx_int_t store_test_put(ngx_http_request_t *r,
+    ngx_http_payer_store_t *store, store_test_ctx_t *ctx);
+static ngx_int_t store_test_burst(ngx_http_request_t *r,
+    ngx_http_payer_store_t *store, store_test_ctx_t *ctx);
+static ngx_int_t store_test_claim(ngx_http_request_t *r,
+    ngx_http_payer_store_t *store, ngx_str_t *op);
+static ngx_int_t store_test_stat(ngx_http_request_t *r,
+    ngx_http_payer_store_t *store);
+static void store_test_done(ngx_http_payer_io_t *io);
+static void store_test_burst_done(ngx_http_payer_io_t *io);
+static ngx_int_t store_test_answer(store_test_ctx_t *ctx);
+static ngx_int_t store_test_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *text);
+static ngx_int_t store_test_merge(ngx_str_t *stored, ngx_str_t *fresh);
+static ngx_uint_t store_test_is(ngx_str_t *text, const char *word);
+static ngx_str_t store_test_arg(ngx_http_request_t *r, const char *name);
+static ngx_int_t store_test_number(ngx_http_request_t *r, const char *name);
+
+static char *store_test_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *store_test_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *store_test_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static void *store_test_create_conf(ngx_conf_t *cf);
+static ngx_int_t store_test_init_module(ngx_cycle_t *cycle);
+static ngx_int_t store_test_init_process(ngx_cycle_t *cycle);
+static void store_test_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_command_t  store_test_commands[] = {
+
+    { ngx_string("store_test_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2, store_test_set_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("store_test_store"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1, store_test_set_store,
+      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("store_test"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS, store_test_set,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    ngx_null_command
+};
+
+
+static ngx_http_module_t  store_test_module_ctx = {
+    NULL,
+    NULL,
+    store_test_create_conf,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL
+};
+
+
+extern ngx_module_t  ngx_http_store_test_module;
+
+ngx_module_t  ngx_http_store_test_module = {
+    NGX_MODULE_V1,
+    &store_test_module_ctx,
+    store_test_commands,
+    NGX_HTTP_MODULE,
+    NULL,
+    store_test_init_module,
+    store_test_init_process,
+    NULL,
+    NULL,
+    store_test_exit_process,
+    NULL,
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+store_test_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_str_t                op, key, after;
+    store_test_ctx_t        *ctx;
+    store_test_conf_t       *conf;
+    ngx_http_payer_store_t  *store;
+
+    conf = ngx_http_get_module_main_conf(r, ngx_http_store_test_module);
+    store = &conf->store;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(store_test_ctx_t));
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->request = r;
+    ctx->io.pool = r->pool;
+    ctx->io.handler = store_test_done;
+    ctx->io.data = ctx;
+
+    op = store_test_arg(r, "op");
+    key = store_test_arg(r, "key");
+
+    if (store_test_is(&op, "get")) {
+        rc = store->ops->get(store, &key, &ctx->io);
+
+    } else if (store_test_is(&op, "next")) {
+        key = store_test_arg(r, "prefix");
+        after = store_test_arg(r, "after");
+        rc = store->ops->next(store, &key, &after, &ctx->io);
+
+    } else if (store_test_is(&op, "burst")) {
+        rc = store_test_burst(r, store, ctx);
+
+    } else if (store_test_is(&op, "claim") || store_test_is(&op, "unclaim")) {
+        return store_test_claim(r, store, &op);
+
+    } else if (store_test_is(&op, "stat")) {
+        return store_test_stat(r, store);
+
+    } else {
+        rc = store_test_put(r, store, ctx);
+    }
+
+    if (rc == NGX_AGAIN && store_test_is(&op, "abandon")) {
+        store->ops->forget(&ctx->io);
+        rc = NGX_OK;
+    }
+
+    if (rc == NGX_AGAIN) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    ctx->io.rc = rc;
+
+    return store_test_answer(ctx);
+}
+
+
+static ngx_int_t
+store_test_put(ngx_http_request_t *r, ngx_http_payer_store_t *store,
+    store_test_ctx_t *ctx)
+{
+    ngx_str_t                     op;
+    ngx_http_payer_store_entry_t  entries[2];
+
+    op = store_test_arg(r, "op");
+
+    ngx_memzero(entries, sizeof(entries));
+
+    entries[0].key = store_test_arg(r, "key");
+    entries[0].expires = store_test_number(r, "expires");
+
+    if (!store_test_is(&op, "del")) {
+        entries[0].value = store_test_arg(r, "value");
+    }
+
+    if (store_test_number(r, "merge")) {
+        entries[0].merge = store_test_merge;
+    }
+
+    entries[1].key = store_test_arg(r, "key2");
+    entries[1].value = store_test_arg(r, "value2");
+
+    return store->ops->put(store, entries, entries[1].key.len ? 2 : 1,
+                           &ctx->io);
+}
+
+
+static ngx_int_t
+store_test_burst(ngx_http_request_t *r, ngx_http_payer_store_t *store,
+    store_test_ctx_t *ctx)
+{
+    size_t                         size;
+    ngx_int_t                      rc, n;
+    ngx_str_t                      key;
+    ngx_uint_t                     i;
+    ngx_http_payer_io_t           *io;
+    ngx_http_payer_store_entry_t   entry;
+
+    key = store_test_arg(r, "key");
+    n = store_test_number(r, "n");
+    size = store_test_number(r, "size");
+
+    if (n > STORE_TEST_MAX_BURST) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&entry, sizeof(entry));
+
+    entry.value.len = size;
+    entry.value.data = ngx_pnalloc(r->pool, size);
+    entry.key.data = ngx_pnalloc(r->pool, key.len + NGX_INT_T_LEN);
+    io = ngx_pcalloc(r->pool, n * sizeof(ngx_http_payer_io_t));
+
+    if (entry.value.data == NULL || entry.key.data == NULL || io == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memset(entry.value.data, 'b', size);
+
+    for (i = 0; i < (ngx_uint_t) n; i++) {
+        entry.key.len = ngx_sprintf(entry.key.data, "%V%06ui", &key, i)
+                        - entry.key.data;
+
+        io[i].pool = r->pool;
+        io[i].handler = store_test_burst_done;
+        io[i].data = ctx;
+
+        rc = store->ops->put(store, &entry, 1, &io[i]);
+
+        if (rc == NGX_AGAIN) {
+            ctx->left++;
+
+        } else if (rc != NGX_OK) {
+            ctx->failed++;
+        }
+    }
+
+    return ctx->left ? NGX_AGAIN : ctx->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+store_test_claim(ngx_http_request_t *r, ngx_http_payer_store_t *store,
+    ngx_str_t *op)
+{
+    u_char                  *p;
+    ngx_int_t                rc;
+    ngx_str_t                text;
+    ngx_http_payer_claim_t   claim;
+
+    claim.key = store_test_arg(r, "key");
+    claim.owner = store_test_number(r, "owner");
+
+    if (store_test_is(op, "unclaim")) {
+        store->ops->unclaim(store, &claim);
+        rc = NGX_OK;
+
+    } else {
+        rc = store->ops->claim(store, &claim.key,
+                               store_test_number(r, "lease"), &claim);
+    }
+
+    text.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(text.data, "%ui", claim.owner);
+    text.len = p - text.data;
+
+    return store_test_send(r, rc == NGX_OK ? 200 : rc == NGX_BUSY ? 409 : 500,
+                           &text);
+}
+
+
+/* the number of transactions that were committed, and the size of the map */
+
+static ngx_int_t
+store_test_stat(ngx_http_request_t *r, ngx_http_payer_store_t *store)
+{
+    u_char                     *p;
+    ngx_str_t                   text, *path;
+    MDB_envinfo                 info;
+    ngx_http_payer_lmdb_env_t  *le;
+
+    path = store->data;
+
+    le = ngx_http_payer_lmdb_open((ngx_cycle_t *) ngx_cycle, path);
+    if (le == NULL || mdb_env_info(le->env, &info) != 0) {
+        return NGX_ERROR;
+    }
+
+    text.data = ngx_pnalloc(r->pool, 3 * NGX_INT_T_LEN);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(text.data, "%uz %uz %P", info.me_last_txnid,
+                    info.me_mapsize, ngx_pid);
+    text.len = p - text.data;
+
+    return store_test_send(r, 200, &text);
+}
+
+
+static void
+store_test_done(ngx_http_payer_io_t *io)
+{
+    ngx_connection_t    *c;
+    store_test_ctx_t    *ctx;
+    ngx_http_request_t  *r;
+
+    ctx = io->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_finalize_request(r, store_test_answer(ctx));
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+store_test_burst_done(ngx_http_payer_io_t *io)
+{
+    store_test_ctx_t  *ctx;
+
+    ctx = io->data;
+
+    if (io->rc != NGX_OK) {
+        ctx->failed++;
+    }
+
+    if (--ctx->left == 0) {
+        ctx->io.rc = ctx->failed ? NGX_ERROR : NGX_OK;
+        store_test_done(&ctx->io);
+    }
+}
+
+
+static ngx_int_t
+store_test_answer(store_test_ctx_t *ctx)
+{
+    ngx_str_t            text;
+    ngx_uint_t           status;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    status = (ctx->io.rc == NGX_OK) ? (ctx->io.kept ? 208 : 200)
+             : (ctx->io.rc == NGX_DECLINED) ? 404 : 500;
+
+    text.data = ngx_pnalloc(r->pool, ctx->io.key.len + ctx->io.value.len + 1);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    text.len = ngx_sprintf(text.data, "%V%s%V", &ctx->io.key,
+                           ctx->io.key.len ? "=" : "", &ctx->io.value)
+               - text.data;
+
+    return store_test_send(r, status, &text);
+}
+
+
+static ngx_int_t
+store_test_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *text)
+{
+    ngx_str_t                 type = ngx_string("text/plain");
+    ngx_http_complex_value_t  cv;
+
+    ngx_memzero(&cv, sizeof(cv));
+    cv.value = *text;
+
+    return ngx_http_send_response(r, status, &type, &cv);
+}
+
+
+static ngx_int_t
+store_test_merge(ngx_str_t *stored, ngx_str_t *fresh)
+{
+    if (fresh->len <= stored->len) {
+        return NGX_DECLINED;
+    }
+
+    fresh->data[0] = ngx_toupper(fresh->data[0]);
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+store_test_is(ngx_str_t *text, const char *word)
+{
+    return text->len == ngx_strlen(word)
+           && ngx_strncmp(text->data, word, text->len) == 0;
+}
+
+
+static ngx_str_t
+store_test_arg(ngx_http_request_t *r, const char *name)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &value)
+        != NGX_OK)
+    {
+        ngx_str_set(&value, "");
+    }
+
+    return value;
+}
+
+
+static ngx_int_t
+store_test_number(ngx_http_request_t *r, const char *name)
+{
+    ngx_int_t  n;
+    ngx_str_t  value;
+
+    value = store_test_arg(r, name);
+    n = ngx_atoi(value.data, value.len);
+
+    return (n == NGX_ERROR) ? 0 : n;
+}
+
+
+static char *
+store_test_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    store_test_conf_t  *stcf = conf;
+
+    ngx_str_t       *value;
+    ngx_shm_zone_t  *zone;
+
+    value = cf->args->elts;
+
+    zone = ngx_shared_memory_add(cf, &value[1], ngx_parse_size(&value[2]),
+                                 &ngx_http_store_test_module);
+    if (zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    zone->init = ngx_http_payer_zone_init;
+    zone->data = &stcf->zone;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+store_test_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    store_test_conf_t  *stcf = conf;
+
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    stcf->store.zone = &stcf->zone;
+
+    return ngx_http_payer_store_configure(cf, &stcf->store, &value[1]);
+}
+
+
+static char *
+store_test_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = store_test_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+store_test_create_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(store_test_conf_t));
+}
+
+
+static ngx_int_t
+store_test_init_module(ngx_cycle_t *cycle)
+{
+    store_test_conf_t  *conf;
+
+    conf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_store_test_module);
+
+    if (conf->store.ops->init_module == NULL) {
+        return NGX_OK;
+    }
+
+    return conf->store.ops->init_module(cycle, &conf->store);
+}
+
+
+static ngx_int_t
+store_test_init_process(ngx_cycle_t *cycle)
+{
+    store_test_conf_t  *conf;
+
+    conf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_store_test_module);
+
+    if (conf->store.ops->init_process == NULL) {
+        return NGX_OK;
+    }
+
+    return conf->store.ops->init_process(cycle, &conf->store);
+}
+
+
+static void
+store_test_exit_process(ngx_cycle_t *cycle)
+{
+    store_test_conf_t  *conf;
+
+    conf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_store_test_module);
+
+    if (conf->store.ops->exit_process != NULL) {
+        conf->store.ops->exit_process(cycle, &conf->store);
+    }
+}
