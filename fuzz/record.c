@@ -1,0 +1,146 @@
+
+/*
+ * Records: any bytes decode or are refused, what decodes is encoded to the
+ * same bytes, and a merge never goes backwards.  The input is two records,
+ * the length of the first one in two bytes before it.
+ *
+ * sources: ngx_http_payer_record.c
+ */
+
+
+#include "fuzz.h"
+#include "ngx_http_payer_record.h"
+
+
+static void fuzz_record_round(ngx_str_t *value,
+    ngx_http_payer_record_t *record);
+static void fuzz_record_merged(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh, ngx_str_t *value);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t                    len;
+    ngx_int_t                 rc, one, other;
+    ngx_str_t                 stored, fresh, kept;
+    ngx_http_payer_record_t   a, b;
+
+    if (size < 2) {
+        return 0;
+    }
+
+    len = data[0] | data[1] << 8;
+    data += 2;
+    size -= 2;
+
+    if (len > size) {
+        len = size;
+    }
+
+    stored = shim_text(data, len);
+    fresh = shim_text(data + len, size - len);
+    kept = shim_text(data, len);
+
+    one = ngx_http_payer_record_decode(&stored, &a);
+    other = ngx_http_payer_record_decode(&fresh, &b);
+
+    fuzz_assert(one == NGX_OK || one == NGX_DECLINED);
+
+    if (one == NGX_OK) {
+        fuzz_record_round(&stored, &a);
+    }
+
+    rc = ngx_http_payer_record_merge(&stored, &fresh);
+
+    fuzz_assert(fuzz_same(&stored, &kept));
+    fuzz_assert(rc == NGX_OK || rc == NGX_DECLINED);
+
+    if (rc == NGX_OK) {
+        fuzz_assert(one == NGX_OK && other == NGX_OK);
+        fuzz_record_merged(&a, &b, &fresh);
+    }
+
+    free(stored.data);
+    free(fresh.data);
+    free(kept.data);
+
+    return 0;
+}
+
+
+static void
+fuzz_record_round(ngx_str_t *value, ngx_http_payer_record_t *record)
+{
+    ngx_str_t    again;
+    ngx_int_t    rc;
+    ngx_pool_t  *pool;
+
+    pool = shim_create_pool();
+
+    rc = ngx_http_payer_record_encode(pool, record, &again);
+
+    if (value->len <= NGX_HTTP_PAYER_STORE_MAX_VALUE) {
+        fuzz_assert(rc == NGX_OK);
+        fuzz_assert(fuzz_same(value, &again));
+
+    } else {
+        fuzz_assert(rc == NGX_ERROR);
+    }
+
+    shim_destroy_pool(pool);
+}
+
+
+/* "fresh" is what it was before the merge, "value" what the merge made */
+
+static void
+fuzz_record_merged(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh, ngx_str_t *value)
+{
+    ngx_uint_t               back;
+    ngx_http_payer_record_t  now;
+
+    fuzz_assert(ngx_http_payer_record_decode(value, &now) == NGX_OK);
+    fuzz_assert(fuzz_same(&now.payment_id, &fresh->payment_id));
+
+    if (now.payment_id.len == 0
+        || !fuzz_same(&now.payment_id, &stored->payment_id))
+    {
+        /* the order was taken over, or has got its payment */
+
+        if (stored->payment_id.len) {
+            fuzz_assert(stored->state < NGX_HTTP_PAYER_AUTHORIZED);
+            fuzz_assert(now.state <= NGX_HTTP_PAYER_INITIATED);
+        }
+
+        return;
+    }
+
+    fuzz_assert(now.state == stored->state || now.state == fresh->state);
+    fuzz_assert(now.amount == stored->amount);
+    fuzz_assert(now.updated >= stored->updated);
+
+    /* only a granted cancel takes a paid order back */
+
+    if (ngx_http_payer_state_paid(stored->state)
+        && !ngx_http_payer_state_paid(now.state)
+        && now.state < NGX_HTTP_PAYER_RELEASED)
+    {
+        fuzz_assert(stored->state == NGX_HTTP_PAYER_AUTHORIZED);
+        fuzz_assert(now.state == NGX_HTTP_PAYER_CANCELLED);
+        fuzz_assert(fresh->source == NGX_HTTP_PAYER_BY_REPLY);
+    }
+
+    if (stored->state == NGX_HTTP_PAYER_CANCELLED) {
+        fuzz_assert(now.state == NGX_HTTP_PAYER_CANCELLED);
+    }
+
+    back = (fresh->state == NGX_HTTP_PAYER_RELEASED
+            || fresh->state == NGX_HTTP_PAYER_REFUNDED);
+
+    if (!back) {
+        fuzz_assert(now.authorized >= stored->authorized);
+        fuzz_assert(now.captured >= stored->captured);
+    }
+}
