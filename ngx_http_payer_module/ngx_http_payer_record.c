@@ -277,7 +277,10 @@ ngx_http_payer_record_encode(ngx_pool_t *pool,
     for (i = 0; i < NGX_HTTP_PAYER_RECORD_TEXTS; i++) {
         *p++ = (u_char) (texts[i]->len & 0xff);
         *p++ = (u_char) (texts[i]->len >> 8);
-        p = ngx_cpymem(p, texts[i]->data, texts[i]->len);
+
+        if (texts[i]->len) {
+            p = ngx_cpymem(p, texts[i]->data, texts[i]->len);
+        }
     }
 
     return NGX_OK;
@@ -552,7 +555,8 @@ static ngx_uint_t
 ngx_http_payer_record_equal(ngx_str_t *one, ngx_str_t *other)
 {
     return one->len == other->len
-           && ngx_memcmp(one->data, other->data, one->len) == 0;
+           && (one->len == 0
+               || ngx_memcmp(one->data, other->data, one->len) == 0);
 }
 
 

@@ -1,0 +1,339 @@
+
+/*
+ * Which state follows when a record meets a stored one: all of them, against
+ * the table as it stands in the documentation.  Speaks TAP.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <stdio.h>
+
+#include "nginx_shim.h"
+#include "ngx_http_payer_record.h"
+
+
+#define STATES   NGX_HTTP_PAYER_REFUNDED
+#define SOURCES  NGX_HTTP_PAYER_BY_RECONCILE
+
+
+/*
+ * row: stored, column: fresh, both from creating to refunded, of one payment;
+ * the letter is the state that is stored then, "." when nothing is written
+ */
+static const char  *table[STATES] = {
+    "CIEXAPFRB",        /* Creating */
+    ".IEXAPFRB",        /* Initiated */
+    "..EXAPFRB",        /* Expired */
+    "...XXXXXX",        /* cancelled: X */
+    "....APFRB",        /* Authorized */
+    ".....PFPB",        /* Partially captured */
+    "......FFB",        /* Fully captured */
+    ".....PFRB",        /* Released */
+    "........B"         /* refunded: B */
+};
+
+static const char  letters[] = "?CIEXAPFRB";
+
+static ngx_uint_t   count;
+static ngx_uint_t   failures;
+
+
+static void ok(ngx_uint_t good, const char *name, const char *detail);
+static void init(ngx_http_payer_record_t *record, ngx_uint_t state);
+static char merge(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh, ngx_http_payer_record_t *now);
+static void test_table(void);
+static void test_order(void);
+static void test_other(void);
+static void test_amounts(void);
+static void test_attempts(void);
+
+
+int
+main(void)
+{
+    shim_init();
+
+    test_table();
+    test_order();
+    test_other();
+    test_amounts();
+    test_attempts();
+
+    printf("1..%u\n", (unsigned) count);
+
+    return failures ? 1 : 0;
+}
+
+
+static void
+ok(ngx_uint_t good, const char *name, const char *detail)
+{
+    count++;
+
+    if (!good) {
+        failures++;
+    }
+
+    printf("%sok %u - %s%s%s\n", good ? "" : "not ", (unsigned) count, name,
+           detail ? ": " : "", detail ? detail : "");
+}
+
+
+static void
+init(ngx_http_payer_record_t *record, ngx_uint_t state)
+{
+    ngx_memzero(record, sizeof(ngx_http_payer_record_t));
+
+    ngx_str_set(&record->reference, "1001");
+    ngx_str_set(&record->payment_id, "pay-1");
+    ngx_str_set(&record->url, "https://payer.example/1");
+    ngx_str_set(&record->currency, "SEK");
+    ngx_str_set(&record->request_id, "request-1");
+
+    record->amount = 12900;
+    record->authorized = -1;
+    record->captured = -1;
+    record->created = 1700000000;
+    record->updated = 1700000000;
+    record->state = state;
+    record->source = NGX_HTTP_PAYER_BY_VERIFY;
+
+    if (state == NGX_HTTP_PAYER_CREATING) {
+        ngx_str_null(&record->payment_id);
+        ngx_str_null(&record->url);
+    }
+}
+
+
+static char
+merge(ngx_http_payer_record_t *stored, ngx_http_payer_record_t *fresh,
+    ngx_http_payer_record_t *now)
+{
+    char         result;
+    ngx_str_t    a, b;
+    ngx_pool_t  *pool;
+
+    pool = shim_create_pool();
+    result = '!';
+
+    if (ngx_http_payer_record_encode(pool, stored, &a) == NGX_OK
+        && ngx_http_payer_record_encode(pool, fresh, &b) == NGX_OK)
+    {
+        *now = *stored;
+        result = '.';
+
+        if (ngx_http_payer_record_merge(&a, &b) == NGX_OK
+            && ngx_http_payer_record_decode(&b, now) == NGX_OK)
+        {
+            result = letters[now->state];
+        }
+    }
+
+    /* texts of "now" are gone with the pool */
+
+    now->payment_id = (result == '.') ? stored->payment_id
+                                      : fresh->payment_id;
+    now->url = (result == '.') ? stored->url : fresh->url;
+    now->reference = stored->reference;
+    now->currency = stored->currency;
+    now->status = stored->status;
+    now->request_id = (result == '.') ? stored->request_id
+                                      : fresh->request_id;
+
+    shim_destroy_pool(pool);
+
+    return result;
+}
+
+
+static void
+test_table(void)
+{
+    char                      got[STATES + 1], wanted[STATES + 1], name[64];
+    ngx_uint_t                from, to, source;
+    ngx_http_payer_record_t   stored, fresh, now;
+
+    for (source = 0; source <= SOURCES; source++) {
+
+        for (from = 1; from <= STATES; from++) {
+
+            for (to = 1; to <= STATES; to++) {
+                init(&stored, from);
+                init(&fresh, to);
+                fresh.source = source;
+
+                got[to - 1] = merge(&stored, &fresh, &now);
+            }
+
+            got[STATES] = '\0';
+            ngx_memcpy(wanted, table[from - 1], STATES + 1);
+
+            if (source == NGX_HTTP_PAYER_BY_REPLY
+                && from == NGX_HTTP_PAYER_AUTHORIZED)
+            {
+                wanted[NGX_HTTP_PAYER_CANCELLED - 1] = 'X';
+            }
+
+            snprintf(name, sizeof(name), "%.*s, source %u",
+                     (int) ngx_http_payer_state_name(from)->len,
+                     ngx_http_payer_state_name(from)->data,
+                     (unsigned) source);
+
+            ok(ngx_strcmp(got, wanted) == 0, name, got);
+        }
+    }
+}
+
+
+/* any order of what Payer says leads to the same end */
+
+static void
+test_order(void)
+{
+    ngx_uint_t                a, b, c, ends, wrong;
+    ngx_http_payer_record_t   start, one, other, x, y, z;
+
+    ends = 0;
+    wrong = 0;
+
+    for (a = 1; a <= STATES; a++) {
+        for (b = 1; b <= STATES; b++) {
+            for (c = 1; c <= STATES; c++) {
+
+                /* but for a cancel that is read: the first one stays */
+
+                if (a == NGX_HTTP_PAYER_CANCELLED
+                    || b == NGX_HTTP_PAYER_CANCELLED
+                    || c == NGX_HTTP_PAYER_CANCELLED)
+                {
+                    continue;
+                }
+
+                init(&start, a);
+                init(&one, b);
+                init(&other, c);
+
+                (void) merge(&start, &one, &x);
+                (void) merge(&x, &other, &y);
+
+                (void) merge(&start, &other, &x);
+                (void) merge(&x, &one, &z);
+
+                ends++;
+                wrong += (y.state != z.state);
+            }
+        }
+    }
+
+    ok(wrong == 0 && ends == 512, "any order leads to the same end", NULL);
+}
+
+
+/* another payment, or the intent to make one */
+
+static void
+test_other(void)
+{
+    char                      got[STATES + 1];
+    const char               *wanted;
+    ngx_uint_t                from, to;
+    ngx_http_payer_record_t   stored, fresh, now;
+
+    for (from = 1; from <= STATES; from++) {
+
+        for (to = 1; to <= STATES; to++) {
+            init(&stored, from);
+            init(&fresh, to);
+
+            ngx_str_set(&fresh.request_id, "request-2");
+
+            if (to != NGX_HTTP_PAYER_CREATING) {
+                ngx_str_set(&fresh.payment_id, "pay-2");
+            }
+
+            got[to - 1] = merge(&stored, &fresh, &now);
+        }
+
+        got[STATES] = '\0';
+
+        wanted = (from <= NGX_HTTP_PAYER_INITIATED) ? "C........"
+                 : (from <= NGX_HTTP_PAYER_CANCELLED) ? "CI......."
+                 : ".........";
+
+        ok(ngx_strcmp(got, wanted) == 0, "another payment", got);
+    }
+}
+
+
+static void
+test_amounts(void)
+{
+    ngx_http_payer_record_t  stored, fresh, now;
+
+    init(&stored, NGX_HTTP_PAYER_PARTIALLY_CAPTURED);
+    stored.authorized = 12900;
+    stored.captured = 5000;
+    stored.unknown = 1;
+    stored.updated = 1700000500;
+
+    init(&fresh, NGX_HTTP_PAYER_PARTIALLY_CAPTURED);
+    fresh.authorized = 12900;
+    fresh.captured = 2000;
+    fresh.amount = 1;
+
+    (void) merge(&stored, &fresh, &now);
+    ok(now.captured == 5000, "a late read takes no capture back", NULL);
+    ok(now.amount == 12900, "what was ordered does not change", NULL);
+    ok(now.unknown && now.updated == 1700000500,
+       "an older read does not settle what is open", NULL);
+
+    fresh.updated = 1700000600;
+    (void) merge(&stored, &fresh, &now);
+    ok(!now.unknown, "a later one does", NULL);
+
+    fresh.state = NGX_HTTP_PAYER_REFUNDED;
+    fresh.captured = 0;
+    (void) merge(&stored, &fresh, &now);
+    ok(now.captured == 0 && now.authorized == 12900,
+       "a refund may lower amounts", NULL);
+
+    fresh.captured = -1;
+    (void) merge(&stored, &fresh, &now);
+    ok(now.captured == 5000, "but only to what was read", NULL);
+
+    init(&fresh, NGX_HTTP_PAYER_INITIATED);
+    fresh.unknown = 1;
+    fresh.updated = 1700000700;
+    ok(merge(&stored, &fresh, &now) == 'P' && now.unknown,
+       "an open outcome is noted, though it comes late", NULL);
+}
+
+
+static void
+test_attempts(void)
+{
+    ngx_http_payer_record_t  stored, fresh, now;
+
+    init(&stored, NGX_HTTP_PAYER_CREATING);
+    ngx_str_set(&stored.request_id, "request-2");
+    init(&fresh, NGX_HTTP_PAYER_INITIATED);
+
+    ok(merge(&stored, &fresh, &now) == '.',
+       "the link of a creator whose claim was taken over", NULL);
+
+    ngx_str_null(&fresh.request_id);
+    ok(merge(&stored, &fresh, &now) == 'I', "a payment that was read", NULL);
+
+    init(&stored, NGX_HTTP_PAYER_INITIATED);
+    ngx_str_null(&fresh.url);
+    ok(merge(&stored, &fresh, &now) == '.', "a link without its url", NULL);
+
+    fresh.state = NGX_HTTP_PAYER_AUTHORIZED;
+    ok(merge(&stored, &fresh, &now) == 'A', "nobody needs it later", NULL);
+
+    ngx_str_set(&fresh.currency, "EUR");
+    ok(merge(&stored, &fresh, &now) == '.', "another currency", NULL);
+}
