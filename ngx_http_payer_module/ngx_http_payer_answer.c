@@ -1,0 +1,334 @@
+
+/*
+ * Answers: redirects, bodies, and problems (RFC 9457).
+ */
+
+
+#include "ngx_http_payer_answer.h"
+
+
+static ngx_int_t ngx_http_payer_no_store(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_problem_headers(ngx_http_request_t *r,
+    ngx_http_payer_problem_t *problem);
+static const char *ngx_http_payer_status_title(ngx_uint_t status);
+static ngx_uint_t ngx_http_payer_has_error_page(ngx_http_request_t *r,
+    ngx_uint_t status);
+
+
+#define NGX_HTTP_PAYER_MEMBERS   10
+
+
+static ngx_str_t  ngx_http_payer_problem_type =
+    ngx_string("application/problem+json");
+
+
+ngx_table_elt_t *
+ngx_http_payer_answer_header(ngx_http_request_t *r, char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->hash = 1;
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+    h->value = *value;
+    ngx_http_payer_header_init(h);
+
+    return h;
+}
+
+
+static ngx_int_t
+ngx_http_payer_no_store(ngx_http_request_t *r)
+{
+    static ngx_str_t  no_store = ngx_string("no-store");
+
+    if (ngx_http_payer_answer_header(r, "Cache-Control", &no_store) == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_answer_redirect(ngx_http_request_t *r, ngx_str_t *url)
+{
+    ngx_int_t         rc;
+    ngx_table_elt_t  *h;
+
+    if (ngx_http_payer_no_store(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    h = ngx_http_payer_answer_header(r, "Location", url);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.location = h;
+    r->headers_out.status = NGX_HTTP_SEE_OTHER;
+    r->headers_out.content_length_n = 0;
+
+    /* nothing follows the header, for any method */
+
+    r->header_only = 1;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return rc;
+    }
+
+    return NGX_HTTP_PAYER_SENT;
+}
+
+
+ngx_int_t
+ngx_http_payer_answer_body(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *content_type, ngx_str_t *body)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    if (ngx_http_payer_no_store(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body->len;
+
+    if (content_type->len) {
+        r->headers_out.content_type = *content_type;
+        r->headers_out.content_type_len = content_type->len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+
+    if (body->len == 0) {
+        r->header_only = 1;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return rc;
+    }
+
+    if (r->header_only) {
+        return NGX_HTTP_PAYER_SENT;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = 1;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    rc = ngx_http_output_filter(r, &out);
+
+    return rc == NGX_OK ? NGX_HTTP_PAYER_SENT : rc;
+}
+
+
+ngx_int_t
+ngx_http_payer_answer_problem(ngx_http_request_t *r,
+    ngx_http_payer_problem_t *problem)
+{
+    ngx_str_t                       body;
+    ngx_uint_t                      n;
+    ngx_http_payer_ctx_t           *ctx;
+    ngx_http_payer_json_member_t   *m;
+    ngx_http_payer_json_member_t    members[NGX_HTTP_PAYER_MEMBERS];
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    ngx_memzero(members, sizeof(members));
+    n = 0;
+
+#define ngx_http_payer_member(key)                                           \
+    m = &members[n++];                                                       \
+    ngx_str_set(&m->name, key)
+
+#define ngx_http_payer_member_text(key, value)                               \
+    if (value) {                                                             \
+        ngx_http_payer_member(key);                                          \
+        m->text.data = (u_char *) (value);                                   \
+        m->text.len = ngx_strlen(value);                                     \
+    }
+
+#define ngx_http_payer_member_str(key, value)                                \
+    if ((value).len) {                                                       \
+        ngx_http_payer_member(key);                                          \
+        m->text = (value);                                                   \
+    }
+
+    ngx_http_payer_member_text("type", problem->type);
+    ngx_http_payer_member_text("title", problem->title
+                               ? problem->title
+                               : ngx_http_payer_status_title(problem->status));
+
+    ngx_http_payer_member("status");
+    m->number = problem->status;
+
+    ngx_http_payer_member_text("detail", problem->detail);
+    ngx_http_payer_member_text("field", problem->field);
+    ngx_http_payer_member_str("message", problem->message);
+
+    if (ctx) {
+        if (ctx->operation) {
+            ngx_http_payer_member_str("operation", *ctx->operation);
+        }
+
+        ngx_http_payer_member_str("paymentId", ctx->record.payment_id);
+        ngx_http_payer_member_str("requestId", ctx->request_id);
+    }
+
+    if (problem->payer_status) {
+        ngx_http_payer_member("payerStatus");
+        m->number = problem->payer_status;
+    }
+
+#undef ngx_http_payer_member
+#undef ngx_http_payer_member_text
+#undef ngx_http_payer_member_str
+
+    if (ngx_http_payer_json_write(r->pool, members, n, &body) != NGX_OK
+        || ngx_http_payer_problem_headers(r, problem) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_payer_answer_body(r, problem->status,
+                                      &ngx_http_payer_problem_type, &body);
+}
+
+
+static ngx_int_t
+ngx_http_payer_problem_headers(ngx_http_request_t *r,
+    ngx_http_payer_problem_t *problem)
+{
+    ngx_str_t  value;
+
+    if (problem->retry_after == 0) {
+        return NGX_OK;
+    }
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%ui", problem->retry_after)
+                - value.data;
+
+    if (ngx_http_payer_answer_header(r, "Retry-After", &value) == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static const char *
+ngx_http_payer_status_title(ngx_uint_t status)
+{
+    switch (status) {
+
+    case NGX_HTTP_BAD_REQUEST:
+        return "Bad Request";
+
+    case NGX_HTTP_PAYMENT_REQUIRED:
+        return "Payment Required";
+
+    case NGX_HTTP_FORBIDDEN:
+        return "Forbidden";
+
+    case NGX_HTTP_NOT_FOUND:
+        return "Not Found";
+
+    case NGX_HTTP_NOT_ALLOWED:
+        return "Method Not Allowed";
+
+    case NGX_HTTP_CONFLICT:
+        return "Conflict";
+
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return "Content Too Large";
+
+    case NGX_HTTP_UNSUPPORTED_MEDIA_TYPE:
+        return "Unsupported Media Type";
+
+    case NGX_HTTP_UNPROCESSABLE_CONTENT:
+        return "Unprocessable Content";
+
+    case NGX_HTTP_BAD_GATEWAY:
+        return "Bad Gateway";
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        return "Service Unavailable";
+
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return "Gateway Timeout";
+
+    default:
+        return "Internal Server Error";
+    }
+}
+
+
+ngx_int_t
+ngx_http_payer_answer_buyer(ngx_http_request_t *r,
+    ngx_http_payer_problem_t *problem)
+{
+    if (ngx_http_payer_has_error_page(r, problem->status)) {
+
+        if (ngx_http_payer_problem_headers(r, problem) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return problem->status;
+    }
+
+    return ngx_http_payer_answer_problem(r, problem);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_uint_t                 i;
+    ngx_http_err_page_t       *err;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->error_pages == NULL
+        || (r->error_page && !clcf->recursive_error_pages))
+    {
+        return 0;
+    }
+
+    err = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if ((ngx_uint_t) err[i].status == status) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -1,0 +1,673 @@
+
+/*
+ * The calls that Payer offers: made with a valid token, repeated where that
+ * is safe, and classified as done, refused or unknown.
+ *
+ * A call moves through the states authorize, fetch, send, pause.  Its outcome
+ * is decided when the exchange is over, not when the request resumes, since a
+ * request whose client is gone may never resume.
+ */
+
+
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_flow.h"
+
+
+static ngx_int_t ngx_http_payer_api_path(ngx_http_payer_call_t *call,
+    ngx_str_t *id);
+static ngx_int_t ngx_http_payer_api_authorize(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_api_fetch(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x);
+static ngx_int_t ngx_http_payer_api_after_fetch(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_api_send(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_replied(ngx_http_payer_exchange_t *x);
+static ngx_int_t ngx_http_payer_api_after_reply(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_api_pause(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_judge(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_judge_silence(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_retry(ngx_http_payer_call_t *call,
+    ngx_http_payer_outcome_e outcome, ngx_uint_t status, const char *reason);
+static void ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
+    ngx_http_payer_outcome_e outcome, ngx_uint_t status, const char *reason);
+static void ngx_http_payer_api_account(ngx_http_payer_exchange_t *x);
+
+
+#define NGX_HTTP_PAYER_POLL      50         /* ms, for a token */
+#define NGX_HTTP_PAYER_BACKOFF   100        /* ms, doubled for each resend */
+#define NGX_HTTP_PAYER_MARGIN    5000       /* ms, a lease outlives a fetch */
+
+
+static ngx_http_payer_call_type_t  ngx_http_payer_call_types[] = {
+
+    /* POST /oauth2/token [client] */
+    { ngx_string("token"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/oauth2/token"), 1 },
+
+    /* POST /api/v2/payments/cards/direct [client] */
+    { ngx_string("create"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/api/v2/payments/cards/direct"), 0 },
+
+    /* GET /api/v2/payments/{paymentId} [client] */
+    { ngx_string("read"), NGX_HTTP_GET, ngx_string("GET"),
+      ngx_string("/api/v2/payments/{paymentId}"), 1 },
+
+    /* POST .../cards/capture [client] */
+    { ngx_string("capture"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/api/v2/payments/{paymentId}/cards/capture"), 0 },
+
+    /* PUT [seed] .../cards/cancel [inferred: payer_path changes it] */
+    { ngx_string("cancel"), NGX_HTTP_PUT, ngx_string("PUT"),
+      ngx_string("/api/v2/payments/{paymentId}/cards/cancel"), 0 },
+
+    /* PUT .../cards/authorize/release [client] */
+    { ngx_string("release"), NGX_HTTP_PUT, ngx_string("PUT"),
+      ngx_string("/api/v2/payments/{paymentId}/cards/authorize/release"), 0 },
+
+    /* POST .../cards/refund-and-credit [client] */
+    { ngx_string("refund"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/api/v2/payments/{paymentId}/cards/refund-and-credit"), 0 },
+
+    /* GET /api/v1/events/{token} [ref] */
+    { ngx_string("event"), NGX_HTTP_GET, ngx_string("GET"),
+      ngx_string("/api/v1/events/{token}"), 1 },
+
+    /* GET /api/v1/events/{token}/ack [ref] */
+    { ngx_string("ack"), NGX_HTTP_GET, ngx_string("GET"),
+      ngx_string("/api/v1/events/{token}/ack"), 1 },
+
+    /* /api/v1/events/callbacks: GET, POST [ref], DELETE [inferred] */
+    { ngx_string("subscriptions"), NGX_HTTP_GET, ngx_string("GET"),
+      ngx_string("/api/v1/events/callbacks"), 1 },
+
+    { ngx_string("subscribe"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/api/v1/events/callbacks"), 0 },
+
+    { ngx_string("unsubscribe"), NGX_HTTP_DELETE, ngx_string("DELETE"),
+      ngx_string("/api/v1/events/callbacks"), 0 }
+};
+
+
+const ngx_http_payer_call_type_t *
+ngx_http_payer_api_type(ngx_http_payer_call_e type)
+{
+    return &ngx_http_payer_call_types[type];
+}
+
+
+ngx_http_payer_call_t *
+ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_e type,
+    ngx_str_t *id)
+{
+    ngx_http_payer_call_t  *call;
+
+    call = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_payer_call_t));
+    if (call == NULL) {
+        return NULL;
+    }
+
+    call->type = &ngx_http_payer_call_types[type];
+    call->ctx = ctx;
+    call->path = ctx->conf->paths[type];
+    call->state = ngx_http_payer_api_authorize;
+
+    if (id && ngx_http_payer_api_path(call, id) != NGX_OK) {
+        return NULL;
+    }
+
+    ctx->call = call;
+
+    return call;
+}
+
+
+/* puts the id, whose characters need no escaping, in place of the braces */
+
+static ngx_int_t
+ngx_http_payer_api_path(ngx_http_payer_call_t *call, ngx_str_t *id)
+{
+    u_char     *p, *open, *close, *last;
+    ngx_str_t   path;
+
+    last = call->path.data + call->path.len;
+
+    open = ngx_strlchr(call->path.data, last, '{');
+    if (open == NULL) {
+        return NGX_OK;
+    }
+
+    close = ngx_strlchr(open, last, '}');
+    if (close == NULL) {
+        return NGX_OK;
+    }
+
+    path.len = call->path.len - (close + 1 - open) + id->len;
+    path.data = ngx_pnalloc(call->ctx->request->pool, path.len);
+    if (path.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(path.data, call->path.data, open - call->path.data);
+    p = ngx_cpymem(p, id->data, id->len);
+    ngx_memcpy(p, close + 1, last - (close + 1));
+
+    call->path = path;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_api_run(ngx_http_payer_call_t *call)
+{
+    ngx_int_t  rc;
+
+    while (call->outcome == NGX_HTTP_PAYER_OPEN) {
+        rc = call->state(call);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_api_authorize(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_ctx_t       *ctx;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    ctx = call->ctx;
+    conf = ctx->conf;
+
+    if (ngx_http_payer_flow_left(ctx) == 0) {
+        ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_FAILED,
+                                  NGX_HTTP_GATEWAY_TIME_OUT,
+                                  "no token in time");
+        return NGX_OK;
+    }
+
+    switch (ngx_http_payer_token_get(ctx->request->pool, conf->main->zone,
+                                     conf->merchant, conf->timeout
+                                     + NGX_HTTP_PAYER_MARGIN, &call->token))
+    {
+    case NGX_OK:
+        call->token.waiting = 0;
+        call->state = ngx_http_payer_api_send;
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        call->token.waiting = 0;
+        call->state = ngx_http_payer_api_fetch;
+        return NGX_OK;
+
+    case NGX_AGAIN:
+        (void) ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_POLL);
+        return NGX_AGAIN;
+
+    case NGX_ABORT:
+        ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_FAILED,
+                                  call->token.failure, "no token");
+        return NGX_OK;
+
+    default: /* NGX_ERROR */
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "payer: no memory for a token in \"payer_zone\"");
+        ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_FAILED,
+                                  NGX_HTTP_SERVICE_UNAVAILABLE, "no token");
+        return NGX_OK;
+    }
+}
+
+
+/* POST /oauth2/token, Basic, grant_type=client_credentials [client] */
+
+static ngx_int_t
+ngx_http_payer_api_fetch(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_exchange_t  *x;
+
+    static ngx_str_t  body = ngx_string("grant_type=client_credentials");
+    static ngx_str_t  form = ngx_string("application/x-www-form-urlencoded");
+
+    x = &call->exchange;
+
+    x->method = NGX_HTTP_POST;
+    x->method_name = ngx_http_payer_call_types[0].method_name;
+    x->path = call->ctx->conf->paths[NGX_HTTP_PAYER_CALL_TOKEN];
+    ngx_str_null(&x->args);
+    x->body = body;
+    x->content_type = form;
+    x->authorization = call->ctx->conf->merchant->basic;
+    ngx_str_null(&x->request_id);
+    x->handler = ngx_http_payer_api_fetched;
+    x->data = call;
+
+    call->state = ngx_http_payer_api_after_fetch;
+
+    return ngx_http_payer_flow_exchange(call->ctx, x);
+}
+
+
+static void
+ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
+{
+    ngx_int_t                     rc;
+    ngx_log_t                    *log;
+    ngx_uint_t                    status;
+    const char                   *reason;
+    ngx_http_payer_call_t        *call;
+    ngx_http_payer_zone_t        *zone;
+    ngx_http_payer_merchant_t    *merchant;
+    ngx_http_payer_json_token_t   token;
+
+    call = x->data;
+    zone = call->ctx->conf->main->zone;
+    merchant = call->ctx->conf->merchant;
+    log = call->ctx->request->connection->log;
+
+    ngx_http_payer_flow_exchanged(call->ctx);
+    ngx_http_payer_api_account(x);
+
+    status = NGX_HTTP_BAD_GATEWAY;
+    reason = "was refused";
+
+    if (x->status == 0) {
+        status = (x->failure == NGX_HTTP_GATEWAY_TIME_OUT)
+                 ? NGX_HTTP_GATEWAY_TIME_OUT : NGX_HTTP_BAD_GATEWAY;
+        reason = "got no reply";
+
+    } else if (x->oversized) {
+        reason = "got a reply that is too large";
+
+    } else if (x->status == NGX_HTTP_OK) {
+
+        reason = "got a truncated reply";
+
+        if (x->complete) {
+            rc = ngx_http_payer_json_read_token(call->ctx->request->pool,
+                                                &x->reply, &token, &reason);
+
+            if (rc == NGX_OK && token.token.len > NGX_HTTP_PAYER_MAX_TOKEN
+                                                  - sizeof("Bearer "))
+            {
+                reason = "is too large";
+                rc = NGX_DECLINED;
+            }
+
+            if (rc == NGX_OK) {
+
+                if (ngx_http_payer_token_put(call->ctx->request->pool, zone,
+                                             merchant, &call->token,
+                                             &token.token, token.expires_in)
+                    != NGX_OK)
+                {
+                    ngx_log_error(NGX_LOG_WARN, log, 0,
+                                  "payer: could not keep the token in "
+                                  "\"payer_zone\"");
+                }
+
+                return;
+            }
+        }
+    }
+
+    ngx_log_error(NGX_LOG_ERR, log, 0,
+                  "payer: the token request of client \"%V\" failed: %s, "
+                  "status %ui", &merchant->id, reason, x->status);
+
+    call->reason = "no token";
+    call->token.failure = status;
+
+    ngx_http_payer_token_fail(zone, merchant, &call->token, status);
+}
+
+
+static ngx_int_t
+ngx_http_payer_api_after_fetch(ngx_http_payer_call_t *call)
+{
+    if (call->token.bearer.len) {
+
+        /* a new one, or an old one that is still good */
+
+        call->state = ngx_http_payer_api_send;
+        return NGX_OK;
+    }
+
+    ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_FAILED,
+                              call->token.failure, "no token");
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_api_send(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_exchange_t  *x;
+
+    static ngx_str_t  json = ngx_string("application/json");
+
+    x = &call->exchange;
+
+    x->method = call->type->method;
+    x->method_name = call->type->method_name;
+    x->path = call->path;
+    x->args = call->args;
+    x->body = call->body;
+    x->content_type = json;
+    x->authorization = call->token.bearer;
+    x->request_id = call->request_id;
+    x->handler = ngx_http_payer_api_replied;
+    x->data = call;
+
+    call->tries++;
+    call->state = ngx_http_payer_api_after_reply;
+
+    return ngx_http_payer_flow_exchange(call->ctx, x);
+}
+
+
+static void
+ngx_http_payer_api_replied(ngx_http_payer_exchange_t *x)
+{
+    ngx_http_payer_call_t  *call;
+
+    call = x->data;
+
+    ngx_http_payer_flow_exchanged(call->ctx);
+    ngx_http_payer_api_account(x);
+
+    if (x->sent) {
+        call->sent = 1;
+    }
+
+    ngx_http_payer_api_judge(call);
+}
+
+
+/* what $payer_api_status and $payer_api_time show */
+
+static void
+ngx_http_payer_api_account(ngx_http_payer_exchange_t *x)
+{
+    ngx_http_payer_ctx_t   *ctx;
+    ngx_http_payer_call_t  *call;
+
+    call = x->data;
+    ctx = call->ctx;
+
+    ctx->api_status = x->status ? x->status : x->failure;
+    ctx->api_time += x->time;
+}
+
+
+/* resumed without an outcome: there is another try, after a pause or now */
+
+static ngx_int_t
+ngx_http_payer_api_after_reply(ngx_http_payer_call_t *call)
+{
+    call->state = ngx_http_payer_api_pause;
+
+    if (call->pause == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_flow_wait(call->ctx, call->pause);
+}
+
+
+static ngx_int_t
+ngx_http_payer_api_pause(ngx_http_payer_call_t *call)
+{
+    call->state = ngx_http_payer_api_authorize;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_api_judge(ngx_http_payer_call_t *call)
+{
+    ngx_uint_t                  status;
+    ngx_http_payer_exchange_t  *x;
+
+    x = &call->exchange;
+    status = x->status;
+
+    if (status == 0) {
+        ngx_http_payer_api_judge_silence(call);
+
+    } else if (status == NGX_HTTP_UNAUTHORIZED && !call->reauthorized) {
+
+        ngx_http_payer_token_drop(call->ctx->conf->main->zone,
+                                  call->ctx->conf->merchant, &call->token);
+        call->reauthorized = 1;
+        call->tries--;
+        call->pause = 0;
+
+    } else if (status >= 200 && status < 300) {
+        ngx_http_payer_api_judge_reply(call);
+
+    } else if (status == NGX_HTTP_CONFLICT && !call->type->safe) {
+        ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_CONFLICT,
+                                  NGX_HTTP_CONFLICT,
+                                  "Payer has handled this request before");
+
+    } else if (status == NGX_HTTP_REQUEST_TIME_OUT
+               || status == NGX_HTTP_TOO_MANY_REQUESTS)
+    {
+        ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_REFUSED,
+                                 NGX_HTTP_SERVICE_UNAVAILABLE,
+                                 "Payer is too busy");
+
+    } else if (status >= 500) {
+        ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_UNKNOWN,
+                                 NGX_HTTP_BAD_GATEWAY, "Payer had an error");
+
+    } else if (status >= 400) {
+        ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_REFUSED,
+                                  NGX_HTTP_BAD_GATEWAY, "Payer refused");
+
+    } else {
+        ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_UNKNOWN,
+                                  NGX_HTTP_BAD_GATEWAY,
+                                  "the reply has an unexpected status");
+    }
+}
+
+
+static void
+ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call)
+{
+    ngx_int_t                   rc;
+    ngx_http_payer_exchange_t  *x;
+
+    x = &call->exchange;
+    rc = NGX_DECLINED;
+
+    if (x->oversized) {
+        call->reason = "is larger than 256 KiB";
+
+    } else if (!x->complete) {
+        call->reason = "is truncated";
+
+    } else if (call->read == NULL) {
+        rc = NGX_OK;
+
+    } else {
+        rc = call->read(call, &x->reply);
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_DONE,
+                                  NGX_HTTP_OK, NULL);
+        break;
+
+    case NGX_DECLINED:
+        ngx_log_error(NGX_LOG_ERR, call->ctx->request->connection->log, 0,
+                      "payer: the reply to \"%V\" %s, status %ui",
+                      &call->type->name, call->reason, x->status);
+
+        ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_UNKNOWN,
+                                  NGX_HTTP_BAD_GATEWAY,
+                                  "Payer's reply was not understood");
+        break;
+
+    default: /* NGX_ERROR */
+        ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_UNKNOWN,
+                                  NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "there was no memory to read the reply");
+    }
+}
+
+
+static void
+ngx_http_payer_api_judge_silence(ngx_http_payer_call_t *call)
+{
+    ngx_uint_t                  late;
+    ngx_http_payer_exchange_t  *x;
+
+    x = &call->exchange;
+    late = (x->failure == NGX_HTTP_GATEWAY_TIME_OUT);
+
+    if (!call->sent) {
+        ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_FAILED,
+                                 late ? NGX_HTTP_GATEWAY_TIME_OUT
+                                      : NGX_HTTP_BAD_GATEWAY,
+                                 "Payer could not be reached");
+        return;
+    }
+
+    ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_UNKNOWN,
+                             NGX_HTTP_GATEWAY_TIME_OUT,
+                             late ? "Payer did not reply in time"
+                                  : "Payer's reply was lost");
+}
+
+
+/*
+ * Another try with the same Payer-Request-ID, as long as there are tries and
+ * time left; else the outcome.
+ */
+
+static void
+ngx_http_payer_api_retry(ngx_http_payer_call_t *call,
+    ngx_http_payer_outcome_e outcome, ngx_uint_t status, const char *reason)
+{
+    ngx_msec_t  left, pause;
+    ngx_uint_t  again, level;
+
+    left = ngx_http_payer_flow_left(call->ctx);
+    pause = (ngx_msec_t) NGX_HTTP_PAYER_BACKOFF << ngx_min(call->tries - 1, 6);
+
+    if (call->exchange.retry_after > 0) {
+        pause = ngx_max(pause, (ngx_msec_t) call->exchange.retry_after * 1000);
+    }
+
+    again = (call->tries < call->ctx->conf->tries && pause < left);
+
+    level = again ? NGX_LOG_WARN : NGX_LOG_ERR;
+
+    ngx_log_error(level, call->ctx->request->connection->log, 0,
+                  "payer: \"%V\" failed: %s, status %ui, try %ui of %ui",
+                  &call->type->name, reason, call->exchange.status,
+                  call->tries, call->ctx->conf->tries);
+
+    if (again) {
+        call->pause = pause;
+        return;
+    }
+
+    if (call->sent && !call->type->safe && outcome == NGX_HTTP_PAYER_FAILED) {
+        outcome = NGX_HTTP_PAYER_UNKNOWN;
+    }
+
+    ngx_http_payer_api_settle(call, outcome, status, reason);
+}
+
+
+static void
+ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
+    ngx_http_payer_outcome_e outcome, ngx_uint_t status, const char *reason)
+{
+    call->outcome = outcome;
+    call->status = status;
+    call->reason = reason;
+
+    if (call->settle) {
+        call->settle(call);
+    }
+}
+
+
+void
+ngx_http_payer_api_abandon(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_loc_conf_t  *conf;
+
+    conf = call->ctx->conf;
+
+    if (call->token.owner) {
+        ngx_http_payer_token_fail(conf->main->zone, conf->merchant,
+                                  &call->token, 0);
+    }
+
+    if (call->outcome != NGX_HTTP_PAYER_OPEN) {
+        return;
+    }
+
+    if (call->exchange.active
+        && call->exchange.handler == ngx_http_payer_api_replied)
+    {
+        call->exchange.active = 0;
+        call->sent = 1;
+    }
+
+    ngx_http_payer_api_settle(call, call->sent ? NGX_HTTP_PAYER_UNKNOWN
+                                               : NGX_HTTP_PAYER_FAILED,
+                              NGX_HTTP_CLIENT_CLOSED_REQUEST,
+                              "the request was terminated");
+}
+
+
+ngx_int_t
+ngx_http_payer_api_read_link(ngx_http_payer_call_t *call, ngx_str_t *reply)
+{
+    ngx_int_t                    rc;
+    ngx_http_payer_json_link_t  *link;
+
+    link = call->result;
+
+    rc = ngx_http_payer_json_read_link(call->ctx->request->pool, reply, link,
+                                       &call->reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_payer_check_payment_id(&link->payment_id) != NGX_OK) {
+        call->reason = "has an invalid \"paymentId\"";
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_payer_check_url(&link->url, !call->ctx->conf->insecure)
+        != NGX_OK)
+    {
+        call->reason = "has an invalid \"url\"";
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call, ngx_str_t *reply)
+{
+    return ngx_http_payer_json_read_payment(call->ctx->request->pool, reply,
+                                            call->result, &call->reason);
+}

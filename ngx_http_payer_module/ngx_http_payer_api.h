@@ -1,0 +1,102 @@
+
+/*
+ * The calls that Payer offers: made with a valid token, repeated where that
+ * is safe, and classified as done, refused or unknown.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_API_H_INCLUDED_
+#define _NGX_HTTP_PAYER_API_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_subrequest.h"
+#include "ngx_http_payer_token.h"
+
+
+typedef enum {
+    NGX_HTTP_PAYER_OPEN = 0,        /* the call is not over */
+    NGX_HTTP_PAYER_DONE,            /* Payer did it: 2xx, and well-formed */
+    NGX_HTTP_PAYER_REFUSED,         /* Payer did not do it: 4xx */
+    NGX_HTTP_PAYER_CONFLICT,        /* handled before: 409, so read back */
+    NGX_HTTP_PAYER_FAILED,          /* never reached Payer, nothing happened */
+    NGX_HTTP_PAYER_UNKNOWN          /* nobody knows until it is read back */
+} ngx_http_payer_outcome_e;
+
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_uint_t                    method;
+    ngx_str_t                     method_name;
+    ngx_str_t                     path;
+    unsigned                      safe:1;       /* changes nothing */
+} ngx_http_payer_call_type_t;
+
+
+/* reads a reply into call->result: NGX_OK, NGX_DECLINED with call->reason
+ * set when it is not what it should be, NGX_ERROR */
+typedef ngx_int_t (*ngx_http_payer_read_pt)(ngx_http_payer_call_t *call,
+    ngx_str_t *reply);
+
+/* records the outcome, once, even when the request is about to be destroyed;
+ * must not start a call */
+typedef void (*ngx_http_payer_settle_pt)(ngx_http_payer_call_t *call);
+
+
+struct ngx_http_payer_call_s {
+    const ngx_http_payer_call_type_t  *type;
+    ngx_http_payer_ctx_t              *ctx;
+
+    /* set by the door after ngx_http_payer_api_call() */
+    ngx_str_t                          args;
+    ngx_str_t                          body;
+    ngx_str_t                          request_id;
+    ngx_http_payer_read_pt             read;    /* or NULL */
+    void                              *result;
+    ngx_http_payer_settle_pt           settle;  /* or NULL */
+
+    /* of the driver */
+    ngx_int_t                        (*state)(ngx_http_payer_call_t *call);
+    ngx_str_t                          path;
+    ngx_http_payer_token_t             token;
+    ngx_http_payer_exchange_t          exchange;
+    ngx_uint_t                         tries;
+    ngx_msec_t                         pause;
+
+    /* how it went */
+    ngx_http_payer_outcome_e           outcome;
+    ngx_uint_t                         status;  /* for our caller, if it is
+                                                 * not done */
+    const char                        *reason;  /* for logs and problems */
+
+    unsigned                           reauthorized:1;
+    unsigned                           sent:1;  /* Payer may have seen it */
+};
+
+
+/*
+ * prepares a call; "id" replaces {paymentId} or {token} in the path: the
+ * call, or NULL.  Owned by the request's pool.
+ */
+ngx_http_payer_call_t *ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_call_e type, ngx_str_t *id);
+
+/* a step of the caller's: NGX_OK when call->outcome is known, NGX_AGAIN when
+ * the request is parked, NGX_ERROR */
+ngx_int_t ngx_http_payer_api_run(ngx_http_payer_call_t *call);
+
+/* the request goes away, with or without an outcome */
+void ngx_http_payer_api_abandon(ngx_http_payer_call_t *call);
+
+/* the call type, for configuration and names */
+const ngx_http_payer_call_type_t *ngx_http_payer_api_type(
+    ngx_http_payer_call_e type);
+
+/* readers: call->result is a ..._json_link_t or a ..._json_payment_t */
+ngx_int_t ngx_http_payer_api_read_link(ngx_http_payer_call_t *call,
+    ngx_str_t *reply);
+ngx_int_t ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call,
+    ngx_str_t *reply);
+
+
+#endif /* _NGX_HTTP_PAYER_API_H_INCLUDED_ */

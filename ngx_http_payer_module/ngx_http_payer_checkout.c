@@ -1,0 +1,662 @@
+
+/*
+ * payer_checkout: finds or creates the order's link and presents it.
+ *
+ *     order -> lookup -> claim -> (retire the old link) -> intent -> create
+ *           -> stored -> present
+ *
+ * The intent is stored before the call and the link before the answer, so
+ * that whatever happens in between can be found out from the record.
+ */
+
+
+#include "ngx_http_payer_checkout.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_present.h"
+
+
+static ngx_int_t ngx_http_payer_checkout_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_checkout_order(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_claim(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_replace(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_checkout_retired(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_checkout_retire(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_read(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_after_read(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_intent(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_create(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_checkout_settle(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_checkout_created(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_present(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_checkout_live(ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_checkout_sold(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_request_id(
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_failed(ngx_http_request_t *r,
+    ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_checkout_unavailable(ngx_http_request_t *r,
+    const char *detail);
+
+
+#define NGX_HTTP_PAYER_CLAIM_POLL   50      /* ms */
+
+
+ngx_http_payer_door_t  ngx_http_payer_checkout_door = {
+    ngx_string("payer_checkout"),
+    ngx_http_payer_checkout_handler,
+    1, 0, 1, NULL
+};
+
+
+static ngx_str_t  ngx_http_payer_checkout_name = ngx_string("create");
+
+
+static ngx_int_t
+ngx_http_payer_checkout_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_payer_ctx_t       *ctx;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    static ngx_str_t  allow = ngx_string("GET, HEAD, POST");
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
+
+        if (ngx_http_payer_answer_header(r, "Allow", &allow) == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
+
+    ctx = ngx_http_payer_flow_create(r, conf, ngx_http_payer_checkout_order);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->operation = &ngx_http_payer_checkout_name;
+
+    return ngx_http_payer_flow_content(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_problem_t  problem;
+
+    rc = ngx_http_payer_intake(r, ctx, &problem);
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "payer: %s: %s", problem.field, problem.detail);
+        return ngx_http_payer_answer_buyer(r, &problem);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_checkout_lookup;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_ledger_find(ctx, &ctx->order.reference);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_checkout_unavailable(r,
+                                            "the store could not be read");
+    }
+
+    if (ctx->found && ngx_http_payer_checkout_sold(ctx)) {
+        ctx->step = ngx_http_payer_checkout_paid;
+
+    } else if (ctx->found && ngx_http_payer_checkout_live(ctx)) {
+
+        if (ctx->link == NGX_HTTP_PAYER_LINK_NONE) {
+            ctx->link = NGX_HTTP_PAYER_LINK_HIT;
+        }
+
+        ctx->step = ngx_http_payer_checkout_present;
+
+    } else if (ctx->claim.owner) {
+        ctx->step = ngx_http_payer_checkout_replace;
+
+    } else {
+        ctx->step = ngx_http_payer_checkout_claim;
+    }
+
+    return NGX_OK;
+}
+
+
+/* whether the stored link is good for this order */
+
+static ngx_uint_t
+ngx_http_payer_checkout_live(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    return record->state == NGX_HTTP_PAYER_INITIATED
+           && record->amount == ctx->order.amount
+           && record->created + ctx->conf->link_ttl > ngx_time()
+           && record->currency.len == ctx->order.currency.len
+           && ngx_memcmp(record->currency.data, ctx->order.currency.data,
+                         record->currency.len) == 0;
+}
+
+
+/* whether the order was paid, whatever became of the money later */
+
+static ngx_uint_t
+ngx_http_payer_checkout_sold(ngx_http_payer_ctx_t *ctx)
+{
+    return ngx_http_payer_state_paid(ctx->record.state)
+           || ctx->record.state == NGX_HTTP_PAYER_RELEASED
+           || ctx->record.state == NGX_HTTP_PAYER_REFUNDED;
+}
+
+
+/* one creator at a time; the others wait and look again */
+
+static ngx_int_t
+ngx_http_payer_checkout_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ctx->step = ngx_http_payer_checkout_lookup;
+
+    switch (ngx_http_payer_ledger_claim(ctx)) {
+
+    case NGX_OK:
+
+        /* somebody may have finished since we looked */
+
+        return NGX_OK;
+
+    case NGX_BUSY:
+        ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
+
+        if (ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_CLAIM_POLL)
+            == NGX_AGAIN)
+        {
+            return NGX_AGAIN;
+        }
+
+        return ngx_http_payer_checkout_unavailable(r,
+                              "another visit of this order takes too long");
+
+    default: /* NGX_ERROR */
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: no memory for a claim in \"payer_zone\"");
+
+        return ngx_http_payer_checkout_unavailable(r,
+                                                   "the server is too busy");
+    }
+}
+
+
+/* a link that must not stay is cancelled before there is another one */
+
+static ngx_int_t
+ngx_http_payer_checkout_replace(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_call_t  *call;
+
+    if (!ctx->found || ctx->record.payment_id.len == 0
+        || ctx->record.state == NGX_HTTP_PAYER_CANCELLED)
+    {
+        ctx->link = NGX_HTTP_PAYER_LINK_MISS;
+        ctx->step = ngx_http_payer_checkout_intent;
+        return NGX_OK;
+    }
+
+    ctx->link = NGX_HTTP_PAYER_LINK_REPLACED;
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_CANCEL,
+                                   &ctx->record.payment_id);
+
+    if (call == NULL || ngx_http_payer_checkout_request_id(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    call->request_id = ctx->request_id;
+    call->settle = ngx_http_payer_checkout_retired;
+
+    ctx->step = ngx_http_payer_checkout_retire;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_checkout_retired(ngx_http_payer_call_t *call)
+{
+    if (call->outcome == NGX_HTTP_PAYER_DONE) {
+        call->ctx->record.state = NGX_HTTP_PAYER_CANCELLED;
+
+        (void) ngx_http_payer_ledger_write(call->ctx,
+                                           NGX_HTTP_PAYER_BY_REPLY);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_retire(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t               rc;
+    ngx_http_payer_call_t  *call;
+
+    call = ctx->call;
+
+    rc = ngx_http_payer_api_run(call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    switch (call->outcome) {
+
+    case NGX_HTTP_PAYER_DONE:
+        ctx->step = ngx_http_payer_checkout_intent;
+        return NGX_OK;
+
+    case NGX_HTTP_PAYER_REFUSED:
+
+        if (call->exchange.status == NGX_HTTP_NOT_FOUND) {
+            ctx->step = ngx_http_payer_checkout_intent;
+            return NGX_OK;
+        }
+
+        break;
+
+    case NGX_HTTP_PAYER_CONFLICT:
+        break;
+
+    default:
+        return ngx_http_payer_checkout_failed(r, call);
+    }
+
+    /* paid, cancelled, or expired by now: Payer knows */
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
+                                   &ctx->record.payment_id);
+    if (call == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    call->read = ngx_http_payer_api_read_payment;
+    call->result = ngx_palloc(r->pool, sizeof(ngx_http_payer_json_payment_t));
+    if (call->result == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_checkout_read;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t               rc;
+    ngx_http_payer_call_t  *call;
+
+    call = ctx->call;
+
+    rc = ngx_http_payer_api_run(call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE) {
+        return ngx_http_payer_checkout_failed(r, call);
+    }
+
+    ngx_http_payer_ledger_apply(ctx, call->result);
+
+    ctx->step = ngx_http_payer_checkout_after_read;
+
+    rc = ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_VERIFY);
+
+    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_after_read(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_checkout_unavailable(r,
+                                         "the payment could not be stored");
+    }
+
+    if (ngx_http_payer_checkout_sold(ctx)) {
+        ctx->step = ngx_http_payer_checkout_paid;
+        return NGX_OK;
+    }
+
+    if (ctx->record.state == NGX_HTTP_PAYER_CANCELLED
+        || ctx->record.state == NGX_HTTP_PAYER_EXPIRED)
+    {
+        ctx->step = ngx_http_payer_checkout_intent;
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_checkout_unavailable(r,
+                                "the old link of the order is still in use");
+}
+
+
+/* from here on the record says that a link may have come into being */
+
+static ngx_int_t
+ngx_http_payer_checkout_intent(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    if (ngx_http_payer_checkout_request_id(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(record, sizeof(ngx_http_payer_record_t));
+
+    record->reference = ctx->order.reference;
+    record->currency = ctx->order.currency;
+    record->amount = ctx->order.amount;
+    record->request_id = ctx->request_id;
+    record->authorized = -1;
+    record->captured = -1;
+    record->state = NGX_HTTP_PAYER_CREATING;
+
+    ctx->step = ngx_http_payer_checkout_prepare;
+
+    rc = ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_SELF);
+
+    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_call_t  *call;
+
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_checkout_unavailable(r,
+                                           "the order could not be stored");
+    }
+
+    if (ctx->io.kept) {
+
+        /* paid meanwhile, or taken over by somebody faster */
+
+        ngx_http_payer_ledger_unclaim(ctx);
+        ctx->step = ngx_http_payer_checkout_lookup;
+        return NGX_OK;
+    }
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_CREATE, NULL);
+
+    if (call == NULL
+        || ngx_http_payer_json_write_order(r->pool, &ctx->order, &call->body)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    call->request_id = ctx->request_id;
+    call->read = ngx_http_payer_api_read_link;
+    call->settle = ngx_http_payer_checkout_settle;
+
+    call->result = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_json_link_t));
+    if (call->result == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_checkout_create;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Runs when the reply is there, whether the buyer still is or not.  A create
+ * that was not done leaves its intent in the store: nobody has its link, and
+ * the next visit makes another one.
+ */
+
+static void
+ngx_http_payer_checkout_settle(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_ctx_t        *ctx;
+    ngx_http_payer_json_link_t  *link;
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE) {
+        return;
+    }
+
+    ctx = call->ctx;
+    link = call->result;
+
+    ctx->record.payment_id = link->payment_id;
+    ctx->record.url = link->url;
+    ctx->record.state = NGX_HTTP_PAYER_INITIATED;
+    ctx->record.created = ngx_time();
+    ctx->record.expires = ctx->record.created + ctx->conf->link_ttl;
+
+    (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_REPLY);
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_create(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t               rc;
+    ngx_http_payer_call_t  *call;
+
+    call = ctx->call;
+
+    rc = ngx_http_payer_api_run(call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (call->outcome == NGX_HTTP_PAYER_CONFLICT && !ctx->again) {
+
+        /*
+         * Payer made a link whose reply was lost.  Nobody has its URL, so
+         * nobody can pay by it: another one does no harm.
+         */
+
+        ctx->again = 1;
+        ctx->step = ngx_http_payer_checkout_intent;
+        return NGX_OK;
+    }
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE) {
+        return ngx_http_payer_checkout_failed(r, call);
+    }
+
+    ctx->step = ngx_http_payer_checkout_created;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_created(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_checkout_unavailable(r,
+                                            "the link could not be stored");
+    }
+
+    ngx_http_payer_ledger_unclaim(ctx);
+
+    if (ctx->io.kept) {
+        ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
+        ctx->step = ngx_http_payer_checkout_lookup;
+        return NGX_OK;
+    }
+
+    ctx->step = ngx_http_payer_checkout_present;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_present(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_ledger_unclaim(ctx);
+
+    return ngx_http_payer_present_link(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_paid(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_ledger_unclaim(ctx);
+
+    if (ctx->link == NGX_HTTP_PAYER_LINK_NONE) {
+        ctx->link = NGX_HTTP_PAYER_LINK_HIT;
+    }
+
+    return ngx_http_payer_answer_redirect(r, &ctx->order.success);
+}
+
+
+/* a fresh Payer-Request-ID */
+
+static ngx_int_t
+ngx_http_payer_checkout_request_id(ngx_http_payer_ctx_t *ctx)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_UUID_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_uuid(p) != NGX_OK) {
+        ngx_log_error(NGX_LOG_CRIT, ctx->request->connection->log, 0,
+                      "payer: no randomness for a request id");
+        return NGX_ERROR;
+    }
+
+    ctx->request_id.data = p;
+    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_failed(ngx_http_request_t *r,
+    ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = call->status;
+    problem.detail = call->reason;
+    problem.payer_status = call->exchange.status;
+
+    if (call->outcome == NGX_HTTP_PAYER_CONFLICT) {
+        problem.status = NGX_HTTP_BAD_GATEWAY;
+
+    } else if (call->outcome == NGX_HTTP_PAYER_UNKNOWN) {
+        problem.type = "outcome-unknown";
+    }
+
+    if (problem.status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        problem.retry_after = ngx_max(call->exchange.retry_after, 1);
+    }
+
+    if (problem.payer_status >= 400) {
+        (void) ngx_http_payer_json_read_message(r->pool, &call->exchange.reply,
+                                                &problem.message);
+    }
+
+    if (call->outcome == NGX_HTTP_PAYER_REFUSED) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: \"%V\" was refused with status %ui: \"%V\"",
+                      &call->type->name, call->exchange.status,
+                      &problem.message);
+    }
+
+    return ngx_http_payer_answer_buyer(r, &problem);
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_unavailable(ngx_http_request_t *r, const char *detail)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+    problem.detail = detail;
+    problem.retry_after = 1;
+
+    return ngx_http_payer_answer_buyer(r, &problem);
+}

@@ -1,0 +1,90 @@
+
+/*
+ * What differs between the versions of nginx that the module builds with
+ * (1.22 to 1.30), in one place.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_COMPAT_H_INCLUDED_
+#define _NGX_HTTP_PAYER_COMPAT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+/* since 1.23.0 headers of one name are linked */
+
+#if (nginx_version >= 1023000)
+#define ngx_http_payer_header_init(h)  (h)->next = NULL
+#else
+#define ngx_http_payer_header_init(h)
+#endif
+
+
+#ifndef NGX_HTTP_PAYMENT_REQUIRED
+#define NGX_HTTP_PAYMENT_REQUIRED       402
+#endif
+
+#ifndef NGX_HTTP_UNPROCESSABLE_CONTENT
+#define NGX_HTTP_UNPROCESSABLE_CONTENT  422
+#endif
+
+
+/*
+ * The beginning of the proxy module's location configuration, which is
+ * private before 1.29.4: as far as the text of proxy_pass.
+ */
+
+#if (nginx_version >= 1029004)
+
+#include <ngx_http_proxy_module.h>
+
+typedef ngx_http_proxy_loc_conf_t  ngx_http_payer_proxy_conf_t;
+
+#else
+
+typedef struct {
+    ngx_http_upstream_conf_t       upstream;
+
+    ngx_array_t                   *body_flushes;
+    ngx_array_t                   *body_lengths;
+    ngx_array_t                   *body_values;
+    ngx_str_t                      body_source;
+
+    struct {
+        ngx_array_t               *flushes;
+        ngx_array_t               *lengths;
+        ngx_array_t               *values;
+        ngx_hash_t                 hash;
+    } headers;
+
+#if (NGX_HTTP_CACHE)
+    struct {
+        ngx_array_t               *flushes;
+        ngx_array_t               *lengths;
+        ngx_array_t               *values;
+        ngx_hash_t                 hash;
+    } headers_cache;
+#endif
+
+    ngx_array_t                   *headers_source;
+
+    ngx_array_t                   *proxy_lengths;
+    ngx_array_t                   *proxy_values;
+
+    ngx_array_t                   *redirects;
+    ngx_array_t                   *cookie_domains;
+    ngx_array_t                   *cookie_paths;
+    ngx_array_t                   *cookie_flags;
+
+    ngx_http_complex_value_t      *method;
+    ngx_str_t                      location;
+    ngx_str_t                      url;
+} ngx_http_payer_proxy_conf_t;
+
+#endif
+
+
+#endif /* _NGX_HTTP_PAYER_COMPAT_H_INCLUDED_ */

@@ -1,0 +1,47 @@
+
+/*
+ * Configuration: create, merge, setters, and every refusal of a dangerous
+ * one.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_CONF_H_INCLUDED_
+#define _NGX_HTTP_PAYER_CONF_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+void *ngx_http_payer_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_payer_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+/* setters of directives; "conf" is the module's configuration */
+char *ngx_http_payer_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_client_id(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_payer_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_payer_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_reference(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_present(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* makes the location a door: cmd->post is its ..._door_t */
+char *ngx_http_payer_door(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * what can be checked of one door when its location is merged, and of all of
+ * them with their roads to Payer when the configuration is complete
+ */
+char *ngx_http_payer_check_door(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+ngx_int_t ngx_http_payer_check_roads(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_PAYER_CONF_H_INCLUDED_ */

@@ -1,0 +1,277 @@
+
+/*
+ * The step engine: the only place that parks and resumes a request.
+ */
+
+
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_api.h"
+
+
+static void ngx_http_payer_flow_resume(ngx_http_request_t *r);
+static void ngx_http_payer_flow_timer(ngx_event_t *ev);
+static void ngx_http_payer_flow_cleanup(void *data);
+static ngx_uint_t ngx_http_payer_flow_parked(ngx_http_payer_ctx_t *ctx);
+
+
+ngx_http_payer_ctx_t *
+ngx_http_payer_flow_create(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_payer_step_pt step)
+{
+    ngx_pool_cleanup_t    *cln;
+    ngx_http_payer_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_payer_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_payer_ctx_t));
+
+    cln->handler = ngx_http_payer_flow_cleanup;
+
+    ctx->request = r;
+    ctx->conf = conf;
+    ctx->step = step;
+    ctx->deadline = ngx_current_msec + conf->timeout;
+
+    ctx->timer.handler = ngx_http_payer_flow_timer;
+    ctx->timer.data = ctx;
+    ctx->timer.log = r->connection->log;
+
+    ctx->io.pool = r->pool;
+    ctx->io.handler = ngx_http_payer_flow_stored;
+    ctx->io.data = ctx;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_payer_module);
+
+    return ctx;
+}
+
+
+ngx_http_payer_ctx_t *
+ngx_http_payer_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t    *cln;
+    ngx_http_payer_ctx_t  *ctx;
+
+    r = r->main;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_payer_module);
+
+    if (ctx || !r->internal) {
+        return ctx;
+    }
+
+    /* an internal redirect cleared the contexts, the pool still has ours */
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_payer_flow_cleanup) {
+            ctx = cln->data;
+            ngx_http_set_ctx(r, ctx, ngx_http_payer_module);
+            break;
+        }
+    }
+
+    return ctx;
+}
+
+
+ngx_int_t
+ngx_http_payer_flow_run(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ngx_http_payer_flow_parked(ctx)) {
+
+        /* an event of the connection, not the one that is waited for */
+
+        return NGX_AGAIN;
+    }
+
+    do {
+        rc = ctx->step(r, ctx);
+    } while (rc == NGX_OK);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_payer_flow_content(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_flow_run(r, ctx);
+
+    if (rc != NGX_AGAIN) {
+        return rc == NGX_HTTP_PAYER_SENT ? NGX_OK : rc;
+    }
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_payer_flow_resume;
+
+    return NGX_DONE;
+}
+
+
+void
+ngx_http_payer_flow_body(ngx_http_request_t *r)
+{
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_payer_flow_resume;
+
+    ngx_http_payer_flow_resume(r);
+}
+
+
+static void
+ngx_http_payer_flow_resume(ngx_http_request_t *r)
+{
+    ngx_int_t              rc;
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    rc = ngx_http_payer_flow_run(r, ctx);
+
+    if (rc != NGX_AGAIN) {
+        ngx_http_finalize_request(r, rc == NGX_HTTP_PAYER_SENT ? NGX_OK : rc);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_payer_flow_parked(ngx_http_payer_ctx_t *ctx)
+{
+    return ctx->timer.timer_set
+           || ctx->io.pending
+           || (ctx->call && ctx->call->exchange.active);
+}
+
+
+ngx_msec_t
+ngx_http_payer_flow_left(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_msec_int_t  left;
+
+    left = (ngx_msec_int_t) (ctx->deadline - ngx_current_msec);
+
+    return left > 0 ? (ngx_msec_t) left : 0;
+}
+
+
+ngx_int_t
+ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx, ngx_msec_t wait)
+{
+    ngx_msec_t  left;
+
+    left = ngx_http_payer_flow_left(ctx);
+
+    if (left == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_add_timer(&ctx->timer, ngx_min(wait, left));
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_exchange_t *x)
+{
+    if (ngx_http_payer_exchange_start(ctx->request, ctx->conf->road, x)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_add_timer(&ctx->timer, ngx_max(ngx_http_payer_flow_left(ctx), 1));
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_http_payer_flow_exchanged(ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+}
+
+
+void
+ngx_http_payer_flow_stored(ngx_http_payer_io_t *io)
+{
+    ngx_connection_t      *c;
+    ngx_http_request_t    *r;
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = io->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->write_event_handler(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_payer_flow_timer(ngx_event_t *ev)
+{
+    ngx_connection_t      *c;
+    ngx_http_request_t    *r;
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (ctx->call && ctx->call->exchange.active) {
+
+        /* the deadline: the request may be gone when this returns */
+
+        ngx_http_payer_exchange_expire(&ctx->call->exchange);
+        return;
+    }
+
+    r->write_event_handler(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* runs also when the request ends by force, in the middle of a call */
+
+static void
+ngx_http_payer_flow_cleanup(void *data)
+{
+    ngx_http_payer_ctx_t  *ctx = data;
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    if (ctx->call) {
+        ngx_http_payer_api_abandon(ctx->call);
+    }
+
+    if (ctx->io.pending) {
+        ctx->conf->main->store->ops->forget(&ctx->io);
+    }
+
+    if (ctx->claim.owner) {
+        ctx->conf->main->store->ops->unclaim(ctx->conf->main->store,
+                                             &ctx->claim);
+    }
+}

@@ -1,0 +1,60 @@
+
+/*
+ * The step engine: the only place that parks and resumes a request.
+ *
+ * A door sets the first step and runs the flow.  A step that has to wait
+ * parks the request for a subrequest, for the store, or for some time, and
+ * answers NGX_AGAIN; the same step is called again when that is over.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_FLOW_H_INCLUDED_
+#define _NGX_HTTP_PAYER_FLOW_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_subrequest.h"
+
+
+/* a new context of the main request, or NULL */
+ngx_http_payer_ctx_t *ngx_http_payer_flow_create(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_payer_step_pt step);
+
+/*
+ * runs steps until one parks or ends: what the last step answered.  In the
+ * access phase NGX_AGAIN is what the phase wants, too.
+ */
+ngx_int_t ngx_http_payer_flow_run(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/*
+ * runs the flow in the content phase, after the body was read or discarded:
+ * what a content handler has to return
+ */
+ngx_int_t ngx_http_payer_flow_content(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/* the same as the post handler of ngx_http_read_client_request_body() */
+void ngx_http_payer_flow_body(ngx_http_request_t *r);
+
+/* parks for "wait" milliseconds, or to the deadline if that comes first:
+ * NGX_AGAIN, or NGX_DECLINED when the deadline has passed */
+ngx_int_t ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx,
+    ngx_msec_t wait);
+
+/* milliseconds to the deadline, 0 when it has passed */
+ngx_msec_t ngx_http_payer_flow_left(ngx_http_payer_ctx_t *ctx);
+
+/* parks until the exchange is over, which ends at the deadline: NGX_AGAIN or
+ * NGX_ERROR */
+ngx_int_t ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_exchange_t *x);
+
+/* the exchange is over; its parent is resumed by nginx */
+void ngx_http_payer_flow_exchanged(ngx_http_payer_ctx_t *ctx);
+
+/* the handler of ctx->io: resumes the request */
+void ngx_http_payer_flow_stored(ngx_http_payer_io_t *io);
+
+
+#endif /* _NGX_HTTP_PAYER_FLOW_H_INCLUDED_ */

@@ -1,0 +1,194 @@
+
+/*
+ * What the back-office doors have in common: who may use them, with which
+ * method, and the parameters of the call.
+ */
+
+
+#include "ngx_http_payer_guard.h"
+
+
+static ngx_uint_t ngx_http_payer_allowed(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf);
+static ngx_int_t ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
+    ngx_http_payer_problem_t *problem);
+static ngx_uint_t ngx_http_payer_media_type(ngx_http_request_t *r,
+    char *type);
+
+
+#define NGX_HTTP_PAYER_MAX_BODY   65536
+
+
+ngx_int_t
+ngx_http_payer_guard(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
+    ngx_uint_t methods, ngx_str_t *allow)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    if (!ngx_http_payer_allowed(r, conf)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: access forbidden by \"payer_allow\"");
+
+        problem.status = NGX_HTTP_FORBIDDEN;
+        problem.detail = "payer_allow does not list this address";
+
+    } else if (!(r->method & methods)) {
+
+        if (ngx_http_payer_answer_header(r, "Allow", allow) == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        problem.status = NGX_HTTP_NOT_ALLOWED;
+        problem.detail = "the Allow header lists the methods of this location";
+
+    } else {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_answer_problem(r, &problem);
+
+    return rc == NGX_HTTP_PAYER_SENT ? NGX_DONE : rc;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_allowed(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf)
+{
+    if (conf->allow_all || (conf->allow_internal && r->internal)) {
+        return 1;
+    }
+
+    return ngx_cidr_match(r->connection->sockaddr, conf->allow) == NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_parameters(ngx_http_request_t *r,
+    ngx_http_payer_params_t *params, ngx_http_payer_problem_t *problem)
+{
+    ngx_int_t    rc;
+    ngx_str_t    body;
+    const char  *reason;
+
+    ngx_memzero(problem, sizeof(ngx_http_payer_problem_t));
+    problem->status = NGX_HTTP_BAD_REQUEST;
+    problem->title = "The parameters are not valid";
+
+    rc = ngx_http_payer_body(r, &body, problem);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (body.len && r->args.len) {
+        problem->detail = "parameters are in the body and in the query";
+        return NGX_DECLINED;
+    }
+
+    if (body.len == 0) {
+        rc = ngx_http_payer_form_read_params(r->pool, &r->args, params,
+                                             &reason);
+
+    } else if (ngx_http_payer_media_type(r,
+                                         "application/x-www-form-urlencoded"))
+    {
+        rc = ngx_http_payer_form_read_params(r->pool, &body, params, &reason);
+
+    } else if (ngx_http_payer_media_type(r, "application/json")) {
+        rc = ngx_http_payer_json_read_params(r->pool, &body, params, &reason);
+
+    } else {
+        problem->status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+        problem->title = NULL;
+        problem->detail = "the body is neither application/json nor "
+                          "application/x-www-form-urlencoded";
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_DECLINED) {
+        problem->detail = reason;
+    }
+
+    return rc;
+}
+
+
+/* the whole body in one piece */
+
+static ngx_int_t
+ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
+    ngx_http_payer_problem_t *problem)
+{
+    size_t        len;
+    u_char       *p;
+    ngx_chain_t  *cl;
+
+    ngx_str_null(body);
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        if (cl->buf->in_file) {
+            len = NGX_HTTP_PAYER_MAX_BODY + 1;
+            break;
+        }
+
+        len += cl->buf->last - cl->buf->pos;
+    }
+
+    if (len > NGX_HTTP_PAYER_MAX_BODY) {
+        problem->status = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+        problem->title = NULL;
+        problem->detail = "the body is too large for parameters";
+        return NGX_DECLINED;
+    }
+
+    body->data = ngx_pnalloc(r->pool, len + 1);
+    if (body->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = body->data;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    body->len = len;
+
+    return NGX_OK;
+}
+
+
+/* whether the body is of this type, whatever parameters the type has */
+
+static ngx_uint_t
+ngx_http_payer_media_type(ngx_http_request_t *r, char *type)
+{
+    size_t      len;
+    ngx_str_t  *value;
+
+    if (r->headers_in.content_type == NULL) {
+        return 0;
+    }
+
+    value = &r->headers_in.content_type->value;
+    len = ngx_strlen(type);
+
+    return value->len >= len
+           && ngx_strncasecmp(value->data, (u_char *) type, len) == 0
+           && (value->len == len || value->data[len] == ';'
+               || value->data[len] == ' ');
+}

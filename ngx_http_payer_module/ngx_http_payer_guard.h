@@ -1,0 +1,33 @@
+
+/*
+ * What the back-office doors have in common: who may use them, with which
+ * method, and the parameters of the call.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_GUARD_H_INCLUDED_
+#define _NGX_HTTP_PAYER_GUARD_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_answer.h"
+
+
+/*
+ * NGX_OK if the peer may use the location (payer_allow) and the method is
+ * one of "methods" (NGX_HTTP_... bits, "allow" as in the Allow header), else
+ * what the content handler has to return: 403 or 405 were sent
+ */
+ngx_int_t ngx_http_payer_guard(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf, ngx_uint_t methods, ngx_str_t *allow);
+
+/*
+ * the parameters of the request, from its JSON body, form body, or query:
+ * NGX_OK, NGX_DECLINED with the problem filled, NGX_ERROR.  The body has
+ * been read.
+ */
+ngx_int_t ngx_http_payer_parameters(ngx_http_request_t *r,
+    ngx_http_payer_params_t *params, ngx_http_payer_problem_t *problem);
+
+
+#endif /* _NGX_HTTP_PAYER_GUARD_H_INCLUDED_ */

@@ -1,0 +1,382 @@
+
+/*
+ * Taking in an order: from the location's values to an order that is safe
+ * to send to Payer.
+ */
+
+
+#include "ngx_http_payer_intake.h"
+
+
+/* the language of Payer's home, when the shop names none */
+
+#define NGX_HTTP_PAYER_LANGUAGE   "sv"
+
+
+static ngx_int_t ngx_http_payer_intake_money(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+static ngx_int_t ngx_http_payer_intake_texts(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+static ngx_int_t ngx_http_payer_intake_urls(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+static ngx_int_t ngx_http_payer_complete_url(ngx_http_request_t *r,
+    ngx_str_t *url);
+static void ngx_http_payer_request_host(ngx_http_request_t *r,
+    ngx_str_t *host, ngx_str_t *port);
+static ngx_int_t ngx_http_payer_wrong(ngx_http_payer_problem_t *problem,
+    const char *field, const char *detail);
+static ngx_int_t ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text);
+
+
+ngx_int_t
+ngx_http_payer_intake(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_problem_t *problem)
+{
+    ngx_int_t  rc;
+
+    ngx_memzero(problem, sizeof(ngx_http_payer_problem_t));
+
+    rc = ngx_http_payer_intake_reference(r, &ctx->conf->reference,
+                                         &ctx->order.reference);
+
+    if (rc == NGX_DECLINED) {
+        ngx_str_null(&ctx->order.reference);
+
+        return ngx_http_payer_wrong(problem, "payer_reference",
+                                    "the order's reference is missing, longer "
+                                    "than 255 bytes, or not clean UTF-8");
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_intake_money(r, ctx, problem);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payer_intake_texts(r, ctx, problem);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_payer_intake_urls(r, ctx, problem);
+}
+
+
+ngx_int_t
+ngx_http_payer_intake_reference(ngx_http_request_t *r,
+    ngx_http_payer_text_t *text, ngx_str_t *reference)
+{
+    ngx_int_t  rc;
+
+    if (ngx_http_complex_value(r, text->value, reference) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (text->unescape) {
+        rc = ngx_http_payer_unescape(r->pool, reference);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return ngx_http_payer_check_reference(reference);
+}
+
+
+/* %XX and plus as browsers write them; anything else stays as it is */
+
+static ngx_int_t
+ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text)
+{
+    u_char     *src, *dst, *last, *p;
+    ngx_int_t   n;
+
+    last = text->data + text->len;
+
+    if (ngx_strlchr(text->data, last, '%') == NULL
+        && ngx_strlchr(text->data, last, '+') == NULL)
+    {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(pool, text->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (src = text->data, dst = p; src < last; src++) {
+
+        if (*src == '+') {
+            *dst++ = ' ';
+            continue;
+        }
+
+        if (*src != '%') {
+            *dst++ = *src;
+            continue;
+        }
+
+        n = (last - src > 2) ? ngx_hextoi(src + 1, 2) : NGX_ERROR;
+
+        if (n == NGX_ERROR) {
+            return NGX_DECLINED;
+        }
+
+        *dst++ = (u_char) n;
+        src += 2;
+    }
+
+    text->data = p;
+    text->len = dst - p;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_wrong(ngx_http_payer_problem_t *problem, const char *field,
+    const char *detail)
+{
+    problem->status = NGX_HTTP_BAD_REQUEST;
+    problem->title = "The order is not valid";
+    problem->field = field;
+    problem->detail = detail;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_problem_t *problem)
+{
+    int64_t                     max;
+    ngx_int_t                   exponent;
+    ngx_str_t                   text;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    conf = ctx->conf;
+
+    if (ngx_http_complex_value(r, conf->currency, &ctx->order.currency)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    exponent = ngx_http_payer_currency_exponent(&ctx->order.currency);
+
+    if (exponent == NGX_DECLINED) {
+        ngx_str_null(&ctx->order.currency);
+
+        return ngx_http_payer_wrong(problem, "payer_currency",
+                                    "the currency is not three capital "
+                                    "letters that ISO 4217 knows");
+    }
+
+    if (ngx_http_complex_value(r, conf->amount, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_parse_amount(&text, conf->amount_major ? exponent : 0,
+                                    &ctx->order.amount)
+        != NGX_OK)
+    {
+        ctx->order.amount = 0;
+
+        return ngx_http_payer_wrong(problem, "payer_amount",
+                                    conf->amount_major
+                                    ? "the amount is not a positive decimal "
+                                      "that fits the currency exactly"
+                                    : "the amount is not a positive integer "
+                                      "in minor units");
+    }
+
+    if (conf->max_amount == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, conf->max_amount, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_parse_amount(&text, 0, &max) != NGX_OK
+        || ctx->order.amount > max)
+    {
+        return ngx_http_payer_wrong(problem, "payer_max_amount",
+                                    "the amount is above what is permitted");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_intake_texts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_problem_t *problem)
+{
+    ngx_str_t  *language, *order_id;
+
+    language = &ctx->order.language;
+
+    if (ctx->conf->language
+        && ngx_http_complex_value(r, ctx->conf->language, language) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (language->len == 0) {
+        ngx_str_set(language, NGX_HTTP_PAYER_LANGUAGE);
+
+    } else if (ngx_http_payer_check_language(language) != NGX_OK) {
+        return ngx_http_payer_wrong(problem, "payer_language",
+                                    "the language is not two lowercase "
+                                    "letters of ISO 639-1");
+    }
+
+    if (ctx->conf->order_id) {
+        order_id = &ctx->order.order_id;
+
+        if (ngx_http_complex_value(r, ctx->conf->order_id, order_id)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (order_id->len
+            && ngx_http_payer_check_reference(order_id) != NGX_OK)
+        {
+            return ngx_http_payer_wrong(problem, "payer_order_id",
+                                        "the order id is longer than 255 "
+                                        "bytes or not clean UTF-8");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_intake_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_problem_t *problem)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                  *url;
+    ngx_uint_t                  i;
+    ngx_http_complex_value_t   *value;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    static const char  *fields[] = {
+        "payer_return_success", "payer_return_fail", "payer_return_back"
+    };
+
+    conf = ctx->conf;
+
+    for (i = 0; i < 3; i++) {
+        value = (i == 0) ? conf->success : (i == 1) ? conf->fail : conf->back;
+        url = (i == 0) ? &ctx->order.success
+                       : (i == 1) ? &ctx->order.fail : &ctx->order.back;
+
+        /* inside a URL the reference is escaped */
+
+        ctx->escape = 1;
+        rc = ngx_http_complex_value(r, value, url);
+        ctx->escape = 0;
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (url->len && url->data[0] == '/'
+            && ngx_http_payer_complete_url(r, url) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_payer_check_url(url, 0) != NGX_OK) {
+            ngx_str_null(url);
+
+            return ngx_http_payer_wrong(problem, fields[i],
+                                        "the return address is not an "
+                                        "absolute http or https URL");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* the request's scheme and host in front of a path */
+
+static ngx_int_t
+ngx_http_payer_complete_url(ngx_http_request_t *r, ngx_str_t *url)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_str_t   host, port, scheme;
+
+    ngx_str_set(&scheme, "http://");
+
+#if (NGX_HTTP_SSL)
+    if (r->connection->ssl) {
+        ngx_str_set(&scheme, "https://");
+    }
+#endif
+
+    ngx_http_payer_request_host(r, &host, &port);
+
+    len = scheme.len + host.len + port.len + url->len;
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(p, "%V%V%V%V", &scheme, &host, &port, url);
+
+    url->data = p;
+    url->len = len;
+
+    return NGX_OK;
+}
+
+
+/* the name as nginx has validated it, and the port that the buyer used */
+
+static void
+ngx_http_payer_request_host(ngx_http_request_t *r, ngx_str_t *host,
+    ngx_str_t *port)
+{
+    u_char                    *p, *last;
+    ngx_str_t                 *value;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    ngx_str_null(port);
+
+    if (r->headers_in.server.len == 0) {
+        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+        *host = cscf->server_name;
+        return;
+    }
+
+    *host = r->headers_in.server;
+
+    if (r->headers_in.host == NULL) {
+        return;
+    }
+
+    value = &r->headers_in.host->value;
+    last = value->data + value->len;
+
+    for (p = last; p > value->data && p[-1] >= '0' && p[-1] <= '9'; p--) {
+        /* void */
+    }
+
+    if (p < last && p > value->data && p[-1] == ':') {
+        port->data = p - 1;
+        port->len = last - port->data;
+    }
+}

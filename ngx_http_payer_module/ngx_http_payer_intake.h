@@ -1,0 +1,32 @@
+
+/*
+ * Taking in an order: from the location's values to an order that is safe
+ * to send to Payer.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_INTAKE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_INTAKE_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_answer.h"
+
+
+/*
+ * evaluates and validates the order of ctx->conf into ctx->order: NGX_OK,
+ * NGX_DECLINED with "problem" filled (400, or 500 for what the operator has
+ * to mend), NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_intake(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+
+/*
+ * evaluates a reference and decodes it if it is made of a URL's argument:
+ * NGX_OK, NGX_DECLINED if it is none, NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_intake_reference(ngx_http_request_t *r,
+    ngx_http_payer_text_t *text, ngx_str_t *reference);
+
+
+#endif /* _NGX_HTTP_PAYER_INTAKE_H_INCLUDED_ */

@@ -1,0 +1,252 @@
+
+/*
+ * The ledger: a payment's record between the doors and the store.
+ */
+
+
+#include "ngx_http_payer_ledger.h"
+
+
+static ngx_int_t ngx_http_payer_ledger_get(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *key);
+static void ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record);
+
+
+#define NGX_HTTP_PAYER_CLAIM_MARGIN   5000      /* ms, outlives the owner */
+
+/* Payer's links live 31 days [seed]; a record stays as long again */
+
+#define NGX_HTTP_PAYER_KEEP_UNPAID    (62 * 86400)
+
+
+ngx_int_t
+ngx_http_payer_ledger_find(ngx_http_payer_ctx_t *ctx, ngx_str_t *reference)
+{
+    ngx_int_t  rc;
+
+    ctx->found = 0;
+
+    if (!ctx->asked
+        && ngx_http_payer_record_order_key(ctx->request->pool,
+                                           &ctx->conf->merchant->id,
+                                           reference, &ctx->key)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_payer_ledger_get(ctx, &ctx->key);
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_payer_ledger_blank(&ctx->record);
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_payer_record_decode(&ctx->io.value, &ctx->record) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "payer: the record \"%V\" is damaged or of a newer "
+                      "version", &ctx->key);
+        ngx_http_payer_ledger_blank(&ctx->record);
+        return NGX_ERROR;
+    }
+
+    ctx->found = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record)
+{
+    ngx_memzero(record, sizeof(ngx_http_payer_record_t));
+
+    record->authorized = -1;
+    record->captured = -1;
+}
+
+
+ngx_int_t
+ngx_http_payer_ledger_find_payment(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *payment_id)
+{
+    ngx_int_t  rc;
+    ngx_str_t  key;
+
+    if (!ctx->resolved) {
+        ctx->found = 0;
+        ngx_http_payer_ledger_blank(&ctx->record);
+
+        if (ngx_http_payer_record_payment_key(ctx->request->pool,
+                                              &ctx->conf->merchant->id,
+                                              payment_id, &key)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        rc = ngx_http_payer_ledger_get(ctx, &key);
+
+        if (rc != NGX_OK) {
+            return rc == NGX_DECLINED ? NGX_OK : rc;
+        }
+
+        ctx->resolved = 1;
+        ctx->reference = ctx->io.value;
+    }
+
+    rc = ngx_http_payer_ledger_find(ctx, &ctx->reference);
+
+    if (rc != NGX_AGAIN) {
+        ctx->resolved = 0;
+    }
+
+    return rc;
+}
+
+
+/* a get that may take two visits of the step */
+
+static ngx_int_t
+ngx_http_payer_ledger_get(ngx_http_payer_ctx_t *ctx, ngx_str_t *key)
+{
+    ngx_int_t                rc;
+    ngx_http_payer_store_t  *store;
+
+    if (ctx->asked) {
+        ctx->asked = 0;
+        return ctx->io.rc;
+    }
+
+    store = ctx->conf->main->store;
+
+    rc = store->ops->get(store, key, &ctx->io);
+
+    ctx->asked = (rc == NGX_AGAIN);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_payer_ledger_write(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_source_e source)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     n;
+    ngx_pool_t                    *pool;
+    ngx_http_payer_store_t        *store;
+    ngx_http_payer_record_t       *record;
+    ngx_http_payer_store_entry_t   entries[2];
+
+    pool = ctx->request->pool;
+    store = ctx->conf->main->store;
+    record = &ctx->record;
+
+    record->source = source;
+    record->updated = ngx_time();
+
+    if (record->created == 0) {
+        record->created = record->updated;
+    }
+
+    ngx_memzero(entries, sizeof(entries));
+    n = 1;
+
+    ctx->io.rc = NGX_ERROR;
+
+    if (ngx_http_payer_record_order_key(pool, &ctx->conf->merchant->id,
+                                        &record->reference, &entries[0].key)
+        != NGX_OK
+        || ngx_http_payer_record_encode(pool, record, &entries[0].value)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    entries[0].merge = ngx_http_payer_record_merge;
+
+    if (!ngx_http_payer_state_paid(record->state)) {
+        entries[0].expires = ngx_time() + NGX_HTTP_PAYER_KEEP_UNPAID;
+    }
+
+    if (record->payment_id.len) {
+
+        if (ngx_http_payer_record_payment_key(pool, &ctx->conf->merchant->id,
+                                              &record->payment_id,
+                                              &entries[1].key)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        entries[1].value = record->reference;
+        entries[1].expires = entries[0].expires;
+        n = 2;
+    }
+
+    rc = store->ops->put(store, entries, n, &ctx->io);
+
+    if (rc != NGX_AGAIN) {
+        ctx->io.rc = rc;
+    }
+
+    return rc;
+}
+
+
+void
+ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_json_payment_t *payment)
+{
+    ngx_http_payer_state_e    state;
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    record->status = payment->status;
+
+    if (payment->authorized >= 0) {
+        record->authorized = payment->authorized;
+    }
+
+    if (payment->captured >= 0) {
+        record->captured = payment->captured;
+    }
+
+    state = ngx_http_payer_state_of(&payment->status);
+
+    if (state) {
+        record->state = state;
+        record->unknown = 0;
+    }
+}
+
+
+ngx_int_t
+ngx_http_payer_ledger_claim(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_store_t  *store;
+
+    store = ctx->conf->main->store;
+
+    return store->ops->claim(store, &ctx->key, ctx->conf->timeout
+                             + NGX_HTTP_PAYER_CLAIM_MARGIN, &ctx->claim);
+}
+
+
+void
+ngx_http_payer_ledger_unclaim(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_store_t  *store;
+
+    if (ctx->claim.owner) {
+        store = ctx->conf->main->store;
+        store->ops->unclaim(store, &ctx->claim);
+        ctx->claim.owner = 0;
+    }
+}

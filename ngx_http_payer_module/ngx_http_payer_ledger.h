@@ -1,0 +1,45 @@
+
+/*
+ * The ledger: a payment's record between the doors and the store.  Reading
+ * parks the flow where the store has to; writing goes on when the request is
+ * gone.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_LEDGER_H_INCLUDED_
+#define _NGX_HTTP_PAYER_LEDGER_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/*
+ * reads the record of the reference into ctx->record: NGX_OK (ctx->found says
+ * whether there is one), NGX_AGAIN when the request is parked (call it again),
+ * NGX_ERROR (logged) when the store failed or the record is damaged
+ */
+ngx_int_t ngx_http_payer_ledger_find(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *reference);
+
+/* the same by the payment id, through the reference that it belongs to */
+ngx_int_t ngx_http_payer_ledger_find_payment(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *payment_id);
+
+/*
+ * writes ctx->record under its reference, and its payment id as a way to it:
+ * NGX_OK, NGX_AGAIN when the commit is under way and ctx->io.pending is set,
+ * NGX_ERROR (logged)
+ */
+ngx_int_t ngx_http_payer_ledger_write(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_source_e source);
+
+/* takes over what a read of Payer says into ctx->record */
+void ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_json_payment_t *payment);
+
+/* claims the order for one request at a time: NGX_OK, NGX_BUSY, NGX_ERROR */
+ngx_int_t ngx_http_payer_ledger_claim(ngx_http_payer_ctx_t *ctx);
+void ngx_http_payer_ledger_unclaim(ngx_http_payer_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_PAYER_LEDGER_H_INCLUDED_ */

@@ -1,0 +1,346 @@
+
+/*
+ * The directive table and the wiring of the module.
+ */
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_checkout.h"
+#include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_operation.h"
+#include "ngx_http_payer_subrequest.h"
+#include "ngx_http_payer_variable.h"
+
+
+static ngx_int_t ngx_http_payer_init(ngx_conf_t *cf);
+static char *ngx_http_payer_init_main_conf(ngx_conf_t *cf, void *conf);
+static ngx_int_t ngx_http_payer_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_payer_init_process(ngx_cycle_t *cycle);
+static void ngx_http_payer_exit_process(ngx_cycle_t *cycle);
+
+
+#define NGX_HTTP_PAYER_ANY_CONF                                              \
+    (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
+
+
+static ngx_conf_num_bounds_t  ngx_http_payer_tries_bounds = {
+    ngx_conf_check_num_bounds, 1, 10
+};
+
+
+static ngx_command_t  ngx_http_payer_commands[] = {
+
+    { ngx_string("payer_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_payer_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_store"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_store,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_api"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_payer_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_client_id"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_client_id,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_client_secret_file"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_secret_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_path"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE2,
+      ngx_http_payer_path,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_timeout"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, timeout),
+      NULL },
+
+    { ngx_string("payer_tries"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, tries),
+      &ngx_http_payer_tries_bounds },
+
+    { ngx_string("payer_insecure_upstream"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, insecure),
+      NULL },
+
+    { ngx_string("payer_reference"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_reference,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, reference),
+      NULL },
+
+    { ngx_string("payer_amount"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_payer_amount,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, amount),
+      NULL },
+
+    { ngx_string("payer_max_amount"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, max_amount),
+      NULL },
+
+    { ngx_string("payer_currency"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, currency),
+      NULL },
+
+    { ngx_string("payer_language"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, language),
+      NULL },
+
+    { ngx_string("payer_order_id"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, order_id),
+      NULL },
+
+    { ngx_string("payer_return_success"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, success),
+      NULL },
+
+    { ngx_string("payer_return_fail"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, fail),
+      NULL },
+
+    { ngx_string("payer_return_back"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, back),
+      NULL },
+
+    { ngx_string("payer_link_ttl"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, link_ttl),
+      NULL },
+
+    { ngx_string("payer_present"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_present,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_allow"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_payer_allow,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_checkout"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_checkout_door },
+
+    { ngx_string("payer_capture"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_capture_door },
+
+    { ngx_string("payer_cancel"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_cancel_door },
+
+    { ngx_string("payer_release"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_release_door },
+
+    { ngx_string("payer_refund"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_refund_door },
+
+    { ngx_string("payer_payment"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_payment_door },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_payer_module_ctx = {
+    ngx_http_payer_add_variables,          /* preconfiguration */
+    ngx_http_payer_init,                   /* postconfiguration */
+
+    ngx_http_payer_create_main_conf,       /* create main configuration */
+    ngx_http_payer_init_main_conf,         /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_payer_create_loc_conf,        /* create location configuration */
+    ngx_http_payer_merge_loc_conf          /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_payer_module = {
+    NGX_MODULE_V1,
+    &ngx_http_payer_module_ctx,            /* module context */
+    ngx_http_payer_commands,               /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_payer_init_module,            /* init module */
+    ngx_http_payer_init_process,           /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_payer_exit_process,           /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_payer_init(ngx_conf_t *cf)
+{
+    if (ngx_http_payer_check_roads(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_subrequest_init(cf);
+}
+
+
+/* without payer_store payments are kept in the zone, which warns */
+
+static char *
+ngx_http_payer_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_payer_main_conf_t *pmcf = conf;
+
+    ngx_str_t  memory = ngx_string("memory");
+
+    if (pmcf->store->ops || pmcf->zone->shm_zone == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_payer_store_configure(cf, pmcf->store, &memory);
+}
+
+
+static ngx_int_t
+ngx_http_payer_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_payer_store_t      *store;
+    ngx_http_payer_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_payer_module);
+
+    if (pmcf == NULL || pmcf->store->ops == NULL) {
+        return NGX_OK;
+    }
+
+    store = pmcf->store;
+
+    if (store->ops->init_module == NULL) {
+        return NGX_OK;
+    }
+
+    return store->ops->init_module(cycle, store);
+}
+
+
+static ngx_int_t
+ngx_http_payer_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_payer_store_t      *store;
+    ngx_http_payer_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_payer_module);
+
+    if (pmcf == NULL || pmcf->store->ops == NULL) {
+        return NGX_OK;
+    }
+
+    store = pmcf->store;
+
+    if (store->ops->init_process == NULL) {
+        return NGX_OK;
+    }
+
+    return store->ops->init_process(cycle, store);
+}
+
+
+static void
+ngx_http_payer_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_payer_store_t      *store;
+    ngx_http_payer_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_payer_module);
+
+    if (pmcf == NULL || pmcf->store->ops == NULL) {
+        return;
+    }
+
+    store = pmcf->store;
+
+    if (store->ops->exit_process) {
+        store->ops->exit_process(cycle, store);
+    }
+}

@@ -1,0 +1,199 @@
+
+/*
+ * Types that the rooms share: configuration, and the context of a request.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_MODULE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_http_payer_compat.h"
+#include "ngx_http_payer_crypto.h"
+#include "ngx_http_payer_json.h"
+#include "ngx_http_payer_order.h"
+#include "ngx_http_payer_zone.h"
+#include "ngx_http_payer_store.h"
+#include "ngx_http_payer_record.h"
+
+
+#define NGX_HTTP_PAYER_VERSION          "0.1.0"
+
+
+#define NGX_HTTP_PAYER_PRESENT_REDIRECT  1
+#define NGX_HTTP_PAYER_PRESENT_IFRAME    2
+#define NGX_HTTP_PAYER_PRESENT_JSON      3
+#define NGX_HTTP_PAYER_PRESENT_URI       4
+
+
+/* the calls that Payer offers, see ngx_http_payer_api.c */
+typedef enum {
+    NGX_HTTP_PAYER_CALL_TOKEN = 0,
+    NGX_HTTP_PAYER_CALL_CREATE,
+    NGX_HTTP_PAYER_CALL_READ,
+    NGX_HTTP_PAYER_CALL_CAPTURE,
+    NGX_HTTP_PAYER_CALL_CANCEL,
+    NGX_HTTP_PAYER_CALL_RELEASE,
+    NGX_HTTP_PAYER_CALL_REFUND,
+    NGX_HTTP_PAYER_CALL_EVENT,
+    NGX_HTTP_PAYER_CALL_ACK,
+    NGX_HTTP_PAYER_CALL_SUBSCRIPTIONS,
+    NGX_HTTP_PAYER_CALL_SUBSCRIBE,
+    NGX_HTTP_PAYER_CALL_UNSUBSCRIBE,
+    NGX_HTTP_PAYER_CALLS
+} ngx_http_payer_call_e;
+
+
+typedef struct ngx_http_payer_ctx_s    ngx_http_payer_ctx_t;
+typedef struct ngx_http_payer_call_s   ngx_http_payer_call_t;
+
+
+/* a content handler of the module, and what its location has to have */
+typedef struct {
+    ngx_str_t                     directive;
+    ngx_http_handler_pt           handler;
+    unsigned                      api:1;        /* calls Payer */
+    unsigned                      allow:1;      /* needs payer_allow */
+    unsigned                      order:1;      /* needs an order */
+    const void                   *data;         /* of the door */
+} ngx_http_payer_door_t;
+
+
+/* who we are for Payer, and the key under which the token is shared */
+typedef struct {
+    ngx_str_t                     id;           /* client id */
+    ngx_str_t                     basic;        /* Authorization, secret */
+    u_char                        key[NGX_HTTP_PAYER_KEY_LEN];
+} ngx_http_payer_merchant_t;
+
+
+/* the internal location that proxies to Payer */
+typedef struct {
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_str_t                     host;         /* for Host and TLS */
+    ngx_uint_t                    insecure;     /* unsigned insecure:1 */
+} ngx_http_payer_road_t;
+
+
+typedef struct {
+    ngx_http_complex_value_t     *value;
+    ngx_uint_t                    unescape;     /* made of $arg_... */
+} ngx_http_payer_text_t;
+
+
+typedef struct {
+    ngx_http_payer_zone_t        *zone;
+    ngx_http_payer_store_t       *store;
+    ngx_array_t                   doors;        /* ..._loc_conf_t * */
+} ngx_http_payer_main_conf_t;
+
+
+typedef struct {
+    /* the road to Payer */
+    ngx_str_t                     api;          /* URI prefix */
+    ngx_str_t                     api_host;
+    ngx_str_t                     client_id;
+    ngx_str_t                     secret;
+    ngx_str_t                     paths[NGX_HTTP_PAYER_CALLS];
+    ngx_msec_t                    timeout;
+    ngx_uint_t                    tries;
+    ngx_flag_t                    insecure;
+
+    /* the order */
+    ngx_http_payer_text_t         reference;
+    ngx_http_complex_value_t     *amount;
+    ngx_uint_t                    amount_major;
+    ngx_http_complex_value_t     *max_amount;
+    ngx_http_complex_value_t     *currency;
+    ngx_http_complex_value_t     *language;
+    ngx_http_complex_value_t     *order_id;
+    ngx_http_complex_value_t     *success;
+    ngx_http_complex_value_t     *fail;
+    ngx_http_complex_value_t     *back;
+    time_t                        link_ttl;
+
+    /* how the widget is presented */
+    ngx_uint_t                    present;
+    ngx_http_complex_value_t     *present_uri;
+
+    /* who may use the location: ngx_cidr_t */
+    ngx_array_t                  *allow;
+    ngx_uint_t                    allow_internal;
+    ngx_uint_t                    allow_all;
+
+    /* set when the configuration is complete */
+    const ngx_http_payer_door_t  *door;
+    ngx_http_payer_merchant_t    *merchant;
+    ngx_http_payer_road_t        *road;
+    ngx_http_payer_main_conf_t   *main;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_core_srv_conf_t     *cscf;
+    u_char                       *file;         /* where the door stands */
+    ngx_uint_t                    line;
+} ngx_http_payer_loc_conf_t;
+
+
+/*
+ * A step of a flow: NGX_OK to go on with ctx->step, NGX_AGAIN when the
+ * request is parked, NGX_HTTP_PAYER_SENT when the answer was sent; anything
+ * else ends the flow, too, and is what ngx_http_finalize_request() gets.
+ */
+#define NGX_HTTP_PAYER_SENT  -100
+
+typedef ngx_int_t (*ngx_http_payer_step_pt)(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+
+typedef enum {
+    NGX_HTTP_PAYER_LINK_NONE = 0,
+    NGX_HTTP_PAYER_LINK_HIT,
+    NGX_HTTP_PAYER_LINK_MISS,
+    NGX_HTTP_PAYER_LINK_WAIT,
+    NGX_HTTP_PAYER_LINK_REPLACED
+} ngx_http_payer_link_e;
+
+
+struct ngx_http_payer_ctx_s {
+    ngx_http_request_t           *request;
+    ngx_http_payer_loc_conf_t    *conf;
+
+    /* of the flow */
+    ngx_http_payer_step_pt        step;
+    ngx_event_t                   timer;
+    ngx_msec_t                    deadline;     /* ngx_current_msec */
+    ngx_http_payer_call_t        *call;         /* the last one */
+    ngx_http_payer_io_t           io;
+    ngx_http_payer_claim_t        claim;
+
+    /* of the payment, for the doors and the variables */
+    ngx_http_payer_json_order_t   order;
+    ngx_http_payer_record_t       record;
+    ngx_str_t                     key;          /* of the record */
+    const ngx_str_t              *operation;
+    ngx_http_payer_params_t      *params;
+    ngx_str_t                     request_id;
+    ngx_http_payer_link_e         link;
+    ngx_uint_t                    api_status;
+    ngx_msec_t                    api_time;
+
+    ngx_str_t                     reference;    /* of a payment id */
+
+    unsigned                      asked:1;      /* io is a get under way */
+    unsigned                      resolved:1;   /* reference is set */
+    unsigned                      found:1;      /* record is what is stored */
+    unsigned                      escape:1;     /* $payer_reference */
+    unsigned                      again:1;      /* another attempt */
+};
+
+
+/* the context of the request, also after an internal redirect, or NULL */
+ngx_http_payer_ctx_t *ngx_http_payer_get_ctx(ngx_http_request_t *r);
+
+
+extern ngx_module_t  ngx_http_payer_module;
+
+
+#endif /* _NGX_HTTP_PAYER_MODULE_H_INCLUDED_ */

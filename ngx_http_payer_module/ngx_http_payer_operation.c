@@ -1,0 +1,691 @@
+
+/*
+ * payer_capture and its kin: one operation on a payment each.
+ *
+ *     guard -> body -> parameters -> find -> call -> (read back) -> answer
+ */
+
+
+#include "ngx_http_payer_operation.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_guard.h"
+#include "ngx_http_payer_ledger.h"
+
+
+#define NGX_HTTP_PAYER_TAKES_AMOUNT       0x01
+#define NGX_HTTP_PAYER_TAKES_REST         0x02
+#define NGX_HTTP_PAYER_TAKES_DESCRIPTION  0x04
+
+
+typedef struct {
+    ngx_http_payer_call_e     call;
+    ngx_uint_t                methods;
+    ngx_str_t                 allow;
+    ngx_uint_t                takes;            /* parameters */
+    ngx_http_payer_state_e    state;            /* after it, 0: read it back */
+    const char               *advice;           /* when Payer answers 400 */
+} ngx_http_payer_operation_t;
+
+
+static ngx_int_t ngx_http_payer_operation_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_operation_params(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static const char *ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
+    const ngx_http_payer_operation_t *op);
+static ngx_int_t ngx_http_payer_operation_find(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_prepare(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_request_id(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_key(ngx_http_request_t *r,
+    ngx_str_t *key);
+static ngx_int_t ngx_http_payer_operation_call(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_operation_settle(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_operation_read(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_read_back(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_answer(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_pass(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_problem(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_headers(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_bad(ngx_http_request_t *r,
+    ngx_uint_t status, const char *detail);
+
+
+static ngx_http_payer_operation_t  ngx_http_payer_capture = {
+    NGX_HTTP_PAYER_CALL_CAPTURE,
+    NGX_HTTP_POST, ngx_string("POST"),
+    NGX_HTTP_PAYER_TAKES_AMOUNT|NGX_HTTP_PAYER_TAKES_REST
+    |NGX_HTTP_PAYER_TAKES_DESCRIPTION,
+    0, NULL
+};
+
+static ngx_http_payer_operation_t  ngx_http_payer_cancel = {
+    NGX_HTTP_PAYER_CALL_CANCEL,
+    NGX_HTTP_PUT|NGX_HTTP_POST, ngx_string("PUT, POST"),
+    0, NGX_HTTP_PAYER_CANCELLED,
+    "Payer cancels only a payment that is not authorized; "
+    "release is the operation for an authorized one"
+};
+
+static ngx_http_payer_operation_t  ngx_http_payer_release = {
+    NGX_HTTP_PAYER_CALL_RELEASE,
+    NGX_HTTP_PUT|NGX_HTTP_POST, ngx_string("PUT, POST"),
+    0, 0, NULL
+};
+
+static ngx_http_payer_operation_t  ngx_http_payer_refund = {
+    NGX_HTTP_PAYER_CALL_REFUND,
+    NGX_HTTP_POST, ngx_string("POST"),
+    NGX_HTTP_PAYER_TAKES_AMOUNT|NGX_HTTP_PAYER_TAKES_DESCRIPTION,
+    0, NULL
+};
+
+static ngx_http_payer_operation_t  ngx_http_payer_payment = {
+    NGX_HTTP_PAYER_CALL_READ,
+    NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"),
+    0, 0, NULL
+};
+
+
+ngx_http_payer_door_t  ngx_http_payer_capture_door = {
+    ngx_string("payer_capture"), ngx_http_payer_operation_handler,
+    1, 1, 0, &ngx_http_payer_capture
+};
+
+ngx_http_payer_door_t  ngx_http_payer_cancel_door = {
+    ngx_string("payer_cancel"), ngx_http_payer_operation_handler,
+    1, 1, 0, &ngx_http_payer_cancel
+};
+
+ngx_http_payer_door_t  ngx_http_payer_release_door = {
+    ngx_string("payer_release"), ngx_http_payer_operation_handler,
+    1, 1, 0, &ngx_http_payer_release
+};
+
+ngx_http_payer_door_t  ngx_http_payer_refund_door = {
+    ngx_string("payer_refund"), ngx_http_payer_operation_handler,
+    1, 1, 0, &ngx_http_payer_refund
+};
+
+ngx_http_payer_door_t  ngx_http_payer_payment_door = {
+    ngx_string("payer_payment"), ngx_http_payer_operation_handler,
+    1, 1, 0, &ngx_http_payer_payment
+};
+
+
+static ngx_int_t
+ngx_http_payer_operation_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                          rc;
+    ngx_http_payer_ctx_t              *ctx;
+    ngx_http_payer_loc_conf_t         *conf;
+    const ngx_http_payer_operation_t  *op;
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
+    op = conf->door->data;
+
+    ctx = ngx_http_payer_flow_create(r, conf, ngx_http_payer_operation_params);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->operation = &ngx_http_payer_api_type(op->call)->name;
+    ctx->record.authorized = -1;
+    ctx->record.captured = -1;
+
+    rc = ngx_http_payer_guard(r, conf, op->methods, (ngx_str_t *) &op->allow);
+    if (rc != NGX_OK) {
+        return rc == NGX_DONE ? NGX_OK : rc;
+    }
+
+    r->request_body_in_single_buf = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_payer_flow_body);
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_params(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                  rc;
+    const char                *wrong;
+    ngx_http_payer_problem_t   problem;
+
+    ctx->params = ngx_palloc(r->pool, sizeof(ngx_http_payer_params_t));
+    if (ctx->params == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_parameters(r, ctx->params, &problem);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_payer_answer_problem(r, &problem);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    wrong = ngx_http_payer_operation_wrong(ctx, ctx->conf->door->data);
+
+    if (wrong) {
+        return ngx_http_payer_operation_bad(r, NGX_HTTP_BAD_REQUEST, wrong);
+    }
+
+    ctx->step = ngx_http_payer_operation_find;
+
+    return NGX_OK;
+}
+
+
+/* what is wrong with the parameters of this operation, or NULL */
+
+static const char *
+ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
+    const ngx_http_payer_operation_t *op)
+{
+    ngx_http_payer_params_t  *params;
+
+    params = ctx->params;
+
+    if (params->reference.data == NULL && params->payment_id.data == NULL) {
+        return "either reference or paymentId is needed";
+    }
+
+    if (params->reference.data
+        && ngx_http_payer_check_reference(&params->reference) != NGX_OK)
+    {
+        return "reference is empty, longer than 255 bytes, or not clean UTF-8";
+    }
+
+    if (params->payment_id.data
+        && ngx_http_payer_check_payment_id(&params->payment_id) != NGX_OK)
+    {
+        return "paymentId is not 1 to 64 letters, digits, \"-\" or \"_\"";
+    }
+
+    if (params->amount == 0) {
+        return "amount is not a positive integer in minor units";
+    }
+
+    if (params->amount != -1 && !(op->takes & NGX_HTTP_PAYER_TAKES_AMOUNT)) {
+        return "amount is not a parameter of this operation";
+    }
+
+    if (params->release_rest != -1 && !(op->takes & NGX_HTTP_PAYER_TAKES_REST))
+    {
+        return "releaseRemainingFunds is not a parameter of this operation";
+    }
+
+    if (params->description.data
+        && !(op->takes & NGX_HTTP_PAYER_TAKES_DESCRIPTION))
+    {
+        return "transactionDescription is not a parameter of this operation";
+    }
+
+    if (params->type.data || params->url.data) {
+        return "type and url are not parameters of this operation";
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                *id;
+    ngx_http_payer_params_t  *params;
+
+    params = ctx->params;
+    id = &params->payment_id;
+
+    if (params->reference.data) {
+        rc = ngx_http_payer_ledger_find(ctx, &params->reference);
+
+    } else {
+        rc = ngx_http_payer_ledger_find_payment(ctx, id);
+    }
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_operation_bad(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the store could not be read");
+    }
+
+    if (params->reference.data) {
+
+        if (!ctx->found || ctx->record.payment_id.len == 0) {
+            return ngx_http_payer_operation_bad(r, NGX_HTTP_NOT_FOUND,
+                                 "no payment of this reference is known here");
+        }
+
+        if (id->data && (id->len != ctx->record.payment_id.len
+                         || ngx_memcmp(id->data, ctx->record.payment_id.data,
+                                       id->len) != 0))
+        {
+            return ngx_http_payer_operation_bad(r, NGX_HTTP_BAD_REQUEST,
+                                "paymentId is not the payment of reference");
+        }
+
+    } else if (ctx->found
+               && (id->len != ctx->record.payment_id.len
+                   || ngx_memcmp(id->data, ctx->record.payment_id.data,
+                                 id->len) != 0))
+    {
+        /* an earlier payment of the order: its record is another one's now */
+
+        ctx->found = 0;
+    }
+
+    if (!ctx->found) {
+        ctx->record.payment_id = *id;
+    }
+
+    ctx->step = ngx_http_payer_operation_prepare;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_prepare(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                          rc;
+    ngx_http_payer_call_t             *call;
+    const ngx_http_payer_operation_t  *op;
+
+    op = ctx->conf->door->data;
+
+    call = ngx_http_payer_api_call(ctx, op->call, &ctx->record.payment_id);
+    if (call == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    call->settle = ngx_http_payer_operation_settle;
+    ctx->step = ngx_http_payer_operation_call;
+
+    if (call->type->safe) {
+        call->read = ngx_http_payer_api_read_payment;
+        call->result = ngx_palloc(r->pool,
+                                  sizeof(ngx_http_payer_json_payment_t));
+
+        return call->result ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_operation_request_id(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    call->request_id = ctx->request_id;
+
+    if (op->takes && ngx_http_payer_json_write_params(r->pool, ctx->params,
+                                                      &call->body)
+                     != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The same Idempotency-Key for the same operation and payment is always the
+ * same Payer-Request-ID; without a key each call is a new operation.
+ */
+
+static ngx_int_t
+ngx_http_payer_operation_request_id(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    u_char     *p;
+    ngx_int_t   rc;
+    ngx_str_t   texts[4];
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_PAYER_UUID_LEN);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_operation_key(r, &texts[3]);
+
+    if (rc == NGX_ERROR) {
+        return ngx_http_payer_operation_bad(r, NGX_HTTP_BAD_REQUEST,
+                   "Idempotency-Key is not 1 to 255 printable characters");
+    }
+
+    if (rc == NGX_OK) {
+        texts[0] = ctx->conf->merchant->id;
+        texts[1] = *ctx->operation;
+        texts[2] = ctx->record.payment_id;
+        rc = ngx_http_payer_uuid_of(texts, 4, p);
+
+    } else {
+        rc = ngx_http_payer_uuid(p);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->request_id.data = p;
+    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
+
+    return NGX_OK;
+}
+
+
+/* the Idempotency-Key: NGX_OK, NGX_DECLINED (none), NGX_ERROR (a bad one) */
+
+static ngx_int_t
+ngx_http_payer_operation_key(ngx_http_request_t *r, ngx_str_t *key)
+{
+    size_t            i;
+    ngx_uint_t        n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  name = ngx_string("idempotency-key");
+
+    ngx_str_null(key);
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (n = 0; /* void */ ; n++) {
+
+        if (n >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            n = 0;
+        }
+
+        if (h[n].key.len != name.len
+            || ngx_strncasecmp(h[n].key.data, name.data, name.len) != 0)
+        {
+            continue;
+        }
+
+        if (key->data || h[n].value.len == 0 || h[n].value.len > 255) {
+            return NGX_ERROR;
+        }
+
+        *key = h[n].value;
+    }
+
+    for (i = 0; i < key->len; i++) {
+        if (key->data[i] < 0x20 || key->data[i] > 0x7e) {
+            return NGX_ERROR;
+        }
+    }
+
+    return key->data ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_call(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_api_run(ctx->call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ctx->call->outcome == NGX_HTTP_PAYER_CONFLICT) {
+        ctx->step = ngx_http_payer_operation_read;
+
+    } else {
+        ctx->step = ngx_http_payer_operation_answer;
+    }
+
+    return NGX_OK;
+}
+
+
+/* runs when the outcome is known, whether the caller still waits or not */
+
+static void
+ngx_http_payer_operation_settle(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_ctx_t              *ctx;
+    const ngx_http_payer_operation_t  *op;
+
+    ctx = call->ctx;
+    op = ctx->conf->door->data;
+
+    if (!ctx->found) {
+        return;
+    }
+
+    if (call->outcome == NGX_HTTP_PAYER_DONE) {
+
+        if (call->read == ngx_http_payer_api_read_payment) {
+            ngx_http_payer_ledger_apply(ctx, call->result);
+
+        } else if (op->state) {
+            ctx->record.state = op->state;
+            ctx->record.unknown = 0;
+
+        } else {
+            return;
+        }
+
+    } else if (call->outcome == NGX_HTTP_PAYER_UNKNOWN && !call->type->safe) {
+        ctx->record.unknown = 1;
+
+    } else {
+        return;
+    }
+
+    (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_REPLY);
+}
+
+
+/* Payer has handled the request before, and only a read tells how */
+
+static ngx_int_t
+ngx_http_payer_operation_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_call_t  *call;
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
+                                   &ctx->record.payment_id);
+    if (call == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    call->read = ngx_http_payer_api_read_payment;
+    call->settle = ngx_http_payer_operation_settle;
+    call->result = ngx_palloc(r->pool, sizeof(ngx_http_payer_json_payment_t));
+
+    if (call->result == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_operation_read_back;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_read_back(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_api_run(ctx->call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx->step = ngx_http_payer_operation_answer;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_answer(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_uint_t                         status;
+    ngx_http_payer_call_t             *call;
+    const ngx_http_payer_operation_t  *op;
+
+    call = ctx->call;
+    op = ctx->conf->door->data;
+    status = call->exchange.status;
+
+    if (ngx_http_payer_operation_headers(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (call->outcome == NGX_HTTP_PAYER_DONE) {
+        return ngx_http_payer_operation_pass(r, ctx);
+    }
+
+    /*
+     * What Payer says of the payment is for the caller; what it says of our
+     * credentials, or of how busy it is, is not.
+     */
+
+    if (call->outcome == NGX_HTTP_PAYER_REFUSED
+        && status != NGX_HTTP_UNAUTHORIZED
+        && status != NGX_HTTP_FORBIDDEN
+        && call->status != NGX_HTTP_SERVICE_UNAVAILABLE
+        && (op->advice == NULL || status != NGX_HTTP_BAD_REQUEST))
+    {
+        return ngx_http_payer_operation_pass(r, ctx);
+    }
+
+    return ngx_http_payer_operation_problem(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_pass(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_exchange_t  *x;
+
+    x = &ctx->call->exchange;
+
+    return ngx_http_payer_answer_body(r, x->status, &x->reply_type,
+                                      &x->reply);
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_problem(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_call_t             *call;
+    ngx_http_payer_problem_t           problem;
+    const ngx_http_payer_operation_t  *op;
+
+    call = ctx->call;
+    op = ctx->conf->door->data;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = call->status;
+    problem.detail = call->reason;
+    problem.payer_status = call->exchange.status;
+
+    if (problem.payer_status >= 400) {
+        (void) ngx_http_payer_json_read_message(r->pool, &call->exchange.reply,
+                                                &problem.message);
+    }
+
+    if (op->advice && problem.payer_status == NGX_HTTP_BAD_REQUEST) {
+        problem.status = NGX_HTTP_BAD_REQUEST;
+        problem.detail = op->advice;
+    }
+
+    if (problem.status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        problem.retry_after = ngx_max(call->exchange.retry_after, 1);
+    }
+
+    if (!ngx_http_payer_api_type(op->call)->safe
+        && (call->outcome == NGX_HTTP_PAYER_UNKNOWN || call->type->safe))
+    {
+        /* of the operation, or of the read after a 409 */
+
+        problem.type = "outcome-unknown";
+        problem.title = "The outcome is unknown";
+    }
+
+    return ngx_http_payer_answer_problem(r, &problem);
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_headers(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    if (ngx_http_payer_answer_header(r, "Payer-Payment-Id",
+                                     &ctx->record.payment_id)
+        == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->request_id.len
+        && ngx_http_payer_answer_header(r, "Payer-Request-Id",
+                                        &ctx->request_id)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_bad(ngx_http_request_t *r, ngx_uint_t status,
+    const char *detail)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = status;
+    problem.detail = detail;
+    problem.retry_after = (status == NGX_HTTP_SERVICE_UNAVAILABLE) ? 1 : 0;
+
+    return ngx_http_payer_answer_problem(r, &problem);
+}

@@ -1,0 +1,531 @@
+
+/*
+ * One exchange with Payer: a subrequest to the internal location, and the
+ * filters that capture its reply.
+ *
+ * Two things differ from an ordinary subrequest.  It goes straight to the
+ * location that was checked when the configuration was read, so that neither
+ * a rewrite nor a regular expression can lead the credentials elsewhere; and
+ * it starts with a clean set of headers and variables, so that nothing of the
+ * buyer travels to Payer.
+ */
+
+
+#include "ngx_http_payer_subrequest.h"
+
+
+static ngx_int_t ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
+    ngx_http_payer_exchange_t *x);
+static ngx_int_t ngx_http_payer_exchange_body(ngx_http_request_t *sr,
+    ngx_http_payer_exchange_t *x);
+static ngx_int_t ngx_http_payer_exchange_route(ngx_http_request_t *sr,
+    ngx_http_payer_road_t *road);
+static ngx_int_t ngx_http_payer_exchange_handler(ngx_http_request_t *sr);
+static void ngx_http_payer_exchange_abort(ngx_http_request_t *sr);
+static ngx_int_t ngx_http_payer_exchange_done(ngx_http_request_t *sr,
+    void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_payer_capture_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_capture_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_http_payer_capture(ngx_http_request_t *r,
+    ngx_http_payer_exchange_t *x, u_char *p, size_t len);
+static time_t ngx_http_payer_retry_after(ngx_http_request_t *r);
+
+
+#define NGX_HTTP_PAYER_REPLY_SIZE   1024
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+ngx_int_t
+ngx_http_payer_exchange_start(ngx_http_request_t *r,
+    ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x)
+{
+    u_char                      *p;
+    ngx_str_t                    uri, *name;
+    ngx_http_request_t          *sr;
+    ngx_http_post_subrequest_t  *ps;
+
+    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
+    if (ps == NULL) {
+        return NGX_ERROR;
+    }
+
+    ps->handler = ngx_http_payer_exchange_done;
+    ps->data = x;
+
+    /* the location's name ends with a slash, the path begins with one */
+
+    name = &road->clcf->name;
+
+    uri.len = name->len + x->path.len - 1;
+    uri.data = ngx_pnalloc(r->pool, uri.len);
+    if (uri.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(uri.data, name->data, name->len);
+    ngx_memcpy(p, x->path.data + 1, x->path.len - 1);
+
+    x->status = 0;
+    x->failure = 0;
+    x->reply.len = 0;
+    x->reply_type.len = 0;
+    x->retry_after = -1;
+    x->sent = 0;
+    x->complete = 0;
+    x->oversized = 0;
+    x->time = ngx_current_msec;
+
+    if (ngx_http_subrequest(r, &uri, &x->args, &sr, ps,
+                            NGX_HTTP_SUBREQUEST_WAITED)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    x->subrequest = sr;
+    x->active = 1;
+
+    sr->method = x->method;
+    sr->method_name = x->method_name;
+
+    if (ngx_http_payer_exchange_headers(sr, x) != NGX_OK
+        || ngx_http_payer_exchange_body(sr, x) != NGX_OK
+        || ngx_http_payer_exchange_route(sr, road) != NGX_OK)
+    {
+        /* it is posted already: let it end without having been sent */
+
+        sr->write_event_handler = ngx_http_payer_exchange_abort;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
+    ngx_http_payer_exchange_t *x)
+{
+    ngx_str_t    server;
+    ngx_list_t  *headers;
+
+    static ngx_str_t  json = ngx_string("application/json");
+    static ngx_str_t  agent = ngx_string("ngx_http_payer_module/"
+                                         NGX_HTTP_PAYER_VERSION);
+
+    server = sr->headers_in.server;
+
+    ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
+
+    sr->headers_in.server = server;
+    sr->headers_in.keep_alive_n = -1;
+    sr->headers_in.content_length_n = -1;
+
+    headers = &sr->headers_in.headers;
+
+    if (ngx_list_init(headers, sr->pool, 5, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_header_push(headers, "accept", &json) == NULL
+        || ngx_http_payer_header_push(headers, "user-agent", &agent) == NULL
+        || ngx_http_payer_header_push(headers, "authorization",
+                                      &x->authorization) == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (x->request_id.len
+        && ngx_http_payer_header_push(headers, "payer-request-id",
+                                      &x->request_id) == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (x->body.len
+        && ngx_http_payer_header_push(headers, "content-type",
+                                      &x->content_type) == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_table_elt_t *
+ngx_http_payer_header_push(ngx_list_t *headers, char *name, ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+    h->lowcase_key = (u_char *) name;
+    h->hash = ngx_hash_key(h->key.data, h->key.len);
+    h->value = *value;
+    ngx_http_payer_header_init(h);
+
+    return h;
+}
+
+
+static ngx_int_t
+ngx_http_payer_exchange_body(ngx_http_request_t *sr,
+    ngx_http_payer_exchange_t *x)
+{
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl;
+    ngx_http_request_body_t  *rb;
+
+    rb = ngx_pcalloc(sr->pool, sizeof(ngx_http_request_body_t));
+    if (rb == NULL) {
+        return NGX_ERROR;
+    }
+
+    sr->request_body = rb;
+
+    if (x->body.len == 0) {
+
+        if (x->method != NGX_HTTP_GET) {
+            sr->headers_in.content_length_n = 0;
+        }
+
+        return NGX_OK;
+    }
+
+    sr->headers_in.content_length_n = x->body.len;
+
+    b = ngx_calloc_buf(sr->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* with start and end, since nginx rewinds to them for a resend */
+
+    b->start = x->body.data;
+    b->pos = x->body.data;
+    b->last = x->body.data + x->body.len;
+    b->end = b->last;
+    b->temporary = 1;
+    b->last_buf = 1;
+
+    cl = ngx_alloc_chain_link(sr->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    rb->bufs = cl;
+    rb->buf = b;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_exchange_route(ngx_http_request_t *sr,
+    ngx_http_payer_road_t *road)
+{
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(sr, ngx_http_core_module);
+
+    sr->variables = ngx_pcalloc(sr->pool, cmcf->variables.nelts
+                                          * sizeof(ngx_http_variable_value_t));
+    if (sr->variables == NULL) {
+        return NGX_ERROR;
+    }
+
+    sr->loc_conf = road->clcf->loc_conf;
+    sr->valid_location = 1;
+    sr->phase_handler = cmcf->phase_engine.location_rewrite_index;
+    sr->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_update_location_config(sr);
+
+    sr->content_handler = ngx_http_payer_exchange_handler;
+
+    return NGX_OK;
+}
+
+
+/* the location's own handler, while nothing is written to the debug log:
+ * it would show the header with our credentials */
+
+static ngx_int_t
+ngx_http_payer_exchange_handler(ngx_http_request_t *sr)
+{
+    ngx_int_t                  rc;
+    ngx_log_t                 *log;
+    ngx_uint_t                 level;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
+
+    log = sr->connection->log;
+    level = log->log_level;
+
+    log->log_level = ngx_min(level, NGX_LOG_DEBUG_FIRST - 1);
+
+    rc = clcf->handler(sr);
+
+    log->log_level = level;
+
+    return rc;
+}
+
+
+void
+ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x)
+{
+    ngx_event_t          *rev;
+    ngx_http_upstream_t  *u;
+
+    u = x->subrequest->upstream;
+
+    if (u == NULL || u->peer.connection == NULL) {
+
+        /* a name is being resolved: that has its own timeout */
+
+        return;
+    }
+
+    rev = u->peer.connection->read;
+
+    rev->timedout = 1;
+    rev->handler(rev);
+}
+
+
+static void
+ngx_http_payer_exchange_abort(ngx_http_request_t *sr)
+{
+    ngx_http_finalize_request(sr, NGX_HTTP_INTERNAL_SERVER_ERROR);
+}
+
+
+static ngx_int_t
+ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_http_payer_exchange_t  *x = data;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "payer exchange done: rc:%i status:%ui complete:%d",
+                   rc, x->status, x->complete);
+
+    if (!x->active) {
+        return NGX_OK;
+    }
+
+    x->active = 0;
+    x->time = ngx_current_msec - x->time;
+
+    if (sr->upstream) {
+        x->sent = sr->upstream->request_sent;
+    }
+
+    if (x->status == 0) {
+        x->failure = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
+                     ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
+    }
+
+    x->handler(x);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
+{
+    off_t                       n;
+    ngx_http_payer_exchange_t  *x;
+
+    if (r->post_subrequest == NULL
+        || r->post_subrequest->handler != ngx_http_payer_exchange_done)
+    {
+        return ngx_http_next_header_filter(r);
+    }
+
+    x = r->post_subrequest->data;
+
+    if (r->upstream == NULL || r->upstream->headers_in.status_n == 0) {
+
+        /* nginx's own page of an error: there is no reply of Payer's */
+
+        return NGX_OK;
+    }
+
+    x->status = r->headers_out.status;
+    x->reply_type = r->headers_out.content_type;
+    x->retry_after = ngx_http_payer_retry_after(r);
+
+    n = r->headers_out.content_length_n;
+
+    if (n > NGX_HTTP_PAYER_MAX_REPLY) {
+        x->oversized = 1;
+
+    } else if (n > (off_t) x->size) {
+
+        x->reply.data = ngx_pnalloc(r->pool, n);
+        if (x->reply.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        x->size = n;
+    }
+
+    r->filter_need_in_memory = 1;
+
+    return NGX_OK;
+}
+
+
+static time_t
+ngx_http_payer_retry_after(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (r->headers_out.status < 400) {
+        return -1;
+    }
+
+    part = &r->headers_out.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return -1;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash != 0
+            && h[i].key.len == sizeof("Retry-After") - 1
+            && ngx_strncasecmp(h[i].key.data, (u_char *) "Retry-After",
+                               h[i].key.len)
+               == 0)
+        {
+            /* a date gives NGX_ERROR, which is -1 */
+
+            return ngx_atotm(h[i].value.data, h[i].value.len);
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_buf_t                  *b;
+    ngx_chain_t                *cl;
+    ngx_http_payer_exchange_t  *x;
+
+    if (r->post_subrequest == NULL
+        || r->post_subrequest->handler != ngx_http_payer_exchange_done)
+    {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    x = r->post_subrequest->data;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+
+            if (ngx_http_payer_capture(r, x, b->pos, b->last - b->pos)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            b->pos = b->last;
+        }
+
+        if (b->in_file) {
+            b->file_pos = b->file_last;
+        }
+
+        if (b->last_buf || b->last_in_chain) {
+            x->complete = 1;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* appends to the reply; what is above the limit is counted and dropped */
+
+static ngx_int_t
+ngx_http_payer_capture(ngx_http_request_t *r, ngx_http_payer_exchange_t *x,
+    u_char *p, size_t len)
+{
+    size_t   size;
+    u_char  *data;
+
+    if (x->status == 0 || x->oversized || len == 0) {
+        return NGX_OK;
+    }
+
+    size = x->reply.len + len;
+
+    if (size > NGX_HTTP_PAYER_MAX_REPLY) {
+        x->oversized = 1;
+        return NGX_OK;
+    }
+
+    if (size > x->size) {
+
+        size = ngx_max(size, 2 * x->size);
+        size = ngx_max(size, NGX_HTTP_PAYER_REPLY_SIZE);
+
+        data = ngx_pnalloc(r->pool, size);
+        if (data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(data, x->reply.data, x->reply.len);
+
+        x->reply.data = data;
+        x->size = size;
+    }
+
+    ngx_memcpy(x->reply.data + x->reply.len, p, len);
+    x->reply.len += len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_subrequest_init(ngx_conf_t *cf)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_payer_capture_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_payer_capture_body_filter;
+
+    return NGX_OK;
+}

@@ -1,0 +1,74 @@
+
+/*
+ * One exchange with Payer: a subrequest to the internal location, and the
+ * filters that capture its reply.  The only room that makes subrequests.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_SUBREQUEST_H_INCLUDED_
+#define _NGX_HTTP_PAYER_SUBREQUEST_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+#define NGX_HTTP_PAYER_MAX_REPLY    (256 * 1024)
+
+
+typedef struct ngx_http_payer_exchange_s  ngx_http_payer_exchange_t;
+
+typedef void (*ngx_http_payer_exchange_pt)(ngx_http_payer_exchange_t *x);
+
+
+struct ngx_http_payer_exchange_s {
+    /* the request; texts live as long as the main request's pool */
+    ngx_uint_t                    method;
+    ngx_str_t                     method_name;
+    ngx_str_t                     path;         /* begins with a slash */
+    ngx_str_t                     args;
+    ngx_str_t                     body;
+    ngx_str_t                     content_type;
+    ngx_str_t                     authorization;
+    ngx_str_t                     request_id;
+
+    /* called once, when the exchange is over, before the parent resumes:
+     * also when the parent will never resume */
+    ngx_http_payer_exchange_pt    handler;
+    void                         *data;
+
+    /* the reply */
+    ngx_http_request_t           *subrequest;
+    ngx_uint_t                    status;       /* 0: there was none */
+    ngx_uint_t                    failure;      /* nginx's status, if none */
+    ngx_str_t                     reply;        /* the body */
+    size_t                        size;         /* that is allocated */
+    ngx_str_t                     reply_type;   /* Content-Type */
+    time_t                        retry_after;  /* seconds, -1: not given */
+    ngx_msec_t                    time;         /* it took */
+
+    unsigned                      active:1;     /* in flight */
+    unsigned                      sent:1;       /* Payer may have seen it */
+    unsigned                      complete:1;   /* the body came to its end */
+    unsigned                      oversized:1;  /* above the limit */
+};
+
+
+/* starts the exchange; resets the reply: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_payer_exchange_start(ngx_http_request_t *r,
+    ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x);
+
+/*
+ * makes nginx treat the exchange as timed out now.  The request may be gone
+ * when it returns.
+ */
+void ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x);
+
+/* a member of a request's or an answer's header; "name" is lowercase */
+ngx_table_elt_t *ngx_http_payer_header_push(ngx_list_t *headers, char *name,
+    ngx_str_t *value);
+
+/* installs the capture filters */
+ngx_int_t ngx_http_payer_subrequest_init(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_PAYER_SUBREQUEST_H_INCLUDED_ */
