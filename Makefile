@@ -22,7 +22,7 @@ PROVE = prove
 PROVE_FLAGS = -j2 --timer
 TESTS = $(wildcard t/*.t t/*/*.t demo/t/*.t)
 
-export FUZZ_SECONDS ?= 60
+FUZZ_SECONDS = 60
 
 # $(call need,FILE,what is missing then)
 need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
@@ -64,14 +64,14 @@ matrix: all  ## build with nginx 1.22, 1.26 and 1.30 and run all tests
 	@tools/matrix $(TESTS)
 
 fuzz:  ## fuzz each target for FUZZ_SECONDS
-	@$(call need,fuzz,there is nothing to fuzz)
+	@$(call need,fuzz/run,there is nothing to fuzz)
 	@$(INSTALL) build fuzz
-	@tools/fuzz run
+	@fuzz/run $(FUZZ_SECONDS)
 
 fuzz-check:  ## replay every fuzz corpus once
-	@$(call need,fuzz,there is nothing to fuzz)
+	@$(call need,fuzz/check,there is nothing to fuzz)
 	@$(INSTALL) build fuzz
-	@tools/fuzz check
+	@fuzz/check
 
 bench: all  ## measure
 	@$(call need,bench/run,there is no benchmark)
