@@ -62,7 +62,9 @@ typedef struct {
     ngx_str_t                       key;
     ngx_str_t                       value;      /* data == NULL: delete */
     time_t                          expires;    /* may be dropped after this
-                                                 * second; 0: never */
+                                                 * second; 0: never; what is
+                                                 * there stays as long as it
+                                                 * was to stay */
     ngx_http_payer_merge_pt         merge;      /* NULL: replace */
 } ngx_http_payer_store_entry_t;
 
@@ -149,6 +151,11 @@ ngx_int_t ngx_http_payer_store_check(ngx_http_payer_store_entry_t *entries,
 /* for backends: a text of io, in its pool: NGX_OK or NGX_ERROR (logged) */
 ngx_int_t ngx_http_payer_store_copy(ngx_http_payer_io_t *io, ngx_str_t *dst,
     u_char *data, size_t len);
+
+
+/* for backends: the later of two times after which to drop; 0 is never */
+#define ngx_http_payer_store_later(one, other)                                \
+    (((one) == 0 || (other) == 0) ? 0 : ngx_max(one, other))
 
 
 extern ngx_http_payer_store_ops_t  ngx_http_payer_store_memory_ops;

@@ -369,7 +369,10 @@ ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le)
 
     for (tries = 0; tries < 3; tries++) {
 
-        if (le->reader != NULL) {
+        if (le->env == NULL) {
+            rc = MDB_PANIC;
+
+        } else if (le->reader != NULL) {
             rc = mdb_txn_renew(le->reader);
 
         } else {
@@ -380,11 +383,15 @@ ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le)
             }
         }
 
-        if (rc != MDB_MAP_RESIZED) {
+        if (rc == MDB_MAP_RESIZED) {
+            rc = ngx_http_payer_lmdb_adopt(le);
+
+        } else if (rc == MDB_PANIC && !le->running) {
+            rc = ngx_http_payer_lmdb_reopen(le);
+
+        } else {
             return rc;
         }
-
-        rc = ngx_http_payer_lmdb_adopt(le);
 
         if (rc != 0) {
             return rc;

@@ -36,7 +36,7 @@
 typedef struct {
     ngx_queue_t           queue;        /* of the environments of a process */
     ngx_str_t             path;         /* the directory, ends with a NUL */
-    MDB_env              *env;
+    MDB_env              *env;          /* NULL: could not be reopened */
     MDB_dbi               dbi;
     MDB_txn              *reader;       /* of the event loop, reset */
 
@@ -99,6 +99,12 @@ int ngx_http_payer_lmdb_adopt(ngx_http_payer_lmdb_env_t *le);
  * rc of a job is set when it failed for itself
  */
 int ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le);
+
+/*
+ * opens the environment again after an error that LMDB does not forgive: 0 or
+ * an error.  On the event loop, while no batch is being written.
+ */
+int ngx_http_payer_lmdb_reopen(ngx_http_payer_lmdb_env_t *le);
 
 /* the put() of the store; flush() writes at once what still waits */
 ngx_int_t ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,

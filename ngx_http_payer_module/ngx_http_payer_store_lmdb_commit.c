@@ -16,6 +16,8 @@ static int ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job);
 static int ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
+static int ngx_http_payer_lmdb_store(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn, MDB_val *key, ngx_str_t *fresh, time_t expires);
 static int ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job,
     ngx_uint_t i, ngx_str_t *value, ngx_uint_t kept);
 static int ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le,
@@ -36,6 +38,10 @@ ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le)
     MDB_txn                    *txn;
     ngx_queue_t                *q;
     ngx_http_payer_lmdb_job_t  *job;
+
+    if (le->env == NULL) {
+        return MDB_PANIC;
+    }
 
 again:
 
@@ -119,11 +125,10 @@ ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     ngx_http_payer_lmdb_job_t *job, ngx_uint_t i)
 {
     int                            rc;
-    u_char                         buf[NGX_HTTP_PAYER_STORE_MAX_VALUE], *p;
+    u_char                         buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
+    time_t                         expires;
     MDB_val                        key, value;
-    uint64_t                       expires;
     ngx_str_t                      stored, fresh;
-    ngx_uint_t                     n;
     ngx_http_payer_store_entry_t  *entry;
 
     entry = &job->entries[i];
@@ -132,18 +137,18 @@ ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     key.mv_size = entry->key.len;
 
     fresh = entry->value;
+    expires = entry->expires;
 
-    rc = MDB_NOTFOUND;
-
-    if (entry->merge != NULL) {
-        rc = mdb_get(txn, le->dbi, &key, &value);
-    }
+    rc = mdb_get(txn, le->dbi, &key, &value);
 
     if (rc == 0) {
 
         if (value.mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
             return MDB_CORRUPTED;
         }
+
+        expires = ngx_http_payer_store_later(expires,
+                                       ngx_http_payer_lmdb_expires(&value));
 
         stored.data = (u_char *) value.mv_data
                       + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
@@ -152,34 +157,53 @@ ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         fresh.data = buf;
         ngx_memcpy(buf, entry->value.data, fresh.len);
 
-        if (entry->merge(&stored, &fresh) != NGX_OK) {
+        if (entry->merge != NULL && entry->merge(&stored, &fresh) != NGX_OK) {
             return ngx_http_payer_lmdb_keep(job, i, &stored, 1);
         }
-    }
 
-    if (rc != 0 && rc != MDB_NOTFOUND) {
+    } else if (rc != MDB_NOTFOUND) {
         return rc;
     }
 
-    value.mv_size = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + fresh.len;
+    rc = ngx_http_payer_lmdb_store(le, txn, &key, &fresh, expires);
 
-    rc = mdb_put(txn, le->dbi, &key, &value, MDB_RESERVE);
+    if (rc != 0) {
+        return rc;
+    }
+
+    return ngx_http_payer_lmdb_keep(job, i, &fresh, 0);
+}
+
+
+static int
+ngx_http_payer_lmdb_store(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    MDB_val *key, ngx_str_t *fresh, time_t expires)
+{
+    int          rc;
+    u_char      *p;
+    MDB_val      value;
+    uint64_t     u;
+    ngx_uint_t   n;
+
+    value.mv_size = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + fresh->len;
+
+    rc = mdb_put(txn, le->dbi, key, &value, MDB_RESERVE);
 
     if (rc != 0) {
         return rc;
     }
 
     p = value.mv_data;
-    expires = (uint64_t) entry->expires;
+    u = (uint64_t) expires;
 
     for (n = 0; n < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n++) {
-        *p++ = (u_char) (expires & 0xff);
-        expires >>= 8;
+        *p++ = (u_char) (u & 0xff);
+        u >>= 8;
     }
 
-    ngx_memcpy(p, fresh.data, fresh.len);
+    ngx_memcpy(p, fresh->data, fresh->len);
 
-    return ngx_http_payer_lmdb_keep(job, i, &fresh, 0);
+    return 0;
 }
 
 

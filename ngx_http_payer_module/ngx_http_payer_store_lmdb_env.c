@@ -522,6 +522,39 @@ ngx_http_payer_lmdb_format(MDB_txn *txn, MDB_dbi dbi)
 }
 
 
+/* such an error is a page that could not be written, as on a failing disk */
+
+int
+ngx_http_payer_lmdb_reopen(ngx_http_payer_lmdb_env_t *le)
+{
+    int  rc;
+
+    if (le->reader != NULL) {
+        mdb_txn_abort(le->reader);
+        le->reader = NULL;
+    }
+
+    if (le->env != NULL) {
+        mdb_env_close(le->env);
+        le->env = NULL;
+    }
+
+    rc = ngx_http_payer_lmdb_open_env(le);
+
+    if (rc != 0) {
+        ngx_http_payer_lmdb_complain(ngx_cycle->log, &le->path,
+                                     ngx_http_payer_lmdb_exit_code(rc));
+
+        if (le->env != NULL) {
+            mdb_env_close(le->env);
+            le->env = NULL;
+        }
+    }
+
+    return rc;
+}
+
+
 void
 ngx_http_payer_lmdb_close(ngx_http_payer_lmdb_env_t *le)
 {
@@ -531,7 +564,9 @@ ngx_http_payer_lmdb_close(ngx_http_payer_lmdb_env_t *le)
         mdb_txn_abort(le->reader);
     }
 
-    mdb_env_close(le->env);
+    if (le->env != NULL) {
+        mdb_env_close(le->env);
+    }
 
 #if (NGX_THREADS)
     (void) ngx_thread_mutex_destroy(&le->mutex, ngx_cycle->log);

@@ -102,7 +102,7 @@ ngx_http_payer_lmdb_forget(ngx_http_payer_io_t *io)
 void
 ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le)
 {
-    ngx_queue_t                *q;
+    ngx_queue_t                *q, *next;
     ngx_http_payer_lmdb_job_t  *job;
 
     if (le->running) {
@@ -114,24 +114,28 @@ ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le)
         }
     }
 
-    do {
-        while (!ngx_queue_empty(&le->batch)) {
-            q = ngx_queue_head(&le->batch);
-            ngx_queue_remove(q);
+    le->running = 0;
+
+    for ( ;; ) {
+
+        for (q = ngx_queue_head(&le->batch);
+             q != ngx_queue_sentinel(&le->batch);
+             q = next)
+        {
+            next = ngx_queue_next(q);
 
             job = ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue);
             ngx_http_payer_lmdb_free(job);
         }
 
+        ngx_queue_init(&le->batch);
+
         if (ngx_http_payer_lmdb_gather(le) != NGX_OK) {
-            break;
+            return;
         }
 
         ngx_http_payer_lmdb_run(le);
-
-    } while (!ngx_queue_empty(&le->batch));
-
-    le->running = 0;
+    }
 }
 
 
@@ -335,6 +339,11 @@ ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le)
     } else if (le->rc == MDB_MAP_RESIZED) {
         rc = ngx_http_payer_lmdb_adopt(le);
 
+    } else if (le->rc == MDB_PANIC) {
+        le->rc = ngx_http_payer_lmdb_reopen(le);
+
+        return (le->rc == 0) ? NGX_AGAIN : NGX_OK;
+
     } else {
         return NGX_OK;
     }
@@ -411,11 +420,15 @@ ngx_http_payer_lmdb_result(ngx_http_payer_lmdb_job_t *job,
         return NGX_ERROR;
     }
 
-    if (!job->wanted) {
+    if (io == NULL) {
         return NGX_OK;
     }
 
     io->kept = job->kept;
+
+    if (!job->wanted) {
+        return NGX_OK;
+    }
 
     return ngx_http_payer_store_copy(io, &io->value, job->result, job->len);
 }

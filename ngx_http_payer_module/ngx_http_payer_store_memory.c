@@ -227,11 +227,15 @@ ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
         return NGX_ERROR;
     }
 
-    if (io == NULL || entries[0].merge == NULL) {
+    if (io == NULL) {
         return NGX_OK;
     }
 
     io->kept = kept;
+
+    if (entries[0].merge == NULL) {
+        return NGX_OK;
+    }
 
     return ngx_http_payer_store_copy(io, &io->value, buf, len);
 }
@@ -420,6 +424,12 @@ ngx_http_payer_memory_write(ngx_http_payer_zone_t *zone,
     }
 
     if (old != NULL) {
+
+        if (fresh != NULL) {
+            fresh->expiring.key = ngx_http_payer_store_later(
+                                     fresh->expiring.key, old->expiring.key);
+        }
+
         ngx_http_payer_memory_delete(zone, old);
     }
 

@@ -85,7 +85,9 @@ sub configure {
     END
 }
 
-sub nginx { return system("nginx -p $dir -c $dir/nginx.conf @_ 2>$dir/out") }
+chomp(my $nginx = `command -v nginx`);
+
+sub nginx { return system("$nginx -p $dir -c $dir/nginx.conf @_ 2>$dir/out") }
 
 sub start {
     configure(@_);
@@ -340,6 +342,20 @@ is(join(' ', grep { ask("op=get&key=ab$_") eq '200 on' } 1 .. 20),
     join(' ', 1 .. 20), 'what nobody waited for is written before the end');
 
 
+# a binary upgrade: two masters for a while
+
+my $old = pid();
+kill 'USR2', $old;
+ok(wait_for(sub { -s "$dir/nginx.pid.oldbin" && (pid() // $old) != $old }),
+    'a new master beside the old one');
+sleep 0.3;
+is(at_once(40, 'op=put&key=up%&value=grade'), 40, 'both write');
+kill 'QUIT', $old;
+ok(wait_for(sub { !kill 0, $old }), 'the old one leaves');
+is(join(' ', grep { ask("op=get&key=up$_") eq '200 grade' } 0 .. 39),
+    join(' ', 0 .. 39), 'all of it is there');
+
+
 # expiry
 
 ask('op=put&key=e1&expires=1&value=old');
@@ -348,7 +364,10 @@ ask('op=put&key=a&value=' . $_) for 1 .. 10;
 stop();
 start("lmdb:$dir/sweep");
 ask("op=put&key=e$_&expires=" . ($_ % 2) . '&value=x') for 1 .. 10;
+ask('op=put&key=g&value=paid');
+ask('op=put&key=g&expires=1&value=late');
 ask('op=put&key=f&value=' . $_) for 1 .. 10;
+is(ask('op=get&key=g'), '200 late', 'what was to stay stays');
 is(join(' ', grep { ask("op=get&key=e$_") =~ /^200/ } 1 .. 10), '2 4 6 8 10',
     'what expired is dropped in passing, nothing else');
 stop();
