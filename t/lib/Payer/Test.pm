@@ -434,7 +434,13 @@ sub _before_block {
     $block->set_value('suppress_stderr', 1) if defined $block->must_die;
 
     _perl($block, 'before');
-    Payer::Sim::faults($block->faults) if defined $block->faults;
+
+    if (defined $block->faults) {
+        my $name = $block->name;
+
+        eval { Payer::Sim::faults($block->faults); 1 }
+            or Test::More::fail("$name - faults: $@");
+    }
 }
 
 
