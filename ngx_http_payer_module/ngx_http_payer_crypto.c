@@ -99,7 +99,9 @@ ngx_int_t
 ngx_http_payer_hmac(ngx_str_t *key, ngx_str_t *message,
     u_char digest[NGX_HTTP_PAYER_DIGEST_LEN])
 {
-    if (key->len > NGX_MAX_INT32_VALUE) {
+    /* anybody can sign with an empty key */
+
+    if (key->len == 0 || key->len > NGX_MAX_INT32_VALUE) {
         return NGX_ERROR;
     }
 
@@ -124,11 +126,7 @@ ngx_http_payer_verify_hmac(ngx_str_t *key, ngx_str_t *message,
     u_char      expected[NGX_HTTP_PAYER_HEX_LEN];
     ngx_str_t   raw, text;
 
-    /* anybody can sign with an empty key */
-
-    if (key->len == 0
-        || ngx_http_payer_hmac(key, message, digest) != NGX_OK)
-    {
+    if (ngx_http_payer_hmac(key, message, digest) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -21,14 +21,14 @@
 ngx_int_t ngx_http_payer_digest(ngx_str_t *texts, ngx_uint_t n,
     u_char digest[NGX_HTTP_PAYER_DIGEST_LEN]);
 
-/* HMAC-SHA256 of the message: NGX_OK, NGX_ERROR */
+/* HMAC-SHA256 of the message: NGX_OK, or NGX_ERROR, also for an empty key */
 ngx_int_t ngx_http_payer_hmac(ngx_str_t *key, ngx_str_t *message,
     u_char digest[NGX_HTTP_PAYER_DIGEST_LEN]);
 
 /*
  * whether "signature" (64 hexadecimal digits of any case, or base64url with
  * or without padding) is the HMAC-SHA256 of "message" under "key"; compared
- * in constant time: NGX_OK, NGX_DECLINED, NGX_ERROR
+ * in constant time: NGX_OK, NGX_DECLINED, or NGX_ERROR, also for an empty key
  */
 ngx_int_t ngx_http_payer_verify_hmac(ngx_str_t *key, ngx_str_t *message,
     ngx_str_t *signature);
