@@ -52,7 +52,9 @@ static ngx_int_t ngx_http_payer_json_check_digits(
 static ngx_int_t ngx_http_payer_json_check_word(
     ngx_http_payer_json_scan_t *scan, const char *word, size_t len);
 static void ngx_http_payer_json_skip_space(ngx_http_payer_json_scan_t *scan);
-static u_char *ngx_http_payer_json_skip_string(u_char *p);
+static u_char *ngx_http_payer_json_skip_members(u_char *p, u_char *last,
+    ngx_uint_t n);
+static u_char *ngx_http_payer_json_skip_string(u_char *p, u_char *last);
 
 
 /* the reason is good for NGX_ERROR too, so that it can always be logged */
@@ -459,18 +461,40 @@ ngx_http_payer_json_skip_space(ngx_http_payer_json_scan_t *scan)
 void
 ngx_http_payer_json_written(ngx_str_t *text, ngx_uint_t n, ngx_str_t *value)
 {
-    u_char                      *p;
-    ngx_uint_t                   depth;
-    ngx_http_payer_json_scan_t   scan;
+    u_char  *p, *last;
+
+    last = text->data + text->len;
+    p = ngx_http_payer_json_skip_members(text->data, last, n);
+
+    while (p < last && *p <= ' ') {
+        p++;
+    }
+
+    value->data = p;
+
+    while (p < last && *p > ' ' && *p != ',' && *p != '}') {
+        p++;
+    }
+
+    value->len = p - value->data;
+}
+
+
+/* behind the colon of the n-th member */
+
+static u_char *
+ngx_http_payer_json_skip_members(u_char *p, u_char *last, ngx_uint_t n)
+{
+    ngx_uint_t  depth;
 
     depth = 0;
 
-    for (p = text->data; ; p++) {
+    for ( /* void */ ; p < last; p++) {
 
         switch (*p) {
 
         case '"':
-            p = ngx_http_payer_json_skip_string(p) - 1;
+            p = ngx_http_payer_json_skip_string(p, last);
             break;
 
         case '{':
@@ -492,38 +516,29 @@ ngx_http_payer_json_written(ngx_str_t *text, ngx_uint_t n, ngx_str_t *value)
 
         case ':':
             if (depth == 1 && n == 0) {
-                goto found;
+                return p + 1;
             }
 
             break;
         }
     }
 
-found:
-
-    scan.pos = p + 1;
-    scan.last = text->data + text->len;
-
-    ngx_http_payer_json_skip_space(&scan);
-
-    value->data = scan.pos;
-
-    (void) ngx_http_payer_json_check_value(&scan);
-
-    value->len = scan.pos - value->data;
+    return last;
 }
 
 
+/* the closing quote */
+
 static u_char *
-ngx_http_payer_json_skip_string(u_char *p)
+ngx_http_payer_json_skip_string(u_char *p, u_char *last)
 {
-    for (p++; *p != '"'; p++) {
+    for (p++; p < last && *p != '"'; p++) {
         if (*p == '\\') {
             p++;
         }
     }
 
-    return p + 1;
+    return p;
 }
 
 

@@ -29,7 +29,7 @@ ngx_int_t ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root,
 
 /*
  * how the value of the n-th member of an object is written in a text that
- * has been parsed; not for objects and arrays
+ * has been parsed; only for numbers and literals
  */
 void ngx_http_payer_json_written(ngx_str_t *text, ngx_uint_t n,
     ngx_str_t *value);
