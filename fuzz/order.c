@@ -1,0 +1,422 @@
+
+/*
+ * An order as a shop or a buyer may write it: the first byte is the number of
+ * decimals, the lines are the fields.
+ *
+ * sources: ngx_http_payer_order.c ngx_http_payer_json_write.c
+ */
+
+
+#include "fuzz.h"
+
+#include <cjson/cJSON.h>
+
+#include "ngx_http_payer_json.h"
+#include "ngx_http_payer_order.h"
+
+
+static void fuzz_amount(ngx_str_t *text, ngx_uint_t decimals);
+static int64_t fuzz_amount_of(ngx_str_t *text, ngx_uint_t decimals);
+static void fuzz_texts(ngx_str_t *text);
+static void fuzz_url(ngx_str_t *url);
+static void fuzz_write_order(ngx_http_payer_json_order_t *order);
+static void fuzz_write_params(ngx_http_payer_json_order_t *order);
+static void fuzz_write_members(ngx_http_payer_json_order_t *order);
+static cJSON *fuzz_parse(ngx_str_t *text);
+static void fuzz_check_member(cJSON *tree, const char *name,
+    ngx_str_t *text);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t                       i;
+    ngx_str_t                    fields[8];
+    ngx_uint_t                   decimals, writable;
+    ngx_http_payer_json_order_t  order;
+
+    decimals = size ? data[0] % 6 : 0;
+    data += (size != 0);
+    size -= (size != 0);
+
+    writable = 1;
+
+    for (i = 0; i < 8; i++) {
+        fields[i] = fuzz_field(&data, &size, '\n');
+
+        fuzz_amount(&fields[i], decimals);
+        fuzz_texts(&fields[i]);
+        fuzz_url(&fields[i]);
+
+        /* what is written has been checked before */
+
+        writable &= fuzz_is_utf8(&fields[i], 1)
+                    && memchr(fields[i].data, 0, fields[i].len) == NULL;
+    }
+
+    if (writable) {
+        order.amount = (fields[0].len < 8) ? (int64_t) fields[0].len
+                                           : INT64_MAX - fields[0].len;
+        order.currency = fields[1];
+        order.reference = fields[2];
+        order.language = fields[3];
+        order.order_id = fields[4];
+        order.success = fields[5];
+        order.fail = fields[6];
+        order.back = fields[7];
+
+        fuzz_write_order(&order);
+        fuzz_write_params(&order);
+        fuzz_write_members(&order);
+    }
+
+    for (i = 0; i < 8; i++) {
+        free(fields[i].data);
+    }
+
+    fuzz_assert(shim_live == 0);
+
+    return 0;
+}
+
+
+static void
+fuzz_amount(ngx_str_t *text, ngx_uint_t decimals)
+{
+    int64_t    amount, expected;
+    ngx_int_t  rc;
+
+    amount = -7;
+    rc = ngx_http_payer_parse_amount(text, decimals, &amount);
+
+    expected = fuzz_amount_of(text, decimals);
+
+    if (expected > 0) {
+        fuzz_assert(rc == NGX_OK);
+        fuzz_assert(amount == expected);
+
+    } else {
+        fuzz_assert(rc == NGX_DECLINED);
+        fuzz_assert(amount == -7);
+    }
+}
+
+
+/*
+ * the same by another way: the amount as libc reads the digits, accepted if
+ * libc writes it as the text that it was, after zeros are added to the text
+ */
+
+static int64_t
+fuzz_amount_of(ngx_str_t *text, ngx_uint_t decimals)
+{
+    char                 wanted[64], written[64], digits[64];
+    char                *point;
+    size_t               n, fraction;
+    unsigned long long   value;
+
+    if (text->len == 0 || text->len > 25 || decimals > 4
+        || memchr(text->data, 0, text->len))
+    {
+        return -1;
+    }
+
+    memcpy(wanted, text->data, text->len);
+    wanted[text->len] = '\0';
+
+    point = strchr(wanted, '.');
+    fraction = point ? strlen(point + 1) : 0;
+
+    if (fraction > decimals || (point && fraction == 0)) {
+        return -1;
+    }
+
+    if (!point && decimals) {
+        strcat(wanted, ".");
+    }
+
+    for (n = fraction; n < decimals; n++) {
+        strcat(wanted, "0");
+    }
+
+    for (point = wanted, n = 0; *point; point++) {
+        if (*point != '.') {
+            digits[n++] = *point;
+        }
+    }
+
+    digits[n] = '\0';
+
+    errno = 0;
+    value = strtoull(digits, NULL, 10);
+
+    if (errno || value > INT64_MAX) {
+        return -1;
+    }
+
+    n = sprintf(digits, "%0*llu", (int) decimals + 1, value) - decimals;
+    sprintf(written, "%.*s%s%s", (int) n, digits, decimals ? "." : "",
+            digits + n);
+
+    return strcmp(written, wanted) == 0 ? (int64_t) value : -1;
+}
+
+
+static void
+fuzz_texts(ngx_str_t *text)
+{
+    size_t     i;
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_check_reference(text);
+
+    fuzz_assert((rc == NGX_OK) == (text->len >= 1 && text->len <= 255
+                                   && fuzz_is_utf8(text, 0)));
+
+    for (i = 0; i < text->len; i++) {
+        if (!isalnum(text->data[i]) && text->data[i] != '-'
+            && text->data[i] != '_')
+        {
+            break;
+        }
+    }
+
+    rc = ngx_http_payer_check_payment_id(text);
+
+    fuzz_assert((rc == NGX_OK) == (text->len >= 1 && text->len <= 64
+                                   && i == text->len));
+
+    rc = ngx_http_payer_check_language(text);
+
+    fuzz_assert((rc == NGX_OK) == (text->len == 2 && islower(text->data[0])
+                                   && islower(text->data[1])));
+
+    rc = ngx_http_payer_currency_exponent(text);
+
+    fuzz_assert(rc == NGX_DECLINED || (rc >= 0 && rc <= 4));
+
+    if (rc != NGX_DECLINED) {
+        fuzz_assert(text->len == 3 && isupper(text->data[0])
+                    && isupper(text->data[1]) && isupper(text->data[2]));
+        fuzz_assert(memcmp(text->data, "XX", 2) != 0
+                    && memcmp(text->data, "XAU", 3) != 0);
+    }
+}
+
+
+/* what a URL that was accepted may consist of */
+
+static void
+fuzz_url(ngx_str_t *url)
+{
+    char       *copy, *p, *host;
+    size_t      n;
+    ngx_int_t   any, secure;
+
+    any = ngx_http_payer_check_url(url, 0);
+    secure = ngx_http_payer_check_url(url, 1);
+
+    fuzz_assert(any == NGX_OK || secure == NGX_DECLINED);
+
+    if (any != NGX_OK) {
+        return;
+    }
+
+    fuzz_assert(url->len <= 2048);
+
+    copy = strndup((char *) url->data, url->len);
+    fuzz_assert(copy && strlen(copy) == url->len);
+
+    for (p = copy; *p; p++) {
+        fuzz_assert(isgraph((uint8_t) *p));
+        fuzz_assert(strchr("\"'<>\\", *p) == NULL);
+    }
+
+    host = strstr(copy, "://") + 3;
+    n = host - copy;
+
+    fuzz_assert(secure == (n == 8 ? NGX_OK : NGX_DECLINED));
+    fuzz_assert(strncasecmp(copy, n == 8 ? "https://" : "http://", n) == 0);
+
+    n = strcspn(host, "/?#");
+    host[n] = '\0';
+
+    fuzz_assert(n > 0 && strchr(host, '@') == NULL && strchr(host, '%') == NULL
+                && host[0] != ':' && host[n - 1] != ':');
+
+    if (host[0] == '[') {
+        n = strspn(host + 1, "0123456789abcdefABCDEF:.");
+        fuzz_assert(n > 0 && host[n + 1] == ']');
+        p = host + n + 2;
+
+    } else {
+        p = host + strcspn(host, ":");
+    }
+
+    if (*p) {
+        fuzz_assert(*p++ == ':');
+        fuzz_assert(strspn(p, "0123456789") == strlen(p));
+        fuzz_assert(atol(p) > 0 && atol(p) < 65536);
+    }
+
+    free(copy);
+}
+
+
+static void
+fuzz_write_order(ngx_http_payer_json_order_t *order)
+{
+    char         amount[32];
+    char        *number;
+    cJSON       *tree;
+    ngx_str_t    text;
+    ngx_pool_t  *pool;
+
+    pool = shim_create_pool();
+
+    fuzz_assert(ngx_http_payer_json_write_order(pool, order, &text)
+                == NGX_OK);
+
+    tree = fuzz_parse(&text);
+    fuzz_assert(cJSON_GetArraySize(tree) == 8);
+
+    sprintf(amount, "{\"amount\":%lld,", (long long) order->amount);
+    number = (char *) text.data;
+    fuzz_assert(strncmp(number, amount, strlen(amount)) == 0);
+
+    fuzz_check_member(tree, "currencyCode", &order->currency);
+    fuzz_check_member(tree, "externalPaymentReference", &order->reference);
+    fuzz_check_member(tree, "languageCode", &order->language);
+    fuzz_check_member(tree, "orderId", &order->order_id);
+    fuzz_check_member(tree, "redirectOnSuccessURL", &order->success);
+    fuzz_check_member(tree, "redirectOnFailURL", &order->fail);
+    fuzz_check_member(tree, "backToShopURL", &order->back);
+
+    cJSON_Delete(tree);
+    shim_destroy_pool(pool);
+}
+
+
+static void
+fuzz_write_params(ngx_http_payer_json_order_t *order)
+{
+    int                       members;
+    cJSON                    *tree;
+    ngx_str_t                 text;
+    ngx_pool_t               *pool;
+    ngx_http_payer_params_t   params;
+
+    memset(&params, 0, sizeof(params));
+
+    params.amount = order->amount ? order->amount : -1;
+    params.release_rest = (ngx_int_t) (order->back.len % 3) - 1;
+    params.description = order->reference;
+
+    pool = shim_create_pool();
+
+    fuzz_assert(ngx_http_payer_json_write_params(pool, &params, &text)
+                == NGX_OK);
+
+    tree = fuzz_parse(&text);
+
+    members = (params.amount != -1) + (params.release_rest != -1)
+              + (params.description.len != 0);
+
+    fuzz_assert(cJSON_GetArraySize(tree) == members);
+
+    if (params.description.len) {
+        fuzz_check_member(tree, "transactionDescription",
+                          &params.description);
+    }
+
+    if (params.release_rest != -1) {
+        fuzz_assert(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree,
+                                                 "releaseRemainingFunds"))
+                    == params.release_rest);
+    }
+
+    cJSON_Delete(tree);
+    shim_destroy_pool(pool);
+}
+
+
+static void
+fuzz_write_members(ngx_http_payer_json_order_t *order)
+{
+    cJSON                         *tree;
+    ngx_str_t                      text;
+    ngx_pool_t                    *pool;
+    ngx_http_payer_json_member_t   members[3];
+
+    ngx_str_set(&members[0].name, "one");
+    members[0].text = order->success;
+
+    ngx_str_set(&members[1].name, "number");
+    ngx_str_null(&members[1].text);
+    members[1].number = -order->amount;
+
+    ngx_str_set(&members[2].name, "two");
+    members[2].text = order->fail;
+
+    pool = shim_create_pool();
+
+    fuzz_assert(ngx_http_payer_json_write(pool, members, 3, &text)
+                == NGX_OK);
+
+    tree = fuzz_parse(&text);
+
+    fuzz_assert(cJSON_GetArraySize(tree)
+                == 1 + (order->success.len != 0) + (order->fail.len != 0));
+    fuzz_assert((int64_t) cJSON_GetNumberValue(
+                              cJSON_GetObjectItem(tree, "number"))
+                == (int64_t) (double) -order->amount);
+
+    if (order->success.len) {
+        fuzz_check_member(tree, "one", &order->success);
+    }
+
+    if (order->fail.len) {
+        fuzz_check_member(tree, "two", &order->fail);
+    }
+
+    cJSON_Delete(tree);
+    shim_destroy_pool(pool);
+}
+
+
+static cJSON *
+fuzz_parse(ngx_str_t *text)
+{
+    cJSON       *tree;
+    const char  *end;
+
+    /* the allocation was exact */
+
+    fuzz_assert(text->len == shim_last_size);
+
+    tree = cJSON_ParseWithLengthOpts((char *) text->data, text->len, &end, 0);
+
+    fuzz_assert(cJSON_IsObject(tree));
+    fuzz_assert(end == (char *) text->data + text->len);
+
+    return tree;
+}
+
+
+static void
+fuzz_check_member(cJSON *tree, const char *name, ngx_str_t *text)
+{
+    cJSON  *member;
+
+    member = cJSON_GetObjectItemCaseSensitive(tree, name);
+    fuzz_assert(member != NULL);
+
+    if (text->len == 0) {
+        fuzz_assert(cJSON_IsNull(member));
+        return;
+    }
+
+    fuzz_assert(cJSON_IsString(member));
+    fuzz_assert(strlen(member->valuestring) == text->len);
+    fuzz_assert(memcmp(member->valuestring, text->data, text->len) == 0);
+}
