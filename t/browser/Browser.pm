@@ -8,6 +8,7 @@ use warnings;
 use feature 'signatures';
 no warnings 'experimental::signatures';
 
+use File::Temp ();
 use HTTP::Tiny;
 use JSON::PP     qw(decode_json encode_json);
 use MIME::Base64 qw(decode_base64);
@@ -40,7 +41,8 @@ sub new ($class, %args) {
     my $self = bless {
         http  => HTTP::Tiny->new(timeout => 60),
         owner => $$,
-        dir   => $args{screenshots}
+        dir   => $args{screenshots},
+        home  => File::Temp->newdir
     }, $class;
 
     $self->_start_driver($args{log});
@@ -73,6 +75,8 @@ sub _start_driver ($self, $log) {
 
     if (!$pid) {
         setpgrp 0, 0;
+        @ENV{qw(HOME TMPDIR)} = ("$self->{home}") x 2;
+        delete @ENV{ grep {/\AXDG_/} keys %ENV };
         CORE::open STDIN,  '<', '/dev/null' or POSIX::_exit(126);
         CORE::open STDOUT, '>', $log        or POSIX::_exit(126);
         CORE::open STDERR, '>&', \*STDOUT   or POSIX::_exit(126);
@@ -137,7 +141,9 @@ sub wait_for ($self, $what, $condition) {
         sleep 0.05;
     }
 
-    die "waited in vain for $what\n";
+    my $where = $self->{session} ? ' at ' . $self->url : '';
+
+    die "waited in vain for $what$where\n";
 }
 
 
@@ -152,14 +158,21 @@ sub script ($self, $code, @args) {
 }
 
 
+sub _elements ($self, $css) {
+    my $found = $self->_do(POST => '/elements',
+        { using => 'css selector', value => $css });
+
+    return map { $_->{$ELEMENT} } @$found;
+}
+
+
+sub has ($self, $css) { scalar(() = $self->_elements($css)) }
+
+
 # The first element that matches, once the page has it.
 
 sub find ($self, $css) {
-    return $self->wait_for("$css at " . $self->url, sub {
-        my $found = $self->_do(POST => '/elements',
-            { using => 'css selector', value => $css });
-        return @$found ? $found->[0]{$ELEMENT} : ();
-    });
+    return $self->wait_for($css, sub { ($self->_elements($css))[0] });
 }
 
 
@@ -215,6 +228,9 @@ sub screenshot ($self, $name) {
 }
 
 
+# chromedriver leads a process group of its own; when it did not end its
+# browser in order, the whole group goes.
+
 sub quit ($self) {
     return if $self->{owner} != $$;
 
@@ -230,6 +246,8 @@ sub quit ($self) {
         kill KILL => $pid if time > $end;
         sleep 0.02;
     }
+
+    kill KILL => -$pid;
 }
 
 

@@ -34,8 +34,18 @@ alarm 240;
 make_path($SHOTS);
 
 my $demo = Demo->new(run => "$BUILD/demo-browser.$$", port => 0);
+my $browser;
+
+# also after an exception: objects are gone in no good order at the very end
+END {
+    my $code = $?;
+    $browser->quit if $browser;
+    $demo->stop if $demo;
+    $? = $code;
+}
+
 $demo->start;
-my $browser = Browser->new(
+$browser = Browser->new(
     screenshots => $SHOTS,
     log         => $demo->run . '/logs/chromedriver.log'
 );
@@ -123,7 +133,10 @@ subtest 'decline, then 3-D Secure' => sub {
     is_deeply [ @$sum{qw(links authorized)} ], [ 1, 129000 ],
         'one link, authorized once';
 
+    # the browser may show what it remembers of the bank's page, or ask anew
     $browser->back;
+    $browser->find('#approve, #closed');
+    $browser->click('#approve') if $browser->has('#approve');
     like $browser->text('#closed'), qr/already completed/,
         'the Back button does not pay again';
     $browser->click('#back');
