@@ -19,6 +19,16 @@ my $out  = "$root/build/t/unit-store";
 my $dir  = tempdir('payer-store-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $port = free_port();
 
+my ($nginx) = grep { -x } $ENV{TEST_NGINX_BINARY} // (),
+    map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin';
+
+my ($version) = slurp(($ENV{NGINX_SRC} // '/usr/share/nginx/src')
+    . '/src/core/nginx.h') =~ /NGINX_VERSION\s+"(.+)"/;
+
+if (`$nginx -v 2>&1` !~ m{nginx/\Q$version\E\b}) {
+    plan skip_all => "there is no source of $nginx to build with";
+}
+
 make_path($out);
 make_path("$dir/logs");
 chmod 0755, $dir;
@@ -84,8 +94,6 @@ sub configure {
     }
     END
 }
-
-chomp(my $nginx = `command -v nginx`);
 
 sub nginx { return system("$nginx -p $dir -c $dir/nginx.conf @_ 2>$dir/out") }
 
