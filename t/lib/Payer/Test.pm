@@ -429,9 +429,8 @@ sub _before_block {
         $block->set_value('http_config', payer_http() . $own);
     }
 
-    # Where nginx is to refuse, its message is checked in the log; on the
-    # terminal it is noise.
-    $block->set_value('suppress_stderr', 1) if defined $block->must_die;
+    # What nginx says when it starts is in the log as well, and checked there.
+    $block->set_value('suppress_stderr', 1) unless $ENV{TEST_NGINX_VERBOSE};
 
     _perl($block, 'before');
 
