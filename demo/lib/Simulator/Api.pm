@@ -5,46 +5,49 @@ package Simulator::Api;
 
 use Mojo::Base -base, -signatures;
 
-use B            ();
-use Mojo::JSON   qw(decode_json encode_json);
-use Mojo::Util   qw(b64_decode);
-use Scalar::Util qw(looks_like_number);
+use B ();
+use Mojo::JSON qw(decode_json encode_json);
+use Mojo::Util qw(b64_decode);
 
 has [qw(books events)];
 
-my $ID = qr{[^/]+};
+my $PAY    = '/api/v2/payments';
+my $EVENTS = '/api/v1/events';
 
-# name, method, path, handler, whether a token is needed
+# name, method, path, handler; all but the first need a token
 my @CALLS = (
-    [ token   => 'POST', qr{\A/oauth2/token\z},                       '_token', 0 ],
-    [ create  => 'POST', qr{\A/api/v2/payments/cards/direct\z},       '_create', 1 ],
-    [ read    => 'GET',  qr{\A/api/v2/payments/($ID)\z},              '_read', 1 ],
-    [ capture => 'POST', qr{\A/api/v2/payments/($ID)/cards/capture\z}, '_capture', 1 ],
-    [ cancel  => 'PUT',  qr{\A/api/v2/payments/($ID)/cards/cancel\z}, '_cancel', 1 ],
-    [ release => 'PUT',
-        qr{\A/api/v2/payments/($ID)/cards/authorize/release\z}, '_release', 1 ],
-    [ refund => 'POST',
-        qr{\A/api/v2/payments/($ID)/cards/refund-and-credit\z}, '_refund', 1 ],
-    [ subscriptions => 'POST',   qr{\A/api/v1/events/callbacks\z}, '_subscribe', 1 ],
-    [ subscriptions => 'GET',    qr{\A/api/v1/events/callbacks\z}, '_list', 1 ],
-    [ subscriptions => 'DELETE', qr{\A/api/v1/events/callbacks\z}, '_unsubscribe', 1 ],
-    [ event => 'GET', qr{\A/api/v1/events/($ID)\z},     '_event', 1 ],
-    [ ack   => 'GET', qr{\A/api/v1/events/($ID)/ack\z}, '_ack', 1 ],
+    [ token   => 'POST', '/oauth2/token',                        '_token' ],
+    [ create  => 'POST', "$PAY/cards/direct",                    '_create' ],
+    [ read    => 'GET',  "$PAY/{id}",                            '_read' ],
+    [ capture => 'POST', "$PAY/{id}/cards/capture",              '_capture' ],
+    [ cancel  => 'PUT',  "$PAY/{id}/cards/cancel",               '_cancel' ],
+    [ release => 'PUT',  "$PAY/{id}/cards/authorize/release",    '_release' ],
+    [ refund  => 'POST', "$PAY/{id}/cards/refund-and-credit",    '_refund' ],
+    [ subscriptions => 'POST',   "$EVENTS/callbacks",         '_subscribe' ],
+    [ subscriptions => 'GET',    "$EVENTS/callbacks",              '_list' ],
+    [ subscriptions => 'DELETE', "$EVENTS/callbacks",       '_unsubscribe' ],
+    [ event         => 'GET',    "$EVENTS/{id}",                  '_event' ],
+    [ ack           => 'GET',    "$EVENTS/{id}/ack",                '_ack' ],
 );
 
+for my $call (@CALLS) {
+    my $re = join '([^/]+)', map {quotemeta} split /\{id\}/, $call->[2], -1;
+    $call->[2] = qr/\A$re\z/;
+}
 
-# Which call a request is: [name, handler, captured id, needs a token].  A
-# known path with another method keeps the name and gets 405.
+
+# Which call a request is.  A known path with another method keeps the name
+# and gets 405.
 
 sub route ($self, $method, $path) {
     my ($wrong, %allow);
 
     for my $call (@CALLS) {
-        my ($name, $want, $re, $handler, $auth) = @$call;
+        my ($name, $want, $re, $handler) = @$call;
 
         next unless $path =~ $re;
 
-        return { name => $name, run => $handler, id => $1, auth => $auth }
+        return { name => $name, run => $handler, id => $1 }
             if $method eq $want;
 
         $wrong //= $name;
@@ -86,7 +89,7 @@ sub _call ($self, $route, $req) {
     _refuse(405, 'Method not allowed') if $route->{allow};
     _refuse(404, 'No such resource') unless $run;
 
-    if ($route->{auth}) {
+    if ($route->{name} ne 'token') {
         my ($bearer) =
             ($req->headers->authorization // '') =~ /\ABearer ([^\s]+)\z/i;
 

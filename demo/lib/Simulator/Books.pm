@@ -276,7 +276,8 @@ sub authorize ($self, $p) {
         $p->{release_at} = $self->now + $self->settings->{auto_release};
     }
 
-    $self->on_event->($_, $p) for qw(CARD_PAYMENT_AUTHORIZED PAYMENT_AUTHORIZED);
+    $self->on_event->($_, $p)
+        for qw(CARD_PAYMENT_AUTHORIZED PAYMENT_AUTHORIZED);
 }
 
 

@@ -213,7 +213,8 @@ my %WIRE = (
     silence => sub ($self, $fault, $reply, $stream) { },
 
     'garbage-head' => sub ($self, $fault, $reply, $stream) {
-        $stream->write("\x00\x16\x03 this is no HTTP\r\n\r\n" => sub ($s) { $s->close });
+        $stream->write("\x00\x16\x03 this is no HTTP\r\n\r\n" =>
+                sub ($s) { $s->close });
     },
 
     'reset-in-headers' => sub ($self, $fault, $reply, $stream) {
@@ -269,7 +270,8 @@ sub _drip ($stream, $bytes, $chunk, $pause) {
 
     $stream->write(
         substr($bytes, 0, $chunk, '') => sub ($s) {
-            Mojo::IOLoop->timer($pause => sub { _drip($s, $bytes, $chunk, $pause) });
+            Mojo::IOLoop->timer($pause =>
+                    sub { _drip($s, $bytes, $chunk, $pause) });
         }
     );
 }

@@ -110,7 +110,8 @@ sub _form ($self, $p, $req, $) {
 sub _wrong ($self, $number, $expiry, $cvc) {
     return 'number' unless $number =~ /\A\d+\z/ && $CARD{$number};
     return 'cvc'    unless $cvc    =~ /\A\d{3}\z/;
-    return 'expiry' unless $expiry =~ m{\A\s*(0[1-9]|1[0-2])\s*/?\s*(\d\d)\s*\z};
+    return 'expiry'
+        unless $expiry =~ m{\A\s*(0[1-9]|1[0-2])\s*/?\s*(\d\d)\s*\z};
 
     my ($month, $year) = (gmtime $self->books->now)[ 4, 5 ];
 
@@ -281,7 +282,9 @@ sub _template ($self, $name) {
 sub _money ($amount, $currency) {
     my $exponent = $EXPONENT{$currency} // 2;
     my $digits   = sprintf '%0*d', $exponent + 1, $amount;
-    my $minor    = $exponent ? '.' . substr $digits, -$exponent, $exponent, '' : '';
+    my $minor    = '';
+
+    $minor = '.' . substr $digits, -$exponent, $exponent, '' if $exponent;
 
     1 while $digits =~ s/(\d)(\d{3})(?!\d)/$1\x{a0}$2/;
 
