@@ -1,7 +1,7 @@
 
 /*
- * The refusals: a configuration that would lose money, tell secrets, or let
- * strangers in does not start.
+ * The refusals of a door: a location that would lose money or let strangers
+ * in does not start.
  */
 
 
@@ -18,24 +18,11 @@ static ngx_int_t ngx_http_payer_check_buyer(ngx_conf_t *cf,
     ngx_http_complex_value_t *value);
 static ngx_int_t ngx_http_payer_check_constants(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
-static u_char *ngx_http_payer_buyers_variable(ngx_str_t *value, size_t *len);
-static ngx_int_t ngx_http_payer_check_road(ngx_conf_t *cf,
-    ngx_http_payer_loc_conf_t *conf);
-static ngx_http_core_loc_conf_t *ngx_http_payer_find_location(
-    ngx_http_location_tree_node_t *node, ngx_str_t *name);
-static ngx_int_t ngx_http_payer_check_proxy(ngx_conf_t *cf,
-    ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf,
-    ngx_http_payer_proxy_conf_t *proxy);
-static ngx_int_t ngx_http_payer_check_transport(ngx_conf_t *cf,
-    ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy);
-static void ngx_http_payer_road_host(ngx_http_payer_loc_conf_t *conf,
-    ngx_http_payer_proxy_conf_t *proxy, ngx_str_t *host);
-static ngx_int_t ngx_http_payer_check_hosts(ngx_conf_t *cf);
-
-
-#define ngx_http_payer_refuse(cf, conf, fmt, ...)                            \
-    ngx_log_error(NGX_LOG_EMERG, (cf)->log, 0, fmt " in %s:%ui",             \
-                  __VA_ARGS__, (conf)->file, (conf)->line)
+static u_char *ngx_http_payer_buyers_variable(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf, ngx_str_t *value, size_t *len);
+static ngx_uint_t ngx_http_payer_is_buyers(ngx_str_t *name);
+static ngx_uint_t ngx_http_payer_is_capture(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf, ngx_str_t *name);
 
 
 /* values of which each request can have another */
@@ -170,7 +157,7 @@ ngx_http_payer_check_buyer(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     size_t   len;
     u_char  *name;
 
-    name = ngx_http_payer_buyers_variable(&value->value, &len);
+    name = ngx_http_payer_buyers_variable(cf, conf->clcf, &value->value, &len);
 
     if (name == NULL) {
         return NGX_OK;
@@ -189,10 +176,12 @@ ngx_http_payer_check_buyer(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 static ngx_int_t
 ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    int64_t    amount;
-    ngx_int_t  exponent;
+    int64_t     amount;
+    ngx_int_t   exponent;
+    ngx_uint_t  known;
 
     exponent = 0;
+    known = (conf->amount->lengths == NULL);
 
     if (conf->currency->lengths == NULL) {
         exponent = ngx_http_payer_currency_exponent(&conf->currency->value);
@@ -205,10 +194,13 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         }
 
     } else if (conf->amount_major) {
-        return NGX_OK;
+
+        /* what fits depends on the currency */
+
+        known = 0;
     }
 
-    if (conf->amount->lengths == NULL
+    if (known
         && ngx_http_payer_parse_amount(&conf->amount->value,
                                        conf->amount_major ? exponent : 0,
                                        &amount)
@@ -245,10 +237,11 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 /* the first variable in the value that the buyer controls, or NULL */
 
 static u_char *
-ngx_http_payer_buyers_variable(ngx_str_t *value, size_t *len)
+ngx_http_payer_buyers_variable(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf,
+    ngx_str_t *value, size_t *len)
 {
-    u_char     *p, *last, *name;
-    ngx_str_t  *v;
+    u_char     *p, *last;
+    ngx_str_t   name;
 
     p = value->data;
     last = p + value->len;
@@ -263,7 +256,7 @@ ngx_http_payer_buyers_variable(ngx_str_t *value, size_t *len)
             p++;
         }
 
-        name = p;
+        name.data = p;
 
         while (p < last && (*p == '_' || (*p >= '0' && *p <= '9')
                             || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z')))
@@ -271,19 +264,13 @@ ngx_http_payer_buyers_variable(ngx_str_t *value, size_t *len)
             p++;
         }
 
-        *len = p - name;
+        name.len = p - name.data;
 
-        for (v = ngx_http_payer_buyers_variables; v->len; v++) {
-
-            if (*len < v->len
-                || ngx_strncasecmp(name, v->data, v->len) != 0)
-            {
-                continue;
-            }
-
-            if (*len == v->len || v->data[v->len - 1] == '_') {
-                return name;
-            }
+        if (ngx_http_payer_is_buyers(&name)
+            || ngx_http_payer_is_capture(cf, clcf, &name))
+        {
+            *len = name.len;
+            return name.data;
         }
     }
 
@@ -291,348 +278,65 @@ ngx_http_payer_buyers_variable(ngx_str_t *value, size_t *len)
 }
 
 
-ngx_int_t
-ngx_http_payer_check_roads(ngx_conf_t *cf)
+static ngx_uint_t
+ngx_http_payer_is_buyers(ngx_str_t *name)
 {
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_str_t  *v;
 
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+    for (v = ngx_http_payer_buyers_variables; v->len; v++) {
 
-    door = pmcf->doors.elts;
-
-    if (pmcf->doors.nelts && pmcf->zone->shm_zone == NULL) {
-        ngx_http_payer_refuse(cf, door[0], "\"%V\" in location \"%V\" needs "
-                              "a \"payer_zone\"", &door[0]->door->directive,
-                              &door[0]->clcf->name);
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < pmcf->doors.nelts; i++) {
-
-        if (door[i]->door->api
-            && ngx_http_payer_check_road(cf, door[i]) != NGX_OK)
+        if (name->len < v->len
+            || ngx_strncasecmp(name->data, v->data, v->len) != 0)
         {
-            return NGX_ERROR;
+            continue;
+        }
+
+        if (name->len == v->len || v->data[v->len - 1] == '_') {
+            return 1;
         }
     }
 
-    return ngx_http_payer_check_hosts(cf);
+    return 0;
 }
 
 
-static ngx_int_t
-ngx_http_payer_check_road(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
-{
-    ngx_str_t                     texts[4];
-    ngx_uint_t                    i;
-    ngx_module_t                **modules;
-    ngx_http_payer_road_t        *road;
-    ngx_http_core_loc_conf_t     *clcf;
-    ngx_http_payer_proxy_conf_t  *proxy;
+/* a piece of the URI, cut out by a regular expression */
 
-    clcf = conf->cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
-
-    clcf = ngx_http_payer_find_location(clcf->static_locations, &conf->api);
-
-    if (clcf == NULL) {
-        ngx_http_payer_refuse(cf, conf, "there is no location \"%V\" in this "
-                              "server, which \"payer_api\" of location \"%V\" "
-                              "names", &conf->api, &conf->clcf->name);
-        return NGX_ERROR;
-    }
-
-    if (!clcf->internal) {
-        ngx_http_payer_refuse(cf, conf, "location \"%V\" of \"payer_api\" is "
-                              "not internal, so that everybody could talk to "
-                              "Payer through it", &clcf->name);
-        return NGX_ERROR;
-    }
-
-    proxy = NULL;
-    modules = cf->cycle->modules;
-
-    for (i = 0; modules[i]; i++) {
-        if (ngx_strcmp(modules[i]->name, "ngx_http_proxy_module") == 0) {
-            proxy = clcf->loc_conf[modules[i]->ctx_index];
-            break;
-        }
-    }
-
-    if (proxy == NULL || clcf->handler == NULL) {
-        ngx_http_payer_refuse(cf, conf, "location \"%V\" of \"payer_api\" has "
-                              "no \"proxy_pass\"", &clcf->name);
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_payer_check_proxy(cf, conf, clcf, proxy) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    road = ngx_pcalloc(cf->pool, sizeof(ngx_http_payer_road_t));
-    if (road == NULL) {
-        return NGX_ERROR;
-    }
-
-    road->clcf = clcf;
-    road->insecure = conf->insecure;
-    ngx_http_payer_road_host(conf, proxy, &road->host);
-
-    conf->road = road;
-
-    /* one token for all locations with the same credentials and host */
-
-    texts[0] = road->host;
-    texts[1] = clcf->name;
-    texts[2] = conf->client_id;
-    texts[3] = conf->secret;
-
-    return ngx_http_payer_digest(texts, 4, conf->merchant->key);
-}
-
-
-/* the prefix location with exactly this name */
-
-static ngx_http_core_loc_conf_t *
-ngx_http_payer_find_location(ngx_http_location_tree_node_t *node,
+static ngx_uint_t
+ngx_http_payer_is_capture(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf,
     ngx_str_t *name)
 {
-    size_t     len, n;
-    u_char    *p;
-    ngx_int_t  rc;
-
-    p = name->data;
-    len = name->len;
-
-    while (node) {
-
-        n = ngx_min(len, (size_t) node->len);
-        rc = ngx_filename_cmp(p, node->name, n);
-
-        if (rc != 0) {
-            node = (rc < 0) ? node->left : node->right;
-            continue;
-        }
-
-        if (len > (size_t) node->len) {
-            p += n;
-            len -= n;
-            node = node->tree;
-            continue;
-        }
-
-        if (len == (size_t) node->len) {
-            return node->inclusive;
-        }
-
-        node = node->left;
-    }
-
-    return NULL;
-}
-
-
-static ngx_int_t
-ngx_http_payer_check_proxy(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
-    ngx_http_core_loc_conf_t *clcf, ngx_http_payer_proxy_conf_t *proxy)
-{
-    char                     *wrong;
-    ngx_http_upstream_conf_t  *u;
-
-    u = &proxy->upstream;
-    wrong = NULL;
-
-    if (!u->ignore_client_abort) {
-        wrong = "\"proxy_ignore_client_abort\" off: a buyer who leaves would "
-                "cut a call to Payer in the middle";
-
-    } else if ((u->next_upstream & ~NGX_HTTP_UPSTREAM_FT_OFF)
-               & (NGX_HTTP_UPSTREAM_FT_ERROR|NGX_HTTP_UPSTREAM_FT_TIMEOUT
-                  |NGX_HTTP_UPSTREAM_FT_INVALID_HEADER
-                  |NGX_HTTP_UPSTREAM_FT_HTTP_500|NGX_HTTP_UPSTREAM_FT_HTTP_502
-                  |NGX_HTTP_UPSTREAM_FT_HTTP_503|NGX_HTTP_UPSTREAM_FT_HTTP_504
-                  |NGX_HTTP_UPSTREAM_FT_HTTP_403|NGX_HTTP_UPSTREAM_FT_HTTP_404
-                  |NGX_HTTP_UPSTREAM_FT_HTTP_429
-                  |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT))
-    {
-        wrong = "\"proxy_next_upstream\" other than off: nginx would send a "
-                "call to Payer twice";
-
-    } else if (!u->pass_request_headers || !u->pass_request_body) {
-        wrong = "\"proxy_pass_request_headers\" or "
-                "\"proxy_pass_request_body\" off: the call would be empty";
-
-    } else if (proxy->method) {
-        wrong = "\"proxy_method\": each call to Payer has its own method";
-
-    } else if (u->intercept_errors) {
-        wrong = "\"proxy_intercept_errors\" on: Payer's errors would be lost";
-
-#if (NGX_HTTP_CACHE)
-    } else if (u->cache) {
-        wrong = "\"proxy_cache\": an old answer would be taken for Payer's";
+#if (NGX_PCRE)
+    ngx_str_t                  *v;
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *variables;
+    ngx_http_core_main_conf_t  *cmcf;
 #endif
+
+    if (name->len && name->data[0] >= '1' && name->data[0] <= '9') {
+        return 1;
     }
 
-    if (wrong) {
-        ngx_http_payer_refuse(cf, conf, "location \"%V\" of \"payer_api\" has "
-                              "%s, include payer_api.conf in it",
-                              &clcf->name, wrong);
-        return NGX_ERROR;
+#if (NGX_PCRE)
+
+    if (clcf->regex == NULL) {
+        return 0;
     }
 
-    return ngx_http_payer_check_transport(cf, conf, proxy);
-}
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    variables = cmcf->variables.elts;
 
+    for (i = 0; i < clcf->regex->nvariables; i++) {
+        v = &variables[clcf->regex->variables[i].index].name;
 
-static ngx_int_t
-ngx_http_payer_check_transport(ngx_conf_t *cf,
-    ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy)
-{
-    if (proxy->url.len == 0) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"proxy_pass\" of location \"%V\" has variables, so "
-                      "that it cannot be checked whether credentials are "
-                      "sent over verified TLS in %s:%ui",
-                      &conf->api, conf->file, conf->line);
-        return NGX_OK;
-    }
-
-    if (conf->insecure) {
-        return NGX_OK;
-    }
-
-    if (ngx_strncasecmp(proxy->url.data, (u_char *) "https://",
-                        ngx_min(proxy->url.len, 8))
-        != 0)
-    {
-        ngx_http_payer_refuse(cf, conf, "\"proxy_pass\" of location \"%V\" "
-                              "would send credentials over plain http, use "
-                              "https, or \"payer_insecure_upstream on\" with "
-                              "a simulator", &conf->api);
-        return NGX_ERROR;
-    }
-
-#if (NGX_HTTP_SSL)
-
-    if (!proxy->upstream.ssl_verify) {
-        ngx_http_payer_refuse(cf, conf, "location \"%V\" would send "
-                              "credentials over unverified TLS, set "
-                              "\"proxy_ssl_verify on\", or "
-                              "\"payer_insecure_upstream on\" with a "
-                              "simulator", &conf->api);
-        return NGX_ERROR;
+        if (v->len == name->len
+            && ngx_strncasecmp(v->data, name->data, v->len) == 0)
+        {
+            return 1;
+        }
     }
 
 #endif
 
-    return NGX_OK;
-}
-
-
-/*
- * the name of Payer's host: what payer_api says, else the first server of
- * the upstream{} block, else the host in proxy_pass
- */
-
-static void
-ngx_http_payer_road_host(ngx_http_payer_loc_conf_t *conf,
-    ngx_http_payer_proxy_conf_t *proxy, ngx_str_t *host)
-{
-    u_char                        *p;
-    ngx_http_upstream_server_t    *server;
-    ngx_http_upstream_srv_conf_t  *uscf;
-
-    if (conf->api_host.len) {
-        *host = conf->api_host;
-        return;
-    }
-
-    ngx_str_null(host);
-
-    uscf = proxy->upstream.upstream;
-
-    if (uscf == NULL) {
-        return;
-    }
-
-    *host = uscf->host;
-
-    if (uscf->servers == NULL || uscf->servers->nelts == 0
-        || (uscf->flags & NGX_HTTP_UPSTREAM_CREATE) == 0)
-    {
-        return;
-    }
-
-    server = uscf->servers->elts;
-
-    if (server[0].name.len == 0
-        || ngx_strncmp(server[0].name.data, "unix:", 5) == 0)
-    {
-        return;
-    }
-
-    *host = server[0].name;
-
-    if (host->data[0] != '[') {
-        p = ngx_strlchr(host->data, host->data + host->len, ':');
-
-        if (p) {
-            host->len = p - host->data;
-        }
-    }
-}
-
-
-/* a shop that tests in one location and sells in another shares no zone */
-
-static ngx_int_t
-ngx_http_payer_check_hosts(ngx_conf_t *cf)
-{
-    ngx_str_t                    *host;
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door, *live, *test;
-    ngx_http_payer_main_conf_t   *pmcf;
-
-    static ngx_str_t  live_host = ngx_string("b2b.payer.se");
-    static ngx_str_t  test_host = ngx_string("stage-b2b.payer.se");
-
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
-
-    door = pmcf->doors.elts;
-    live = NULL;
-    test = NULL;
-
-    for (i = 0; i < pmcf->doors.nelts; i++) {
-
-        if (door[i]->road == NULL) {
-            continue;
-        }
-
-        host = &door[i]->road->host;
-
-        if (host->len == live_host.len
-            && ngx_strncasecmp(host->data, live_host.data, host->len) == 0)
-        {
-            live = door[i];
-
-        } else if (host->len == test_host.len
-                   && ngx_strncasecmp(host->data, test_host.data, host->len)
-                      == 0)
-        {
-            test = door[i];
-        }
-    }
-
-    if (live && test) {
-        ngx_http_payer_refuse(cf, test, "location \"%V\" talks to \"%V\" and "
-                              "location \"%V\" to \"%V\": test and live "
-                              "payments cannot share a \"payer_zone\"",
-                              &test->clcf->name, &test_host,
-                              &live->clcf->name, &live_host);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return 0;
 }

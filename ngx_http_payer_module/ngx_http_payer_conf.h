@@ -44,4 +44,11 @@ char *ngx_http_payer_check_door(ngx_conf_t *cf,
 ngx_int_t ngx_http_payer_check_roads(ngx_conf_t *cf);
 
 
+/* logs why a door is refused, and where it stands */
+
+#define ngx_http_payer_refuse(cf, conf, fmt, ...)                            \
+    ngx_log_error(NGX_LOG_EMERG, (cf)->log, 0, fmt " in %s:%ui",             \
+                  __VA_ARGS__, (conf)->file, (conf)->line)
+
+
 #endif /* _NGX_HTTP_PAYER_CONF_H_INCLUDED_ */

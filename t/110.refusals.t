@@ -1,0 +1,677 @@
+# Configurations that would lose money, tell secrets or let strangers in: nginx
+# does not start, and says why.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Conf;
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: the complete configuration over verified TLS is taken
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road() . checkout() . operations(payer_allow => '127.0.0.1 10.0.0.0/8 ::1')
+--- request
+GET /checkout
+--- error_code: 400
+--- no_error_log
+[emerg]
+[crit]
+
+
+
+=== TEST 2: a checkout that only the shop can redirect to may take the amount from the shop's answer
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road() . checkout(
+    internal        => '',
+    payer_reference => '$upstream_http_x_payer_reference',
+    payer_amount    => '$upstream_http_x_payer_amount',
+)
+--- request
+GET /checkout
+--- error_code: 404
+
+
+
+=== TEST 3: a capture without payer_allow is refused
+--- config
+    location = /capture { payer_capture; }
+--- must_die
+--- error_log
+"payer_capture" in location "/capture" has no "payer_allow", which says who may use it
+
+
+
+=== TEST 4: a cancel without payer_allow is refused
+--- config
+    location = /cancel { payer_cancel; }
+--- must_die
+--- error_log
+"payer_cancel" in location "/cancel" has no "payer_allow"
+
+
+
+=== TEST 5: a release without payer_allow is refused
+--- config
+    location = /release { payer_release; }
+--- must_die
+--- error_log
+"payer_release" in location "/release" has no "payer_allow"
+
+
+
+=== TEST 6: a refund without payer_allow is refused
+--- config
+    location = /refund { payer_refund; }
+--- must_die
+--- error_log
+"payer_refund" in location "/refund" has no "payer_allow"
+
+
+
+=== TEST 7: even reading a payment needs payer_allow
+--- config
+    location = /payment { payer_payment; }
+--- must_die
+--- error_log
+"payer_payment" in location "/payment" has no "payer_allow"
+
+
+
+=== TEST 8: an internal location needs payer_allow all the same
+--- config
+    location = /capture { internal; payer_capture; }
+--- must_die
+--- error_log
+"payer_capture" in location "/capture" has no "payer_allow"
+
+
+
+=== TEST 9: allow and deny of nginx do not stand in for payer_allow
+--- config
+    location = /capture { payer_capture; allow 127.0.0.1; deny all; }
+--- must_die
+--- error_log
+"payer_capture" in location "/capture" has no "payer_allow"
+
+
+
+=== TEST 10: an amount from an argument is refused
+--- config perl: checkout(payer_amount => '$arg_amount')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location "/checkout", which is not internal
+
+
+
+=== TEST 11: an amount from an argument in braces is refused
+--- config perl: checkout(payer_amount => '"${arg_amount}00"')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location "/checkout"
+
+
+
+=== TEST 12: capital letters do not hide the argument
+--- config perl: checkout(payer_amount => '$ARG_Amount')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$ARG_Amount" in location "/checkout"
+
+
+
+=== TEST 13: nor does a good variable in front of it
+--- config perl: checkout(payer_amount => '"$upstream_http_x$arg_amount"')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location "/checkout"
+
+
+
+=== TEST 14: an amount from a cookie is refused
+--- config perl: checkout(payer_amount => '$cookie_amount major')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$cookie_amount" in location "/checkout"
+
+
+
+=== TEST 15: an amount from a request header is refused
+--- config perl: checkout(payer_amount => '$http_x_payer_amount')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$http_x_payer_amount" in location "/checkout"
+
+
+
+=== TEST 16: an amount that is the query is refused
+--- config perl: checkout(payer_amount => '$args')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$args" in location "/checkout"
+
+
+
+=== TEST 17: an amount that is the query by its other name is refused
+--- config perl: checkout(payer_amount => '$query_string')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$query_string" in location "/checkout"
+
+
+
+=== TEST 18: an amount that is the body is refused
+--- config perl: checkout(payer_amount => '$request_body')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$request_body" in location "/checkout"
+
+
+
+=== TEST 19: an amount that is cut out of the URI is refused
+--- config perl: checkout('~ ^/pay/([0-9]+)$', payer_amount => '$1')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$1" in location
+
+
+
+=== TEST 20: an amount that is a named piece of the URI is refused
+--- config perl: checkout('~ ^/pay/(?<sum>[0-9]+)$', payer_amount => '$sum')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$sum" in location
+
+
+
+=== TEST 21: a currency that the buyer chooses is refused, for it is part of the price
+--- config perl: checkout(payer_currency => '$arg_currency')
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_currency" uses "$arg_currency" in location "/checkout"
+
+
+
+=== TEST 22: an amount of the server is refused where a location inherits it
+--- config perl
+'payer_amount $arg_amount;' . checkout(payer_amount => undef)
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location "/checkout"
+
+
+
+=== TEST 23: a named location is internal, so the amount may come with the request
+--- config perl: checkout('@pay', payer_amount => '$arg_amount')
+--- request
+GET /
+--- no_error_log
+[emerg]
+
+
+
+=== TEST 24: a price that a map looks up is not the buyer's
+--- http_config
+    map $arg_product $price { tea 4500; coffee 5900; }
+--- config perl: checkout(payer_amount => '$price')
+--- request
+GET /checkout?order=1&product=milk
+--- error_code: 400
+--- json
+field: ^payer_amount$
+--- calls: none
+
+
+
+=== TEST 25: a location that payer_api names has to exist
+--- bare
+--- http_config perl: bare_http()
+--- config perl: checkout()
+--- must_die
+--- error_log
+there is no location "/_payer/" in this server, which "payer_api" of location "/checkout" names
+
+
+
+=== TEST 26: an exact location is not the one that is looked for
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+checkout() . 'location = /_payer/ { internal; proxy_pass https://payer/; }'
+--- must_die
+--- error_log
+there is no location "/_payer/" in this server
+
+
+
+=== TEST 27: the location of another server does not help
+--- bare
+--- http_config perl
+bare_http() . "server { listen 127.0.0.1:" . free_port() . "; "
+    . road() . "}"
+--- config perl: checkout()
+--- must_die
+--- error_log
+there is no location "/_payer/" in this server
+
+
+
+=== TEST 28: the API location has to be internal
+--- bare
+--- http_config perl: bare_http()
+--- config perl: road(internal => undef) . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" is not internal, so that everybody could talk to Payer through it
+
+
+
+=== TEST 29: the API location has to be proxied
+--- bare
+--- http_config perl: bare_http()
+--- config perl: road(proxy_pass => undef) . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" has no "proxy_pass"
+
+
+
+=== TEST 30: another protocol than HTTP is no proxy to Payer
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road(proxy_pass => undef, fastcgi_pass => 'payer') . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" has no "proxy_pass"
+
+
+
+=== TEST 31: credentials over plain http are refused
+--- bare
+--- http_config perl: bare_http()
+--- config perl: road(proxy_pass => 'http://payer/') . checkout()
+--- must_die
+--- error_log
+"proxy_pass" of location "/_payer/" would send credentials over plain http, use https, or "payer_insecure_upstream on" with a simulator
+
+
+
+=== TEST 32: plain http to a simulator is taken when it is said
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road(proxy_pass => 'http://payer/')
+    . checkout(payer_insecure_upstream => 'on')
+--- request
+GET /checkout
+--- error_code: 400
+
+
+
+=== TEST 33: what one location may do another may not
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road(proxy_pass => 'http://payer/')
+    . checkout(payer_insecure_upstream => 'on')
+    . operations()
+--- must_die
+--- error_log
+"proxy_pass" of location "/_payer/" would send credentials over plain http
+
+
+
+=== TEST 34: unverified TLS is refused
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road(
+    include                  => undef,
+    proxy_next_upstream      => 'off',
+    proxy_ignore_client_abort => 'on'
+) . checkout()
+--- must_die
+--- error_log
+location "/_payer/" would send credentials over unverified TLS, set "proxy_ssl_verify on", or "payer_insecure_upstream on" with a simulator
+
+
+
+=== TEST 35: proxy_pass with a variable cannot be checked, and says so
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+'set $host_of_payer b2b.payer.se;'
+    . road(proxy_pass => 'https://$host_of_payer') . checkout()
+--- request
+GET /checkout
+--- error_code: 400
+--- error_log
+"proxy_pass" of location "/_payer/" has variables, so that it cannot be checked whether credentials are sent over verified TLS
+
+
+
+=== TEST 36: a buyer who leaves must not cut a call
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road(
+    include                       => undef,
+    proxy_next_upstream           => 'off',
+    proxy_ssl_verify              => 'on',
+    proxy_ssl_trusted_certificate => '/etc/ssl/certs/ca-certificates.crt'
+) . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" has "proxy_ignore_client_abort" off: a buyer who leaves would cut a call to Payer in the middle, include payer_api.conf in it
+
+
+
+=== TEST 37: nginx must not send a call twice
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road(include => undef, proxy_ignore_client_abort => 'on') . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" has "proxy_next_upstream" other than off: nginx would send a call to Payer twice
+
+
+
+=== TEST 38: not even after an error status
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road(
+    include                   => undef,
+    proxy_ignore_client_abort => 'on',
+    proxy_next_upstream       => 'http_503 non_idempotent'
+) . checkout()
+--- must_die
+--- error_log
+"proxy_next_upstream" other than off
+
+
+
+=== TEST 39: a call has its own method
+--- bare
+--- http_config perl: bare_http()
+--- config perl: road(proxy_method => 'POST') . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" has "proxy_method"
+
+
+
+=== TEST 40: a call has its own body, which an inherited proxy_set_body would replace
+--- bare
+--- http_config perl: bare_http()
+--- config perl: 'proxy_set_body "{}";' . road() . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" has "proxy_set_body"
+
+
+
+=== TEST 41: the answers of Payer must not come from a cache
+--- bare
+--- http_config perl
+bare_http() . "proxy_cache_path $ENV{TEST_NGINX_DIR}/cache keys_zone=c:1m;"
+--- config perl
+road(
+    include                   => undef,
+    proxy_cache               => 'c',
+    proxy_ignore_client_abort => 'on',
+    proxy_next_upstream       => 'off'
+) . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" has "proxy_cache"
+
+
+
+=== TEST 42: Payer's errors must not become pages of nginx
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road(
+    include                   => undef,
+    proxy_intercept_errors    => 'on',
+    proxy_ignore_client_abort => 'on',
+    proxy_next_upstream       => 'off'
+) . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" has "proxy_intercept_errors" on
+
+
+
+=== TEST 43: a call without its headers or its body is none
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road(
+    include                    => undef,
+    proxy_pass_request_headers => 'off',
+    proxy_ignore_client_abort  => 'on',
+    proxy_next_upstream        => 'off'
+) . checkout()
+--- must_die
+--- error_log
+location "/_payer/" of "payer_api" has "proxy_pass_request_headers" or "proxy_pass_request_body" off
+
+
+
+=== TEST 44: a secret that others may read is taken with a warning
+--- config perl
+write_file('open.secret', "x\n", 0644);
+checkout(payer_client_secret_file => "$ENV{TEST_NGINX_DIR}/open.secret")
+--- request
+GET /checkout
+--- error_code: 400
+--- error_log eval
+qr/\[warn\] .*secret file ".*open\.secret" is accessible to others, its mode should be 0600/
+
+
+
+=== TEST 45: a secret for the owner alone is taken in silence
+--- config perl: checkout()
+--- request
+GET /checkout
+--- error_code: 400
+--- no_error_log
+accessible to others
+
+
+
+=== TEST 46: a secret file that is not there is refused
+--- config
+    payer_client_secret_file  $TEST_NGINX_DIR/no-such.secret;
+    location = /x { return 204; }
+--- bare
+--- must_die
+--- error_log eval
+qr/\[emerg\] .*open\(\) ".*no-such\.secret" failed \(2: /
+
+
+
+=== TEST 47: an empty secret file is refused
+--- bare
+--- config perl
+write_file('empty.secret', "\r\n", 0600);
+"payer_client_secret_file $ENV{TEST_NGINX_DIR}/empty.secret;"
+--- must_die
+--- error_log eval
+qr/secret file ".*empty\.secret" is empty/
+
+
+
+=== TEST 48: a secret of two lines is refused, and not told
+--- bare
+--- config perl
+write_file('two.secret', "first-line\nsecond-line\n", 0600);
+"payer_client_secret_file $ENV{TEST_NGINX_DIR}/two.secret;"
+--- must_die
+--- error_log eval
+qr/secret file ".*two\.secret" has more than one line or a control character/
+--- no_error_log
+first-line
+second-line
+
+
+
+=== TEST 49: a secret that is too long is refused
+--- bare
+--- config perl
+write_file('long.secret', 'x' x 2000, 0600);
+"payer_client_secret_file $ENV{TEST_NGINX_DIR}/long.secret;"
+--- must_die
+--- error_log eval
+qr/secret file ".*long\.secret" is larger than \d+ bytes/
+
+
+
+=== TEST 50: a directory is no secret file
+--- bare
+--- config
+    payer_client_secret_file  $TEST_NGINX_DIR;
+--- must_die
+--- error_log
+[emerg]
+read() "
+
+
+
+=== TEST 51: test and live payments do not share a zone
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road()
+    . checkout(payer_api => '/_payer host=b2b.payer.se')
+    . checkout('= /try', payer_api => '/_payer host=STAGE-b2b.payer.se')
+--- must_die
+--- error_log
+location "/try" talks to "stage-b2b.payer.se" and location "/checkout" to "b2b.payer.se": test and live payments cannot share a "payer_zone"
+
+
+
+=== TEST 52: two merchants of one host share a zone
+--- bare
+--- http_config perl: bare_http()
+--- config perl
+road()
+    . checkout(payer_api => '/_payer host=b2b.payer.se')
+    . checkout('= /other', payer_api => '/_payer host=b2b.payer.se',
+        payer_client_id => '4712')
+--- request
+GET /other
+--- error_code: 400
+
+
+
+=== TEST 53: a checkout needs a zone
+--- bare
+--- http_config perl
+my $http = bare_http(); $http =~ s/payer_zone[^;]*;//; $http =~ s/payer_store[^;]*;//; $http
+--- config perl: road() . checkout()
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" needs a "payer_zone"
+
+
+
+=== TEST 54: a door that another handler of the location overrides is refused
+--- config perl
+checkout(proxy_pass => 'http://payer/')
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" is overridden by another handler of that location
+
+
+
+=== TEST 55: an operation that another handler overrides is refused as well
+--- config
+    location = /capture {
+        payer_capture;
+        payer_allow  127.0.0.1;
+        empty_gif;
+    }
+--- must_die
+--- error_log
+"payer_capture" in location "/capture" is overridden by another handler of that location
+
+
+
+=== TEST 56: a constant currency that nobody knows is refused
+--- config perl: checkout(payer_currency => 'ABC')
+--- must_die
+--- error_log
+invalid currency "ABC" of "payer_currency"
+
+
+
+=== TEST 57: a currency in small letters is refused
+--- config perl: checkout(payer_currency => 'sek')
+--- must_die
+--- error_log
+invalid currency "sek" of "payer_currency"
+
+
+
+=== TEST 58: a constant amount of nothing is refused
+--- config perl: checkout(payer_amount => '0')
+--- must_die
+--- error_log
+invalid amount "0" of "payer_amount"
+
+
+
+=== TEST 59: a decimal amount in minor units is refused
+--- config perl: checkout(payer_amount => '129.00')
+--- must_die
+--- error_log
+invalid amount "129.00" of "payer_amount"
+
+
+
+=== TEST 60: yen have no decimals
+--- config perl: checkout(payer_amount => '129.00 major', payer_currency => 'JPY')
+--- must_die
+--- error_log
+invalid amount "129.00" of "payer_amount"
+
+
+
+=== TEST 61: a constant maximum that is no amount is refused
+--- config perl: checkout(payer_max_amount => '-1')
+--- must_die
+--- error_log
+invalid amount "-1" of "payer_max_amount"
+
+
+
+=== TEST 62: a constant language of three letters is refused
+--- config perl: checkout(payer_language => 'swe')
+--- must_die
+--- error_log
+invalid language "swe" of "payer_language"
+
+
+
+=== TEST 63: constants are checked although the amount depends on a currency that is not known yet
+--- http_config
+    map $arg_land $currency { default SEK; }
+--- config perl
+checkout(
+    payer_amount   => '129.00 major',
+    payer_currency => '$currency',
+    payer_language => 'swe'
+)
+--- must_die
+--- error_log
+invalid language "swe" of "payer_language"
