@@ -25,6 +25,11 @@ static ngx_uint_t ngx_http_payer_is_capture(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf, ngx_str_t *name);
 
 
+/* how long Payer's links live [seed] */
+
+#define NGX_HTTP_PAYER_LINK_LIFE   (31 * 86400)
+
+
 /* values of which each request can have another */
 
 static ngx_str_t  ngx_http_payer_buyers_variables[] = {
@@ -100,6 +105,13 @@ ngx_http_payer_check_credentials(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (conf->timeout == 0) {
+        ngx_http_payer_refuse(cf, conf, "\"payer_timeout\" of location "
+                              "\"%V\" is 0, so that no call could end in "
+                              "time", &conf->clcf->name);
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 
@@ -134,6 +146,13 @@ ngx_http_payer_check_order(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         ngx_http_payer_refuse(cf, conf, "\"%V\" in location \"%V\" has no "
                               "\"%s\"", &conf->door->directive,
                               &conf->clcf->name, missing);
+        return NGX_ERROR;
+    }
+
+    if (conf->link_ttl >= NGX_HTTP_PAYER_LINK_LIFE) {
+        ngx_http_payer_refuse(cf, conf, "\"payer_link_ttl\" of location "
+                              "\"%V\" is not below the 31 days that Payer's "
+                              "links live", &conf->clcf->name);
         return NGX_ERROR;
     }
 

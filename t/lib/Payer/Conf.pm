@@ -106,7 +106,7 @@ sub _block {
 
         next unless defined $value;
 
-        $text .= "        $name" . (length $value ? " $value" : '') . ";\n"
+        $text .= "        $name" . (length ? " $_" : '') . ";\n"
             for ref $value ? @$value : $value;
     }
 

@@ -1,0 +1,801 @@
+# Every directive: where it may stand, what it refuses to read, how often it may
+# be given, what it is when it is not given, and how it is inherited.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Conf;
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: payer_zone is given once
+--- http_config
+    payer_zone other 1m;
+--- config
+--- must_die
+--- error_log
+"payer_zone" directive is duplicate
+
+
+=== TEST 2: payer_zone needs a size that can be read
+--- bare
+--- http_config
+    payer_zone payer big;
+--- config
+--- must_die
+--- error_log
+invalid zone size "big"
+
+
+=== TEST 3: payer_zone needs room for more than a page or two
+--- bare
+--- http_config
+    payer_zone payer 8k;
+--- config
+--- must_die
+--- error_log
+zone "payer" is too small
+
+
+=== TEST 4: payer_zone needs a size
+--- bare
+--- http_config
+    payer_zone payer;
+--- config
+--- must_die
+--- error_log
+invalid number of arguments in "payer_zone" directive
+
+
+=== TEST 5: a zone's name that another module has taken is refused
+--- bare
+--- http_config
+    limit_req_zone $remote_addr zone=payer:1m rate=1r/s;
+    payer_zone payer 1m;
+--- config
+--- must_die
+--- error_log
+is already declared for a different use
+
+
+=== TEST 6: payer_zone belongs to http
+--- bare
+--- config
+    payer_zone payer 1m;
+--- must_die
+--- error_log
+"payer_zone" directive is not allowed here
+
+
+=== TEST 7: payer_store is given once
+--- http_config
+    payer_store memory;
+--- config
+--- must_die
+--- error_log
+"payer_store" directive is duplicate
+
+
+=== TEST 8: payer_store belongs to http
+--- bare
+--- config
+    payer_store memory;
+--- must_die
+--- error_log
+"payer_store" directive is not allowed here
+
+
+=== TEST 9: a store that nobody knows is refused
+--- bare
+--- http_config
+    payer_zone payer 1m;
+    payer_store mysql:localhost;
+--- config
+--- must_die
+--- error_log
+invalid store "mysql:localhost"
+
+
+=== TEST 10: the memory store warns that a restart forgets
+--- config
+--- request
+GET /
+--- error_log eval
+qr/\[warn\] .*payer_store memory: a restart forgets all payments/
+
+
+=== TEST 11: without payer_store payments are in memory, which warns as well
+--- bare
+--- http_config perl
+bare_http() =~ s/payer_store.*//r
+--- config perl: road() . checkout()
+--- request
+GET /checkout
+--- error_code: 400
+--- error_log eval
+qr/\[warn\] .*payer_store memory: a restart forgets all payments/
+
+
+=== TEST 12: payer_api begins with a slash
+--- config perl: checkout(payer_api => '_payer')
+--- must_die
+--- error_log
+invalid URI prefix "_payer", it must begin with a slash
+
+
+=== TEST 13: payer_api is given once
+--- config perl: checkout(payer_api => ['/a', '/b'])
+--- must_die
+--- error_log
+"payer_api" directive is duplicate
+
+
+=== TEST 14: payer_api knows one parameter
+--- config perl: checkout(payer_api => '/_payer name=x')
+--- must_die
+--- error_log
+invalid parameter "name=x"
+
+
+=== TEST 15: a host of payer_api that is empty is refused
+--- config perl: checkout(payer_api => '/_payer host=')
+--- must_die
+--- error_log
+invalid parameter "host="
+
+
+=== TEST 16: payer_api may end with a slash
+--- config perl: checkout(payer_api => '/_payer/')
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 17: the host of payer_api is what Payer is called
+--- config perl: checkout(payer_api => '/_payer host=payer.example')
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- sent
+token: ^Host: payer\.example$
+create: ^Host: payer\.example$
+
+
+=== TEST 18: without it, Payer is called by the name of the upstream's first server
+--- config perl: checkout()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- sent
+create: ^Host: 127\.0\.0\.1$
+
+
+=== TEST 19: payer_client_id is given once
+--- config perl: checkout(payer_client_id => ['1', '2'])
+--- must_die
+--- error_log
+"payer_client_id" directive is duplicate
+
+
+=== TEST 20: a client id with a colon would end too early
+--- config perl: checkout(payer_client_id => 'a:b')
+--- must_die
+--- error_log
+invalid client id "a:b"
+
+
+=== TEST 21: a client id with a space is refused
+--- config perl: checkout(payer_client_id => '"a b"')
+--- must_die
+--- error_log
+invalid client id "a b"
+
+
+=== TEST 22: an empty client id is refused
+--- config perl: checkout(payer_client_id => '""')
+--- must_die
+--- error_log
+invalid client id ""
+
+
+=== TEST 23: a client id of 129 bytes is refused
+--- config perl: checkout(payer_client_id => 'x' x 129)
+--- must_die
+--- error_log
+invalid client id "xxx
+
+
+=== TEST 24: payer_client_secret_file is given once
+--- config perl: checkout(payer_client_secret_file => [($ENV{TEST_NGINX_SECRET}) x 2])
+--- must_die
+--- error_log
+"payer_client_secret_file" directive is duplicate
+
+
+=== TEST 25: a door without payer_client_id is refused
+--- bare
+--- http_config perl: bare_http() =~ s/payer_client_id .*//r
+--- config perl: road() . checkout()
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" has no "payer_client_id"
+
+
+=== TEST 26: a door without payer_client_secret_file is refused
+--- bare
+--- http_config perl: bare_http() =~ s/payer_client_secret_file .*//r
+--- config perl: road() . checkout()
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" has no "payer_client_secret_file"
+
+
+=== TEST 27: a door without payer_api is refused
+--- bare
+--- http_config perl: bare_http() =~ s/payer_api .*//r
+--- config perl: road() . checkout()
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" has no "payer_api"
+
+
+=== TEST 28: payer_path needs an operation that Payer offers
+--- config perl: checkout(payer_path => 'chargeback /x')
+--- must_die
+--- error_log
+unknown operation "chargeback"
+
+
+=== TEST 29: a path begins with a slash
+--- config perl: checkout(payer_path => 'create x')
+--- must_die
+--- error_log
+invalid path "x"
+
+
+=== TEST 30: a path has no query
+--- config perl: checkout(payer_path => 'create /x?y=1')
+--- must_die
+--- error_log
+invalid path "/x?y=1"
+
+
+=== TEST 31: a path has no fragment
+--- config perl: checkout(payer_path => 'create /x#y')
+--- must_die
+--- error_log
+invalid path "/x#y"
+
+
+=== TEST 32: a path has no spaces
+--- config perl: checkout(payer_path => 'create "/x y"')
+--- must_die
+--- error_log
+invalid path "/x y"
+
+
+=== TEST 33: a path of a payment names the payment
+--- config perl: checkout(payer_path => 'cancel /api/cancel')
+--- must_die
+--- error_log
+path "/api/cancel" of operation "cancel" must contain "{paymentId}"
+
+
+=== TEST 34: a path of an event names the token
+--- config perl: checkout(payer_path => 'ack /api/ack')
+--- must_die
+--- error_log
+path "/api/ack" of operation "ack" must contain "{token}"
+
+
+=== TEST 35: the path of an operation is given once
+--- config perl: checkout(payer_path => ['create /a', 'create /b'])
+--- must_die
+--- error_log
+"payer_path" directive is duplicate
+
+
+=== TEST 36: payer_path needs two arguments
+--- config perl: checkout(payer_path => 'create')
+--- must_die
+--- error_log
+invalid number of arguments in "payer_path" directive
+
+
+=== TEST 37: a path of http is taken by a server below it
+--- http_config
+    payer_path  create  /v9/direct;
+--- config perl: checkout()
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- calls
+token: 1
+unknown: 1
+--- sent
+unknown: ^POST /v9/direct$
+
+
+=== TEST 38: a path of the location goes before one of the server, and others stay
+--- config perl
+'payer_path create /v8/direct; payer_path token /api/v2/nothing;'
+    . checkout(payer_path => 'token /oauth2/token')
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- calls
+token: 1
+unknown: 1
+--- sent
+unknown: ^POST /v8/direct$
+
+
+=== TEST 39: payer_timeout is a time
+--- config perl: checkout(payer_timeout => 'soon')
+--- must_die
+--- error_log
+"payer_timeout" directive invalid value
+
+
+=== TEST 40: payer_timeout is given once
+--- config perl: checkout(payer_timeout => ['1s', '2s'])
+--- must_die
+--- error_log
+"payer_timeout" directive is duplicate
+
+
+=== TEST 41: payer_timeout of nothing would end every call before it begins
+--- config perl: checkout(payer_timeout => '0')
+--- must_die
+--- error_log
+"payer_timeout" of location "/checkout" is 0, so that no call could end in time
+
+
+=== TEST 42: payer_tries is a number
+--- config perl: checkout(payer_tries => 'x')
+--- must_die
+--- error_log
+invalid number
+
+
+=== TEST 43: payer_tries is given once
+--- config perl: checkout(payer_tries => [1, 2])
+--- must_die
+--- error_log
+"payer_tries" directive is duplicate
+
+
+=== TEST 44: payer_tries is not nothing
+--- config perl: checkout(payer_tries => '0')
+--- must_die
+--- error_log
+value must be between 1 and 10
+
+
+=== TEST 45: payer_tries has an end
+--- config perl: checkout(payer_tries => '11')
+--- must_die
+--- error_log
+value must be between 1 and 10
+
+
+=== TEST 46: payer_insecure_upstream is on or off
+--- config perl: checkout(payer_insecure_upstream => 'yes')
+--- must_die
+--- error_log
+invalid value "yes" in "payer_insecure_upstream" directive, it must be "on" or "off"
+
+
+=== TEST 47: payer_insecure_upstream is given once
+--- config perl: checkout(payer_insecure_upstream => ['on', 'on'])
+--- must_die
+--- error_log
+"payer_insecure_upstream" directive is duplicate
+
+
+=== TEST 48: payer_link_ttl is a time
+--- config perl: checkout(payer_link_ttl => 'long')
+--- must_die
+--- error_log
+"payer_link_ttl" directive invalid value
+
+
+=== TEST 49: payer_link_ttl is given once
+--- config perl: checkout(payer_link_ttl => ['1d', '2d'])
+--- must_die
+--- error_log
+"payer_link_ttl" directive is duplicate
+
+
+=== TEST 50: payer_link_ttl stays below the 31 days of Payer's links
+--- config perl: checkout(payer_link_ttl => '31d')
+--- must_die
+--- error_log
+"payer_link_ttl" of location "/checkout" is not below the 31 days that Payer's links live
+
+
+=== TEST 51: payer_reference is given once
+--- config perl: checkout(payer_reference => [1, 2])
+--- must_die
+--- error_log
+"payer_reference" directive is duplicate
+
+
+=== TEST 52: payer_amount is given once
+--- config perl: checkout(payer_amount => [1, 2])
+--- must_die
+--- error_log
+"payer_amount" directive is duplicate
+
+
+=== TEST 53: payer_max_amount is given once
+--- config perl: checkout(payer_max_amount => [1, 2])
+--- must_die
+--- error_log
+"payer_max_amount" directive is duplicate
+
+
+=== TEST 54: payer_currency is given once
+--- config perl: checkout(payer_currency => [1, 2])
+--- must_die
+--- error_log
+"payer_currency" directive is duplicate
+
+
+=== TEST 55: payer_language is given once
+--- config perl: checkout(payer_language => [1, 2])
+--- must_die
+--- error_log
+"payer_language" directive is duplicate
+
+
+=== TEST 56: payer_order_id is given once
+--- config perl: checkout(payer_order_id => [1, 2])
+--- must_die
+--- error_log
+"payer_order_id" directive is duplicate
+
+
+=== TEST 57: payer_return_success is given once
+--- config perl: checkout(payer_return_success => [1, 2])
+--- must_die
+--- error_log
+"payer_return_success" directive is duplicate
+
+
+=== TEST 58: payer_return_fail is given once
+--- config perl: checkout(payer_return_fail => [1, 2])
+--- must_die
+--- error_log
+"payer_return_fail" directive is duplicate
+
+
+=== TEST 59: payer_return_back is given once
+--- config perl: checkout(payer_return_back => [1, 2])
+--- must_die
+--- error_log
+"payer_return_back" directive is duplicate
+
+
+=== TEST 60: a checkout without payer_reference is refused
+--- config perl: checkout(payer_reference => undef)
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" has no "payer_reference"
+
+
+=== TEST 61: a checkout without payer_amount is refused
+--- config perl: checkout(payer_amount => undef)
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" has no "payer_amount"
+
+
+=== TEST 62: a checkout without payer_currency is refused
+--- config perl: checkout(payer_currency => undef)
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" has no "payer_currency"
+
+
+=== TEST 63: a checkout without payer_return_success is refused
+--- config perl: checkout(payer_return_success => undef)
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" has no "payer_return_success"
+
+
+=== TEST 64: a checkout without payer_return_fail is refused
+--- config perl: checkout(payer_return_fail => undef)
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" has no "payer_return_fail"
+
+
+=== TEST 65: a checkout without payer_return_back is refused
+--- config perl: checkout(payer_return_back => undef)
+--- must_die
+--- error_log
+"payer_checkout" in location "/checkout" has no "payer_return_back"
+
+
+=== TEST 66: the unit of an amount is minor or major
+--- config perl: checkout(payer_amount => '129 crowns')
+--- must_die
+--- error_log
+invalid unit "crowns", it must be "minor" or "major"
+
+
+=== TEST 67: a variable that nobody defines is refused
+--- config perl: checkout(payer_reference => '$no_such')
+--- must_die
+--- error_log
+unknown "no_such" variable
+
+
+=== TEST 68: payer_present knows four ways
+--- config perl: checkout(payer_present => 'popup')
+--- must_die
+--- error_log
+invalid presentation "popup"
+
+
+=== TEST 69: payer_present is given once
+--- config perl: checkout(payer_present => ['json', 'redirect'])
+--- must_die
+--- error_log
+"payer_present" directive is duplicate
+
+
+=== TEST 70: a checkout is given once
+--- config perl: checkout(payer_checkout => ['', ''])
+--- must_die
+--- error_log
+"payer_checkout" directive is duplicate
+
+
+=== TEST 71: a location has one door
+--- config perl: checkout(payer_capture => '', payer_allow => 'all')
+--- must_die
+--- error_log
+"payer_capture" conflicts with "payer_checkout" of the same location
+
+
+=== TEST 72: a door takes no arguments
+--- config perl: checkout(payer_checkout => 'on')
+--- must_die
+--- error_log
+invalid number of arguments in "payer_checkout" directive
+
+
+=== TEST 73: a door belongs to a location
+--- config
+    payer_checkout;
+--- must_die
+--- error_log
+"payer_checkout" directive is not allowed here
+
+
+=== TEST 74: a door does not belong into an if
+--- config
+    location /x { if ($arg_x) { payer_checkout; } }
+--- must_die
+--- error_log
+"payer_checkout" directive is not allowed here
+
+
+=== TEST 75: what is inherited does not belong into an if either
+--- config
+    location /x { if ($arg_x) { payer_amount 100; } }
+--- must_die
+--- error_log
+"payer_amount" directive is not allowed here
+
+
+=== TEST 76: payer_allow needs somebody
+--- config perl: operations(payer_allow => '""')
+--- must_die
+--- error_log
+invalid parameter ""
+
+
+=== TEST 77: payer_allow takes no names
+--- config perl: operations(payer_allow => 'localhost')
+--- must_die
+--- error_log
+invalid parameter "localhost"
+
+
+=== TEST 78: payer_allow takes no half addresses
+--- config perl: operations(payer_allow => '10.0.0')
+--- must_die
+--- error_log
+invalid parameter "10.0.0"
+
+
+=== TEST 79: payer_allow needs an argument
+--- config
+    payer_allow;
+--- must_die
+--- error_log
+invalid number of arguments in "payer_allow" directive
+
+
+=== TEST 80: an address with bits below its mask is taken with a warning
+--- config perl: operations(payer_allow => '10.0.0.1/8')
+--- request
+GET /
+--- error_log eval
+qr/\[warn\] .*low address bits of 10\.0\.0\.1\/8 are meaningless/
+
+
+=== TEST 81: payer_allow may stand in several lines, and all of them count
+--- config perl: operations(payer_allow => ['10.0.0.0/8', '127.0.0.1'])
+--- request
+GET /payment?reference=1
+--- error_code: 404
+
+
+=== TEST 82: payer_allow of the server is that of its locations
+--- config perl: 'payer_allow 127.0.0.1;' . operations(payer_allow => undef)
+--- request
+GET /payment?reference=1
+--- error_code: 404
+
+
+=== TEST 83: payer_allow of a location replaces that of the server
+--- config perl: 'payer_allow 127.0.0.1;' . operations(payer_allow => '10.0.0.0/8')
+--- request
+GET /payment?reference=1
+--- error_code: 403
+
+
+=== TEST 84: payer_allow internal of a location does not let in whom the server lets in
+--- config perl: 'payer_allow all;' . operations(payer_allow => 'internal')
+--- request
+GET /payment?reference=1
+--- error_code: 403
+
+
+=== TEST 85: an order may be put together on three levels
+--- http_config
+    payer_currency       SEK;
+    payer_language       en;
+    payer_return_fail    https://shop.example/failed;
+--- config
+    payer_reference      $arg_order;
+    payer_return_success https://shop.example/thanks;
+    payer_return_back    https://shop.example/cart;
+
+    location = /checkout {
+        payer_checkout;
+        payer_amount     4500;
+    }
+--- request
+GET /checkout?order=7
+--- error_code: 303
+--- sent
+create: "amount":4500\b
+create: "currencyCode":"SEK"
+create: "externalPaymentReference":"7"
+create: "languageCode":"en"
+create: "redirectOnSuccessURL":"https:\\?/\\?/shop.example\\?/thanks"
+create: "redirectOnFailURL":"https:\\?/\\?/shop.example\\?/failed"
+create: "backToShopURL":"https:\\?/\\?/shop.example\\?/cart"
+
+
+=== TEST 86: the nearest value counts
+--- http_config
+    payer_currency  SEK;
+    payer_amount    100;
+    payer_language  en;
+    payer_order_id  one;
+--- config perl
+'payer_currency NOK; payer_amount 200; payer_language da; payer_order_id two;'
+    . checkout(payer_currency => 'DKK', payer_amount => '3.00 major',
+        payer_language => 'fi', payer_order_id => 'three')
+--- request
+GET /checkout?order=7
+--- error_code: 303
+--- sent
+create: "amount":300\b
+create: "currencyCode":"DKK"
+create: "languageCode":"fi"
+create: "orderId":"three"
+
+
+=== TEST 87: an amount in minor units is not in the major ones of the server
+--- config perl: 'payer_amount 1.00 major;' . checkout(payer_amount => '4500')
+--- request
+GET /checkout?order=7
+--- error_code: 303
+--- sent
+create: "amount":4500\b
+
+
+=== TEST 88: a nested location is a checkout of its own values
+--- config perl
+'location /shop { payer_amount 100; payer_currency EUR;'
+    . checkout('= /shop/pay', payer_amount => undef, payer_currency => undef)
+    . '}'
+--- request
+GET /shop/pay?order=7
+--- error_code: 303
+--- sent
+create: "amount":100\b
+create: "currencyCode":"EUR"
+
+
+=== TEST 89: a location inside a checkout is none
+--- config perl
+checkout('/pay') =~ s/}\s*$/location \/pay\/not { return 204; } }/r
+--- request
+GET /pay/not
+--- error_code: 204
+--- calls: none
+
+
+=== TEST 90: defaults: Swedish, no order id, three tries, a redirect
+--- config perl: checkout()
+--- faults
+create: status=503 times=2
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- calls
+token: 1
+create: 3
+--- sent
+create: "languageCode":"sv"
+create: "orderId":null
+
+
+=== TEST 91: a checkout works inside an if of its location
+--- config perl
+checkout() =~ s/}\s*$/if (\$arg_vip) { set \$x 1; add_header X-Vip yes; } }/r
+--- request
+GET /checkout?order=1&vip=1
+--- error_code: 303
+--- response_headers
+X-Vip: yes
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 92: limit_except keeps the door that it stands in
+--- config perl
+checkout() =~ s/}\s*$/limit_except POST { deny 10.0.0.1; } }/r
+--- request
+GET /checkout?order=1
+--- error_code: 303
+
+
+=== TEST 93: limit_except is heard
+--- config perl
+checkout() =~ s/}\s*$/limit_except POST { deny all; } }/r
+--- request
+GET /checkout?order=1
+--- error_code: 403
+--- calls: none
+
+
+=== TEST 94: an operation inside limit_except keeps its payer_allow
+--- config perl
+operations(payer_allow => '10.0.0.0/8') =~ s/}/limit_except POST { allow all; } }/gr
+--- request
+GET /payment?reference=1
+--- error_code: 403
+--- calls: none
+
+
+=== TEST 95: a return in the same location goes before the door
+--- config perl: checkout(return => '410')
+--- request
+GET /checkout?order=1
+--- error_code: 410
+--- calls: none
