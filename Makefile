@@ -13,7 +13,7 @@ INSTALL = tools/install
 # nginx's source tree, as Debian's nginx-dev ships it.
 export NGINX_SRC ?= /usr/share/nginx/src
 
-MODULE = build/ngx_http_payer_module.so
+OUTPUT = build/ngx_http_payer_module.so
 DESTDIR =
 MODULES_DIR = /usr/lib/nginx/modules
 CONF_DIR = /etc/nginx
@@ -34,7 +34,7 @@ need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 all:  ## build the module for the installed nginx
 	@$(call need,config,there is no module to build)
 	@$(INSTALL) build
-	@tools/build-module $(MODULE)
+	@tools/build-module $(OUTPUT)
 
 demo: all  ## start simulator, toy shop and nginx; stop with Ctrl-C
 	@$(call need,demo/run,there is no demo to start)
@@ -49,7 +49,7 @@ demo-check: all  ## drive the demo through a whole purchase
 test: all  ## run all tests; TESTS="t/..." for some, PROVE_FLAGS for prove
 	@$(INSTALL) build demo test
 	@tools/test-nginx >/dev/null
-	$(PROVE) $(PROVE_FLAGS) $(TESTS)
+	PAYER_REQUIRE_BROWSER=1 $(PROVE) $(PROVE_FLAGS) $(TESTS)
 
 lint:  ## style, analyzers and the rules of the architecture
 	@$(INSTALL) build lint
@@ -85,7 +85,7 @@ deb: all  ## build a Debian package for the installed nginx
 install: all  ## put the module where nginx looks for modules
 	@$(call need,conf/payer_api.conf,the include file is missing)
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(CONF_DIR)
-	install -m 644 $(MODULE) $(DESTDIR)$(MODULES_DIR)/
+	install -m 644 $(OUTPUT) $(DESTDIR)$(MODULES_DIR)/
 	install -m 644 conf/payer_api.conf $(DESTDIR)$(CONF_DIR)/
 
 clean:  ## remove everything that was built
