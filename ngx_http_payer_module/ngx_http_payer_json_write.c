@@ -14,6 +14,7 @@
 typedef struct {
     ngx_str_t     name;
     ngx_str_t     value;
+    size_t        escapes;              /* bytes that escaping adds */
     ngx_uint_t    word;                 /* unsigned word:1 */
 } ngx_http_payer_json_item_t;
 
@@ -176,6 +177,7 @@ ngx_http_payer_json_set_member(ngx_http_payer_json_item_t *item,
     }
 
     item->value = member->text;
+    item->escapes = ngx_escape_json(NULL, item->value.data, item->value.len);
     item->word = 0;
 
     return member->text.len ? NGX_OK : NGX_DECLINED;
@@ -220,6 +222,7 @@ ngx_http_payer_json_set_text(ngx_http_payer_json_item_t *item,
     item->name.len = ngx_strlen(name);
     item->name.data = (u_char *) name;
     item->value = *value;
+    item->escapes = ngx_escape_json(NULL, value->data, value->len);
     item->word = 0;
 }
 
@@ -234,8 +237,7 @@ ngx_http_payer_json_item_len(ngx_http_payer_json_item_t *item)
     len = sizeof(",\"\":") - 1 + item->name.len + item->value.len;
 
     if (!item->word) {
-        len += sizeof("\"\"") - 1
-               + ngx_escape_json(NULL, item->value.data, item->value.len);
+        len += sizeof("\"\"") - 1 + item->escapes;
     }
 
     return len;
@@ -281,7 +283,14 @@ ngx_http_payer_json_put_item(u_char *p, ngx_str_t *text,
     }
 
     *p++ = '"';
-    p = (u_char *) ngx_escape_json(p, item->value.data, item->value.len);
+
+    if (item->escapes == 0) {
+        p = ngx_cpymem(p, item->value.data, item->value.len);
+
+    } else {
+        p = (u_char *) ngx_escape_json(p, item->value.data, item->value.len);
+    }
+
     *p++ = '"';
 
     return p;

@@ -737,6 +737,14 @@ test_write(ngx_pool_t *pool)
             "write: members, the empty one left out");
     unit_ok(shim_last_size == text.len, "write: in an exact allocation");
 
+    members[1].text = *unit_text("plain");
+
+    (void) ngx_http_payer_json_write(pool, members, 2, &text);
+    unit_is(&text, "{\"title\":\"\\\"\",\"empty\":\"plain\"}",
+            "write: each member is escaped for itself");
+
+    members[1].text.len = 0;
+
     (void) ngx_http_payer_json_write(pool, members + 1, 1, &text);
     unit_is(&text, "{}", "write: nothing but an empty member");
 

@@ -111,7 +111,8 @@ static url_t  urls[] = {
     { "https://shop.example/\xc3\xa5", 0, 0, "UTF-8 without escapes" },
     { "https://shop.example/\"onload=", 0, 0, "a quote" },
     { "https://shop.example/'", 0, 0, "an apostrophe" },
-    { "https://shop.example/<script>", 0, 0, "angle brackets" },
+    { "https://shop.example/<script", 0, 0, "an opening angle bracket" },
+    { "https://shop.example/script>", 0, 0, "a closing angle bracket" },
     { "https://shop.example\\@evil.example/", 0, 0, "a backslash" },
     { "https://user@shop.example/", 0, 0, "a user" },
     { "https://user:pass@shop.example/", 0, 0, "a user and a password" },
@@ -239,7 +240,18 @@ test_references(void)
             "reference: in three bytes as well");
     unit_ok(reference("\xf0\x80\x80\xaf") == NGX_DECLINED,
             "reference: and in four");
-    unit_ok(reference("\xed\xa0\x80") == NGX_DECLINED,
+    unit_ok(reference("\xc1\xbf") == NGX_DECLINED
+            && reference("\xe0\x9f\xbf") == NGX_DECLINED
+            && reference("\xf0\x8f\xbf\xbf") == NGX_DECLINED,
+            "reference: the last overlong of each length is refused");
+    unit_ok(reference("\xe0\xa0\x80") == NGX_OK
+            && reference("\xf0\x90\x80\x80") == NGX_OK,
+            "reference: the first that is not is accepted");
+    unit_ok(reference("\xed\x9f\xbf") == NGX_OK
+            && reference("\xee\x80\x80") == NGX_OK,
+            "reference: what lies around the surrogates is accepted");
+    unit_ok(reference("\xed\xa0\x80") == NGX_DECLINED
+            && reference("\xed\xbf\xbf") == NGX_DECLINED,
             "reference: a surrogate is refused");
     unit_ok(reference("\xf4\x90\x80\x80") == NGX_DECLINED,
             "reference: what is above U+10FFFF is refused");
