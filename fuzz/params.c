@@ -14,6 +14,8 @@
 
 static void fuzz_check_params(ngx_http_payer_params_t *params);
 static void fuzz_check_text(ngx_str_t *text);
+static void fuzz_without_plus(ngx_pool_t *pool, const uint8_t *data,
+    size_t size, ngx_http_payer_params_t *params);
 static void fuzz_as_form(ngx_pool_t *pool, ngx_http_payer_params_t *params);
 static void fuzz_as_json(ngx_pool_t *pool, ngx_http_payer_params_t *params);
 static char *fuzz_put_form(char *p, const char *name, ngx_str_t *text);
@@ -54,6 +56,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_as_form(pool, &params);
         fuzz_as_json(pool, &params);
 
+        if (form) {
+            fuzz_without_plus(pool, data + 1, size - 1, &params);
+        }
+
     } else {
         fuzz_assert(reason != NULL && strlen(reason) > 5);
     }
@@ -87,6 +93,34 @@ fuzz_check_text(ngx_str_t *text)
     fuzz_assert(text->data != NULL || text->len == 0);
     fuzz_assert(fuzz_is_utf8(text, 1));
     fuzz_assert(text->len == 0 || memchr(text->data, 0, text->len) == NULL);
+}
+
+
+/* a plus in a form is a space, and a space may be written as such */
+
+static void
+fuzz_without_plus(ngx_pool_t *pool, const uint8_t *data, size_t size,
+    ngx_http_payer_params_t *params)
+{
+    size_t                    i;
+    ngx_str_t                 text;
+    const char               *reason;
+    ngx_http_payer_params_t   again;
+
+    text = shim_text(data, size);
+
+    for (i = 0; i < size; i++) {
+        if (text.data[i] == '+') {
+            text.data[i] = ' ';
+        }
+    }
+
+    fuzz_assert(ngx_http_payer_form_read_params(pool, &text, &again, &reason)
+                == NGX_OK);
+
+    free(text.data);
+
+    fuzz_compare(params, &again);
 }
 
 
