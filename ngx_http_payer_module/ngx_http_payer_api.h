@@ -30,6 +30,8 @@ typedef struct {
     ngx_str_t                     method_name;
     ngx_str_t                     path;
     unsigned                      safe:1;       /* changes nothing */
+    unsigned                      parameters:1; /* are in its body */
+    unsigned                      replies:1;    /* with a JSON object */
 } ngx_http_payer_call_type_t;
 
 
@@ -54,6 +56,7 @@ struct ngx_http_payer_call_s {
     ngx_http_payer_read_pt             read;    /* or NULL */
     void                              *result;
     ngx_http_payer_settle_pt           settle;  /* or NULL */
+    void                              *data;    /* of the door */
 
     /* of the driver */
     ngx_int_t                        (*state)(ngx_http_payer_call_t *call);
@@ -85,6 +88,12 @@ ngx_http_payer_call_t *ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx,
  * the request is parked, NGX_ERROR */
 ngx_int_t ngx_http_payer_api_run(ngx_http_payer_call_t *call);
 
+/*
+ * whether a refusal is about the payment, and not about our credentials or
+ * the load: only then Payer has handled the request
+ */
+ngx_uint_t ngx_http_payer_api_heard(ngx_http_payer_call_t *call);
+
 /* the request goes away, with or without an outcome */
 void ngx_http_payer_api_abandon(ngx_http_payer_call_t *call);
 
@@ -92,10 +101,13 @@ void ngx_http_payer_api_abandon(ngx_http_payer_call_t *call);
 const ngx_http_payer_call_type_t *ngx_http_payer_api_type(
     ngx_http_payer_call_e type);
 
-/* readers: call->result is a ..._json_link_t or a ..._json_payment_t */
+/* readers: call->result is a ..._json_link_t or a ..._json_payment_t, or not
+ * used for any object */
 ngx_int_t ngx_http_payer_api_read_link(ngx_http_payer_call_t *call,
     ngx_str_t *reply);
 ngx_int_t ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call,
+    ngx_str_t *reply);
+ngx_int_t ngx_http_payer_api_read_object(ngx_http_payer_call_t *call,
     ngx_str_t *reply);
 
 

@@ -94,6 +94,10 @@ ngx_http_payer_flow_run(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         rc = ctx->step(r, ctx);
     } while (rc == NGX_OK);
 
+    if (rc == NGX_ERROR && !r->header_sent) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return rc;
 }
 

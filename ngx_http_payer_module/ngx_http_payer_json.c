@@ -477,6 +477,22 @@ ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
 
 
 ngx_int_t
+ngx_http_payer_json_read_object(ngx_str_t *text, const char **reason)
+{
+    cJSON      *root;
+    ngx_int_t   rc;
+
+    rc = ngx_http_payer_json_parse(text, &root, reason);
+
+    if (rc == NGX_OK) {
+        cJSON_Delete(root);
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
 ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
     ngx_str_t *message)
 {

@@ -88,6 +88,10 @@ ngx_int_t ngx_http_payer_json_read_link(ngx_pool_t *pool, ngx_str_t *text,
 ngx_int_t ngx_http_payer_json_read_payment(ngx_pool_t *pool, ngx_str_t *text,
     ngx_http_payer_json_payment_t *payment, const char **reason);
 
+/* whether the text is a JSON object: NGX_OK, NGX_DECLINED, NGX_ERROR */
+ngx_int_t ngx_http_payer_json_read_object(ngx_str_t *text,
+    const char **reason);
+
 /* the "message" of an error body, control characters replaced, at most 200
  * bytes on a UTF-8 boundary; NGX_DECLINED if there is none */
 ngx_int_t ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,

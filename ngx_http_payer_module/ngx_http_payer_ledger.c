@@ -7,8 +7,8 @@
 #include "ngx_http_payer_ledger.h"
 
 
-static ngx_int_t ngx_http_payer_ledger_get(ngx_http_payer_ctx_t *ctx,
-    ngx_str_t *key);
+static ngx_int_t ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t *n);
 static void ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record);
 
 
@@ -109,9 +109,7 @@ ngx_http_payer_ledger_find_payment(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* a get that may take two visits of the step */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_payer_ledger_get(ngx_http_payer_ctx_t *ctx, ngx_str_t *key)
 {
     ngx_int_t                rc;
@@ -136,28 +134,66 @@ ngx_int_t
 ngx_http_payer_ledger_write(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_source_e source)
 {
+    ctx->found = 1;
+
+    return ngx_http_payer_ledger_write_with(ctx, source, NULL);
+}
+
+
+ngx_int_t
+ngx_http_payer_ledger_write_with(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_source_e source, ngx_http_payer_store_entry_t *entry)
+{
     ngx_int_t                      rc;
     ngx_uint_t                     n;
-    ngx_pool_t                    *pool;
     ngx_http_payer_store_t        *store;
-    ngx_http_payer_record_t       *record;
-    ngx_http_payer_store_entry_t   entries[2];
+    ngx_http_payer_store_entry_t   entries[3];
+
+    store = ctx->conf->main->store;
+
+    ctx->io.rc = NGX_ERROR;
+    n = 0;
+
+    if (ctx->found) {
+        ctx->record.source = source;
+        ctx->record.updated = ngx_time();
+
+        if (ngx_http_payer_ledger_entries(ctx, entries, &n) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (entry) {
+        entries[n++] = *entry;
+    }
+
+    rc = store->ops->put(store, entries, n, &ctx->io);
+
+    if (rc != NGX_AGAIN) {
+        ctx->io.rc = rc;
+    }
+
+    return rc;
+}
+
+
+/* the record, and the payment id as a way to it */
+
+static ngx_int_t
+ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t *n)
+{
+    ngx_pool_t               *pool;
+    ngx_http_payer_record_t  *record;
 
     pool = ctx->request->pool;
-    store = ctx->conf->main->store;
     record = &ctx->record;
-
-    record->source = source;
-    record->updated = ngx_time();
 
     if (record->created == 0) {
         record->created = record->updated;
     }
 
-    ngx_memzero(entries, sizeof(entries));
-    n = 1;
-
-    ctx->io.rc = NGX_ERROR;
+    ngx_memzero(entries, 2 * sizeof(ngx_http_payer_store_entry_t));
 
     if (ngx_http_payer_record_order_key(pool, &ctx->conf->merchant->id,
                                         &record->reference, &entries[0].key)
@@ -174,28 +210,25 @@ ngx_http_payer_ledger_write(ngx_http_payer_ctx_t *ctx,
         entries[0].expires = ngx_time() + NGX_HTTP_PAYER_KEEP_UNPAID;
     }
 
-    if (record->payment_id.len) {
+    *n = 1;
 
-        if (ngx_http_payer_record_payment_key(pool, &ctx->conf->merchant->id,
-                                              &record->payment_id,
-                                              &entries[1].key)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        entries[1].value = record->reference;
-        entries[1].expires = entries[0].expires;
-        n = 2;
+    if (record->payment_id.len == 0) {
+        return NGX_OK;
     }
 
-    rc = store->ops->put(store, entries, n, &ctx->io);
-
-    if (rc != NGX_AGAIN) {
-        ctx->io.rc = rc;
+    if (ngx_http_payer_record_payment_key(pool, &ctx->conf->merchant->id,
+                                          &record->payment_id,
+                                          &entries[1].key)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return rc;
+    entries[1].value = record->reference;
+    entries[1].expires = entries[0].expires;
+    *n = 2;
+
+    return NGX_OK;
 }
 
 

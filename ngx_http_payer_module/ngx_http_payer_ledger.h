@@ -33,6 +33,20 @@ ngx_int_t ngx_http_payer_ledger_find_payment(ngx_http_payer_ctx_t *ctx,
 ngx_int_t ngx_http_payer_ledger_write(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_source_e source);
 
+/*
+ * the same together with an entry of another kind, all or nothing; the entry
+ * alone if no record was found
+ */
+ngx_int_t ngx_http_payer_ledger_write_with(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_source_e source, ngx_http_payer_store_entry_t *entry);
+
+/*
+ * what is stored under the key into ctx->io.value: NGX_OK, NGX_DECLINED if
+ * there is nothing, NGX_AGAIN (call it again), NGX_ERROR (logged)
+ */
+ngx_int_t ngx_http_payer_ledger_get(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *key);
+
 /* takes over what a read of Payer says into ctx->record */
 void ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_json_payment_t *payment);

@@ -50,6 +50,8 @@ typedef enum {
 typedef struct ngx_http_payer_ctx_s    ngx_http_payer_ctx_t;
 typedef struct ngx_http_payer_call_s   ngx_http_payer_call_t;
 
+typedef struct ngx_http_payer_execution_s  ngx_http_payer_execution_t;
+
 
 /* a content handler of the module, and what its location has to have */
 typedef struct {
@@ -173,6 +175,7 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_record_t       record;
     ngx_str_t                     key;          /* of the record */
     const ngx_str_t              *operation;
+    ngx_http_payer_execution_t   *execution;
     ngx_http_payer_params_t      *params;
     ngx_str_t                     request_id;
     ngx_http_payer_link_e         link;

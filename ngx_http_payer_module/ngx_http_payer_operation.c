@@ -2,13 +2,14 @@
 /*
  * payer_capture and its kin: one operation on a payment each.
  *
- *     guard -> body -> parameters -> find -> call -> (read back) -> answer
+ *     guard -> body -> parameters -> find -> execute (or read) -> answer
  */
 
 
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_ledger.h"
@@ -24,7 +25,6 @@ typedef struct {
     ngx_uint_t                methods;
     ngx_str_t                 allow;
     ngx_uint_t                takes;            /* parameters */
-    ngx_http_payer_state_e    state;            /* after it, 0: read it back */
     const char               *advice;           /* when Payer answers 400 */
 } ngx_http_payer_operation_t;
 
@@ -38,23 +38,22 @@ static ngx_int_t ngx_http_payer_operation_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_prepare(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_operation_request_id(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_key(ngx_http_request_t *r,
     ngx_str_t *key);
-static ngx_int_t ngx_http_payer_operation_call(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_operation_execute(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static void ngx_http_payer_operation_settle(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_operation_executed(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_operation_read_back(ngx_http_request_t *r,
+static void ngx_http_payer_operation_was_read(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_operation_answer_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_operation_answer(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_operation_deed(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_operation_pass(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_operation_problem(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_failed(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_t *call,
+    ngx_uint_t doubt);
 static ngx_int_t ngx_http_payer_operation_headers(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_bad(ngx_http_request_t *r,
@@ -66,13 +65,13 @@ static ngx_http_payer_operation_t  ngx_http_payer_capture = {
     NGX_HTTP_POST, ngx_string("POST"),
     NGX_HTTP_PAYER_TAKES_AMOUNT|NGX_HTTP_PAYER_TAKES_REST
     |NGX_HTTP_PAYER_TAKES_DESCRIPTION,
-    0, NULL
+    NULL
 };
 
 static ngx_http_payer_operation_t  ngx_http_payer_cancel = {
     NGX_HTTP_PAYER_CALL_CANCEL,
     NGX_HTTP_PUT|NGX_HTTP_POST, ngx_string("PUT, POST"),
-    0, NGX_HTTP_PAYER_CANCELLED,
+    0,
     "Payer cancels only a payment that is not authorized; "
     "release is the operation for an authorized one"
 };
@@ -80,20 +79,20 @@ static ngx_http_payer_operation_t  ngx_http_payer_cancel = {
 static ngx_http_payer_operation_t  ngx_http_payer_release = {
     NGX_HTTP_PAYER_CALL_RELEASE,
     NGX_HTTP_PUT|NGX_HTTP_POST, ngx_string("PUT, POST"),
-    0, 0, NULL
+    0, NULL
 };
 
 static ngx_http_payer_operation_t  ngx_http_payer_refund = {
     NGX_HTTP_PAYER_CALL_REFUND,
     NGX_HTTP_POST, ngx_string("POST"),
     NGX_HTTP_PAYER_TAKES_AMOUNT|NGX_HTTP_PAYER_TAKES_DESCRIPTION,
-    0, NULL
+    NULL
 };
 
 static ngx_http_payer_operation_t  ngx_http_payer_payment = {
     NGX_HTTP_PAYER_CALL_READ,
     NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"),
-    0, 0, NULL
+    0, NULL
 };
 
 
@@ -317,86 +316,45 @@ ngx_http_payer_operation_prepare(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                          rc;
+    ngx_str_t                          key;
     ngx_http_payer_call_t             *call;
     const ngx_http_payer_operation_t  *op;
 
     op = ctx->conf->door->data;
+
+    if (!ngx_http_payer_api_type(op->call)->safe) {
+
+        rc = ngx_http_payer_operation_key(r, &key);
+
+        if (rc == NGX_ERROR) {
+            return ngx_http_payer_operation_bad(r, NGX_HTTP_BAD_REQUEST,
+                   "Idempotency-Key is not 1 to 255 printable characters");
+        }
+
+        ctx->execution = ngx_http_payer_execute(ctx, op->call, ctx->params,
+                                                rc == NGX_OK ? &key : NULL);
+        if (ctx->execution == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->step = ngx_http_payer_operation_execute;
+        return NGX_OK;
+    }
 
     call = ngx_http_payer_api_call(ctx, op->call, &ctx->record.payment_id);
     if (call == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    call->settle = ngx_http_payer_operation_settle;
-    ctx->step = ngx_http_payer_operation_call;
+    call->read = ngx_http_payer_api_read_payment;
+    call->settle = ngx_http_payer_operation_was_read;
+    call->result = ngx_palloc(r->pool, sizeof(ngx_http_payer_json_payment_t));
 
-    if (call->type->safe) {
-        call->read = ngx_http_payer_api_read_payment;
-        call->result = ngx_palloc(r->pool,
-                                  sizeof(ngx_http_payer_json_payment_t));
-
-        return call->result ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_payer_operation_request_id(r, ctx);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    call->request_id = ctx->request_id;
-
-    if (op->takes && ngx_http_payer_json_write_params(r->pool, ctx->params,
-                                                      &call->body)
-                     != NGX_OK)
-    {
+    if (call->result == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return NGX_OK;
-}
-
-
-/*
- * The same Idempotency-Key for the same operation and payment is always the
- * same Payer-Request-ID; without a key each call is a new operation.
- */
-
-static ngx_int_t
-ngx_http_payer_operation_request_id(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx)
-{
-    u_char     *p;
-    ngx_int_t   rc;
-    ngx_str_t   texts[4];
-
-    p = ngx_pnalloc(r->pool, NGX_HTTP_PAYER_UUID_LEN);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_payer_operation_key(r, &texts[3]);
-
-    if (rc == NGX_ERROR) {
-        return ngx_http_payer_operation_bad(r, NGX_HTTP_BAD_REQUEST,
-                   "Idempotency-Key is not 1 to 255 printable characters");
-    }
-
-    if (rc == NGX_OK) {
-        texts[0] = ctx->conf->merchant->id;
-        texts[1] = *ctx->operation;
-        texts[2] = ctx->record.payment_id;
-        rc = ngx_http_payer_uuid_of(texts, 4, p);
-
-    } else {
-        rc = ngx_http_payer_uuid(p);
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->request_id.data = p;
-    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
+    ctx->step = ngx_http_payer_operation_read;
 
     return NGX_OK;
 }
@@ -455,169 +413,154 @@ ngx_http_payer_operation_key(ngx_http_request_t *r, ngx_str_t *key)
 
 
 static ngx_int_t
-ngx_http_payer_operation_call(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_payer_api_run(ctx->call);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (ctx->call->outcome == NGX_HTTP_PAYER_CONFLICT) {
-        ctx->step = ngx_http_payer_operation_read;
-
-    } else {
-        ctx->step = ngx_http_payer_operation_answer;
-    }
-
-    return NGX_OK;
-}
-
-
-/* runs when the outcome is known, whether the caller still waits or not */
-
-static void
-ngx_http_payer_operation_settle(ngx_http_payer_call_t *call)
-{
-    ngx_http_payer_ctx_t              *ctx;
-    const ngx_http_payer_operation_t  *op;
-
-    ctx = call->ctx;
-    op = ctx->conf->door->data;
-
-    if (!ctx->found) {
-        return;
-    }
-
-    if (call->outcome == NGX_HTTP_PAYER_DONE) {
-
-        if (call->read == ngx_http_payer_api_read_payment) {
-            ngx_http_payer_ledger_apply(ctx, call->result);
-
-        } else if (op->state) {
-            ctx->record.state = op->state;
-            ctx->record.unknown = 0;
-
-        } else {
-            return;
-        }
-
-    } else if (call->outcome == NGX_HTTP_PAYER_UNKNOWN && !call->type->safe) {
-        ctx->record.unknown = 1;
-
-    } else {
-        return;
-    }
-
-    (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_REPLY);
-}
-
-
-/* Payer has handled the request before, and only a read tells how */
-
-static ngx_int_t
-ngx_http_payer_operation_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
-{
-    ngx_http_payer_call_t  *call;
-
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
-                                   &ctx->record.payment_id);
-    if (call == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    call->read = ngx_http_payer_api_read_payment;
-    call->settle = ngx_http_payer_operation_settle;
-    call->result = ngx_palloc(r->pool, sizeof(ngx_http_payer_json_payment_t));
-
-    if (call->result == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->step = ngx_http_payer_operation_read_back;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_operation_read_back(ngx_http_request_t *r,
+ngx_http_payer_operation_execute(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_payer_api_run(ctx->call);
-    if (rc != NGX_OK) {
-        return rc;
+    rc = ngx_http_payer_execute_run(ctx->execution);
+
+    if (rc == NGX_OK) {
+        ctx->step = ngx_http_payer_operation_executed;
     }
 
-    ctx->step = ngx_http_payer_operation_answer;
-
-    return NGX_OK;
+    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
 }
 
 
 static ngx_int_t
-ngx_http_payer_operation_answer(ngx_http_request_t *r,
+ngx_http_payer_operation_executed(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_uint_t                         status;
-    ngx_http_payer_call_t             *call;
-    const ngx_http_payer_operation_t  *op;
+    ngx_http_payer_execution_t  *ex;
 
-    call = ctx->call;
-    op = ctx->conf->door->data;
-    status = call->exchange.status;
+    ex = ctx->execution;
 
     if (ngx_http_payer_operation_headers(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (call->outcome == NGX_HTTP_PAYER_DONE) {
-        return ngx_http_payer_operation_pass(r, ctx);
+    switch (ex->result) {
+
+    case NGX_HTTP_PAYER_EXECUTED:
+        return ngx_http_payer_operation_deed(r, ctx);
+
+    case NGX_HTTP_PAYER_NOT_SENT:
+        return ngx_http_payer_operation_failed(r, ctx, ex->call, 0);
+
+    case NGX_HTTP_PAYER_IN_DOUBT:
+        return ngx_http_payer_operation_failed(r, ctx, ctx->call, 1);
+
+    case NGX_HTTP_PAYER_KEY_REUSED:
+        return ngx_http_payer_operation_bad(r, NGX_HTTP_UNPROCESSABLE_CONTENT,
+                       "this Idempotency-Key was used with other parameters");
+
+    case NGX_HTTP_PAYER_KEY_IN_FLIGHT:
+        return ngx_http_payer_operation_bad(r, NGX_HTTP_CONFLICT,
+                  "the first request with this key is still under way");
+
+    default: /* NGX_HTTP_PAYER_NOT_STORED */
+        return ngx_http_payer_operation_bad(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+               "the operation could not be stored, and so it was not sent");
     }
-
-    /*
-     * What Payer says of the payment is for the caller; what it says of our
-     * credentials, or of how busy it is, is not.
-     */
-
-    if (call->outcome == NGX_HTTP_PAYER_REFUSED
-        && status != NGX_HTTP_UNAUTHORIZED
-        && status != NGX_HTTP_FORBIDDEN
-        && call->status != NGX_HTTP_SERVICE_UNAVAILABLE
-        && (op->advice == NULL || status != NGX_HTTP_BAD_REQUEST))
-    {
-        return ngx_http_payer_operation_pass(r, ctx);
-    }
-
-    return ngx_http_payer_operation_problem(r, ctx);
 }
 
 
 static ngx_int_t
-ngx_http_payer_operation_pass(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_operation_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_api_run(ctx->call);
+
+    if (rc == NGX_OK) {
+        ctx->step = ngx_http_payer_operation_answer_read;
+    }
+
+    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
+}
+
+
+static void
+ngx_http_payer_operation_was_read(ngx_http_payer_call_t *call)
+{
+    if (call->ctx->found && call->outcome == NGX_HTTP_PAYER_DONE) {
+        ngx_http_payer_ledger_apply(call->ctx, call->result);
+
+        (void) ngx_http_payer_ledger_write(call->ctx,
+                                           NGX_HTTP_PAYER_BY_VERIFY);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_answer_read(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
 {
     ngx_http_payer_exchange_t  *x;
 
     x = &ctx->call->exchange;
 
-    return ngx_http_payer_answer_body(r, x->status, &x->reply_type,
-                                      &x->reply);
+    if (ngx_http_payer_operation_headers(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->call->outcome == NGX_HTTP_PAYER_DONE
+        || (ctx->call->outcome == NGX_HTTP_PAYER_REFUSED
+            && ngx_http_payer_api_heard(ctx->call)))
+    {
+        return ngx_http_payer_answer_body(r, x->status, &x->reply_type,
+                                          &x->reply);
+    }
+
+    return ngx_http_payer_operation_failed(r, ctx, ctx->call, 0);
+}
+
+
+/* Payer's own answer, now or when the operation was executed */
+
+static ngx_int_t
+ngx_http_payer_operation_deed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_deed_t             *deed;
+    ngx_http_payer_problem_t           problem;
+    const ngx_http_payer_operation_t  *op;
+
+    static ngx_str_t  yes = ngx_string("true");
+
+    deed = &ctx->execution->deed;
+    op = ctx->conf->door->data;
+
+    if (ctx->execution->replayed
+        && ngx_http_payer_answer_header(r, "Idempotency-Replayed", &yes)
+           == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (op->advice == NULL || deed->status != NGX_HTTP_BAD_REQUEST) {
+        return ngx_http_payer_answer_body(r, deed->status, &deed->reply_type,
+                                          &deed->reply);
+    }
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = deed->status;
+    problem.payer_status = deed->status;
+    problem.detail = op->advice;
+
+    (void) ngx_http_payer_json_read_message(r->pool, &deed->reply,
+                                            &problem.message);
+
+    return ngx_http_payer_answer_problem(r, &problem);
 }
 
 
 static ngx_int_t
-ngx_http_payer_operation_problem(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_operation_failed(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_t *call, ngx_uint_t doubt)
 {
-    ngx_http_payer_call_t             *call;
-    ngx_http_payer_problem_t           problem;
-    const ngx_http_payer_operation_t  *op;
-
-    call = ctx->call;
-    op = ctx->conf->door->data;
+    ngx_http_payer_problem_t  problem;
 
     ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
 
@@ -630,22 +573,22 @@ ngx_http_payer_operation_problem(ngx_http_request_t *r,
                                                 &problem.message);
     }
 
-    if (op->advice && problem.payer_status == NGX_HTTP_BAD_REQUEST) {
-        problem.status = NGX_HTTP_BAD_REQUEST;
-        problem.detail = op->advice;
-    }
-
     if (problem.status == NGX_HTTP_SERVICE_UNAVAILABLE) {
         problem.retry_after = ngx_max(call->exchange.retry_after, 1);
     }
 
-    if (!ngx_http_payer_api_type(op->call)->safe
-        && (call->outcome == NGX_HTTP_PAYER_UNKNOWN || call->type->safe))
-    {
-        /* of the operation, or of the read after a 409 */
-
+    if (doubt) {
         problem.type = "outcome-unknown";
         problem.title = "The outcome is unknown";
+
+        if (call->outcome == NGX_HTTP_PAYER_DONE) {
+
+            /* read back after a 409, and it does not show there */
+
+            problem.status = NGX_HTTP_GATEWAY_TIME_OUT;
+            problem.detail = "Payer has handled this request before, and the "
+                             "payment does not show how";
+        }
     }
 
     return ngx_http_payer_answer_problem(r, &problem);
@@ -685,7 +628,8 @@ ngx_http_payer_operation_bad(ngx_http_request_t *r, ngx_uint_t status,
 
     problem.status = status;
     problem.detail = detail;
-    problem.retry_after = (status == NGX_HTTP_SERVICE_UNAVAILABLE) ? 1 : 0;
+    problem.retry_after = (status == NGX_HTTP_SERVICE_UNAVAILABLE
+                           || status == NGX_HTTP_CONFLICT) ? 1 : 0;
 
     return ngx_http_payer_answer_problem(r, &problem);
 }

@@ -18,13 +18,13 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_http_payer_codec.h"
 #include "ngx_http_payer_record.h"
 
 
 #define NGX_HTTP_PAYER_RECORD_VERSION     1
 #define NGX_HTTP_PAYER_RECORD_HEAD        56
 #define NGX_HTTP_PAYER_RECORD_TEXTS       6
-#define NGX_HTTP_PAYER_RECORD_MAX_TEXT    65535
 
 #define NGX_HTTP_PAYER_RECORD_UNKNOWN     0x01      /* flags */
 
@@ -191,8 +191,6 @@ static void ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
     ngx_http_payer_record_t *fresh, ngx_uint_t back);
 static ngx_uint_t ngx_http_payer_record_equal(ngx_str_t *one,
     ngx_str_t *other);
-static u_char *ngx_http_payer_record_write_int(u_char *p, int64_t n);
-static int64_t ngx_http_payer_record_read_int(u_char *p);
 
 
 ngx_int_t
@@ -241,27 +239,20 @@ ngx_int_t
 ngx_http_payer_record_encode(ngx_pool_t *pool,
     ngx_http_payer_record_t *record, ngx_str_t *value)
 {
-    u_char      *p;
-    size_t       len;
-    ngx_str_t   *texts[NGX_HTTP_PAYER_RECORD_TEXTS];
-    ngx_uint_t   i;
+    size_t      len;
+    ngx_str_t  *texts[NGX_HTTP_PAYER_RECORD_TEXTS];
 
     ngx_http_payer_record_texts(record, texts);
 
-    len = NGX_HTTP_PAYER_RECORD_HEAD;
+    len = ngx_http_payer_texts_len(texts, NGX_HTTP_PAYER_RECORD_TEXTS);
 
-    for (i = 0; i < NGX_HTTP_PAYER_RECORD_TEXTS; i++) {
-
-        if (texts[i]->len > NGX_HTTP_PAYER_RECORD_MAX_TEXT) {
-            return NGX_ERROR;
-        }
-
-        len += 2 + texts[i]->len;
-    }
-
-    if (len > NGX_HTTP_PAYER_STORE_MAX_VALUE) {
+    if (len == 0
+        || NGX_HTTP_PAYER_RECORD_HEAD + len > NGX_HTTP_PAYER_STORE_MAX_VALUE)
+    {
         return NGX_ERROR;
     }
+
+    len += NGX_HTTP_PAYER_RECORD_HEAD;
 
     value->data = ngx_pnalloc(pool, len);
     if (value->data == NULL) {
@@ -272,16 +263,8 @@ ngx_http_payer_record_encode(ngx_pool_t *pool,
 
     ngx_http_payer_record_write_head(value->data, record);
 
-    p = value->data + NGX_HTTP_PAYER_RECORD_HEAD;
-
-    for (i = 0; i < NGX_HTTP_PAYER_RECORD_TEXTS; i++) {
-        *p++ = (u_char) (texts[i]->len & 0xff);
-        *p++ = (u_char) (texts[i]->len >> 8);
-
-        if (texts[i]->len) {
-            p = ngx_cpymem(p, texts[i]->data, texts[i]->len);
-        }
-    }
+    ngx_http_payer_write_texts(value->data + NGX_HTTP_PAYER_RECORD_HEAD,
+                               texts, NGX_HTTP_PAYER_RECORD_TEXTS);
 
     return NGX_OK;
 }
@@ -291,13 +274,10 @@ ngx_int_t
 ngx_http_payer_record_decode(ngx_str_t *value,
     ngx_http_payer_record_t *record)
 {
-    u_char      *p, *last;
-    size_t       len;
-    ngx_str_t   *texts[NGX_HTTP_PAYER_RECORD_TEXTS];
-    ngx_uint_t   i;
+    u_char     *p;
+    ngx_str_t  *texts[NGX_HTTP_PAYER_RECORD_TEXTS];
 
     p = value->data;
-    last = p + value->len;
 
     if (value->len < NGX_HTTP_PAYER_RECORD_HEAD
         || p[0] != 'P' || p[1] != 'R' || p[2] != NGX_HTTP_PAYER_RECORD_VERSION
@@ -311,12 +291,12 @@ ngx_http_payer_record_decode(ngx_str_t *value,
     record->state = p[3];
     record->source = p[5];
     record->unknown = (p[4] & NGX_HTTP_PAYER_RECORD_UNKNOWN) ? 1 : 0;
-    record->amount = ngx_http_payer_record_read_int(p + 8);
-    record->authorized = ngx_http_payer_record_read_int(p + 16);
-    record->captured = ngx_http_payer_record_read_int(p + 24);
-    record->created = ngx_http_payer_record_read_int(p + 32);
-    record->updated = ngx_http_payer_record_read_int(p + 40);
-    record->expires = ngx_http_payer_record_read_int(p + 48);
+    record->amount = ngx_http_payer_read_int(p + 8);
+    record->authorized = ngx_http_payer_read_int(p + 16);
+    record->captured = ngx_http_payer_read_int(p + 24);
+    record->created = ngx_http_payer_read_int(p + 32);
+    record->updated = ngx_http_payer_read_int(p + 40);
+    record->expires = ngx_http_payer_read_int(p + 48);
 
     if (record->amount < 0 || record->authorized < -1 || record->captured < -1
         || record->created < 0 || record->updated < 0 || record->expires < 0)
@@ -324,29 +304,11 @@ ngx_http_payer_record_decode(ngx_str_t *value,
         return NGX_DECLINED;
     }
 
-    p += NGX_HTTP_PAYER_RECORD_HEAD;
-
     ngx_http_payer_record_texts(record, texts);
 
-    for (i = 0; i < NGX_HTTP_PAYER_RECORD_TEXTS; i++) {
-
-        if (last - p < 2) {
-            return NGX_DECLINED;
-        }
-
-        len = p[0] | p[1] << 8;
-        p += 2;
-
-        if ((size_t) (last - p) < len) {
-            return NGX_DECLINED;
-        }
-
-        texts[i]->data = p;
-        texts[i]->len = len;
-        p += len;
-    }
-
-    return (p == last) ? NGX_OK : NGX_DECLINED;
+    return ngx_http_payer_read_texts(p + NGX_HTTP_PAYER_RECORD_HEAD,
+                                     value->data + value->len, texts,
+                                     NGX_HTTP_PAYER_RECORD_TEXTS);
 }
 
 
@@ -463,12 +425,12 @@ ngx_http_payer_record_write_head(u_char *p, ngx_http_payer_record_t *record)
     *p++ = 0;
     *p++ = 0;
 
-    p = ngx_http_payer_record_write_int(p, record->amount);
-    p = ngx_http_payer_record_write_int(p, record->authorized);
-    p = ngx_http_payer_record_write_int(p, record->captured);
-    p = ngx_http_payer_record_write_int(p, record->created);
-    p = ngx_http_payer_record_write_int(p, record->updated);
-    (void) ngx_http_payer_record_write_int(p, record->expires);
+    p = ngx_http_payer_write_int(p, record->amount);
+    p = ngx_http_payer_write_int(p, record->authorized);
+    p = ngx_http_payer_write_int(p, record->captured);
+    p = ngx_http_payer_write_int(p, record->created);
+    p = ngx_http_payer_write_int(p, record->updated);
+    (void) ngx_http_payer_write_int(p, record->expires);
 }
 
 
@@ -557,37 +519,4 @@ ngx_http_payer_record_equal(ngx_str_t *one, ngx_str_t *other)
     return one->len == other->len
            && (one->len == 0
                || ngx_memcmp(one->data, other->data, one->len) == 0);
-}
-
-
-static u_char *
-ngx_http_payer_record_write_int(u_char *p, int64_t n)
-{
-    uint64_t    u;
-    ngx_uint_t  i;
-
-    u = (uint64_t) n;
-
-    for (i = 0; i < 8; i++) {
-        *p++ = (u_char) (u & 0xff);
-        u >>= 8;
-    }
-
-    return p;
-}
-
-
-static int64_t
-ngx_http_payer_record_read_int(u_char *p)
-{
-    uint64_t    u;
-    ngx_uint_t  i;
-
-    u = 0;
-
-    for (i = 8; i-- > 0; /* void */ ) {
-        u = u << 8 | p[i];
-    }
-
-    return (int64_t) u;
 }

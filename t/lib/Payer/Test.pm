@@ -40,6 +40,8 @@ package Payer::Test;
 #     --- json                fields of the answer against regular expressions:
 #                                 status: ^400$
 #                                 detail: amount
+#     --- then                Perl, run after the request and before what
+#                             follows here is checked
 #     --- calls               exactly these calls reached Payer, no others:
 #                                 token: 1
 #                                 create: 1
@@ -412,7 +414,7 @@ sub run_payer_tests {
 }
 
 
-my @KNOWN = qw(bare before faults json calls sent books after alert);
+my @KNOWN = qw(bare before faults json then calls sent books after alert);
 
 
 sub _before_block {
@@ -460,6 +462,7 @@ sub _after_block {
     my ($block) = @_;
     my $name = $block->name;
 
+    _perl($block, 'then');
     _check_calls($name, $block->calls);
     _check_sent($name, $block->sent);
     _check_books($name, $block->books);

@@ -1,0 +1,159 @@
+
+/*
+ * A deed: what is remembered of one operation on a payment.
+ *
+ * Format 1, integers little-endian:
+ *
+ *      0  "PD"           8   amount        40  digest of the parameters
+ *      2  version, 1     16  before        72  texts: request id, type of
+ *      3  state          24  created           the reply, reply
+ *      4  status         32  updated
+ *      6  two zeros
+ */
+
+
+#include "ngx_http_payer_deed.h"
+#include "ngx_http_payer_codec.h"
+#include "ngx_http_payer_store.h"
+
+
+#define NGX_HTTP_PAYER_DEED_VERSION   1
+#define NGX_HTTP_PAYER_DEED_HEAD      72
+#define NGX_HTTP_PAYER_DEED_TEXTS     3
+
+
+static void ngx_http_payer_deed_texts(ngx_http_payer_deed_t *deed,
+    ngx_str_t **texts);
+
+
+ngx_int_t
+ngx_http_payer_deed_key(ngx_pool_t *pool, ngx_str_t *merchant,
+    ngx_str_t *payment_id, const ngx_str_t *operation, ngx_str_t *id,
+    ngx_str_t *key)
+{
+    key->len = sizeof("operation////") - 1 + merchant->len + payment_id->len
+               + operation->len + id->len;
+
+    if (key->len > NGX_HTTP_PAYER_STORE_MAX_KEY) {
+        return NGX_ERROR;
+    }
+
+    key->data = ngx_pnalloc(pool, key->len);
+    if (key->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(key->data, "operation/%V/%V/%V/%V", merchant, payment_id,
+                operation, id);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_deed_texts(ngx_http_payer_deed_t *deed, ngx_str_t **texts)
+{
+    texts[0] = &deed->request_id;
+    texts[1] = &deed->reply_type;
+    texts[2] = &deed->reply;
+}
+
+
+ngx_int_t
+ngx_http_payer_deed_encode(ngx_pool_t *pool, ngx_http_payer_deed_t *deed,
+    ngx_str_t *value)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_str_t  *texts[NGX_HTTP_PAYER_DEED_TEXTS];
+
+    ngx_http_payer_deed_texts(deed, texts);
+
+    len = ngx_http_payer_texts_len(texts, NGX_HTTP_PAYER_DEED_TEXTS);
+
+    if (len == 0
+        || NGX_HTTP_PAYER_DEED_HEAD + len > NGX_HTTP_PAYER_STORE_MAX_VALUE)
+    {
+        return NGX_ERROR;
+    }
+
+    value->len = NGX_HTTP_PAYER_DEED_HEAD + len;
+    value->data = ngx_pnalloc(pool, value->len);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = value->data;
+
+    *p++ = 'P';
+    *p++ = 'D';
+    *p++ = NGX_HTTP_PAYER_DEED_VERSION;
+    *p++ = (u_char) deed->state;
+    *p++ = (u_char) (deed->status & 0xff);
+    *p++ = (u_char) (deed->status >> 8);
+    *p++ = 0;
+    *p++ = 0;
+
+    p = ngx_http_payer_write_int(p, deed->amount);
+    p = ngx_http_payer_write_int(p, deed->before);
+    p = ngx_http_payer_write_int(p, deed->created);
+    p = ngx_http_payer_write_int(p, deed->updated);
+    p = ngx_cpymem(p, deed->digest, NGX_HTTP_PAYER_DIGEST_LEN);
+
+    ngx_http_payer_write_texts(p, texts, NGX_HTTP_PAYER_DEED_TEXTS);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_deed_decode(ngx_str_t *value, ngx_http_payer_deed_t *deed)
+{
+    u_char     *p;
+    ngx_str_t  *texts[NGX_HTTP_PAYER_DEED_TEXTS];
+
+    p = value->data;
+
+    if (value->len < NGX_HTTP_PAYER_DEED_HEAD
+        || p[0] != 'P' || p[1] != 'D' || p[2] != NGX_HTTP_PAYER_DEED_VERSION
+        || p[3] < NGX_HTTP_PAYER_DEED_SENT || p[3] > NGX_HTTP_PAYER_DEED_DONE
+        || p[6] != 0 || p[7] != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    deed->state = p[3];
+    deed->status = p[4] | p[5] << 8;
+    deed->amount = ngx_http_payer_read_int(p + 8);
+    deed->before = ngx_http_payer_read_int(p + 16);
+    deed->created = ngx_http_payer_read_int(p + 24);
+    deed->updated = ngx_http_payer_read_int(p + 32);
+    ngx_memcpy(deed->digest, p + 40, NGX_HTTP_PAYER_DIGEST_LEN);
+
+    if (deed->amount < -1 || deed->before < -1 || deed->created < 0
+        || deed->updated < 0 || deed->status > 599)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_payer_deed_texts(deed, texts);
+
+    return ngx_http_payer_read_texts(p + NGX_HTTP_PAYER_DEED_HEAD,
+                                     value->data + value->len, texts,
+                                     NGX_HTTP_PAYER_DEED_TEXTS);
+}
+
+
+ngx_int_t
+ngx_http_payer_deed_merge(ngx_str_t *stored, ngx_str_t *fresh)
+{
+    ngx_http_payer_deed_t  old, new;
+
+    if (ngx_http_payer_deed_decode(stored, &old) != NGX_OK
+        || ngx_http_payer_deed_decode(fresh, &new) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return new.state > old.state ? NGX_OK : NGX_DECLINED;
+}

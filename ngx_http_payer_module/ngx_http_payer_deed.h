@@ -1,0 +1,63 @@
+
+/*
+ * A deed: what is remembered of one operation on a payment (capture, cancel,
+ * release, refund), so that it can be repeated, replayed, and settled.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_DEED_H_INCLUDED_
+#define _NGX_HTTP_PAYER_DEED_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_payer_crypto.h"
+
+
+/* in the only direction in which they may move */
+typedef enum {
+    NGX_HTTP_PAYER_DEED_SENT = 1,       /* about to be sent, or sent */
+    NGX_HTTP_PAYER_DEED_UNKNOWN,        /* the reply was lost */
+    NGX_HTTP_PAYER_DEED_REFUSED,
+    NGX_HTTP_PAYER_DEED_DONE
+} ngx_http_payer_deed_state_e;
+
+
+typedef struct {
+    ngx_http_payer_deed_state_e    state;
+    ngx_uint_t                     status;      /* Payer's, 0: none yet */
+    int64_t                        amount;      /* -1: all that is left */
+    int64_t                        before;      /* captured before, minor
+                                                 * units, -1: not known */
+    time_t                         created;
+    time_t                         updated;
+    u_char                         digest[NGX_HTTP_PAYER_DIGEST_LEN];
+                                                /* of the parameters */
+    ngx_str_t                      request_id;
+    ngx_str_t                      reply_type;  /* Content-Type */
+    ngx_str_t                      reply;       /* body, if it is not large */
+} ngx_http_payer_deed_t;
+
+
+/*
+ * operation/MERCHANT/PAYMENT-ID/OPERATION/KEY; the key is the caller's
+ * Idempotency-Key or else the Payer-Request-ID: NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_deed_key(ngx_pool_t *pool, ngx_str_t *merchant,
+    ngx_str_t *payment_id, const ngx_str_t *operation, ngx_str_t *id,
+    ngx_str_t *key);
+
+/* the deed's bytes in one allocation: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_payer_deed_encode(ngx_pool_t *pool,
+    ngx_http_payer_deed_t *deed, ngx_str_t *value);
+
+/* NGX_OK, or NGX_DECLINED for bytes that are no deed of a version we know;
+ * texts point into "value" */
+ngx_int_t ngx_http_payer_deed_decode(ngx_str_t *value,
+    ngx_http_payer_deed_t *deed);
+
+/* the merge of a put: a settled deed stays as it is */
+ngx_int_t ngx_http_payer_deed_merge(ngx_str_t *stored, ngx_str_t *fresh);
+
+
+#endif /* _NGX_HTTP_PAYER_DEED_H_INCLUDED_ */

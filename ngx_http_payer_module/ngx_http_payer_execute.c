@@ -1,0 +1,645 @@
+
+/*
+ * Executes one operation on a payment: recorded before it is sent, its result
+ * before anybody is told, and never guessed.
+ *
+ *     with an idempotency key:  lookup -> claim -> lookup
+ *     then                      intent -> send -> (read back) -> settled
+ *
+ * A repeat with the same key sends the same Payer-Request-ID, so that Payer
+ * itself prevents a second execution; its 409 is followed by a read.
+ */
+
+
+#include "ngx_http_payer_execute.h"
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_ledger.h"
+
+
+static ngx_int_t ngx_http_payer_execute_identify(
+    ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_digest(
+    ngx_http_payer_execution_t *ex, u_char *digest);
+static ngx_int_t ngx_http_payer_execute_lookup(
+    ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_intent(
+    ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_prepare(
+    ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex);
+static void ngx_http_payer_execute_replied(ngx_http_payer_call_t *call);
+static void ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call);
+static void ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x);
+static void ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
+    ngx_uint_t forget);
+static ngx_int_t ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_executed_e result);
+
+
+/* a reply that is larger is not kept for a replay */
+
+#define NGX_HTTP_PAYER_MAX_KEPT     8192
+
+#define NGX_HTTP_PAYER_KEEP_DEED    (90 * 86400)
+#define NGX_HTTP_PAYER_DEED_LEASE   5000        /* ms, beyond the timeout */
+
+
+ngx_http_payer_execution_t *
+ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_call_e operation, ngx_http_payer_params_t *params,
+    ngx_str_t *id)
+{
+    ngx_http_payer_execution_t  *ex;
+
+    ex = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_payer_execution_t));
+    if (ex == NULL) {
+        return NULL;
+    }
+
+    ex->ctx = ctx;
+    ex->operation = operation;
+    ex->params = params;
+
+    if (id) {
+        ex->id = *id;
+    }
+
+    if (ngx_http_payer_execute_identify(ex) != NGX_OK) {
+        return NULL;
+    }
+
+    ex->deed.state = NGX_HTTP_PAYER_DEED_SENT;
+    ex->deed.amount = params->amount;
+    ex->deed.before = ctx->found ? ngx_max(ctx->record.captured, 0) : -1;
+    ex->deed.request_id = ctx->request_id;
+
+    ex->state = id ? ngx_http_payer_execute_lookup
+                   : ngx_http_payer_execute_intent;
+
+    return ex;
+}
+
+
+/* the request id, the key of the deed, and the digest of its parameters */
+
+static ngx_int_t
+ngx_http_payer_execute_identify(ngx_http_payer_execution_t *ex)
+{
+    u_char                *p;
+    ngx_int_t              rc;
+    ngx_str_t              texts[4];
+    const ngx_str_t       *name;
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ex->ctx;
+    name = &ngx_http_payer_api_type(ex->operation)->name;
+
+    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_UUID_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ex->id.len) {
+        texts[0] = ctx->conf->merchant->id;
+        texts[1] = *name;
+        texts[2] = ctx->record.payment_id;
+        texts[3] = ex->id;
+
+        rc = ngx_http_payer_uuid_of(texts, 4, p);
+
+    } else {
+        rc = ngx_http_payer_uuid(p);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->request_id.data = p;
+    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
+
+    if (ngx_http_payer_deed_key(ctx->request->pool, &ctx->conf->merchant->id,
+                                &ctx->record.payment_id, name,
+                                ex->id.len ? &ex->id : &ctx->request_id,
+                                &ex->key)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_execute_digest(ex, ex->deed.digest);
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_digest(ngx_http_payer_execution_t *ex, u_char *digest)
+{
+    u_char     buf[2 * NGX_INT64_LEN + 1];
+    ngx_str_t  texts[2];
+
+    texts[0].data = buf;
+    texts[0].len = ngx_sprintf(buf, "%L %i", ex->params->amount,
+                               ex->params->release_rest)
+                   - buf;
+    texts[1] = ex->params->description;
+
+    return ngx_http_payer_digest(texts, 2, digest);
+}
+
+
+ngx_int_t
+ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex)
+{
+    ngx_int_t  rc;
+
+    while (ex->result == 0) {
+        rc = ex->state(ex);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_executed_e result)
+{
+    ngx_http_payer_ledger_unclaim(ex->ctx);
+
+    ex->result = result;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
+{
+    ngx_int_t              rc;
+    ngx_http_payer_ctx_t  *ctx;
+    ngx_http_payer_deed_t  deed;
+
+    ctx = ex->ctx;
+
+    rc = ngx_http_payer_ledger_get(ctx, &ex->key);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_ERROR
+        || (rc == NGX_OK
+            && ngx_http_payer_deed_decode(&ctx->io.value, &deed) != NGX_OK))
+    {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "payer: the record \"%V\" could not be read", &ex->key);
+
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
+    }
+
+    if (rc == NGX_OK) {
+
+        if (ngx_memcmp(deed.digest, ex->deed.digest,
+                       NGX_HTTP_PAYER_DIGEST_LEN)
+            != 0)
+        {
+            return ngx_http_payer_execute_over(ex,
+                                               NGX_HTTP_PAYER_KEY_REUSED);
+        }
+
+        ex->found = 1;
+        ex->deed = deed;
+
+        if (deed.state >= NGX_HTTP_PAYER_DEED_REFUSED) {
+            ex->replayed = 1;
+            return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
+        }
+    }
+
+    if (ctx->claim.owner == 0) {
+        ex->state = ngx_http_payer_execute_claim;
+
+    } else if (ex->found) {
+        ex->state = ngx_http_payer_execute_prepare;
+
+    } else {
+        ex->state = ngx_http_payer_execute_intent;
+    }
+
+    return NGX_OK;
+}
+
+
+/* one execution of a key at a time; then look again, it may be over */
+
+static ngx_int_t
+ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex)
+{
+    ngx_http_payer_ctx_t    *ctx;
+    ngx_http_payer_store_t  *store;
+
+    ctx = ex->ctx;
+    store = ctx->conf->main->store;
+
+    switch (store->ops->claim(store, &ex->key, ctx->conf->timeout
+                              + NGX_HTTP_PAYER_DEED_LEASE, &ctx->claim))
+    {
+    case NGX_OK:
+        ex->state = ngx_http_payer_execute_lookup;
+        return NGX_OK;
+
+    case NGX_BUSY:
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_KEY_IN_FLIGHT);
+
+    default: /* NGX_ERROR */
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "payer: no memory for a claim in \"payer_zone\"");
+
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex)
+{
+    ex->deed.created = ngx_time();
+    ex->state = ngx_http_payer_execute_prepare;
+    ex->ctx->io.rc = NGX_OK;
+
+    if (ngx_http_payer_execute_write(ex, 0) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
+{
+    ngx_http_payer_ctx_t   *ctx;
+    ngx_http_payer_call_t  *call;
+
+    ctx = ex->ctx;
+
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
+    }
+
+    call = ngx_http_payer_api_call(ctx, ex->operation,
+                                   &ctx->record.payment_id);
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->request_id = ctx->request_id;
+    call->settle = ngx_http_payer_execute_replied;
+    call->data = ex;
+
+    if (call->type->replies) {
+        call->read = ngx_http_payer_api_read_object;
+    }
+
+    if (call->type->parameters
+        && ngx_http_payer_json_write_params(ctx->request->pool, ex->params,
+                                            &call->body)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ex->call = call;
+    ex->state = ngx_http_payer_execute_send;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex)
+{
+    ngx_int_t               rc;
+    ngx_http_payer_ctx_t   *ctx;
+    ngx_http_payer_call_t  *call;
+
+    ctx = ex->ctx;
+
+    rc = ngx_http_payer_api_run(ex->call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    switch (ex->call->outcome) {
+
+    case NGX_HTTP_PAYER_DONE:
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
+
+    case NGX_HTTP_PAYER_REFUSED:
+        return ngx_http_payer_execute_over(ex,
+                                           ngx_http_payer_api_heard(ex->call)
+                                           ? NGX_HTTP_PAYER_EXECUTED
+                                           : NGX_HTTP_PAYER_NOT_SENT);
+
+    case NGX_HTTP_PAYER_FAILED:
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_SENT);
+
+    case NGX_HTTP_PAYER_CONFLICT:
+        break;
+
+    default: /* NGX_HTTP_PAYER_UNKNOWN */
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_IN_DOUBT);
+    }
+
+    /* Payer has handled it before, and only a read tells how */
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
+                                   &ctx->record.payment_id);
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->read = ngx_http_payer_api_read_payment;
+    call->settle = ngx_http_payer_execute_was_read;
+    call->data = ex;
+    call->result = ngx_palloc(ctx->request->pool,
+                              sizeof(ngx_http_payer_json_payment_t));
+
+    if (call->result == NULL) {
+        return NGX_ERROR;
+    }
+
+    ex->state = ngx_http_payer_execute_read;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_api_run(ex->ctx->call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ex->deed.state >= NGX_HTTP_PAYER_DEED_REFUSED) {
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
+    }
+
+    return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_IN_DOUBT);
+}
+
+
+/* runs when the outcome is known, whether somebody still waits or not */
+
+static void
+ngx_http_payer_execute_replied(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_execution_t  *ex;
+
+    ex = call->data;
+
+    switch (call->outcome) {
+
+    case NGX_HTTP_PAYER_DONE:
+        ngx_http_payer_execute_advance(ex);
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
+                                      &call->exchange);
+        break;
+
+    case NGX_HTTP_PAYER_REFUSED:
+
+        if (ngx_http_payer_api_heard(call)) {
+            ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_REFUSED,
+                                          &call->exchange);
+            break;
+        }
+
+        /* fall through */
+
+    case NGX_HTTP_PAYER_FAILED:
+
+        /* it did not happen: a repeat starts anew, unless an earlier one
+         * is still in doubt */
+
+        if (!ex->found) {
+            (void) ngx_http_payer_execute_write(ex, 1);
+        }
+
+        break;
+
+    case NGX_HTTP_PAYER_UNKNOWN:
+        ex->ctx->record.unknown = 1;
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
+        break;
+
+    default: /* NGX_HTTP_PAYER_CONFLICT: the read tells */
+        break;
+    }
+}
+
+
+static void
+ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_execution_t  *ex;
+
+    ex = call->data;
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE) {
+        ex->ctx->record.unknown = 1;
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
+        return;
+    }
+
+    ngx_http_payer_ledger_apply(ex->ctx, call->result);
+
+    ex->read_back = 1;
+
+    switch (ngx_http_payer_execute_judge(ex->operation, &ex->deed,
+                                         call->result))
+    {
+    case NGX_OK:
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
+                                      &call->exchange);
+        break;
+
+    case NGX_DECLINED:
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_REFUSED,
+                                      &ex->call->exchange);
+        break;
+
+    default: /* NGX_AGAIN */
+        ex->ctx->record.unknown = 1;
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
+        break;
+    }
+}
+
+
+ngx_int_t
+ngx_http_payer_execute_judge(ngx_http_payer_call_e operation,
+    ngx_http_payer_deed_t *deed, ngx_http_payer_json_payment_t *payment)
+{
+    int64_t                 before;
+    ngx_http_payer_state_e  state;
+
+    state = ngx_http_payer_state_of(&payment->status);
+
+    switch (operation) {
+
+    case NGX_HTTP_PAYER_CALL_CAPTURE:
+
+        if (payment->captured < 0 || deed->before < 0) {
+            return (state == NGX_HTTP_PAYER_FULLY_CAPTURED) ? NGX_OK
+                   : (state == NGX_HTTP_PAYER_AUTHORIZED) ? NGX_DECLINED
+                   : NGX_AGAIN;
+        }
+
+        before = deed->before;
+
+        if (deed->amount == -1) {
+            return payment->captured > before ? NGX_OK : NGX_DECLINED;
+        }
+
+        return payment->captured - before >= deed->amount ? NGX_OK
+                                                          : NGX_DECLINED;
+
+    case NGX_HTTP_PAYER_CALL_CANCEL:
+        return (state == NGX_HTTP_PAYER_CANCELLED) ? NGX_OK
+               : state ? NGX_DECLINED : NGX_AGAIN;
+
+    case NGX_HTTP_PAYER_CALL_RELEASE:
+        return (state == NGX_HTTP_PAYER_AUTHORIZED
+                || state == NGX_HTTP_PAYER_INITIATED) ? NGX_DECLINED
+               : (state == NGX_HTTP_PAYER_CANCELLED) ? NGX_OK
+               : NGX_AGAIN;
+
+    default: /* NGX_HTTP_PAYER_CALL_REFUND: a read does not show refunds */
+        return NGX_AGAIN;
+    }
+}
+
+
+/* what a granted operation makes of the payment, before it is read again */
+
+static void
+ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
+{
+    int64_t                   captured;
+    ngx_http_payer_record_t  *record;
+
+    record = &ex->ctx->record;
+    record->unknown = 0;
+
+    switch (ex->operation) {
+
+    case NGX_HTTP_PAYER_CALL_CAPTURE:
+
+        if (ex->deed.amount == -1) {
+            record->state = NGX_HTTP_PAYER_FULLY_CAPTURED;
+            break;
+        }
+
+        captured = ngx_max(record->captured, 0) + ex->deed.amount;
+
+        record->captured = captured;
+        record->state = (captured >= ngx_max(record->authorized,
+                                             record->amount))
+                        ? NGX_HTTP_PAYER_FULLY_CAPTURED
+                        : NGX_HTTP_PAYER_PARTIALLY_CAPTURED;
+        break;
+
+    case NGX_HTTP_PAYER_CALL_CANCEL:
+        record->state = NGX_HTTP_PAYER_CANCELLED;
+        break;
+
+    case NGX_HTTP_PAYER_CALL_RELEASE:
+
+        if (record->captured <= 0) {
+            record->state = NGX_HTTP_PAYER_RELEASED;
+        }
+
+        break;
+
+    default: /* NGX_HTTP_PAYER_CALL_REFUND */
+
+        if (record->captured > 0 && ex->deed.amount >= record->captured) {
+            record->state = NGX_HTTP_PAYER_REFUNDED;
+        }
+
+        break;
+    }
+}
+
+
+static void
+ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x)
+{
+    ex->deed.state = state;
+
+    if (x) {
+        ex->deed.status = x->status;
+        ex->deed.reply_type = x->reply_type;
+        ex->deed.reply = x->reply;
+    }
+
+    if (ngx_http_payer_execute_write(ex, 0) == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, ex->ctx->request->connection->log, 0,
+                      "payer: the outcome of \"%V\" could not be stored",
+                      &ex->key);
+    }
+}
+
+
+/* the deed together with the payment's record, or the deed's removal */
+
+static ngx_int_t
+ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
+    ngx_uint_t forget)
+{
+    ngx_http_payer_ctx_t          *ctx;
+    ngx_http_payer_deed_t          deed;
+    ngx_http_payer_store_entry_t   entry;
+
+    ctx = ex->ctx;
+
+    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+
+    entry.key = ex->key;
+
+    if (!forget) {
+        ex->deed.updated = ngx_time();
+        deed = ex->deed;
+
+        if (deed.reply.len > NGX_HTTP_PAYER_MAX_KEPT) {
+            ngx_str_null(&deed.reply);
+        }
+
+        if (ngx_http_payer_deed_encode(ctx->request->pool, &deed,
+                                       &entry.value)
+            != NGX_OK)
+        {
+            ctx->io.rc = NGX_ERROR;
+            return NGX_ERROR;
+        }
+
+        entry.merge = ngx_http_payer_deed_merge;
+        entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_DEED;
+    }
+
+    return ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_REPLY,
+                                            &entry);
+}

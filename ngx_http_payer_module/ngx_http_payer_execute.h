@@ -1,0 +1,69 @@
+
+/*
+ * Executes one operation on a payment: recorded before it is sent, its result
+ * before anybody is told, and never guessed.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_EXECUTE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_EXECUTE_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_deed.h"
+
+
+typedef enum {
+    NGX_HTTP_PAYER_EXECUTED = 1,        /* see deed.state: done or refused */
+    NGX_HTTP_PAYER_NOT_SENT,            /* nothing happened, see "call" */
+    NGX_HTTP_PAYER_IN_DOUBT,            /* unknown, see "call" */
+    NGX_HTTP_PAYER_KEY_REUSED,          /* with other parameters */
+    NGX_HTTP_PAYER_KEY_IN_FLIGHT,       /* the first one is not over */
+    NGX_HTTP_PAYER_NOT_STORED           /* the store failed, nothing sent */
+} ngx_http_payer_executed_e;
+
+
+struct ngx_http_payer_execution_s {
+    ngx_http_payer_ctx_t        *ctx;
+    ngx_http_payer_call_e        operation;
+    ngx_http_payer_params_t     *params;        /* amount, ..., description */
+    ngx_str_t                    id;            /* idempotency key or empty */
+
+    ngx_int_t                  (*state)(ngx_http_payer_execution_t *ex);
+    ngx_str_t                    key;           /* of the deed */
+    ngx_http_payer_deed_t        deed;
+    ngx_http_payer_claim_t       claim;
+    ngx_http_payer_call_t       *call;          /* the operation's */
+
+    ngx_http_payer_executed_e    result;        /* 0: not over */
+
+    unsigned                     asked:1;
+    unsigned                     found:1;
+    unsigned                     replayed:1;    /* from the record */
+    unsigned                     read_back:1;   /* by a read after a 409 */
+};
+
+
+/*
+ * prepares the operation on the payment of ctx->record; sets ctx->request_id.
+ * "id" is the idempotency key, which has to be 1-255 bytes, or NULL for an
+ * operation of its own: the execution, or NULL
+ */
+ngx_http_payer_execution_t *ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_call_e operation, ngx_http_payer_params_t *params,
+    ngx_str_t *id);
+
+/* a step of the caller's: NGX_OK when ex->result is known, NGX_AGAIN when the
+ * request is parked, NGX_ERROR */
+ngx_int_t ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex);
+
+/*
+ * whether the operation shows in what was read of the payment: NGX_OK (it was
+ * done), NGX_DECLINED (it was not), NGX_AGAIN (a read cannot tell)
+ */
+ngx_int_t ngx_http_payer_execute_judge(ngx_http_payer_call_e operation,
+    ngx_http_payer_deed_t *deed, ngx_http_payer_json_payment_t *payment);
+
+
+#endif /* _NGX_HTTP_PAYER_EXECUTE_H_INCLUDED_ */

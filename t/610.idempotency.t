@@ -1,0 +1,342 @@
+# An operation is recorded before it is sent and its result before it is
+# answered, so that a repeat with the same Idempotency-Key never happens twice.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Payer::Test;
+
+our $shop = <<'EOF';
+        location = /checkout {
+            payer_checkout;
+            payer_reference       $arg_order;
+            payer_amount          10000;
+            payer_currency        SEK;
+            payer_return_success  /thanks;
+            payer_return_fail     /cart;
+            payer_return_back     /cart;
+        }
+
+        location = /capture { payer_capture; payer_allow 127.0.0.1; }
+        location = /cancel  { payer_cancel;  payer_allow 127.0.0.1; }
+        location = /refund  { payer_refund;  payer_allow 127.0.0.1; }
+        location = /release { payer_release; payer_allow 127.0.0.1; }
+EOF
+
+# an order that the buyer has paid
+sub paid {
+    my ($order) = @_;
+
+    get("/checkout?order=$order")->status == 303 or die "no link\n";
+    pay($order);
+}
+
+sub capture {
+    my ($key, %params) = @_;
+
+    return post('/capture', json => {%params},
+                headers => { 'Content-Type' => 'application/json',
+                             $key ? ('Idempotency-Key' => $key) : () });
+}
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: the same key replays the recorded answer without a call
+--- config eval: $::shop
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+paid(1);
+my $one = capture('k1', reference => '1', amount => 4000);
+my $two = capture('k1', reference => '1', amount => 4000);
+is($one->status, 200, 'the first is done');
+is($two->status, 200, 'the second is answered alike');
+is($two->body, $one->body, 'with the same body');
+is($two->header('Payer-Request-Id'), $one->header('Payer-Request-Id'),
+   'and the same request id');
+is($two->header('Idempotency-Replayed'), 'true', 'and says that it is old');
+is($one->header('Idempotency-Replayed'), undef, 'which the first does not');
+--- calls
+token: 1
+create: 1
+capture: 1
+--- books
+1: captured=4000
+
+
+
+=== TEST 2: two keys are two operations
+--- config eval: $::shop
+--- request
+GET /checkout?order=2
+--- error_code: 303
+--- then
+paid(2);
+my $one = capture('a', reference => '2', amount => 4000);
+my $two = capture('b', reference => '2', amount => 4000);
+is($two->status, 200, 'the second is done, too');
+isnt($two->header('Payer-Request-Id'), $one->header('Payer-Request-Id'),
+     'under another request id');
+--- books
+2: captured=8000
+
+
+
+=== TEST 3: without a key each call is a new operation
+--- config eval: $::shop
+--- request
+GET /checkout?order=3
+--- error_code: 303
+--- then
+paid(3);
+capture(undef, reference => '3', amount => 3000);
+capture(undef, reference => '3', amount => 3000);
+--- books
+3: captured=6000
+
+
+
+=== TEST 4: the same key with other parameters is refused
+--- config eval: $::shop
+--- request
+GET /checkout?order=4
+--- error_code: 303
+--- then
+paid(4);
+capture('k', reference => '4', amount => 4000);
+my $r = capture('k', reference => '4', amount => 4001);
+is($r->status, 422, 'unprocessable');
+like($r->json->{detail}, qr/other parameters/, 'and it says why');
+is(capture('k', reference => '4', amount => 4000,
+           releaseRemainingFunds => JSON::PP::true())->status, 422,
+   'also for another flag');
+--- calls
+token: 1
+create: 1
+capture: 1
+--- books
+4: captured=4000
+
+
+
+=== TEST 5: while the first is in flight the same key gets 409
+--- config eval: $::shop
+--- request
+GET /checkout?order=5
+--- error_code: 303
+--- then
+paid(5);
+faults('capture: delay=0.7');
+my @r = together(map { [ POST => '/capture?reference=5&amount=1000',
+                         headers => { 'Idempotency-Key' => 'twin' } ] } 1, 2);
+is(join(' ', sort map { $_->status } @r), '200 409', 'one of them waits');
+my ($busy) = grep { $_->status == 409 } @r;
+like($busy->json->{detail}, qr/under way/, 'and it says why');
+ok($busy->header('Retry-After'), 'and when to come again');
+is(post('/capture?reference=5&amount=1000',
+        headers => { 'Idempotency-Key' => 'twin' })->status, 200,
+   'later it gets the answer');
+--- books
+5: captured=1000
+
+
+
+=== TEST 6: a lost reply is resent under the same id, and read back after 409
+--- config eval: $::shop
+--- request
+GET /checkout?order=6
+--- error_code: 303
+--- then
+paid(6);
+faults('capture: lost-reply');
+my $r = capture('k', reference => '6', amount => 2500);
+is($r->status, 200, 'done');
+is($r->json->{payment}{capturedAmount}, 2500, 'as the payment shows');
+my @ids = map { $_->{headers} } journal('capture');
+is(scalar @ids, 2, 'sent twice');
+--- calls
+token: 1
+create: 1
+capture: 2
+read: 1
+--- books
+6: captured=2500
+
+
+
+=== TEST 7: a reply that never came is 504 and unknown, and a repeat settles it
+--- config eval
+$::shop . "payer_tries 1;"
+--- request
+GET /checkout?order=7
+--- error_code: 303
+--- then
+paid(7);
+faults('capture: lost-reply');
+my $r = capture('k', reference => '7', amount => 2500);
+is($r->status, 504, 'nobody knows');
+is($r->json->{type}, 'outcome-unknown', 'which is its type');
+is($r->json->{requestId}, $r->header('Payer-Request-Id'), 'with its id');
+my $again = capture('k', reference => '7', amount => 2500);
+is($again->status, 200, 'the repeat tells that it was done');
+is($again->header('Payer-Request-Id'), $r->header('Payer-Request-Id'),
+   'under the same id');
+is(capture('k', reference => '7', amount => 2500)
+   ->header('Idempotency-Replayed'), 'true', 'and from then on it is recorded');
+--- calls
+token: 1
+create: 1
+capture: 2
+read: 1
+--- books
+7: captured=2500
+
+
+
+=== TEST 8: what never reached Payer is forgotten, and a repeat does it
+--- config eval
+$::shop . "payer_tries 1;"
+--- request
+GET /checkout?order=8
+--- error_code: 303
+--- then
+paid(8);
+faults('capture: status=401 times=2');
+my $r = capture('k', reference => '8', amount => 2500);
+is($r->status, 502, 'our credentials are no business of the caller');
+is($r->json->{payerStatus}, 401, 'but it says what happened');
+is(capture('k', reference => '8', amount => 2500)->status, 200, 'then done');
+--- books
+8: captured=2500
+
+
+
+=== TEST 9: a refusal is recorded and replayed, too
+--- config eval: $::shop
+--- request
+GET /checkout?order=9
+--- error_code: 303
+--- then
+my $one = capture('k', reference => '9', amount => 2500);
+my $two = capture('k', reference => '9', amount => 2500);
+is($one->status, 400, 'not authorized yet');
+is($two->status, 400, 'and again');
+is($two->body, $one->body, 'with the same words');
+--- calls
+token: 1
+create: 1
+capture: 1
+
+
+
+=== TEST 10: an Idempotency-Key that is not printable or too long is refused
+--- config eval: $::shop
+--- request
+GET /checkout?order=10
+--- error_code: 303
+--- then
+is(capture('x' x 256, reference => '10')->status, 400, 'too long');
+is(capture("\xc3\xa5", reference => '10')->status, 400, 'not ASCII');
+is(capture('x' x 255, reference => '10')->status, 400, 'and 255 go to Payer');
+--- calls
+token: 1
+create: 1
+capture: 1
+
+
+
+=== TEST 11: keys of different operations and payments do not meet
+--- config eval: $::shop
+--- request
+GET /checkout?order=11
+--- error_code: 303
+--- then
+paid(11);
+paid(12);
+my $one = capture('k', reference => '11', amount => 5000);
+my $two = capture('k', reference => '12', amount => 5000);
+my $three = post('/refund?reference=11&amount=1000',
+                 headers => { 'Idempotency-Key' => 'k' });
+is(join(' ', map { $_->status } $one, $two, $three), '200 200 200', 'all done');
+my %ids = map { $_->header('Payer-Request-Id') => 1 } $one, $two, $three;
+is(scalar keys %ids, 3, 'under three ids');
+--- books
+11: captured=5000 refunded=1000
+12: captured=5000
+
+
+
+=== TEST 12: the whole amount is captured when none is given, and only once
+--- config eval: $::shop
+--- request
+GET /checkout?order=13
+--- error_code: 303
+--- then
+paid(13);
+faults('capture: lost-reply');
+is(capture('all', reference => '13')->status, 200, 'read back');
+is(capture('all', reference => '13')->status, 200, 'replayed');
+--- books
+13: captured=10000
+
+
+
+=== TEST 13: cancel whose reply was lost is read back as cancelled
+--- config eval: $::shop
+--- request
+GET /checkout?order=14
+--- error_code: 303
+--- then
+faults('cancel: lost-reply');
+my $r = request('PUT', '/cancel?reference=14');
+is($r->status, 200, 'done');
+is($r->json->{payment}{status}, 'CANCELLED', 'as the payment shows');
+--- calls
+token: 1
+create: 1
+cancel: 2
+read: 1
+--- books
+14: status=CANCELLED
+
+
+
+=== TEST 14: a refund whose reply was lost is never guessed
+--- config eval: $::shop
+--- request
+GET /checkout?order=15
+--- error_code: 303
+--- then
+paid(15);
+capture('c', reference => '15');
+faults('refund: lost-reply');
+my $r = post('/refund?reference=15&amount=700',
+             headers => { 'Idempotency-Key' => 'r' });
+is($r->status, 504, 'a read does not show refunds');
+is($r->json->{type}, 'outcome-unknown', 'so it stays unknown');
+is(post('/refund?reference=15&amount=700',
+        headers => { 'Idempotency-Key' => 'r' })->status, 504, 'for good');
+--- books
+15: refunded=700
+
+
+
+=== TEST 15: a 200 that is no JSON is not taken for a capture
+--- config eval: $::shop
+--- request
+GET /checkout?order=16
+--- error_code: 303
+--- then
+paid(16);
+faults('capture: garbage');
+my $r = capture('g', reference => '16', amount => 100);
+is($r->status, 502, 'a bad gateway');
+is($r->json->{type}, 'outcome-unknown', 'and unknown');
+like(error_log_text(), qr/the reply to "capture" is not UTF-8/,
+     'and the log says why');
+--- books
+16: captured=0
