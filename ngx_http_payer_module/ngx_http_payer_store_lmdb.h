@@ -53,6 +53,7 @@ typedef struct {
     ngx_thread_pool_t    *pool;         /* NULL: write in the event loop */
     ngx_thread_task_t     task;
     ngx_thread_mutex_t    mutex;        /* held while a batch is written */
+    ngx_event_t           hold;         /* keeps a worker from leaving */
 #endif
 } ngx_http_payer_lmdb_env_t;
 

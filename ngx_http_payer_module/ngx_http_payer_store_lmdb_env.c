@@ -569,6 +569,10 @@ ngx_http_payer_lmdb_close(ngx_http_payer_lmdb_env_t *le)
     }
 
 #if (NGX_THREADS)
+    if (le->hold.timer_set) {
+        ngx_del_timer(&le->hold);
+    }
+
     (void) ngx_thread_mutex_destroy(&le->mutex, ngx_cycle->log);
 #endif
 

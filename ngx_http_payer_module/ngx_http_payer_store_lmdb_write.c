@@ -12,6 +12,7 @@
 
 
 #define NGX_HTTP_PAYER_LMDB_BATCH   1024        /* puts in a transaction */
+#define NGX_HTTP_PAYER_LMDB_HOLD    60000       /* milliseconds */
 
 
 static ngx_http_payer_lmdb_job_t *ngx_http_payer_lmdb_job(
@@ -23,6 +24,8 @@ static ngx_int_t ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_post(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_thread(void *data, ngx_log_t *log);
 static void ngx_http_payer_lmdb_done(ngx_event_t *ev);
+static void ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le);
+static void ngx_http_payer_lmdb_held(ngx_event_t *ev);
 #endif
 static void ngx_http_payer_lmdb_run(ngx_http_payer_lmdb_env_t *le);
 static ngx_int_t ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le);
@@ -223,6 +226,8 @@ ngx_http_payer_lmdb_post(ngx_http_payer_lmdb_env_t *le)
 {
     le->running = 1;
 
+    ngx_http_payer_lmdb_hold(le);
+
     le->task.ctx = le;
     le->task.handler = ngx_http_payer_lmdb_thread;
     le->task.event.data = le;
@@ -306,6 +311,40 @@ ngx_http_payer_lmdb_done(ngx_event_t *ev)
         if (io != NULL) {
             io->handler(io);
         }
+    }
+
+    if (!le->running && le->hold.timer_set) {
+        ngx_del_timer(&le->hold);
+    }
+}
+
+
+/* a worker that is told to quit stays as long as there is a timer */
+
+static void
+ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le)
+{
+    if (le->hold.timer_set) {
+        return;
+    }
+
+    le->hold.handler = ngx_http_payer_lmdb_held;
+    le->hold.data = le;
+    le->hold.log = ngx_cycle->log;
+
+    ngx_add_timer(&le->hold, NGX_HTTP_PAYER_LMDB_HOLD);
+}
+
+
+static void
+ngx_http_payer_lmdb_held(ngx_event_t *ev)
+{
+    ngx_http_payer_lmdb_env_t  *le;
+
+    le = ev->data;
+
+    if (le->running) {
+        ngx_http_payer_lmdb_hold(le);
     }
 }
 
