@@ -4,7 +4,7 @@
  * same bytes, and a merge never goes backwards.  The input is two records,
  * the length of the first one in two bytes before it.
  *
- * sources: ngx_http_payer_record.c
+ * sources: ngx_http_payer_record.c ngx_http_payer_codec.c
  */
 
 
