@@ -546,7 +546,9 @@ ngx_http_payer_api_judge_silence(ngx_http_payer_call_t *call)
     }
 
     ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_UNKNOWN,
-                             NGX_HTTP_GATEWAY_TIME_OUT,
+                             (call->type->safe && !late)
+                             ? NGX_HTTP_BAD_GATEWAY
+                             : NGX_HTTP_GATEWAY_TIME_OUT,
                              late ? "Payer did not reply in time"
                                   : "Payer's reply was lost");
 }

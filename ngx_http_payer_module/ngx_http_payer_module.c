@@ -8,6 +8,7 @@
 #include "ngx_http_payer_checkout.h"
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_operation.h"
+#include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_variable.h"
 
@@ -218,6 +219,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_http_payer_payment_door },
+
+    { ngx_string("payer_reconcile"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_reconcile_door },
 
       ngx_null_command
 };

@@ -176,6 +176,7 @@ struct ngx_http_payer_ctx_s {
     ngx_str_t                     key;          /* of the record */
     const ngx_str_t              *operation;
     ngx_http_payer_execution_t   *execution;
+    void                         *door_data;
     ngx_http_payer_params_t      *params;
     ngx_str_t                     request_id;
     ngx_http_payer_link_e         link;

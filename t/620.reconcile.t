@@ -1,0 +1,229 @@
+# What is unknown or pending is read back from Payer, and nothing is sent again.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Payer::Test;
+
+our $shop = <<'EOF';
+        payer_tries 1;
+
+        location = /checkout {
+            payer_checkout;
+            payer_reference       $arg_order;
+            payer_amount          10000;
+            payer_currency        SEK;
+            payer_return_success  /thanks;
+            payer_return_fail     /cart;
+            payer_return_back     /cart;
+        }
+
+        location = /capture   { payer_capture;   payer_allow 127.0.0.1; }
+        location = /refund    { payer_refund;    payer_allow 127.0.0.1; }
+        location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
+EOF
+
+sub checkout {
+    my ($order) = @_;
+
+    get("/checkout?order=$order")->status == 303 or die "no link\n";
+}
+
+sub summary {
+    my $r = post('/reconcile' . ($_[0] // ''));
+
+    $r->status == 200 or return $r->status . ' ' . $r->body;
+
+    my $json = $r->json;
+    return join ' ', map { "$_=$json->{$_}" } grep { $_ ne 'next' }
+                     sort keys %$json;
+}
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: an empty store has nothing to reconcile
+--- config eval: $::shop
+--- request
+POST /reconcile
+--- error_code: 200
+--- response_headers
+Content-Type: application/json
+Cache-Control: no-store
+--- response_body chomp
+{"examined":0,"settled":0,"stillUnknown":0,"expiredLinks":0,"oldAuthorizations":0}
+--- calls: none
+
+
+
+=== TEST 2: an order whose buyer never came back is found to be paid
+--- config eval: $::shop
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+pay('1');
+like(summary(), qr/examined=1 .*settled=1/, 'found out');
+like(get('/checkout?order=1')->header('Location'), qr{/thanks$},
+     'from then on it goes where a paid order goes');
+like(summary(), qr/examined=0 /, 'and needs no reading any more');
+--- calls
+token: 1
+create: 1
+read: 1
+
+
+
+=== TEST 3: an order that is not paid yet stays as it is
+--- config eval: $::shop
+--- request
+GET /checkout?order=2
+--- error_code: 303
+--- then
+like(summary(), qr/examined=1 .*settled=0/, 'nothing to settle');
+is(get('/checkout?order=2')->status, 303, 'the link is still good');
+--- calls
+token: 1
+create: 1
+read: 1
+
+
+
+=== TEST 4: a capture whose reply was lost is settled, and a repeat replays it
+--- config eval: $::shop
+--- request
+GET /checkout?order=3
+--- error_code: 303
+--- then
+pay('3');
+faults('capture: lost-reply');
+my %k = (headers => { 'Idempotency-Key' => 'k' });
+is(post('/capture?reference=3&amount=4000', %k)->status, 504, 'unknown');
+like(summary(), qr/settled=2 stillUnknown=0/, 'the capture and the order');
+my $r = post('/capture?reference=3&amount=4000', %k);
+is($r->status, 200, 'done');
+is($r->header('Idempotency-Replayed'), 'true', 'from the record');
+is($r->json->{payment}{capturedAmount}, 4000, 'which is what Payer said');
+--- calls
+token: 1
+create: 1
+capture: 1
+read: 1
+--- books
+3: captured=4000
+
+
+
+=== TEST 5: a capture that did not happen is forgotten, not sent again
+--- config eval: $::shop
+--- request
+GET /checkout?order=4
+--- error_code: 303
+--- then
+pay('4');
+my %k = (headers => { 'Idempotency-Key' => 'k' });
+faults('capture: status=500');
+is(post('/capture?reference=4&amount=4000', %k)->status, 502, 'cannot tell');
+like(summary(), qr/settled=2 stillUnknown=0/, 'it was not done');
+is(books('4')->{captured}, 0, 'reconcile captures nothing');
+is(post('/capture?reference=4&amount=4000', %k)->status, 200, 'a repeat does');
+--- books
+4: captured=4000
+
+
+
+=== TEST 6: a refund in doubt stays unknown, since a read does not show it
+--- config eval: $::shop
+--- request
+GET /checkout?order=5
+--- error_code: 303
+--- then
+pay('5');
+post('/capture?reference=5');
+faults('refund: lost-reply');
+is(post('/refund?reference=5&amount=700')->status, 504, 'unknown');
+like(summary(), qr/stillUnknown=1/, 'and it stays so');
+--- books
+5: refunded=700
+
+
+
+=== TEST 7: while Payer cannot be reached the caller is told so
+--- config eval: $::shop
+--- request
+GET /checkout?order=6
+--- error_code: 303
+--- then
+faults('read: close');
+my $r = post('/reconcile');
+is($r->status, 502, 'a bad gateway');
+is($r->json->{operation}, 'reconcile', 'of this operation');
+like(summary(), qr/examined=1/, 'and the next run works');
+
+
+
+=== TEST 8: many records take several calls, each bounded, by a cursor
+--- config eval: $::shop
+--- request
+GET /checkout?order=7
+--- error_code: 303
+--- then
+checkout("a$_") for 1 .. 6;
+pay("a$_")      for 1 .. 6;
+my ($after, @examined) = ('');
+for (1 .. 10) {
+    my $json = post("/reconcile?limit=3$after")->json;
+    push @examined, $json->{examined};
+    last unless $json->{next};
+    $after = "&after=$json->{next}";
+}
+is("@examined", '3 3 1', 'each order once');
+--- calls
+token: 1
+create: 7
+read: 7
+
+
+
+=== TEST 9: parameters that make no sense are refused
+--- config eval: $::shop
+--- request
+POST /reconcile?limit=0
+--- error_code: 400
+--- json
+detail: limit
+--- then
+is(post("/reconcile?$_")->status, 400, $_)
+    for qw(limit=1001 limit=x days=0 days=366 after=%21 after=eHl6 after=);
+
+
+
+=== TEST 10: only POST reconciles
+--- config eval: $::shop
+--- request
+GET /reconcile
+--- error_code: 405
+--- response_headers
+Allow: POST
+
+
+
+=== TEST 11: nobody else may reconcile
+--- config
+        location = /reconcile { payer_reconcile; payer_allow 10.0.0.0/8; }
+--- request
+POST /reconcile
+--- error_code: 403
+--- calls: none
+
+
+
+=== TEST 12: without payer_allow nginx does not start
+--- config
+        location = /reconcile { payer_reconcile; }
+--- must_die
+--- error_log
+"payer_reconcile" in location "/reconcile" has no "payer_allow"
+--- alert: has no "payer_allow"
