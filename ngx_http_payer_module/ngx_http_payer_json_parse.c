@@ -421,7 +421,8 @@ ngx_http_payer_json_check_digits(ngx_http_payer_json_scan_t *scan)
 
     start = scan->pos;
 
-    while (scan->pos < scan->last && *scan->pos >= '0' && *scan->pos <= '9')
+    while (scan->pos < scan->last
+           && *scan->pos >= '0' && *scan->pos <= '9')
     {
         scan->pos++;
     }
