@@ -67,6 +67,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
      *     conf->reference = { NULL, 0 };
      *     conf->amount, currency, ..., back = NULL;
      *     conf->amount_major = 0;
+     *     conf->signature, signature_keys, signature_expires = NULL;
      *     conf->present_uri, allow = NULL;
      *     conf->door, merchant, road, ... = NULL;
      */
@@ -154,6 +155,10 @@ ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
     ngx_http_payer_merge_text(success);
     ngx_http_payer_merge_text(fail);
     ngx_http_payer_merge_text(back);
+
+    ngx_http_payer_merge_text(signature);
+    ngx_http_payer_merge_text(signature_keys);
+    ngx_http_payer_merge_text(signature_expires);
 
 #undef ngx_http_payer_merge_text
 }

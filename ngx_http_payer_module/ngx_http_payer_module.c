@@ -9,6 +9,7 @@
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_reconcile.h"
+#include "ngx_http_payer_signature.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_variable.h"
 
@@ -162,6 +163,27 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       ngx_conf_set_sec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, link_ttl),
+      NULL },
+
+    { ngx_string("payer_signature"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE2,
+      ngx_http_payer_signature,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_signature_key_file"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_signature_key_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_signature_expires"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, signature_expires),
       NULL },
 
     { ngx_string("payer_present"),

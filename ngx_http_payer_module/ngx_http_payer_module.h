@@ -51,6 +51,7 @@ typedef struct ngx_http_payer_ctx_s    ngx_http_payer_ctx_t;
 typedef struct ngx_http_payer_call_s   ngx_http_payer_call_t;
 
 typedef struct ngx_http_payer_execution_s  ngx_http_payer_execution_t;
+typedef struct ngx_http_payer_signature_s  ngx_http_payer_signature_t;
 
 
 /* a content handler of the module, and what its location has to have */
@@ -116,6 +117,11 @@ typedef struct {
     ngx_http_complex_value_t     *fail;
     ngx_http_complex_value_t     *back;
     time_t                        link_ttl;
+
+    /* the proof that an order in a URL is the shop's */
+    ngx_http_payer_signature_t   *signature;
+    ngx_array_t                  *signature_keys;     /* ngx_str_t */
+    ngx_http_complex_value_t     *signature_expires;
 
     /* how the widget is presented */
     ngx_uint_t                    present;
