@@ -77,6 +77,7 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     x->sent = 0;
     x->complete = 0;
     x->oversized = 0;
+    x->expired = 0;
     x->time = ngx_current_msec;
 
     if (ngx_http_subrequest(r, &uri, &x->args, &sr, ps,
@@ -301,6 +302,8 @@ ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x)
 
         return;
     }
+
+    x->expired = 1;
 
     rev = u->peer.connection->read;
 
