@@ -6,8 +6,9 @@
 
 
 #include "ngx_http_payer_conf.h"
-#include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_order.h"
+#include "ngx_http_payer_signature.h"
+#include "ngx_http_payer_template.h"
 
 
 static ngx_int_t ngx_http_payer_check_credentials(ngx_conf_t *cf,
@@ -19,8 +20,6 @@ static ngx_int_t ngx_http_payer_check_buyer(ngx_conf_t *cf,
     ngx_http_complex_value_t *value);
 static ngx_int_t ngx_http_payer_check_constants(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
-static u_char *ngx_http_payer_buyers_variable(ngx_conf_t *cf,
-    ngx_http_core_loc_conf_t *clcf, ngx_str_t *value, size_t *len);
 static ngx_uint_t ngx_http_payer_is_buyers(ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_is_capture(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf, ngx_str_t *name);
@@ -55,13 +54,7 @@ ngx_http_payer_check_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     door = conf->door;
 
-    if (ngx_http_payer_gate_check(cf, conf) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (door->handler && conf->clcf->handler
-        && conf->clcf->handler != door->handler)
-    {
+    if (conf->clcf->handler != NULL && conf->clcf->handler != door->handler) {
         ngx_http_payer_refuse(cf, conf, "\"%V\" in location \"%V\" is "
                               "overridden by another handler of that location",
                               &door->directive, &conf->clcf->name);
@@ -75,9 +68,7 @@ ngx_http_payer_check_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_payer_calls(conf)
-        && ngx_http_payer_check_credentials(cf, conf) != NGX_OK)
-    {
+    if (door->api && ngx_http_payer_check_credentials(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -165,11 +156,21 @@ ngx_http_payer_check_order(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (!conf->clcf->internal && !conf->clcf->named
-        && (ngx_http_payer_check_buyer(cf, conf, "payer_amount",
-                                       conf->amount) != NGX_OK
-            || ngx_http_payer_check_buyer(cf, conf, "payer_currency",
-                                          conf->currency) != NGX_OK))
+    if (conf->signature) {
+
+        /* an order in a URL, but nobody else's than the shop's */
+
+        if (ngx_http_payer_signature_check(cf, conf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (!conf->clcf->internal && !conf->clcf->named
+               && (ngx_http_payer_check_buyer(cf, conf, "payer_amount",
+                                              conf->amount)
+                   != NGX_OK
+                   || ngx_http_payer_check_buyer(cf, conf, "payer_currency",
+                                                 conf->currency)
+                      != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -182,20 +183,25 @@ static ngx_int_t
 ngx_http_payer_check_buyer(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     char *directive, ngx_http_complex_value_t *value)
 {
-    size_t   len;
-    u_char  *name;
+    ngx_http_payer_template_t  t;
 
-    name = ngx_http_payer_buyers_variable(cf, conf->clcf, &value->value, &len);
+    ngx_http_payer_template_init(&t, &value->value);
 
-    if (name == NULL) {
-        return NGX_OK;
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+
+        if (ngx_http_payer_is_buyers(&t.name)
+            || ngx_http_payer_is_capture(cf, conf->clcf, &t.name))
+        {
+            ngx_http_payer_refuse(cf, conf, "the buyer can choose what to "
+                                  "pay: \"%s\" uses \"$%V\" in location "
+                                  "\"%V\", which is not internal and has no "
+                                  "\"payer_signature\"", directive, &t.name,
+                                  &conf->clcf->name);
+            return NGX_ERROR;
+        }
     }
 
-    ngx_http_payer_refuse(cf, conf, "the buyer can choose what to pay: "
-                          "\"%s\" uses \"$%*s\" in location \"%V\", which "
-                          "is not internal", directive, len, name,
-                          &conf->clcf->name);
-    return NGX_ERROR;
+    return NGX_OK;
 }
 
 
@@ -259,50 +265,6 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     }
 
     return NGX_OK;
-}
-
-
-/* the first variable in the value that the buyer controls, or NULL */
-
-static u_char *
-ngx_http_payer_buyers_variable(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf,
-    ngx_str_t *value, size_t *len)
-{
-    u_char     *p, *last;
-    ngx_str_t   name;
-
-    p = value->data;
-    last = p + value->len;
-
-    while (p < last) {
-
-        if (*p++ != '$') {
-            continue;
-        }
-
-        if (p < last && *p == '{') {
-            p++;
-        }
-
-        name.data = p;
-
-        while (p < last && (*p == '_' || (*p >= '0' && *p <= '9')
-                            || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z')))
-        {
-            p++;
-        }
-
-        name.len = p - name.data;
-
-        if (ngx_http_payer_is_buyers(&name)
-            || ngx_http_payer_is_capture(cf, clcf, &name))
-        {
-            *len = name.len;
-            return name.data;
-        }
-    }
-
-    return NULL;
 }
 
 

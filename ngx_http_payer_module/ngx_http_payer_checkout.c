@@ -17,6 +17,7 @@
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_present.h"
+#include "ngx_http_payer_signature.h"
 
 
 static ngx_int_t ngx_http_payer_checkout_handler(ngx_http_request_t *r);
@@ -117,7 +118,11 @@ ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_int_t                 rc;
     ngx_http_payer_problem_t  problem;
 
-    rc = ngx_http_payer_intake(r, ctx, &problem);
+    rc = ngx_http_payer_signature_verify(r, ctx->conf, &problem);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_payer_intake(r, ctx, &problem);
+    }
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,

@@ -6,7 +6,6 @@
 
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_api.h"
-#include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_secret.h"
 
 
@@ -68,6 +67,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
      *     conf->reference = { NULL, 0 };
      *     conf->amount, currency, ..., back = NULL;
      *     conf->amount_major = 0;
+     *     conf->signature, signature_keys, signature_expires = NULL;
      *     conf->present_uri, allow = NULL;
      *     conf->door, merchant, road, ... = NULL;
      */
@@ -77,8 +77,6 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
     conf->insecure = NGX_CONF_UNSET;
     conf->link_ttl = NGX_CONF_UNSET;
     conf->present = NGX_CONF_UNSET_UINT;
-
-    ngx_http_payer_gate_create_conf(&conf->verify);
 
     return conf;
 }
@@ -128,8 +126,6 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->allow_all = prev->allow_all;
     }
 
-    ngx_http_payer_gate_merge_conf(&prev->verify, &conf->verify);
-
     return ngx_http_payer_merge_door(cf, prev, conf);
 }
 
@@ -160,6 +156,10 @@ ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
     ngx_http_payer_merge_text(fail);
     ngx_http_payer_merge_text(back);
 
+    ngx_http_payer_merge_text(signature);
+    ngx_http_payer_merge_text(signature_keys);
+    ngx_http_payer_merge_text(signature_expires);
+
 #undef ngx_http_payer_merge_text
 }
 
@@ -187,12 +187,6 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
         }
     }
 
-    if (conf->door == NULL && conf->verify.reference.value) {
-        conf->door = &ngx_http_payer_gate_door;
-        conf->file = conf->verify.file;
-        conf->line = conf->verify.line;
-    }
-
     if (conf->door == NULL) {
         return NGX_CONF_OK;
     }
@@ -207,7 +201,7 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_payer_calls(conf)
+    if (conf->door->api
         && ngx_http_payer_merchant(cf, conf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;

@@ -295,7 +295,8 @@ ngx_http_payer_json_token(ngx_pool_t *pool, cJSON *root,
         return NGX_DECLINED;
     }
 
-    expires = cJSON_IsNumber(value) ? value->valuedouble : 0;
+    expires = (value != NULL && cJSON_IsNumber(value)) ? value->valuedouble
+                                                       : 0;
 
     if (expires >= NGX_HTTP_PAYER_MAX_EXPIRES) {
         token->expires_in = NGX_HTTP_PAYER_MAX_EXPIRES;
@@ -459,13 +460,6 @@ ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
         return NGX_DECLINED;
     }
 
-    /* any word, but it travels on in headers, as $payer_status */
-
-    if (ngx_http_payer_check_reference(&payment->status) != NGX_OK) {
-        *reason = ngx_http_payer_status.bad;
-        return NGX_DECLINED;
-    }
-
     if (ngx_http_payer_json_get_amount(root, &ngx_http_payer_amount,
                                        &payment->amount, reason)
         != NGX_OK
@@ -518,7 +512,9 @@ ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
     rc = ngx_http_payer_json_get(root, &ngx_http_payer_message, &value,
                                  &reason);
 
-    if (rc == NGX_OK && cJSON_IsString(value) && value->valuestring[0]) {
+    if (rc == NGX_OK && value != NULL
+        && cJSON_IsString(value) && value->valuestring[0])
+    {
         message->data = ngx_pnalloc(pool, NGX_HTTP_PAYER_MAX_MESSAGE);
 
         if (message->data == NULL) {

@@ -347,21 +347,15 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 }
 
 
-ngx_uint_t
-ngx_http_payer_is_exchange(ngx_http_request_t *r)
-{
-    return r->post_subrequest
-           && r->post_subrequest->handler == ngx_http_payer_exchange_done;
-}
-
-
 static ngx_int_t
 ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
 {
     off_t                       n;
     ngx_http_payer_exchange_t  *x;
 
-    if (!ngx_http_payer_is_exchange(r)) {
+    if (r->post_subrequest == NULL
+        || r->post_subrequest->handler != ngx_http_payer_exchange_done)
+    {
         return ngx_http_next_header_filter(r);
     }
 
@@ -446,7 +440,9 @@ ngx_http_payer_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_chain_t                *cl;
     ngx_http_payer_exchange_t  *x;
 
-    if (!ngx_http_payer_is_exchange(r)) {
+    if (r->post_subrequest == NULL
+        || r->post_subrequest->handler != ngx_http_payer_exchange_done)
+    {
         return ngx_http_next_body_filter(r, in);
     }
 

@@ -63,9 +63,6 @@ ngx_int_t ngx_http_payer_exchange_start(ngx_http_request_t *r,
  */
 void ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x);
 
-/* whether the subrequest is an exchange */
-ngx_uint_t ngx_http_payer_is_exchange(ngx_http_request_t *r);
-
 /* a member of a request's or an answer's header; "name" is lowercase */
 ngx_table_elt_t *ngx_http_payer_header_push(ngx_list_t *headers, char *name,
     ngx_str_t *value);

@@ -41,6 +41,7 @@ my @wrong = (
         'raised an alert'
     ],
     [ 'status', "--- error_code: 404", 'status code' ],
+    [ 'a misspelt section', "--- call: none", 'section call is unknown' ],
 );
 
 

@@ -21,8 +21,8 @@ if [ $ngx_found = yes ]; then
 fi
 . auto/module
 EOF
-    'docs/directives.md' =>
-        "## payer_zone\n\n### `\$payer_zone`\n\n### \$payer_url\n",
+    'docs/directives.md' => "### payer_zone\n",
+    'docs/variables.md'  => "### `\$payer_zone`\n\n### \$payer_url\n",
     't/100.zone.t'       => 'payer_zone payer 1m; return 200 $payer_zone$payer_url;',
     "$module/ngx_http_payer_module.h" => qq(#include "ngx_http_payer_json.h"\n),
     "$module/ngx_http_payer_module.c" => <<'EOF',
@@ -112,13 +112,14 @@ my @bad = (
     [ 'ngx_http_payer_flow.c does not exist',
         "$module/ngx_http_payer_flow.c" => undef ],
     [ 'does not run', 'config' => "exit 1\n" ],
-    [ ': payer_zone is not in docs', 'docs/directives.md' => "### \$payer_zone \$payer_url\n" ],
-    [ '$payer_zone is not in docs', 'docs/directives.md' => "## payer_zone \$payer_url\n" ],
-    [ '$payer_url is not in docs', 'docs/directives.md' => "## payer_zone \$payer_zone\n" ],
+    [ ': payer_zone is not in docs', 'docs/directives.md' => "about \$payer_zone\n" ],
+    [ '$payer_zone is not in docs', 'docs/variables.md' => "### \$payer_url\n" ],
+    [ '$payer_url is not in docs', 'docs/variables.md' => "### \$payer_zone\n" ],
     [ ': payer_zone is in no test', 't/100.zone.t' => '$payer_zone $payer_url' ],
     [ '$payer_zone is in no test', 't/100.zone.t' => 'payer_zone $payer_url' ],
     [ 'payer_gone does not exist', added('docs/directives.md', "## payer_gone\n") ],
-    [ 'no directive is defined', $c => "\n", 'docs/directives.md' => "\n" ],
+    [ '$payer_gone does not exist', added('docs/variables.md', "## \$payer_gone\n") ],
+    [ 'no directive is defined', $c => "\n", 'docs/directives.md' => "\n", 'docs/variables.md' => "\n" ],
 );
 
 for my $case (@bad) {

@@ -23,7 +23,8 @@ my $http = HTTP::Tiny->new(timeout => 10, keep_alive => 0);
 my %sim;
 
 
-# Options: program, port, agent, secret, dir.  Dies when it does not get ready.
+# Options: program, port, agent, secret, dir, args (a list of more of the
+# program's own).  Dies when it does not get ready.
 
 sub start {
     my (%option) = @_;
@@ -45,7 +46,7 @@ sub start {
         close $reader;
         exec $option{program}, '--listen', $url, '--agent-id', $option{agent},
             '--secret', $option{secret}, '--pid', "$option{dir}/simulator.pid",
-            '--with-parent'
+            '--with-parent', @{ $option{args} // [] }
             or POSIX::_exit(127);
     }
 

@@ -414,12 +414,39 @@ sub run_payer_tests {
 }
 
 
-my @KNOWN = qw(bare before faults json then calls sent books after alert);
+my @OURS = qw(bare before faults json then calls sent books after alert);
+
+my %known;
+
+
+# A check under a misspelt name would be no check.  What Test::Nginx knows is
+# what it asks a block for.
+
+sub _check_sections {
+    my ($block) = @_;
+
+    if (!%known) {
+        %known = map { $_ => 1 } @OURS, qw(name description ONLY SKIP LAST);
+
+        for my $module (qw(Util Socket)) {
+            open my $fh, '<', $INC{"Test/Nginx/$module.pm"} or next;
+            local $/;
+            my $source = <$fh>;
+            $known{$_} = 1 for $source =~ /\bblock->(\w+)/g;
+        }
+    }
+
+    for my $section (@{ $block->_section_order }) {
+        Test::More::fail($block->name . " - section $section is unknown")
+            unless $known{$section};
+    }
+}
 
 
 sub _before_block {
     my ($block) = @_;
 
+    _check_sections($block);
     sim_reset() if $option{simulator};
 
     my $bare = defined $block->bare || !$option{simulator};

@@ -1,0 +1,470 @@
+# Signed links: an order in a URL that only the shop can have made.  What was
+# changed, repeated, left out or kept for too long is refused before any call.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Conf;
+
+use Digest::SHA qw(hmac_sha256 hmac_sha256_hex);
+use MIME::Base64 qw(encode_base64);
+
+our $KEY = 'the-key-that-shop-and-nginx-share';
+our $NEW = 'the-key-that-the-shop-changes-to!';
+
+write_file('link.key',  "$KEY\n", 0600);
+write_file('new.key',   "$NEW\n", 0600);
+write_file('short.key', "guess me\n", 0600);
+
+
+# What the location has beyond an ordinary checkout.
+
+sub signed {
+    return checkout('= /pay',
+        payer_amount             => '$arg_amount',
+        payer_signature          =>
+            '$arg_sig $arg_order:$arg_amount:$arg_expires',
+        payer_signature_expires  => '$arg_expires',
+        payer_signature_key_file => "$ENV{TEST_NGINX_DIR}/link.key",
+        @_);
+}
+
+
+# The link as a shop makes it; "sig" replaces its signature.
+
+sub link_to {
+    my (%with) = (order => '1001', amount => 12900, expires => time + 600,
+        key => $KEY, @_);
+
+    my $message = $with{message} // join ':', @with{qw(order amount expires)};
+    my $sig = $with{sig} // hmac_sha256_hex($message, $with{key});
+
+    return "/pay?order=$with{order}&amount=$with{amount}"
+        . "&expires=$with{expires}&sig=$sig";
+}
+
+
+sub base64url {
+    my ($message, $key) = @_;
+
+    return encode_base64(hmac_sha256($message, $key), '') =~ tr{+/}{-_}r;
+}
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: a signed link leads the buyer to the payment
+--- config perl: signed()
+--- request perl: 'GET ' . link_to()
+--- error_code: 303
+--- calls
+token: 1
+create: 1
+--- books
+1001: amount=12900 links=1
+
+
+
+=== TEST 2: it works with POST, and with HEAD
+--- config perl: signed()
+--- request perl: 'HEAD ' . link_to()
+--- error_code: 303
+--- after
+my $r = post(link_to(), form => { any => 'thing' });
+Test::More::is($r->status, 303, 'a POST');
+--- books
+1001: links=1
+
+
+
+=== TEST 3: the signature may be in capitals
+--- config perl: signed()
+--- request perl
+my $expires = time + 600;
+'GET ' . link_to(expires => $expires,
+    sig => uc hmac_sha256_hex("1001:12900:$expires", $KEY));
+--- error_code: 303
+
+
+
+=== TEST 4: the signature may be base64url, with padding or without
+--- config perl: signed()
+--- request perl
+my $expires = time + 600;
+my $sig = base64url("1001:12900:$expires", $KEY);
+[ map { 'GET ' . link_to(expires => $expires, sig => $_) }
+    $sig, $sig =~ s/=/%3D/r, $sig =~ s/=/%3d/r, $sig =~ s/=//r ];
+--- error_code eval
+[ 303, 303, 303, 303 ]
+
+
+
+=== TEST 5: a link without a signature is refused, and Payer is not called
+--- config perl: signed()
+--- request perl: 'GET ' . link_to(sig => '')
+--- error_code: 403
+--- response_headers
+Content-Type: application/problem+json
+Cache-Control: no-store
+--- json
+status: ^403$
+title: ^The link is not valid$
+detail: ^the link is not signed$
+operation: ^create$
+--- calls: none
+
+
+
+=== TEST 6: another amount than the signed one is refused
+--- config perl: signed()
+--- request perl: 'GET ' . link_to() =~ s/amount=12900/amount=100/r
+--- error_code: 403
+--- json
+detail: ^the signature is not valid$
+--- calls: none
+
+
+
+=== TEST 7: another order than the signed one is refused
+--- config perl: signed()
+--- request perl: 'GET ' . link_to() =~ s/order=1001/order=1002/r
+--- error_code: 403
+--- json
+detail: ^the signature is not valid$
+--- calls: none
+
+
+
+=== TEST 8: a later end than the signed one is refused
+--- config perl: signed()
+--- request perl
+my $expires = time + 600;
+my $later = $expires + 1;
+'GET ' . link_to(expires => $expires) =~ s/expires=\d+/expires=$later/r;
+--- error_code: 403
+--- json
+detail: ^the signature is not valid$
+--- calls: none
+
+
+
+=== TEST 9: a link is refused once its time is over
+--- config perl: signed()
+--- request perl: 'GET ' . link_to(expires => time - 2)
+--- error_code: 403
+--- json
+detail: ^the link has expired$
+--- calls: none
+
+
+
+=== TEST 10: a signed end that is not Unix time is refused
+--- config perl: signed()
+--- request perl
+[ map { 'GET ' . link_to(expires => $_) }
+    '', 'never', '-1', '9' x 30, time + 600 . 's' ]
+--- error_code eval
+[ (403) x 5 ]
+--- response_body_like eval
+[ (qr/does not say as Unix time when it expires/) x 5 ]
+--- calls: none
+
+
+
+=== TEST 11: a signature cut short, or of another key, is refused
+--- config perl: signed()
+--- request perl
+[ 'GET ' . link_to() =~ s/.\z//r, 'GET ' . link_to() . '0',
+    'GET ' . link_to(key => $NEW), 'GET ' . link_to(key => '') ]
+--- error_code eval
+[ (403) x 4 ]
+--- response_body_like eval
+[ (qr/the signature is not valid/) x 4 ]
+--- calls: none
+
+
+
+=== TEST 12: of an argument given twice the first is signed, used and paid
+--- config perl: signed()
+--- request perl
+[ 'GET ' . link_to() . '&amount=1&order=1002&AMOUNT=2&expires=1',
+    'GET ' . link_to() =~ s/\?/?amount=1&/r,
+    'GET ' . link_to() =~ s/\?/?Amount=1&/r,
+    'GET ' . link_to() =~ s/\?/?order=1002&/r ]
+--- error_code eval
+[ 303, 403, 403, 403 ]
+--- response_body_like eval
+[ qr/\A\z/, (qr/the signature is not valid/) x 3 ]
+--- books
+1001: amount=12900 links=1
+
+
+
+=== TEST 13: the message is of the values as they are escaped in the URL
+--- config perl: signed()
+--- request perl
+[ map { 'GET ' . $_ } link_to(order => 'A%2010%2F7%3A1'),
+    link_to() =~ s/order=1001/order=%31001/r ]
+--- error_code eval
+[ 303, 403 ]
+--- response_body_like eval
+[ qr/\A\z/, qr/the signature is not valid/ ]
+--- after
+Test::More::is(books('A 10/7:1')->{amount}, 12900, 'Payer has the order');
+
+
+
+=== TEST 14: a value that contains the separator cannot be moved into another
+--- config perl
+signed(
+    payer_amount => '$arg_amount major',
+    payer_signature =>
+        '$arg_sig $arg_order.$arg_amount.$arg_expires',
+)
+--- request perl
+my $expires = time + 600;
+my $sig = hmac_sha256_hex("7.12.50.$expires", $KEY);
+[ map { "GET /pay?$_&expires=$expires&sig=$sig" }
+    'order=7.12&amount=50', 'order=7&amount=12.50' ]
+--- error_code eval
+[ 403, 403 ]
+--- response_body_like eval
+[ (qr/a value contains a character that separates values/) x 2 ]
+--- calls: none
+
+
+
+=== TEST 15: while the key changes both are good
+--- config perl
+signed(payer_signature_key_file =>
+    [ map { "$ENV{TEST_NGINX_DIR}/$_.key" } qw(link new) ])
+--- request perl
+[ 'GET ' . link_to(), 'GET ' . link_to(key => $NEW),
+    'GET ' . link_to(key => 'the-key-of-somebody-else-entirely') ]
+--- error_code eval
+[ 303, 303, 403 ]
+--- response_body_like eval
+[ qr/\A\z/, qr/\A\z/, qr/the signature is not valid/ ]
+
+
+
+=== TEST 16: error_page gives the buyer the shop's own words
+--- config perl
+signed(error_page => '403 /expired') . <<'END'
+    location = /expired { return 200 "ask the shop for a new link\n"; }
+END
+--- request perl: 'GET ' . link_to(expires => 1)
+--- error_code: 403
+--- response_body
+ask the shop for a new link
+--- calls: none
+
+
+
+=== TEST 17: the whole query can be signed when the signature is elsewhere
+--- config perl
+signed(payer_signature => '$http_x_signature $args')
+--- request perl
+my $args = 'order=1001&amount=12900&expires=' . (time + 600);
+[ "GET /pay?$args", "GET /pay?$args&amount=1" ]
+--- more_headers perl
+my $args = 'order=1001&amount=12900&expires=' . (time + 600);
+'X-Signature: ' . hmac_sha256_hex($args, $KEY)
+--- error_code eval
+[ 303, 403 ]
+--- response_body_like eval
+[ qr/\A\z/, qr/the signature is not valid/ ]
+
+
+
+=== TEST 18: a location inherits key and signature from its server
+--- config perl
+<<"END" . checkout('= /pay', payer_amount => '$arg_amount')
+    payer_signature          \$arg_sig \$arg_order:\$arg_amount:\$arg_expires;
+    payer_signature_expires  \$arg_expires;
+    payer_signature_key_file $ENV{TEST_NGINX_DIR}/link.key;
+END
+--- request perl
+[ 'GET ' . link_to(), 'GET ' . link_to(sig => 1) ]
+--- error_code eval
+[ 303, 403 ]
+--- response_body_like eval
+[ qr/\A\z/, qr/the signature is not valid/ ]
+
+
+
+=== TEST 19: no key and no signature is written to the log
+--- config perl: signed()
+--- request perl: 'GET ' . link_to(order => 1002) =~ s/order=1002/order=1/r
+--- error_code: 403
+--- error_log
+payer: payer_signature: the signature is not valid
+--- no_error_log
+the-key-that-shop
+
+
+
+=== TEST 20: an amount that the message does not contain is refused at start
+--- config perl
+signed(payer_signature => '$arg_sig $arg_order:$arg_expires')
+--- must_die
+--- error_log
+the signature does not protect "payer_amount": "$arg_amount" is not in the message of "payer_signature" of location "/pay"
+
+
+
+=== TEST 21: and so is a currency
+--- config perl
+signed(payer_currency => '$arg_currency')
+--- must_die
+--- error_log
+the signature does not protect "payer_currency": "$arg_currency" is not in the message
+
+
+
+=== TEST 22: and a reference
+--- config perl
+signed(payer_reference => '$arg_order-$cookie_visit')
+--- must_die
+--- error_log
+the signature does not protect "payer_reference": "$cookie_visit" is not in the message
+
+
+
+=== TEST 23: and a price that a map takes from something unsigned
+--- http_config
+    map $arg_product $price { default 12900; ticket 100; }
+--- config perl
+signed(payer_amount => '$price')
+--- must_die
+--- error_log
+the signature does not protect "payer_amount": "$price" is not in the message
+
+
+
+=== TEST 24: and the number of an order at Payer
+--- config perl
+signed(payer_order_id => '$arg_oid')
+--- must_die
+--- error_log
+the signature does not protect "payer_order_id": "$arg_oid" is not in the message
+
+
+
+=== TEST 25: and a time at which the link is to end
+--- config perl
+signed(payer_signature => '$arg_sig $arg_order:$arg_amount')
+--- must_die
+--- error_log
+the signature does not protect "payer_signature_expires": "$arg_expires" is not in the message
+
+
+
+=== TEST 26: a capture by number changes between the message and the order
+--- config perl
+signed(payer_amount => '$1', payer_signature =>
+    '$arg_sig $arg_order:$1:$arg_expires') =~ s{= /pay}{~ "^/pay/(.*)"}r
+--- must_die
+--- error_log
+the signature does not protect "payer_amount": "$1" is not in the message
+
+
+
+=== TEST 27: a capture by name does not
+--- config perl
+signed(payer_amount => '$sum', payer_signature =>
+    '$arg_sig $arg_order:$sum:$arg_expires')
+    =~ s{= /pay}{~ "^/pay/(?<sum>[0-9]*)"}r
+--- request perl
+[ map { 'GET ' . $_ } link_to() =~ s{/pay}{/pay/12900}r,
+    link_to() =~ s{/pay}{/pay/100}r ]
+--- error_code eval
+[ 303, 403 ]
+--- response_body_like eval
+[ qr/\A\z/, qr/the signature is not valid/ ]
+
+
+
+=== TEST 28: two values without a separator are refused at start
+--- config perl
+signed(payer_signature => '$arg_sig $arg_order$arg_amount:$arg_expires')
+--- must_die
+--- error_log
+there must be a separator in front of "$arg_amount" in the message "$arg_order$arg_amount:$arg_expires"
+
+
+
+=== TEST 29: a letter separates nothing
+--- config perl
+signed(payer_signature => '$arg_sig ${arg_order}x${arg_amount}:$arg_expires')
+--- must_die
+--- error_log
+there must be a separator in front of "$arg_amount"
+
+
+
+=== TEST 30: a message that contains its own signature is refused at start
+--- config perl
+signed(payer_signature => '$arg_sig $args')
+--- must_die
+--- error_log
+the message of "payer_signature" contains its own signature "$arg_sig"
+
+
+
+=== TEST 31: a message that is the same for all orders is refused at start
+--- config perl
+signed(payer_signature => '$arg_sig the-shop')
+--- must_die
+--- error_log
+the message "the-shop" has no variables
+
+
+
+=== TEST 32: a signature without a key is refused at start
+--- config perl
+signed(payer_signature_key_file => undef)
+--- must_die
+--- error_log
+"payer_signature" of location "/pay" has no "payer_signature_key_file"
+
+
+
+=== TEST 33: a third key is refused at start
+--- config perl
+signed(payer_signature_key_file =>
+    [ map { "$ENV{TEST_NGINX_DIR}/$_.key" } qw(link new short) ])
+--- must_die
+--- error_log
+"payer_signature_key_file" directive is given more than twice
+
+
+
+=== TEST 34: a key file that is not there is refused at start
+--- config perl
+signed(payer_signature_key_file => '/nonexistent/link.key')
+--- must_die
+--- error_log
+open() "/nonexistent/link.key" failed
+
+
+
+=== TEST 35: links that never end are warned of
+--- config perl
+signed(payer_signature_expires => undef)
+--- request perl: 'GET ' . link_to()
+--- error_code: 303
+--- suppress_stderr
+--- error_log
+has no "payer_signature_expires": whoever keeps a link can use it
+
+
+
+=== TEST 36: a key that can be guessed is warned of
+--- config perl
+signed(payer_signature_key_file => "$ENV{TEST_NGINX_DIR}/short.key")
+--- request perl: 'GET ' . link_to(key => 'guess me')
+--- error_code: 303
+--- suppress_stderr
+--- error_log
+is shorter than 16 bytes

@@ -1,0 +1,64 @@
+# What README.md tells the reader to copy: the configuration, started as it
+# stands there but for addresses and paths, takes an order from the toy shop to
+# captured money.
+
+use lib 't/lib';
+use Payer::Test simulator => 0;
+use Payer::Docs;
+
+use JSON::PP qw(decode_json);
+
+my $SITE = 'https://shop.example';
+
+my $site = serve(example('README.md', 'readme'));
+
+my @jar = ('-b', $site->dir . '/jar', '-c', $site->dir . '/jar');
+
+my $r = $site->curl("$SITE/", @jar);
+is($r->{status}, 200, 'the shop is there');
+like($r->{body}, qr/Wool blanket/, 'and shows its goods');
+
+$r = $site->curl("$SITE/payer/checkout");
+is($r->{status}, 404, 'the checkout itself is out of reach');
+
+$r = $site->curl("$SITE/_payer/oauth2/token");
+is($r->{status}, 404, 'and so is the way to Payer');
+
+$site->curl("$SITE/cart/add", @jar, '-d', 'product=blanket');
+
+$r = $site->curl("$SITE/checkout", @jar, '-X', 'POST');
+is($r->{status}, 303, 'the checkout redirects');
+like($r->{headers}{location}, qr{\Ahttps://localhost:\d+/widget/},
+    'to the payment page');
+is_deeply(calls(), { token => 1, create => 1 },
+    'by one token and one link');
+
+my ($sent) = sent('create');
+like($sent, qr/^Host: localhost$/m, 'Payer is called by its name');
+unlike($sent, qr/^Cookie:/mi, 'and sees no cookie of the buyer');
+
+my ($order) = keys %{ sim('GET', 'books')->{references} };
+like($sent, qr{"redirectOnSuccessURL":"\Q$SITE/thanks?order=$order\E"},
+    'the buyer is sent back to the shop, by its own name');
+
+is(pay($order)->{outcome}, 'authorized', 'the buyer pays');
+
+my $line = example('README.md', 'capture');
+$line =~ s/1001/$order/g;
+
+like($site->shell($line), qr/"referenceId"/, 'the back office captures');
+is(books($order)->{captured}, 129000, 'all of it');
+
+like($site->shell($line), qr/"referenceId"/, 'the same line has the same answer');
+is(calls()->{capture}, 1, 'and Payer was asked once');
+
+my $denied = $site->curl("$SITE/payer/capture", '-d', "reference=$order",
+    '--interface', '127.0.0.2');
+is($denied->{status}, 403, 'nobody else may capture');
+
+ok(-f $site->dir . '/payer/data.mdb', 'the payments are in LMDB');
+
+unlike($site->log, qr/\[(?:warn|error|crit|alert|emerg)\](?!.*payer_allow)/,
+    'nginx has nothing to complain about');
+
+Test::More::done_testing();

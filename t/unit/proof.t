@@ -1,3 +1,0 @@
-#!/bin/sh
-
-exec "$(dirname "$0")/run" proof
