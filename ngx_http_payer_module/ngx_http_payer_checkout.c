@@ -14,6 +14,7 @@
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_present.h"
@@ -85,20 +86,6 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
-
-        if (ngx_http_payer_answer_header(r, "Allow", &allow) == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return NGX_HTTP_NOT_ALLOWED;
-    }
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
 
     ctx = ngx_http_payer_flow_create(r, conf, ngx_http_payer_checkout_order);
@@ -107,6 +94,17 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
     }
 
     ctx->operation = &ngx_http_payer_checkout_name;
+
+    rc = ngx_http_payer_guard_method(r, NGX_HTTP_GET|NGX_HTTP_HEAD
+                                        |NGX_HTTP_POST, &allow);
+    if (rc != NGX_OK) {
+        return rc == NGX_DONE ? NGX_OK : rc;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     return ngx_http_payer_flow_content(r, ctx);
 }

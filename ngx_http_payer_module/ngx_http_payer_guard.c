@@ -8,6 +8,8 @@
 #include "ngx_http_payer_guard.h"
 
 
+static ngx_int_t ngx_http_payer_turn_away(ngx_http_request_t *r,
+    ngx_http_payer_problem_t *problem);
 static ngx_uint_t ngx_http_payer_allowed(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
@@ -23,37 +25,59 @@ ngx_int_t
 ngx_http_payer_guard(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
     ngx_uint_t methods, ngx_str_t *allow)
 {
-    ngx_int_t                 rc;
     ngx_http_payer_problem_t  problem;
+
+    if (ngx_http_payer_allowed(r, conf)) {
+        return ngx_http_payer_guard_method(r, methods, allow);
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "payer: access forbidden by \"payer_allow\"");
 
     ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
 
-    if (!ngx_http_payer_allowed(r, conf)) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "payer: access forbidden by \"payer_allow\"");
+    problem.status = NGX_HTTP_FORBIDDEN;
+    problem.detail = "payer_allow does not list this address";
 
-        problem.status = NGX_HTTP_FORBIDDEN;
-        problem.detail = "payer_allow does not list this address";
+    return ngx_http_payer_turn_away(r, &problem);
+}
 
-    } else if (!(r->method & methods)) {
 
-        if (ngx_http_payer_answer_header(r, "Allow", allow) == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+ngx_int_t
+ngx_http_payer_guard_method(ngx_http_request_t *r, ngx_uint_t methods,
+    ngx_str_t *allow)
+{
+    ngx_http_payer_problem_t  problem;
 
-        problem.status = NGX_HTTP_NOT_ALLOWED;
-        problem.detail = "the Allow header lists the methods of this location";
-
-    } else {
+    if (r->method & methods) {
         return NGX_OK;
     }
+
+    if (ngx_http_payer_answer_header(r, "Allow", allow) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = NGX_HTTP_NOT_ALLOWED;
+    problem.detail = "the Allow header lists the methods of this location";
+
+    return ngx_http_payer_turn_away(r, &problem);
+}
+
+
+static ngx_int_t
+ngx_http_payer_turn_away(ngx_http_request_t *r,
+    ngx_http_payer_problem_t *problem)
+{
+    ngx_int_t  rc;
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_payer_answer_problem(r, &problem);
+    rc = ngx_http_payer_answer_problem(r, problem);
 
     return rc == NGX_HTTP_PAYER_SENT ? NGX_DONE : rc;
 }

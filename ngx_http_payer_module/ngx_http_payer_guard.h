@@ -15,11 +15,15 @@
 
 /*
  * NGX_OK if the peer may use the location (payer_allow) and the method is
- * one of "methods" (NGX_HTTP_... bits, "allow" as in the Allow header), else
- * what the content handler has to return: 403 or 405 were sent
+ * one of "methods" (NGX_HTTP_... bits, "allow" as in the Allow header);
+ * NGX_DONE if 403 or 405 was sent, else what the content handler has to return
  */
 ngx_int_t ngx_http_payer_guard(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_uint_t methods, ngx_str_t *allow);
+
+/* the same for a door that everybody may use: NGX_OK, or 405 was sent */
+ngx_int_t ngx_http_payer_guard_method(ngx_http_request_t *r,
+    ngx_uint_t methods, ngx_str_t *allow);
 
 /*
  * the parameters of the request, from its JSON body, form body, or query:

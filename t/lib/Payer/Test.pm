@@ -28,8 +28,9 @@ package Payer::Test;
 # parallel, also twice at the same time in one tree.  What a run leaves to
 # look at is in build/t/NAME/.
 #
-# Each block gets the zone, the memory store, the upstream of the simulator,
-# the merchant and the API location, unless it says --- bare.  The simulator
+# Each block gets the zone, the memory store (PAYER_TEST_STORE=lmdb: a fresh
+# LMDB store), the upstream of the simulator, the merchant and the API
+# location, unless it says --- bare.  The simulator
 # starts each block with empty books.  Sections beside those of Test::Nginx:
 #
 #     --- bare                nothing in nginx.conf that the block did not say
@@ -64,7 +65,7 @@ use warnings;
 use Cwd qw(abs_path);
 use Fcntl          qw(:flock);
 use File::Basename qw(dirname);
-use File::Path     qw(make_path);
+use File::Path     qw(make_path remove_tree);
 use File::Temp     qw(tempdir);
 use IO::Socket::INET;
 use JSON::PP ();
@@ -374,9 +375,12 @@ sub merchant { return ($agent, $secret) }
 
 
 sub payer_http {
+    my $store = ($ENV{PAYER_TEST_STORE} // 'memory') eq 'lmdb'
+              ? "lmdb:$dir/payments" : 'memory';
+
     return <<"EOF";
     payer_zone   payer 1m;
-    payer_store  memory;
+    payer_store  $store;
 
     upstream payer {
         server     127.0.0.1:$ENV{TEST_NGINX_SIM_PORT};
@@ -448,6 +452,7 @@ sub _before_block {
 
     _check_sections($block);
     sim_reset() if $option{simulator};
+    remove_tree("$dir/payments");
 
     my $bare = defined $block->bare || !$option{simulator};
 
