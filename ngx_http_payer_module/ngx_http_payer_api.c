@@ -289,6 +289,10 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
 
         reason = "got a truncated reply";
 
+        if (x->expired) {
+            status = NGX_HTTP_GATEWAY_TIME_OUT;
+        }
+
         if (x->complete) {
             rc = ngx_http_payer_json_read_token(call->ctx->request->pool,
                                                 &x->reply, &token, &reason);
@@ -494,7 +498,8 @@ ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call)
         call->reason = "is larger than 256 KiB";
 
     } else if (!x->complete) {
-        call->reason = "is truncated";
+        call->reason = x->expired ? "did not come to its end in time"
+                                  : "is truncated";
 
     } else if (call->read == NULL) {
         rc = NGX_OK;
@@ -516,7 +521,8 @@ ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call)
                       &call->type->name, call->reason, x->status);
 
         ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_UNKNOWN,
-                                  NGX_HTTP_BAD_GATEWAY,
+                                  x->expired ? NGX_HTTP_GATEWAY_TIME_OUT
+                                             : NGX_HTTP_BAD_GATEWAY,
                                   "Payer's reply was not understood");
         break;
 

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_order.h"
 #include "ngx_http_payer_signature.h"
 #include "ngx_http_payer_template.h"
@@ -54,7 +55,13 @@ ngx_http_payer_check_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     door = conf->door;
 
-    if (conf->clcf->handler != NULL && conf->clcf->handler != door->handler) {
+    if (ngx_http_payer_gate_check(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (door->handler && conf->clcf->handler
+        && conf->clcf->handler != door->handler)
+    {
         ngx_http_payer_refuse(cf, conf, "\"%V\" in location \"%V\" is "
                               "overridden by another handler of that location",
                               &door->directive, &conf->clcf->name);
@@ -68,7 +75,9 @@ ngx_http_payer_check_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (door->api && ngx_http_payer_check_credentials(cf, conf) != NGX_OK) {
+    if (ngx_http_payer_calls(conf)
+        && ngx_http_payer_check_credentials(cf, conf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

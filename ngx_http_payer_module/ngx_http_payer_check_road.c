@@ -42,7 +42,7 @@ ngx_http_payer_check_roads(ngx_conf_t *cf)
 
     for (i = 0; i < pmcf->doors.nelts; i++) {
 
-        if (door[i]->door->api
+        if (ngx_http_payer_calls(door[i])
             && ngx_http_payer_check_road(cf, door[i]) != NGX_OK)
         {
             return NGX_ERROR;

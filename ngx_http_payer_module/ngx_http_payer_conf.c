@@ -6,6 +6,7 @@
 
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_secret.h"
 
 
@@ -78,6 +79,8 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
     conf->link_ttl = NGX_CONF_UNSET;
     conf->present = NGX_CONF_UNSET_UINT;
 
+    ngx_http_payer_gate_create_conf(&conf->verify);
+
     return conf;
 }
 
@@ -125,6 +128,8 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->allow_internal = prev->allow_internal;
         conf->allow_all = prev->allow_all;
     }
+
+    ngx_http_payer_gate_merge_conf(&prev->verify, &conf->verify);
 
     return ngx_http_payer_merge_door(cf, prev, conf);
 }
@@ -187,6 +192,12 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
         }
     }
 
+    if (conf->door == NULL && conf->verify.reference.value) {
+        conf->door = &ngx_http_payer_gate_door;
+        conf->file = conf->verify.file;
+        conf->line = conf->verify.line;
+    }
+
     if (conf->door == NULL) {
         return NGX_CONF_OK;
     }
@@ -201,7 +212,7 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
         return NGX_CONF_ERROR;
     }
 
-    if (conf->door->api
+    if (ngx_http_payer_calls(conf)
         && ngx_http_payer_merchant(cf, conf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;

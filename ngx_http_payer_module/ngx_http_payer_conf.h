@@ -12,6 +12,11 @@
 #include "ngx_http_payer_module.h"
 
 
+/* whether a location with a door may call Payer */
+#define ngx_http_payer_calls(conf)                                           \
+    ((conf)->door->api || (conf)->verify.reference.value)
+
+
 void *ngx_http_payer_create_main_conf(ngx_conf_t *cf);
 void *ngx_http_payer_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent,

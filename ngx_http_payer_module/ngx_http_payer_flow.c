@@ -274,6 +274,10 @@ ngx_http_payer_flow_cleanup(void *data)
         ctx->conf->main->store->ops->forget(&ctx->io);
     }
 
+    if (ctx->verify.turn.owner) {
+        ngx_http_payer_zone_unclaim(ctx->conf->main->zone, &ctx->verify.turn);
+    }
+
     if (ctx->claim.owner) {
         ctx->conf->main->store->ops->unclaim(ctx->conf->main->store,
                                              &ctx->claim);

@@ -460,6 +460,13 @@ ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
         return NGX_DECLINED;
     }
 
+    /* any word, but it travels on in headers, as $payer_status */
+
+    if (ngx_http_payer_check_reference(&payment->status) != NGX_OK) {
+        *reason = ngx_http_payer_status.bad;
+        return NGX_DECLINED;
+    }
+
     if (ngx_http_payer_json_get_amount(root, &ngx_http_payer_amount,
                                        &payment->amount, reason)
         != NGX_OK

@@ -7,6 +7,7 @@
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_checkout.h"
 #include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_signature.h"
@@ -193,6 +194,27 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       0,
       NULL },
 
+    { ngx_string("payer_verify"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_gate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, verify.reference),
+      NULL },
+
+    { ngx_string("payer_verify_cache"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, verify.cache),
+      NULL },
+
+    { ngx_string("payer_verify_wait"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, verify.wait),
+      NULL },
+
     { ngx_string("payer_allow"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_1MORE,
       ngx_http_payer_allow,
@@ -288,6 +310,10 @@ static ngx_int_t
 ngx_http_payer_init(ngx_conf_t *cf)
 {
     if (ngx_http_payer_check_roads(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_gate_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -18,6 +18,7 @@
 #include "ngx_http_payer_zone.h"
 #include "ngx_http_payer_store.h"
 #include "ngx_http_payer_record.h"
+#include "ngx_http_payer_proof.h"
 
 
 #define NGX_HTTP_PAYER_VERSION          "0.1.0"
@@ -87,6 +88,18 @@ typedef struct {
 } ngx_http_payer_text_t;
 
 
+/* who is let on by payer_verify */
+typedef struct {
+    ngx_http_payer_text_t         reference;    /* value NULL: everybody */
+    ngx_array_t                  *args;         /* ngx_str_t, or NULL */
+    time_t                        cache;
+    ngx_msec_t                    wait;
+    u_char                       *file;         /* where it stands */
+    ngx_uint_t                    line;
+    ngx_uint_t                    own;          /* unsigned own:1 */
+} ngx_http_payer_verify_conf_t;
+
+
 typedef struct {
     ngx_http_payer_zone_t        *zone;
     ngx_http_payer_store_t       *store;
@@ -127,6 +140,8 @@ typedef struct {
     ngx_uint_t                    present;
     ngx_http_complex_value_t     *present_uri;
 
+    ngx_http_payer_verify_conf_t  verify;
+
     /* who may use the location: ngx_cidr_t */
     ngx_array_t                  *allow;
     ngx_uint_t                    allow_internal;
@@ -164,6 +179,20 @@ typedef enum {
 } ngx_http_payer_link_e;
 
 
+/* what payer_verify knows while it decides, and afterwards */
+typedef struct {
+    ngx_http_payer_verdict_e      verdict;
+    ngx_http_payer_verdict_e      heard;        /* from Payer alone */
+    ngx_http_payer_claim_t        turn;         /* to ask Payer */
+    ngx_msec_t                    since;        /* waiting for a turn */
+    ngx_msec_t                    until;        /* waiting for the buyer */
+    ngx_msec_t                    pause;
+    unsigned                      running:1;
+    unsigned                      waited:1;     /* for a turn */
+    unsigned                      written:1;
+} ngx_http_payer_verify_t;
+
+
 struct ngx_http_payer_ctx_s {
     ngx_http_request_t           *request;
     ngx_http_payer_loc_conf_t    *conf;
@@ -190,6 +219,8 @@ struct ngx_http_payer_ctx_s {
     ngx_msec_t                    api_time;
 
     ngx_str_t                     reference;    /* of a payment id */
+
+    ngx_http_payer_verify_t       verify;
 
     unsigned                      asked:1;      /* io is a get under way */
     unsigned                      resolved:1;   /* reference is set */

@@ -77,6 +77,7 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     x->sent = 0;
     x->complete = 0;
     x->oversized = 0;
+    x->expired = 0;
     x->time = ngx_current_msec;
 
     if (ngx_http_subrequest(r, &uri, &x->args, &sr, ps,
@@ -302,6 +303,8 @@ ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x)
         return;
     }
 
+    x->expired = 1;
+
     rev = u->peer.connection->read;
 
     rev->timedout = 1;
@@ -347,15 +350,21 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 }
 
 
+ngx_uint_t
+ngx_http_payer_is_exchange(ngx_http_request_t *r)
+{
+    return r->post_subrequest
+           && r->post_subrequest->handler == ngx_http_payer_exchange_done;
+}
+
+
 static ngx_int_t
 ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
 {
     off_t                       n;
     ngx_http_payer_exchange_t  *x;
 
-    if (r->post_subrequest == NULL
-        || r->post_subrequest->handler != ngx_http_payer_exchange_done)
-    {
+    if (!ngx_http_payer_is_exchange(r)) {
         return ngx_http_next_header_filter(r);
     }
 
@@ -440,9 +449,7 @@ ngx_http_payer_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_chain_t                *cl;
     ngx_http_payer_exchange_t  *x;
 
-    if (r->post_subrequest == NULL
-        || r->post_subrequest->handler != ngx_http_payer_exchange_done)
-    {
+    if (!ngx_http_payer_is_exchange(r)) {
         return ngx_http_next_body_filter(r, in);
     }
 

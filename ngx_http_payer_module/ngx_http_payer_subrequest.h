@@ -50,6 +50,7 @@ struct ngx_http_payer_exchange_s {
     unsigned                      sent:1;       /* Payer may have seen it */
     unsigned                      complete:1;   /* the body came to its end */
     unsigned                      oversized:1;  /* above the limit */
+    unsigned                      expired:1;    /* the deadline ended it */
 };
 
 
@@ -62,6 +63,9 @@ ngx_int_t ngx_http_payer_exchange_start(ngx_http_request_t *r,
  * when it returns.
  */
 void ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x);
+
+/* whether the subrequest is an exchange */
+ngx_uint_t ngx_http_payer_is_exchange(ngx_http_request_t *r);
 
 /* a member of a request's or an answer's header; "name" is lowercase */
 ngx_table_elt_t *ngx_http_payer_header_push(ngx_list_t *headers, char *name,

@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_payer_reference_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_payer_operation_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_payer_outcome_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_payer_link_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_payer_api_status_variable(ngx_http_request_t *r,
@@ -69,6 +71,9 @@ static ngx_http_variable_t  ngx_http_payer_variables[] = {
     ngx_http_payer_variable("payer_operation",
         ngx_http_payer_operation_variable, 0),
 
+    ngx_http_payer_variable("payer_outcome",
+        ngx_http_payer_outcome_variable, 0),
+
     ngx_http_payer_variable("payer_link", ngx_http_payer_link_variable, 0),
 
     ngx_http_payer_variable("payer_api_status",
@@ -90,6 +95,15 @@ static ngx_str_t  ngx_http_payer_links[] = {
     ngx_string("miss"),
     ngx_string("wait"),
     ngx_string("replaced")
+};
+
+
+static ngx_str_t  ngx_http_payer_outcomes[] = {
+    ngx_null_string,
+    ngx_string("paid"),
+    ngx_string("unpaid"),
+    ngx_string("pending"),
+    ngx_string("unknown")
 };
 
 
@@ -259,6 +273,26 @@ ngx_http_payer_operation_variable(ngx_http_request_t *r,
     }
 
     ngx_http_payer_variable_text(v, ctx->operation);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_outcome_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_http_payer_variable_text(v,
+                               &ngx_http_payer_outcomes[ctx->verify.verdict]);
 
     return NGX_OK;
 }

@@ -517,6 +517,8 @@ test_payment(ngx_pool_t *pool)
                     "has no \"status\"");
     refused_payment(pool, "{\"payment\":{\"status\":1}}",
                     "has a bad \"status\"");
+    refused_payment(pool, "{\"payment\":{\"status\":\"X\\r\\nY: z\"}}",
+                    "has a bad \"status\"");
     refused_payment(pool, "{\"payment\":[{\"status\":\"X\"}]}",
                     "has a bad \"payment\"");
     refused_payment(pool, "{\"payment\":\"X\",\"status\":\"X\"}",

@@ -1,0 +1,359 @@
+
+/*
+ * The gate: where payer_verify stands in the configuration, in the phases of
+ * a request, and in its answer.
+ */
+
+
+#include "ngx_http_payer_gate.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_query.h"
+#include "ngx_http_payer_subrequest.h"
+#include "ngx_http_payer_verify.h"
+
+
+static ngx_int_t ngx_http_payer_gate_subrequest(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_payer_gate_same(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf);
+static ngx_int_t ngx_http_payer_gate_header_filter(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_payer_gate_cache_header(ngx_table_elt_t *h);
+
+
+ngx_http_payer_door_t  ngx_http_payer_gate_door = {
+    ngx_string("payer_verify"),
+    NULL,
+    1, 0, 0, NULL
+};
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+
+char *
+ngx_http_payer_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
+    char                          *rv;
+    ngx_str_t                     *value;
+    ngx_http_payer_verify_conf_t  *verify;
+
+    verify = &plcf->verify;
+
+    if (verify->reference.value != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        verify->reference.value = NULL;
+        return NGX_CONF_OK;
+    }
+
+    if (value[1].len == 0) {
+        return "needs the reference of an order";
+    }
+
+    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (ngx_http_payer_query_names(cf->pool, &value[1], &verify->args)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* an argument is as the buyer's browser has escaped it */
+
+    verify->reference.unescape = (verify->args != NULL);
+
+    verify->own = 1;
+    verify->file = cf->conf_file->file.name.data;
+    verify->line = cf->conf_file->line;
+
+    return NGX_CONF_OK;
+}
+
+
+void
+ngx_http_payer_gate_create_conf(ngx_http_payer_verify_conf_t *verify)
+{
+    verify->reference.value = NGX_CONF_UNSET_PTR;
+    verify->cache = NGX_CONF_UNSET;
+    verify->wait = NGX_CONF_UNSET_MSEC;
+}
+
+
+void
+ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
+    ngx_http_payer_verify_conf_t *conf)
+{
+    if (conf->reference.value == NGX_CONF_UNSET_PTR) {
+
+        conf->reference = prev->reference;
+        conf->args = prev->args;
+        conf->file = prev->file;
+        conf->line = prev->line;
+
+        if (conf->reference.value == NGX_CONF_UNSET_PTR) {
+            conf->reference.value = NULL;
+        }
+    }
+
+    ngx_conf_merge_sec_value(conf->cache, prev->cache, 5);
+    ngx_conf_merge_msec_value(conf->wait, prev->wait, 0);
+}
+
+
+/*
+ * "return" answers before the access phase, so that everybody would get what
+ * is meant for those who have paid.
+ */
+
+ngx_int_t
+ngx_http_payer_gate_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    void           **rewrite;
+    ngx_uint_t       i;
+    ngx_array_t     *codes;
+    ngx_module_t   **modules;
+
+    if (!conf->verify.own) {
+        return NGX_OK;
+    }
+
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+        if (ngx_strcmp(modules[i]->name, "ngx_http_rewrite_module") == 0) {
+            break;
+        }
+    }
+
+    if (modules[i] == NULL) {
+        return NGX_OK;
+    }
+
+    /* its configuration begins with the array of compiled codes */
+
+    rewrite = ((ngx_http_conf_ctx_t *) cf->ctx)
+              ->loc_conf[modules[i]->ctx_index];
+    codes = rewrite[0];
+
+    if (codes == NULL || codes->nelts < sizeof(ngx_http_script_code_pt)
+        || *(ngx_http_script_code_pt *) codes->elts
+           != ngx_http_script_return_code)
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"payer_verify\" in location \"%V\" has no effect, since "
+                  "\"return\" answers before it in %s:%ui",
+                  &conf->clcf->name, conf->verify.file, conf->verify.line);
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * The access phase is not for subrequests.  One that leads here, from a page
+ * that anybody may see, would show what is behind the gate: it comes through
+ * only as a part of a request that was let on for the same order.
+ */
+
+static ngx_int_t
+ngx_http_payer_gate_subrequest(ngx_http_request_t *r)
+{
+    ngx_http_payer_loc_conf_t  *conf;
+
+    if (r == r->main) {
+        return NGX_DECLINED;
+    }
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
+
+    if (conf->verify.reference.value == NULL
+        || ngx_http_payer_is_exchange(r))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_payer_gate_same(r, conf)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "payer: the subrequest \"%V\" is not let on, since its main "
+                  "request was not let on for the same order", &r->uri);
+
+    return NGX_HTTP_PAYMENT_REQUIRED;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_gate_same(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_int_t              rc;
+    ngx_str_t              reference;
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    if (ctx == NULL || ctx->verify.verdict != NGX_HTTP_PAYER_PAID
+        || ngx_memcmp(ctx->conf->merchant->key, conf->merchant->key,
+                      NGX_HTTP_PAYER_KEY_LEN)
+           != 0)
+    {
+        return 0;
+    }
+
+    if (conf->verify.args
+        && !ngx_http_payer_query_clear(&r->args, conf->verify.args))
+    {
+        return 0;
+    }
+
+    rc = ngx_http_payer_intake_reference(r, &conf->verify.reference,
+                                         &reference);
+
+    if (rc == NGX_DECLINED && reference.len == 0) {
+
+        /* a part of the page that depends on no order */
+
+        return 1;
+    }
+
+    return rc == NGX_OK
+           && reference.len == ctx->order.reference.len
+           && ngx_memcmp(reference.data, ctx->order.reference.data,
+                         reference.len)
+              == 0;
+}
+
+
+/*
+ * What is behind the gate, and the pages of its errors, is for one buyer now,
+ * and for no cache.  The header is not made known as r->headers_out
+ * .cache_control, so that "expires" does not replace it.
+ */
+
+static ngx_int_t
+ngx_http_payer_gate_header_filter(ngx_http_request_t *r)
+{
+    ngx_uint_t             i;
+    ngx_list_part_t       *part;
+    ngx_table_elt_t       *h;
+    ngx_http_payer_ctx_t  *ctx;
+
+    static ngx_str_t  no_store = ngx_string("no-store");
+
+    if (r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    if (ctx == NULL || ctx->verify.verdict == NGX_HTTP_PAYER_UNDECIDED) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    part = &r->headers_out.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_http_payer_gate_cache_header(&h[i])) {
+            h[i].hash = 0;
+        }
+    }
+
+    ngx_memzero(&r->headers_out.cache_control,
+                sizeof(r->headers_out.cache_control));
+
+    if (ngx_http_payer_answer_header(r, "Cache-Control", &no_store) == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_gate_cache_header(ngx_table_elt_t *h)
+{
+    ngx_str_t  *name;
+
+    static ngx_str_t  names[] = {
+        ngx_string("Cache-Control"),
+        ngx_string("CDN-Cache-Control"),
+        ngx_string("Surrogate-Control"),
+        ngx_null_string
+    };
+
+    for (name = names; name->len; name++) {
+        if (h->key.len == name->len
+            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_payer_gate_init(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_payer_gate_subrequest;
+
+    /*
+     * The handlers of a phase run from the last to the first.  This one is to
+     * run when all others have had their say: it costs a call to Payer, and
+     * with "satisfy any" its answer ends the request.
+     */
+
+    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = handlers->elts;
+
+    ngx_memmove(h + 1, h, (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
+
+    *h = ngx_http_payer_verify_handler;
+
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_payer_gate_header_filter;
+
+    return NGX_OK;
+}

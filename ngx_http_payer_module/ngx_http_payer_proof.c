@@ -1,0 +1,140 @@
+
+/*
+ * What a record and Payer's word prove.
+ *
+ * Paid means that Payer's status is one of the three that stand for money,
+ * for the payment of this order, in the stored currency, and with at least
+ * the stored amount.  What is missing or new proves nothing.
+ */
+
+
+#include "ngx_http_payer_proof.h"
+
+
+static ngx_uint_t ngx_http_payer_proof_equal(ngx_str_t *one,
+    ngx_str_t *other);
+
+
+ngx_uint_t
+ngx_http_payer_proof_paid(ngx_http_payer_record_t *record)
+{
+    return ngx_http_payer_state_paid(record->state)
+           && record->payment_id.len
+           && record->amount > 0
+           && ngx_max(record->authorized, record->captured) >= record->amount;
+}
+
+
+ngx_uint_t
+ngx_http_payer_proof_recent(ngx_http_payer_record_t *record, time_t cache,
+    time_t now)
+{
+    /*
+     * An intent and the reply to an operation say what we did, not what Payer
+     * has; and a new word leaves the state as it was.
+     */
+
+    return record->updated <= now
+           && now - record->updated < cache
+           && record->source >= NGX_HTTP_PAYER_BY_VERIFY
+           && !record->unknown
+           && ngx_http_payer_proof_paid(record)
+           && ngx_http_payer_state_paid(
+                                    ngx_http_payer_state_of(&record->status));
+}
+
+
+ngx_uint_t
+ngx_http_payer_proof_lost(ngx_http_payer_record_t *record)
+{
+    return record->state == NGX_HTTP_PAYER_CANCELLED
+           || record->state == NGX_HTTP_PAYER_REFUNDED;
+}
+
+
+ngx_http_payer_verdict_e
+ngx_http_payer_proof_bind(ngx_http_payer_record_t *record,
+    ngx_http_payer_json_payment_t *payment, const char **reason)
+{
+    if (!ngx_http_payer_proof_equal(&payment->payment_id,
+                                    &record->payment_id))
+    {
+        *reason = "does not name the payment that was asked for";
+        return NGX_HTTP_PAYER_UNSURE;
+    }
+
+    if (payment->reference.len
+        && !ngx_http_payer_proof_equal(&payment->reference,
+                                       &record->reference))
+    {
+        *reason = "names another order";
+        return NGX_HTTP_PAYER_UNPAID;
+    }
+
+    if (payment->currency.len
+        && !ngx_http_payer_proof_equal(&payment->currency, &record->currency))
+    {
+        *reason = "names another currency than the order's";
+        return NGX_HTTP_PAYER_UNPAID;
+    }
+
+    /* the id stands for the currency only if it stands for the amount */
+
+    if (payment->currency.len == 0 && payment->amount != record->amount) {
+        *reason = "names no currency, and not the order's amount";
+        return NGX_HTTP_PAYER_UNSURE;
+    }
+
+    return NGX_HTTP_PAYER_UNDECIDED;
+}
+
+
+ngx_http_payer_verdict_e
+ngx_http_payer_proof_weigh(ngx_http_payer_record_t *record,
+    ngx_http_payer_json_payment_t *payment, const char **reason)
+{
+    int64_t                 sum;
+    ngx_http_payer_state_e  state;
+
+    *reason = NULL;
+
+    state = ngx_http_payer_state_of(&payment->status);
+
+    if (state == 0) {
+        *reason = "has a status that is not known here";
+        return NGX_HTTP_PAYER_PENDING;
+    }
+
+    if (!ngx_http_payer_state_paid(state)) {
+        return NGX_HTTP_PAYER_UNPAID;
+    }
+
+    /* capturing a part, and releasing the rest, does not undo the payment */
+
+    if (ngx_http_payer_proof_paid(record)) {
+        return NGX_HTTP_PAYER_PAID;
+    }
+
+    sum = ngx_max(payment->authorized, payment->captured);
+
+    if (sum < 0) {
+        *reason = "names no amount that was authorized or captured";
+        return NGX_HTTP_PAYER_UNSURE;
+    }
+
+    if (record->amount <= 0 || sum < record->amount) {
+        *reason = "names a smaller amount than the order's";
+        return NGX_HTTP_PAYER_UNPAID;
+    }
+
+    return NGX_HTTP_PAYER_PAID;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_proof_equal(ngx_str_t *one, ngx_str_t *other)
+{
+    return one->len == other->len
+           && (one->len == 0
+               || ngx_memcmp(one->data, other->data, one->len) == 0);
+}

@@ -1,0 +1,57 @@
+
+/*
+ * What a record and Payer's word prove: the rules by which an order counts
+ * as paid.  Pure functions: no request, no configuration, no allocation.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_PROOF_H_INCLUDED_
+#define _NGX_HTTP_PAYER_PROOF_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_payer_json.h"
+#include "ngx_http_payer_record.h"
+
+
+typedef enum {
+    NGX_HTTP_PAYER_UNDECIDED = 0,
+    NGX_HTTP_PAYER_PAID,
+    NGX_HTTP_PAYER_UNPAID,
+    NGX_HTTP_PAYER_PENDING,             /* Payer's word is a new one */
+    NGX_HTTP_PAYER_UNSURE               /* nobody knows at the moment */
+} ngx_http_payer_verdict_e;
+
+
+/* whether the record itself says that the order is paid, and how much */
+ngx_uint_t ngx_http_payer_proof_paid(ngx_http_payer_record_t *record);
+
+/*
+ * whether Payer has said so less than "cache" seconds before "now", and
+ * nothing is open since
+ */
+ngx_uint_t ngx_http_payer_proof_recent(ngx_http_payer_record_t *record,
+    time_t cache, time_t now);
+
+/* whether Payer cannot change any more that the order is not paid */
+ngx_uint_t ngx_http_payer_proof_lost(ngx_http_payer_record_t *record);
+
+/*
+ * whether a read is of the record's payment: NGX_HTTP_PAYER_UNDECIDED if it
+ * is, else the verdict, and "reason" for the log
+ */
+ngx_http_payer_verdict_e ngx_http_payer_proof_bind(
+    ngx_http_payer_record_t *record, ngx_http_payer_json_payment_t *payment,
+    const char **reason);
+
+/*
+ * what a read of the record's payment proves; "reason" is for the log, or
+ * NULL when there is nothing to tell
+ */
+ngx_http_payer_verdict_e ngx_http_payer_proof_weigh(
+    ngx_http_payer_record_t *record, ngx_http_payer_json_payment_t *payment,
+    const char **reason);
+
+
+#endif /* _NGX_HTTP_PAYER_PROOF_H_INCLUDED_ */

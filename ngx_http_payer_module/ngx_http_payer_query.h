@@ -1,0 +1,31 @@
+
+/*
+ * Arguments of the query that a value is made of ($arg_...).
+ *
+ * nginx takes the first of two arguments with the same name, PHP the last,
+ * ASP joins them; and nginx compares names as they are written, which others
+ * decode first.  So whoever asks nginx about one order and the application
+ * about another has to be found out.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_QUERY_H_INCLUDED_
+#define _NGX_HTTP_PAYER_QUERY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * the names of the arguments in a value of the configuration: an array of
+ * ngx_str_t, or NULL if it has none.  NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_query_names(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_array_t **names);
+
+/* whether each name occurs once at most, however it may be written */
+ngx_uint_t ngx_http_payer_query_clear(ngx_str_t *args, ngx_array_t *names);
+
+
+#endif /* _NGX_HTTP_PAYER_QUERY_H_INCLUDED_ */

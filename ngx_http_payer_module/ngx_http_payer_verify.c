@@ -1,0 +1,546 @@
+
+/*
+ * payer_verify: lets a request on only if its order was paid.
+ *
+ *     reference -> find -> (recently proved) -> turn -> ask -> stored -> end
+ *
+ * Whatever goes wrong on the way, the request does not go on.
+ */
+
+
+#include "ngx_http_payer_verify.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_query.h"
+
+
+static ngx_int_t ngx_http_payer_verify_value(ngx_http_request_t *r,
+    ngx_http_payer_verify_conf_t *verify, ngx_str_t *reference);
+static ngx_int_t ngx_http_payer_verify_reference(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_find(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_turn(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_prepare(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_verify_settle(ngx_http_payer_call_t *call);
+static ngx_uint_t ngx_http_payer_verify_news(ngx_http_payer_record_t *record,
+    ngx_http_payer_json_payment_t *payment);
+static ngx_int_t ngx_http_payer_verify_ask(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_stored(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e verdict);
+static ngx_int_t ngx_http_payer_verify_retry(ngx_http_payer_ctx_t *ctx);
+
+
+#define NGX_HTTP_PAYER_TURN_POLL        50      /* ms */
+#define NGX_HTTP_PAYER_TURN_PATIENCE    2000    /* ms, then ask all the same */
+#define NGX_HTTP_PAYER_TURN_MARGIN      5000    /* ms, outlives the owner */
+#define NGX_HTTP_PAYER_PAUSE            250     /* ms, doubled up to */
+#define NGX_HTTP_PAYER_MAX_PAUSE        2000
+#define NGX_HTTP_PAYER_RETRY_AFTER      3       /* s, at least, and at most */
+#define NGX_HTTP_PAYER_MAX_RETRY_AFTER  60
+
+
+static ngx_str_t  ngx_http_payer_verify_name = ngx_string("verify");
+
+
+/*
+ * Called again and again while the flow is parked.  A context that is not
+ * running is of another location, before an internal redirect, and what it
+ * found out is not about this one.
+ */
+
+ngx_int_t
+ngx_http_payer_verify_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_payer_ctx_t       *ctx;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
+
+    if (conf->verify.reference.value == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_payer_module);
+
+    if (ctx == NULL || !ctx->verify.running) {
+
+        ctx = ngx_http_payer_flow_create(r, conf,
+                                         ngx_http_payer_verify_reference);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->operation = &ngx_http_payer_verify_name;
+        ctx->record.authorized = -1;
+        ctx->record.captured = -1;
+        ctx->verify.verdict = NGX_HTTP_PAYER_UNSURE;
+        ctx->verify.running = 1;
+        ctx->verify.until = ngx_current_msec + conf->verify.wait;
+        ctx->verify.pause = NGX_HTTP_PAYER_PAUSE;
+    }
+
+    rc = ngx_http_payer_flow_run(r, ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ctx->verify.running = 0;
+
+    if (rc == NGX_DONE && ctx->verify.verdict == NGX_HTTP_PAYER_PAID) {
+        return NGX_OK;
+    }
+
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc
+                                           : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* NGX_OK, NGX_DECLINED (no reference, or more than one), NGX_ERROR */
+
+static ngx_int_t
+ngx_http_payer_verify_value(ngx_http_request_t *r,
+    ngx_http_payer_verify_conf_t *verify, ngx_str_t *reference)
+{
+    if (verify->args && !ngx_http_payer_query_clear(&r->args, verify->args)) {
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "payer: the order is named more than once in the query");
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_payer_intake_reference(r, &verify->reference, reference);
+}
+
+
+static ngx_int_t
+ngx_http_payer_verify_reference(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_verify_value(r, &ctx->conf->verify,
+                                     &ctx->order.reference);
+
+    if (rc == NGX_DECLINED) {
+        ngx_str_null(&ctx->order.reference);
+        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_verify_find;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_record_t  *record;
+
+    rc = ngx_http_payer_ledger_find(ctx, &ctx->order.reference);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNSURE);
+    }
+
+    if (!ctx->found) {
+        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
+    }
+
+    record = &ctx->record;
+
+    ctx->order.amount = record->amount;
+    ctx->order.currency = record->currency;
+
+    if (ngx_http_payer_proof_recent(record, ctx->conf->verify.cache,
+                                    ngx_time()))
+    {
+        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_PAID);
+    }
+
+    if (ngx_http_payer_proof_lost(record)) {
+        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
+    }
+
+    if (record->payment_id.len == 0) {
+
+        /* being made, or made by a call whose reply was lost */
+
+        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNSURE);
+    }
+
+    ctx->step = ngx_http_payer_verify_turn;
+
+    return NGX_OK;
+}
+
+
+/*
+ * One request of an order asks Payer, the others wait for what it hears: a
+ * page with many parts behind the gate is one question.  Who has waited long
+ * enough asks for himself, and so nothing depends on whoever has the turn.
+ */
+
+static ngx_int_t
+ngx_http_payer_verify_turn(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    u_char                     *p;
+    ngx_str_t                   key;
+    ngx_http_payer_verify_t    *verify;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    conf = ctx->conf;
+    verify = &ctx->verify;
+
+    ctx->step = ngx_http_payer_verify_prepare;
+
+    if (conf->verify.cache == 0 || verify->turn.owner) {
+        return NGX_OK;
+    }
+
+    key = verify->turn.key;
+
+    if (key.len == 0) {
+        key.len = sizeof("verify/") - 1 + ctx->key.len;
+        key.data = ngx_pnalloc(r->pool, key.len);
+
+        if (key.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        p = ngx_cpymem(key.data, "verify/", sizeof("verify/") - 1);
+        ngx_memcpy(p, ctx->key.data, ctx->key.len);
+    }
+
+    switch (ngx_http_payer_zone_claim(conf->main->zone, &key,
+                                      conf->timeout
+                                      + NGX_HTTP_PAYER_TURN_MARGIN,
+                                      &verify->turn))
+    {
+    case NGX_OK:
+
+        if (verify->waited) {
+
+            /* somebody has the answer since we looked */
+
+            ctx->step = ngx_http_payer_verify_find;
+        }
+
+        return NGX_OK;
+
+    case NGX_BUSY:
+
+        if (!verify->waited) {
+            verify->waited = 1;
+            verify->since = ngx_current_msec;
+        }
+
+        if (ngx_current_msec - verify->since > NGX_HTTP_PAYER_TURN_PATIENCE
+            || ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_TURN_POLL)
+               != NGX_AGAIN)
+        {
+            return NGX_OK;
+        }
+
+        ctx->step = ngx_http_payer_verify_find;
+
+        return NGX_AGAIN;
+
+    default: /* NGX_ERROR: a full zone, the turn is a courtesy */
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_verify_prepare(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_call_t  *call;
+
+    /* each question has all of payer_timeout */
+
+    ctx->deadline = ngx_current_msec + ctx->conf->timeout;
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
+                                   &ctx->record.payment_id);
+    if (call == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    call->read = ngx_http_payer_api_read_payment;
+    call->settle = ngx_http_payer_verify_settle;
+    call->result = ngx_palloc(r->pool, sizeof(ngx_http_payer_json_payment_t));
+
+    if (call->result == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->verify.heard = NGX_HTTP_PAYER_UNSURE;
+    ctx->verify.written = 0;
+    ctx->step = ngx_http_payer_verify_ask;
+
+    return NGX_OK;
+}
+
+
+/* runs when the reply is there, whether the buyer still is or not */
+
+static void
+ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
+{
+    ngx_uint_t                      news;
+    const char                     *reason;
+    ngx_http_payer_ctx_t           *ctx;
+    ngx_http_payer_verify_t        *verify;
+    ngx_http_payer_json_payment_t  *payment;
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE) {
+        return;
+    }
+
+    ctx = call->ctx;
+    verify = &ctx->verify;
+    payment = call->result;
+
+    verify->heard = ngx_http_payer_proof_bind(&ctx->record, payment, &reason);
+
+    if (verify->heard == NGX_HTTP_PAYER_UNDECIDED) {
+
+        verify->heard = ngx_http_payer_proof_weigh(&ctx->record, payment,
+                                                   &reason);
+
+        news = ngx_http_payer_verify_news(&ctx->record, payment);
+
+        if (news || verify->heard == NGX_HTTP_PAYER_PAID) {
+            ngx_http_payer_ledger_apply(ctx, payment);
+
+            verify->written = 1;
+
+            (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_VERIFY);
+        }
+    }
+
+    if (reason) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "payer: the reply for payment \"%V\" of order \"%V\" %s",
+                      &ctx->record.payment_id, &ctx->record.reference, reason);
+    }
+}
+
+
+/* the same answer as before need not be stored again and again */
+
+static ngx_uint_t
+ngx_http_payer_verify_news(ngx_http_payer_record_t *record,
+    ngx_http_payer_json_payment_t *payment)
+{
+    return record->status.len != payment->status.len
+           || ngx_memcmp(record->status.data, payment->status.data,
+                         payment->status.len)
+              != 0
+           || payment->authorized > record->authorized
+           || payment->captured > record->captured;
+}
+
+
+static ngx_int_t
+ngx_http_payer_verify_ask(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t               rc;
+    ngx_http_payer_call_t  *call;
+
+    call = ctx->call;
+
+    rc = ngx_http_payer_api_run(call);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_AGAIN ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (call->outcome == NGX_HTTP_PAYER_REFUSED) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: payment \"%V\" of order \"%V\" could not be "
+                      "read, status %ui", &ctx->record.payment_id,
+                      &ctx->record.reference, call->exchange.status);
+    }
+
+    if (ctx->verify.written) {
+        ctx->step = ngx_http_payer_verify_stored;
+        return NGX_OK;
+    }
+
+    if (ctx->verify.heard == NGX_HTTP_PAYER_UNPAID) {
+        return ngx_http_payer_verify_again(ctx);
+    }
+
+    return ngx_http_payer_verify_end(ctx, ctx->verify.heard);
+}
+
+
+/* what counts is what the store has made of it */
+
+static ngx_int_t
+ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_str_t                       id;
+    ngx_http_payer_record_t        *record;
+    ngx_http_payer_verdict_e        verdict;
+    ngx_http_payer_json_payment_t  *payment;
+
+    record = &ctx->record;
+    payment = ctx->call->result;
+    verdict = ctx->verify.heard;
+
+    id = record->payment_id;
+
+    if (ctx->io.rc != NGX_OK
+        || ngx_http_payer_record_decode(&ctx->io.value, record) != NGX_OK)
+    {
+        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNSURE);
+    }
+
+    if (verdict == NGX_HTTP_PAYER_PAID
+        && (id.len != record->payment_id.len
+            || ngx_memcmp(id.data, record->payment_id.data, id.len) != 0
+            || !ngx_http_payer_proof_paid(record)))
+    {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "payer: payment \"%V\" reads \"%V\", but its order "
+                      "\"%V\" is %V here", &id, &payment->status,
+                      &record->reference,
+                      ngx_http_payer_state_name(record->state));
+
+        verdict = NGX_HTTP_PAYER_UNPAID;
+    }
+
+    /* for the variables: the word that was read, not one that is older */
+
+    record->status = payment->status;
+
+    if (verdict == NGX_HTTP_PAYER_UNPAID) {
+        return ngx_http_payer_verify_again(ctx);
+    }
+
+    return ngx_http_payer_verify_end(ctx, verdict);
+}
+
+
+/*
+ * The buyer may be faster than Payer's books: asks again for a while.  Looks
+ * into the store first, where an event may have been faster, too.
+ */
+
+static ngx_int_t
+ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_msec_t                      pause;
+    ngx_http_payer_verify_t        *verify;
+    ngx_http_payer_loc_conf_t      *conf;
+    ngx_http_payer_json_payment_t  *payment;
+
+    conf = ctx->conf;
+    verify = &ctx->verify;
+    payment = ctx->call->result;
+    pause = verify->pause;
+
+    if (ngx_http_payer_state_of(&payment->status) != NGX_HTTP_PAYER_INITIATED
+        || (ngx_msec_int_t) (verify->until - ngx_current_msec)
+           < (ngx_msec_int_t) pause)
+    {
+        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
+    }
+
+    ngx_http_payer_zone_unclaim(conf->main->zone, &verify->turn);
+
+    verify->turn.owner = 0;
+    verify->waited = 0;
+    verify->pause = ngx_min(2 * pause, NGX_HTTP_PAYER_MAX_PAUSE);
+
+    ctx->deadline = ngx_current_msec + pause + conf->timeout;
+    ctx->step = ngx_http_payer_verify_find;
+
+    return ngx_http_payer_flow_wait(ctx, pause);
+}
+
+
+static ngx_int_t
+ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e verdict)
+{
+    ngx_str_t  *status;
+
+    ngx_http_payer_zone_unclaim(ctx->conf->main->zone, &ctx->verify.turn);
+
+    ctx->verify.turn.owner = 0;
+    ctx->verify.verdict = verdict;
+
+    if (verdict == NGX_HTTP_PAYER_PAID) {
+        return NGX_DONE;
+    }
+
+    /*
+     * An application believes $payer_status, and may well be asked for the
+     * page of the error: it must not read there that the order is paid.
+     */
+
+    status = &ctx->record.status;
+
+    if (ngx_http_payer_state_paid(ngx_http_payer_state_of(status))) {
+        ngx_str_null(status);
+    }
+
+    if (verdict == NGX_HTTP_PAYER_UNPAID) {
+        return NGX_HTTP_PAYMENT_REQUIRED;
+    }
+
+    return ngx_http_payer_verify_retry(ctx);
+}
+
+
+static ngx_int_t
+ngx_http_payer_verify_retry(ngx_http_payer_ctx_t *ctx)
+{
+    time_t               after;
+    ngx_str_t            value;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    after = ctx->call ? ctx->call->exchange.retry_after : 0;
+    after = ngx_max(after, NGX_HTTP_PAYER_RETRY_AFTER);
+    after = ngx_min(after, NGX_HTTP_PAYER_MAX_RETRY_AFTER);
+
+    value.data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
+    if (value.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%T", after) - value.data;
+
+    if (ngx_http_payer_answer_header(r, "Retry-After", &value) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}

@@ -1,0 +1,21 @@
+
+/*
+ * payer_verify: finds out whether the order of a request was paid.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_VERIFY_H_INCLUDED_
+#define _NGX_HTTP_PAYER_VERIFY_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/*
+ * the handler of the access phase: NGX_OK lets the request on, NGX_AGAIN
+ * when it is parked, NGX_DECLINED where there is no gate, else a status
+ */
+ngx_int_t ngx_http_payer_verify_handler(ngx_http_request_t *r);
+
+
+#endif /* _NGX_HTTP_PAYER_VERIFY_H_INCLUDED_ */

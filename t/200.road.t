@@ -1,0 +1,778 @@
+# The road to Payer: what goes out, what comes back, and that nothing else does.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Conf;
+use Payer::Cert;
+
+my $tls_port = free_port();
+
+
+# Payer behind TLS: an nginx server that shows its certificate and hands calls
+# to the simulator, with what it saw of the handshake.
+
+sub tls_payer {
+    my ($name) = (@_, 'payer.test');
+
+    return bare_http("127.0.0.1:$tls_port") . "
+    server {
+        listen 127.0.0.1:$tls_port ssl;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        " . certificate($name) . "
+
+        location / {
+            proxy_set_header Host       \$http_host;
+            proxy_set_header X-Sni      \$ssl_server_name;
+            proxy_set_header X-Protocol \$ssl_protocol;
+            proxy_pass http://127.0.0.1:$ENV{TEST_NGINX_SIM_PORT};
+        }
+    }
+";
+}
+
+
+# The shipped file with another authority in the line that it marks.
+
+sub tls_road {
+    my ($ca) = (@_, authority());
+
+    my $conf = do {
+        local (@ARGV, $/) = root() . '/conf/payer_api.conf';
+        <>;
+    };
+
+    $conf =~ s{\S+;(\s*# CA)}{$ca;$1} or die 'no line is marked CA';
+    my $copy = write_file('api-' . ($ca =~ s{.*/}{}r) . '.conf', $conf);
+
+    return 'payer_api /_payer host=payer.test;' . road(include => $copy);
+}
+
+
+# A page for errors that another server makes.
+
+sub spare {
+    return "
+    location \@spare {
+        rewrite     ^ /spare break;
+        proxy_pass  http://127.0.0.1:$ENV{TEST_NGINX_SERVER_PORT};
+    }
+    location = /spare {
+        return 200 '{\"referenceId\":\"none\"}';
+    }
+";
+}
+
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: a first visit makes one link and the buyer goes to it
+--- config perl: checkout()
+--- request
+GET /checkout?order=1001
+--- error_code: 303
+--- response_headers_like
+Location: http://127\.0\.0\.1:\d+/widget/[0-9a-f]{40}
+Cache-Control: no-store
+--- calls
+token: 1
+create: 1
+--- books
+1001: status=INITIATED amount=12900 currency=SEK links=1
+
+
+=== TEST 2: a reply of exactly 256 KiB is taken
+--- config perl: checkout()
+--- faults
+create: huge size=262144
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 3: one byte more is refused
+--- config perl: checkout()
+--- faults
+create: huge size=262145
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" is larger than 256 KiB, status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 4: a reply of ten megabytes is refused as well
+--- config perl: checkout()
+--- faults
+create: huge size=10000000
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" is larger than 256 KiB, status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 5: a truncated reply is not taken for a whole one
+--- config perl: checkout()
+--- faults
+create: truncate
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" is truncated, status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 6: garbage is refused
+--- config perl: checkout()
+--- faults
+create: garbage
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" is not
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 7: HTML is refused, and named
+--- config perl: checkout()
+--- faults
+create: status=200 body=<html></html>
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" is HTML, status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 8: an empty reply is refused
+--- config perl: checkout()
+--- faults
+create: empty
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" is empty, status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 9: a reply that is no object is refused
+--- config perl: checkout()
+--- faults
+create: status=200 body=[1]
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" is not a JSON object, status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 10: a reply without a url is refused
+--- config perl: checkout()
+--- faults
+create: edit drop=["url"]
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" has no "url", status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 11: a reply without a paymentId is refused
+--- config perl: checkout()
+--- faults
+create: edit drop=["paymentId"]
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" has no "paymentId", status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 12: a url of another type is refused
+--- config perl: checkout()
+--- faults
+create: edit set={"url":5}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" 
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 13: a paymentId of another type is refused
+--- config perl: checkout()
+--- faults
+create: edit set={"paymentId":{"a":1}}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" 
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 14: a paymentId that would lead elsewhere is refused
+--- config perl: checkout()
+--- faults
+create: edit set={"paymentId":"../../oauth2/token"}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" has
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 15: a paymentId of 65 characters is refused
+--- config perl: checkout()
+--- faults
+create: edit set={"paymentId":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" has
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 16: a widget with a line break in its url is refused
+--- config perl: checkout()
+--- faults
+create: edit set={"url":"https://a.example/\r\nSet-Cookie:a=b"}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" has an invalid "url", status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 17: a widget with userinfo in its url is refused
+--- config perl: checkout()
+--- faults
+create: edit set={"url":"https://b2b.payer.se@evil.example/"}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" has an invalid "url", status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 18: a widget of another scheme is refused
+--- config perl: checkout()
+--- faults
+create: edit set={"url":"javascript:alert(1)"}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" has an invalid "url", status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 19: a widget on no host is refused
+--- config perl: checkout()
+--- faults
+create: edit set={"url":"https:///widget"}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" has an invalid "url", status 200
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 20: new fields and nested ones do no harm
+--- config perl: checkout()
+--- faults
+create: edit set={"new":{"a":[1,{"b":null}]},"token":null}
+--- request
+GET /checkout?order=1
+--- error_code: 303
+
+
+=== TEST 21: a redirect is not followed
+--- config perl: checkout()
+--- faults
+create: status=302 body={} headers={"Location":"http://127.0.0.1/"}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- response_headers
+!Location
+--- json
+detail: unexpected status
+payerStatus: ^302$
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 22: 204 has no link
+--- config perl: checkout()
+--- faults
+create: status=204 body=""
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" is empty, status 204
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 23: 201 with a link is as good as 200, without one it is not
+--- config perl: checkout()
+--- faults
+create: status=201 body={}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+status: ^502$
+operation: ^create$
+requestId: ^[0-9a-f-]{36}$
+--- error_log
+payer: the reply to "create" has no "paymentId", status 201
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 24: 201 with a link is taken
+--- config perl: checkout()
+--- faults
+create: edit status=201
+--- request
+GET /checkout?order=1
+--- error_code: 303
+
+
+=== TEST 25: nonsense instead of a header is no reply
+--- config perl: checkout(payer_tries => 1)
+--- faults
+create: garbage-head
+--- request
+GET /checkout?order=1
+--- error_code: 504
+--- json
+type: outcome-unknown
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 26: a token endpoint that answers HTML is said to
+--- config perl: checkout()
+--- faults
+token: status=200 body=<html></html>
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- error_log
+payer: the token request of client "4711" failed: is HTML, status 200
+--- calls
+token: 1
+
+
+=== TEST 27: a refusal of Payer's is 502 for the buyer, with Payer's message
+--- config perl: checkout()
+--- faults
+create: status=400 body={"message":"Currency\u0020unknown"}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- json
+payerStatus: ^400$
+message: ^Currency unknown$
+--- error_log
+payer: "create" was refused with status 400: "Currency unknown"
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 28: X-Accel headers and cookies of Payer's go nowhere
+--- config perl
+checkout() . 'location = /secret { internal; return 200 "secret\n"; }'
+--- faults
+create: edit headers={"X-Accel-Redirect":"/secret","X-Accel-Limit-Rate":"1","Set-Cookie":"a=b","X-Payer":"x","Refresh":"0"}
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- response_headers
+!Set-Cookie
+!X-Payer
+!X-Accel-Redirect
+!Refresh
+
+
+=== TEST 29: nothing of the buyer's reaches Payer
+--- config perl: checkout()
+--- more_headers
+Cookie: session=buyer
+Authorization: Basic YnV5ZXI6cHc=
+X-Forwarded-For: 192.0.2.1
+Accept-Language: sv
+Referer: http://shop.example/
+User-Agent: BuyersBrowser/1.0
+Accept-Encoding: gzip
+Payer-Request-ID: buyers
+X-Buyer: 1
+--- request
+GET /checkout?order=1&secret=buyers
+--- error_code: 303
+--- after
+for my $call (qw(token create)) {
+    my ($entry) = journal($call);
+    my @names = sort map { lc $_->[0] } @{ $entry->{headers} };
+    my @own = qw(accept authorization content-length content-type host
+        user-agent);
+
+    push @own, 'payer-request-id' if $call eq 'create';
+    is("@names", "@{[ sort @own ]}", "$call has headers of its own, no others");
+    unlike((sent($call))[0], qr/buyer/i, "$call has nothing of the buyer's");
+}
+--- sent
+token: ^(?i:authorization): Basic 
+create: ^(?i:authorization): Bearer [0-9a-f]{48}$
+create: ^(?i:payer-request-id): [0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$
+create: ^(?i:user-agent): ngx_http_payer_module/
+create: ^(?i:content-type): application/json$
+token: ^(?i:content-type): application/x-www-form-urlencoded$
+token: ^grant_type=client_credentials$
+
+
+=== TEST 30: what the buyer posts stays here
+--- config perl: checkout()
+--- more_headers
+Content-Type: text/plain
+--- request
+POST /checkout?order=1
+buyers-words
+--- error_code: 303
+--- sent
+!create: buyers-words
+!token: buyers-words
+
+
+=== TEST 31: headers that http adds for other servers do not reach Payer
+--- http_config
+    proxy_set_header  Cookie  $http_cookie;
+    proxy_set_header  X-Shop  yes;
+--- config perl: checkout()
+--- more_headers
+Cookie: session=buyer
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- sent
+!create: (?i)cookie
+!create: (?i)x-shop
+
+
+=== TEST 32: nobody reaches Payer through the API location
+--- config perl: checkout()
+--- request
+GET /_payer/api/v2/payments/1
+--- error_code: 404
+--- calls: none
+
+
+=== TEST 33: a rewrite of the server cannot lead a call elsewhere
+--- config perl
+'rewrite ^/_payer/(.*)$ /thief/$1 last;'
+    . checkout() . 'location /thief/ { return 200 "{}"; }'
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 34: nor can a regular expression
+--- config perl
+checkout() . 'location ~ ^/_payer { return 200 "{}"; }'
+    . 'location ~ token { return 200 "{}"; }'
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 35: nor an exact location of the same name
+--- config perl
+checkout() . 'location = /_payer/oauth2/token { return 200 "{}"; }'
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- calls
+token: 1
+create: 1
+
+
+=== TEST 36: access rules for buyers do not stop a call
+--- config perl
+'allow 127.0.0.1; deny all; auth_basic off; satisfy all;'
+    . checkout()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+
+
+=== TEST 37: a page of http for errors is for buyers, and never Payer's answer
+--- http_config
+    error_page  502 503 504  /sorry;
+--- config perl
+operations(payer_tries => 1)
+    . 'location = /sorry { return 200 "{\"payment\":{\"status\":\"AUTHORIZED\"}}"; }'
+--- faults
+read: reset times=0
+--- request
+GET /payment?paymentId=1
+--- error_code: 504
+--- json
+status: ^504$
+operation: ^read$
+
+
+=== TEST 38: a server that stands in for broken ones never stands in for Payer
+--- http_config
+    error_page  502 504 =200  @spare;
+    recursive_error_pages  on;
+--- config perl
+operations(payer_tries => 1) . spare()
+--- faults
+capture: reset times=0
+--- request
+POST /capture?paymentId=1
+--- error_code: 504
+--- json
+type: outcome-unknown
+
+
+=== TEST 39: errors that http wants to see for itself stay Payer's here
+--- http_config
+    proxy_intercept_errors  on;
+    error_page  404  /lost;
+--- config perl
+operations() . 'location = /lost { return 200 "lost"; }'
+--- request
+GET /payment?paymentId=1
+--- error_code: 404
+--- json
+message: not found
+
+
+=== TEST 40: compression for buyers does not touch a call
+--- http_config
+    gzip on; gzip_min_length 1; gzip_types *; gzip_proxied any;
+--- config perl: checkout()
+--- more_headers
+Accept-Encoding: gzip
+--- request
+GET /checkout?order=1
+--- error_code: 303
+
+
+=== TEST 41: the connection to Payer is kept for the next call
+--- config perl: checkout()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+is(get('/checkout?order=2')->status, 303, 'another order');
+
+my %connections = map { $_->{connection} => 1 } journal('token'), journal('create');
+is(keys %connections, 1, 'all three calls went over one connection');
+
+
+=== TEST 42: Payer is called over TLS that is verified, with its name
+--- bare
+--- http_config perl
+tls_payer()
+--- config perl
+tls_road() . checkout(payer_insecure_upstream => undef)
+--- faults
+create: edit set={"url":"https://payer.test/widget/1"}
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- response_headers_like
+Location: https://payer\.test/widget/1
+--- calls
+token: 1
+create: 1
+--- sent
+create: ^X-Sni: payer\.test$
+create: ^X-Protocol: TLSv1\.3$
+create: ^Host: payer\.test$
+
+
+=== TEST 43: over verified TLS a widget over plain http is refused
+--- bare
+--- http_config perl
+tls_payer()
+--- config perl
+tls_road() . checkout(payer_insecure_upstream => undef)
+--- faults
+create: edit set={"url":"http://payer.test/widget/1"}
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- error_log
+payer: the reply to "create" has an invalid "url", status 200
+
+
+=== TEST 44: a server that another authority vouches for gets no credentials
+--- bare
+--- http_config perl
+tls_payer()
+--- config perl
+tls_road(authority('other')) . checkout(payer_insecure_upstream => undef)
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- calls: none
+--- error_log
+upstream SSL certificate verify error
+
+
+=== TEST 45: a server of another name gets no credentials
+--- bare
+--- http_config perl
+tls_payer('thief.test')
+--- config perl
+tls_road() . checkout(payer_insecure_upstream => undef)
+--- request
+GET /checkout?order=1
+--- error_code: 502
+--- calls: none
+--- error_log
+upstream SSL certificate does not match "payer.test"

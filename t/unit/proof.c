@@ -1,0 +1,290 @@
+
+/*
+ * What a record and Payer's word prove.
+ *
+ * sources: ngx_http_payer_proof.c ngx_http_payer_record.c ngx_http_payer_codec.c
+ */
+
+
+#include "unit.h"
+
+#include "ngx_http_payer_proof.h"
+
+
+#define NOW     1700000000
+#define CACHE   5
+
+
+typedef struct {
+    const char  *name;
+    int          verdict;
+    const char  *id;
+    const char  *reference;
+    const char  *currency;
+    const char  *status;
+    int64_t      amount;
+    int64_t      authorized;
+    int64_t      captured;
+} reply_t;
+
+
+#define PAID     NGX_HTTP_PAYER_PAID
+#define UNPAID   NGX_HTTP_PAYER_UNPAID
+#define PENDING  NGX_HTTP_PAYER_PENDING
+#define UNSURE   NGX_HTTP_PAYER_UNSURE
+
+
+/* of order 1001 over 12900 SEK, payment pay_1, which is initiated */
+
+static reply_t  replies[] = {
+
+    { "the whole sum authorized", PAID,
+      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+    { "more than the sum authorized", PAID,
+      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, 12901, 0 },
+    { "a part captured", PAID,
+      "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 12900, 1 },
+    { "all captured, and the authorization used up", PAID,
+      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, 0, 12900 },
+    { "the authorized amount not given", PAID,
+      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, -1, 12900 },
+    { "the reference not given", PAID,
+      "pay_1", "", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+    { "the currency not given, the order's amount given", PAID,
+      "pay_1", "1001", "", "AUTHORIZED", 12900, 12900, 0 },
+
+    { "initiated", UNPAID,
+      "pay_1", "1001", "SEK", "INITIATED", 12900, 0, 0 },
+    { "initiated, whatever the amounts say", UNPAID,
+      "pay_1", "1001", "SEK", "INITIATED", 12900, 12900, 12900 },
+    { "cancelled", UNPAID,
+      "pay_1", "1001", "SEK", "CANCELLED", 12900, 12900, 0 },
+    { "one minor unit less authorized", UNPAID,
+      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, 12899, 0 },
+    { "one minor unit less captured", UNPAID,
+      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, 0, 12899 },
+    { "two halves are not added up", UNPAID,
+      "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 6450, 6450 },
+    { "another order", UNPAID,
+      "pay_1", "1002", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+    { "an order whose number begins like ours", UNPAID,
+      "pay_1", "10010", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+    { "another currency", UNPAID,
+      "pay_1", "1001", "JPY", "AUTHORIZED", 12900, 12900, 0 },
+    { "the currency in small letters", UNPAID,
+      "pay_1", "1001", "sek", "AUTHORIZED", 12900, 12900, 0 },
+
+    { "a new word", PENDING,
+      "pay_1", "1001", "SEK", "SETTLED", 12900, 12900, 12900 },
+    { "a known word in small letters", PENDING,
+      "pay_1", "1001", "SEK", "authorized", 12900, 12900, 0 },
+    { "a word that begins like a known one", PENDING,
+      "pay_1", "1001", "SEK", "AUTHORIZED_NOT", 12900, 12900, 0 },
+
+    { "another payment", UNSURE,
+      "pay_2", "1001", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+    { "no payment", UNSURE,
+      "", "1001", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+    { "no amounts", UNSURE,
+      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, -1, -1 },
+    { "neither the currency nor the order's amount", UNSURE,
+      "pay_1", "1001", "", "AUTHORIZED", 1, 12900, 0 },
+    { "neither the currency nor any amount", UNSURE,
+      "pay_1", "1001", "", "AUTHORIZED", -1, 12900, 0 },
+};
+
+
+static void text(ngx_str_t *str, const char *s);
+static void order(ngx_http_payer_record_t *record,
+    ngx_http_payer_state_e state, const char *status);
+static ngx_http_payer_verdict_e judge(ngx_http_payer_record_t *record,
+    reply_t *reply);
+static void test_replies(void);
+static void test_parts(void);
+static void test_recent(void);
+static void test_lost(void);
+
+
+int
+main(void)
+{
+    test_replies();
+    test_parts();
+    test_recent();
+    test_lost();
+
+    return unit_done();
+}
+
+
+static void
+text(ngx_str_t *str, const char *s)
+{
+    str->data = (u_char *) s;
+    str->len = strlen(s);
+}
+
+
+static void
+order(ngx_http_payer_record_t *record, ngx_http_payer_state_e state,
+    const char *status)
+{
+    ngx_memzero(record, sizeof(ngx_http_payer_record_t));
+
+    text(&record->reference, "1001");
+    text(&record->payment_id, "pay_1");
+    text(&record->currency, "SEK");
+    text(&record->status, status);
+
+    record->amount = 12900;
+    record->authorized = ngx_http_payer_state_paid(state) ? 12900 : -1;
+    record->captured = -1;
+    record->state = state;
+    record->source = NGX_HTTP_PAYER_BY_VERIFY;
+    record->updated = NOW;
+}
+
+
+static ngx_http_payer_verdict_e
+judge(ngx_http_payer_record_t *record, reply_t *reply)
+{
+    const char                     *reason;
+    ngx_http_payer_verdict_e        verdict;
+    ngx_http_payer_json_payment_t   payment;
+
+    text(&payment.payment_id, reply->id);
+    text(&payment.reference, reply->reference);
+    text(&payment.currency, reply->currency);
+    text(&payment.status, reply->status);
+
+    payment.amount = reply->amount;
+    payment.authorized = reply->authorized;
+    payment.captured = reply->captured;
+
+    verdict = ngx_http_payer_proof_bind(record, &payment, &reason);
+
+    if (verdict == NGX_HTTP_PAYER_UNDECIDED) {
+        verdict = ngx_http_payer_proof_weigh(record, &payment, &reason);
+    }
+
+    return verdict;
+}
+
+
+static void
+test_replies(void)
+{
+    ngx_uint_t               i;
+    ngx_http_payer_record_t  record;
+
+    for (i = 0; i < sizeof(replies) / sizeof(reply_t); i++) {
+        order(&record, NGX_HTTP_PAYER_INITIATED, "INITIATED");
+
+        unit_ok(judge(&record, &replies[i])
+                == (ngx_http_payer_verdict_e) replies[i].verdict,
+                "reply: %s", replies[i].name);
+    }
+}
+
+
+static void
+test_parts(void)
+{
+    ngx_http_payer_record_t  record;
+
+    reply_t  part = {
+        "", 0, "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 5000, 5000
+    };
+
+    order(&record, NGX_HTTP_PAYER_AUTHORIZED, "AUTHORIZED");
+
+    unit_ok(judge(&record, &part) == PAID,
+            "the rest of a paid order may be released");
+
+    part.status = "CANCELLED";
+
+    unit_ok(judge(&record, &part) == UNPAID,
+            "but not all of it");
+
+    order(&record, NGX_HTTP_PAYER_AUTHORIZED, "AUTHORIZED");
+    record.amount = 0;
+    part.status = "AUTHORIZED";
+
+    unit_ok(judge(&record, &part) != PAID, "an order over nothing is not paid");
+}
+
+
+static void
+test_recent(void)
+{
+    ngx_uint_t               n;
+    ngx_http_payer_record_t  record;
+
+    order(&record, NGX_HTTP_PAYER_AUTHORIZED, "AUTHORIZED");
+
+#define recent()  ngx_http_payer_proof_recent(&record, CACHE, NOW)
+
+    unit_ok(recent(), "recent: just read");
+
+    record.updated = NOW - CACHE + 1;
+    unit_ok(recent(), "recent: read within the time");
+
+    record.updated = NOW - CACHE;
+    unit_ok(!recent(), "not recent: the time is over");
+
+    record.updated = NOW + 1;
+    unit_ok(!recent(), "not recent: read by a clock that is ahead");
+
+    record.updated = NOW;
+    unit_ok(!ngx_http_payer_proof_recent(&record, 0, NOW),
+            "not recent: nothing is, without a cache");
+
+    for (n = NGX_HTTP_PAYER_BY_SELF; n <= NGX_HTTP_PAYER_BY_RECONCILE; n++) {
+        record.source = n;
+        unit_ok(recent() == (n >= NGX_HTTP_PAYER_BY_VERIFY),
+                "recent: only what was read, source %d", (int) n);
+    }
+
+    order(&record, NGX_HTTP_PAYER_AUTHORIZED, "AUTHORIZED");
+    record.unknown = 1;
+    unit_ok(!recent(), "not recent: an outcome is open");
+
+    order(&record, NGX_HTTP_PAYER_AUTHORIZED, "DISPUTED");
+    unit_ok(!recent(), "not recent: the last word was a new one");
+
+    order(&record, NGX_HTTP_PAYER_AUTHORIZED, "AUTHORIZED");
+    record.authorized = 12899;
+    unit_ok(!recent(), "not recent: a smaller amount");
+
+    order(&record, NGX_HTTP_PAYER_AUTHORIZED, "AUTHORIZED");
+    record.payment_id.len = 0;
+    unit_ok(!recent(), "not recent: no payment");
+
+    for (n = NGX_HTTP_PAYER_CREATING; n <= NGX_HTTP_PAYER_REFUNDED; n++) {
+        order(&record, n, "AUTHORIZED");
+        record.authorized = 12900;
+
+        unit_ok(recent() == (n >= NGX_HTTP_PAYER_AUTHORIZED
+                             && n <= NGX_HTTP_PAYER_FULLY_CAPTURED),
+                "recent: state %d", (int) n);
+    }
+
+#undef recent
+}
+
+
+static void
+test_lost(void)
+{
+    ngx_uint_t               n;
+    ngx_http_payer_record_t  record;
+
+    for (n = NGX_HTTP_PAYER_CREATING; n <= NGX_HTTP_PAYER_REFUNDED; n++) {
+        order(&record, n, "");
+
+        unit_ok(ngx_http_payer_proof_lost(&record)
+                == (n == NGX_HTTP_PAYER_CANCELLED
+                    || n == NGX_HTTP_PAYER_REFUNDED),
+                "lost: state %d", (int) n);
+    }
+}
