@@ -41,7 +41,18 @@ my ($order) = keys %{ sim('GET', 'books')->{references} };
 like($sent, qr{"redirectOnSuccessURL":"\Q$SITE/thanks?order=$order\E"},
     'the buyer is sent back to the shop, by its own name');
 
+my $thanks = "$SITE/thanks?order=$order";
+
+$r = $site->curl($thanks, @jar);
+is($r->{status}, 402, 'the thank-you page is closed to who has not paid');
+unlike($r->{body}, qr/id="thanks"/, 'and not shown');
+
 is(pay($order)->{outcome}, 'authorized', 'the buyer pays');
+
+$r = $site->curl($thanks);
+is($r->{status}, 200, 'and is let in, with no cookie');
+like($r->{body}, qr/id="thanks"/, 'the shop says thank you');
+like($r->{body}, qr/AUTHORIZED/, 'and knows what Payer said');
 
 my $line = example('README.md', 'capture');
 $line =~ s/1001/$order/g;
