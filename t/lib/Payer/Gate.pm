@@ -27,6 +27,8 @@ our @EXPORT = qw(shop order paid thanks is_thanked is_refused cancel);
 sub shop {
     my $port = $ENV{TEST_NGINX_SHOP_PORT} = free_port();
 
+    Payer::Test::know_sections(qw(gate thanks));
+
     Test::Nginx::Socket::add_block_preprocessor(sub {
         my ($block) = @_;
         return if defined $block->bare;

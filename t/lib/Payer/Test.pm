@@ -423,6 +423,11 @@ my @OURS = qw(bare before faults json then calls sent books after alert);
 my %known;
 
 
+# For a library on top of this one that has sections of its own.
+
+sub know_sections { push @OURS, @_ }
+
+
 # A check under a misspelt name would be no check.  What Test::Nginx knows is
 # what it asks a block for.
 
