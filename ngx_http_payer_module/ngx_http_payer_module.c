@@ -96,6 +96,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       offsetof(ngx_http_payer_loc_conf_t, insecure),
       NULL },
 
+    { ngx_string("payer_auto_capture"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, auto_capture),
+      NULL },
+
     { ngx_string("payer_reference"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_payer_reference,

@@ -117,6 +117,7 @@ typedef struct {
     ngx_msec_t                    timeout;
     ngx_uint_t                    tries;
     ngx_flag_t                    insecure;
+    ngx_flag_t                    auto_capture;
 
     /* the order */
     ngx_http_payer_text_t         reference;

@@ -13,6 +13,7 @@
 #include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
@@ -48,6 +49,8 @@ typedef struct {
     ngx_uint_t                     unknown;
     ngx_uint_t                     expired;
     ngx_uint_t                     old;
+
+    unsigned                       authorized:1;    /* to be captured */
 } ngx_http_payer_reconcile_t;
 
 
@@ -66,6 +69,8 @@ static ngx_uint_t ngx_http_payer_reconcile_part(ngx_str_t *key, ngx_uint_t n,
     ngx_str_t *part);
 static ngx_int_t ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
+static ngx_int_t ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_reconcile_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_reconcile_judge(ngx_http_request_t *r,
@@ -442,7 +447,41 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
 
     if (record->state == NGX_HTTP_PAYER_INITIATED || record->unknown) {
         ctx->step = ngx_http_payer_reconcile_read;
+
+    } else if (record->state == NGX_HTTP_PAYER_AUTHORIZED
+               && ctx->conf->auto_capture)
+    {
+        rec->examined++;
+        rec->authorized = 1;
+        ctx->step = ngx_http_payer_reconcile_capture;
     }
+
+    return NGX_OK;
+}
+
+
+/* an automatic capture that failed before, or that nobody came for */
+
+static ngx_int_t
+ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_reconcile_t  *rec;
+
+    if (ngx_http_payer_auto_capture(ctx) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    rec = ctx->door_data;
+
+    if (rec->authorized
+        && ctx->record.state == NGX_HTTP_PAYER_FULLY_CAPTURED)
+    {
+        rec->settled++;
+    }
+
+    rec->authorized = 0;
+    ctx->step = ngx_http_payer_reconcile_scan;
 
     return NGX_OK;
 }
@@ -641,7 +680,7 @@ ngx_http_payer_reconcile_written(ngx_http_request_t *r,
                                             "the store could not be written");
     }
 
-    ctx->step = ngx_http_payer_reconcile_scan;
+    ctx->step = ngx_http_payer_reconcile_capture;
 
     return NGX_OK;
 }

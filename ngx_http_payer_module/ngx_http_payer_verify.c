@@ -11,6 +11,7 @@
 #include "ngx_http_payer_verify.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
@@ -33,6 +34,8 @@ static ngx_uint_t ngx_http_payer_verify_news(ngx_http_payer_record_t *record,
 static ngx_int_t ngx_http_payer_verify_ask(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_stored(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_capture(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
@@ -442,7 +445,26 @@ ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return ngx_http_payer_verify_again(ctx);
     }
 
+    if (verdict == NGX_HTTP_PAYER_PAID) {
+        ctx->step = ngx_http_payer_verify_capture;
+        return NGX_OK;
+    }
+
     return ngx_http_payer_verify_end(ctx, verdict);
+}
+
+
+/* the order is paid, whatever comes of payer_auto_capture */
+
+static ngx_int_t
+ngx_http_payer_verify_capture(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    if (ngx_http_payer_auto_capture(ctx) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_PAID);
 }
 
 

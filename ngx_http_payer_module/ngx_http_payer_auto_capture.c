@@ -1,0 +1,100 @@
+
+/*
+ * payer_auto_capture: captures a payment in full, once, when it is seen
+ * authorized.
+ *
+ * It is an operation like any other, whose idempotency key is the same for
+ * verify, events and reconcile: whoever comes first captures, and the others
+ * find it done or under way.
+ */
+
+
+#include "ngx_http_payer_auto_capture.h"
+#include "ngx_http_payer_execute.h"
+
+
+static ngx_int_t ngx_http_payer_auto_capture_start(
+    ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ctx->execution == NULL) {
+
+        if (!ctx->conf->auto_capture
+            || !ctx->found
+            || ctx->record.state != NGX_HTTP_PAYER_AUTHORIZED)
+        {
+            return NGX_OK;
+        }
+
+        if (ngx_http_payer_auto_capture_start(ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    rc = ngx_http_payer_execute_run(ctx->execution);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ngx_http_payer_auto_capture_log(ctx);
+
+    ctx->execution = NULL;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_params_t  *params;
+
+    static ngx_str_t  key = ngx_string("payer_auto_capture");
+
+    params = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_payer_params_t));
+    if (params == NULL) {
+        return NGX_ERROR;
+    }
+
+    params->amount = -1;
+    params->release_rest = -1;
+
+    ctx->execution = ngx_http_payer_execute(ctx, NGX_HTTP_PAYER_CALL_CAPTURE,
+                                            params, &key);
+
+    return ctx->execution ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_execution_t  *ex;
+
+    ex = ctx->execution;
+
+    if (ex->result == NGX_HTTP_PAYER_EXECUTED
+        && ex->deed.state == NGX_HTTP_PAYER_DEED_DONE)
+    {
+        return;
+    }
+
+    if (ex->result == NGX_HTTP_PAYER_KEY_IN_FLIGHT) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                  "payer: automatic capture of payment \"%V\" failed: %s, "
+                  "status %ui", &ctx->record.payment_id,
+                  ex->call && ex->call->reason ? ex->call->reason
+                  : ex->replayed ? "it was refused before"
+                  : "it could not be recorded",
+                  ex->deed.status);
+}

@@ -1,0 +1,24 @@
+
+/*
+ * payer_auto_capture: captures a payment in full, once, when it is seen
+ * authorized.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_AUTO_CAPTURE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_AUTO_CAPTURE_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/*
+ * A step of whoever has read the payment of ctx->record: NGX_OK when there is
+ * nothing to do (any more), NGX_AGAIN when the request is parked (call it
+ * again), NGX_ERROR.  A capture that fails is logged, recorded, and tried
+ * again by payer_reconcile; it never concerns the caller.
+ */
+ngx_int_t ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_PAYER_AUTO_CAPTURE_H_INCLUDED_ */
