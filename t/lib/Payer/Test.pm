@@ -222,6 +222,10 @@ sub _settle_environment {
     $ENV{TEST_NGINX_SECRET} = "$dir/payer.secret";
     $ENV{TEST_NGINX_AGENT}  = $agent;
 
+    # nginx takes this for the sockets that it inherits from another nginx,
+    # and then waits in the foreground.
+    delete $ENV{NGINX};
+
     # A proxy that this machine may need has no business on the loopback.
     delete @ENV{qw(http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY
         ALL_PROXY)};
