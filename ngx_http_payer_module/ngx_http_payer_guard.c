@@ -14,6 +14,7 @@ static ngx_uint_t ngx_http_payer_allowed(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
     ngx_http_payer_problem_t *problem);
+static u_char *ngx_http_payer_body_copy(u_char *p, ngx_buf_t *b);
 static ngx_uint_t ngx_http_payer_media_type(ngx_http_request_t *r,
     char *type);
 
@@ -150,7 +151,7 @@ static ngx_int_t
 ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
     ngx_http_payer_problem_t *problem)
 {
-    size_t        len;
+    off_t         len;
     u_char       *p;
     ngx_chain_t  *cl;
 
@@ -163,13 +164,7 @@ ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
     len = 0;
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
-
-        if (cl->buf->in_file) {
-            len = NGX_HTTP_PAYER_MAX_BODY + 1;
-            break;
-        }
-
-        len += cl->buf->last - cl->buf->pos;
+        len += ngx_buf_size(cl->buf);
     }
 
     if (len > NGX_HTTP_PAYER_MAX_BODY) {
@@ -179,7 +174,7 @@ ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
         return NGX_DECLINED;
     }
 
-    body->data = ngx_pnalloc(r->pool, len + 1);
+    body->data = ngx_pnalloc(r->pool, (size_t) len + 1);
     if (body->data == NULL) {
         return NGX_ERROR;
     }
@@ -187,12 +182,37 @@ ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
     p = body->data;
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+        p = ngx_http_payer_body_copy(p, cl->buf);
+
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
     }
 
-    body->len = len;
+    body->len = (size_t) len;
 
     return NGX_OK;
+}
+
+
+/* what did not fit into client_body_buffer_size waits in a file */
+
+static u_char *
+ngx_http_payer_body_copy(u_char *p, ngx_buf_t *b)
+{
+    size_t  size;
+
+    size = (size_t) ngx_buf_size(b);
+
+    if (ngx_buf_in_memory(b)) {
+        return ngx_cpymem(p, b->pos, size);
+    }
+
+    if (ngx_read_file(b->file, p, size, b->file_pos) != (ssize_t) size) {
+        return NULL;
+    }
+
+    return p + size;
 }
 
 

@@ -7,8 +7,8 @@ package Payer::HTTP;
 #     $r->status, $r->header('Location'), $r->body, $r->json, $r->time,
 #     $r->error
 #
-# Options of a request: headers (hash), body, json (data), form (hash),
-# hang_up (seconds after sending), timeout (seconds, 10).
+# Options of a request: headers (hash), body, json (data), form (hash), chunked
+# (the body in pieces of so many bytes), hang_up (seconds after sending), timeout (seconds, 10).
 
 use strict;
 use warnings;
@@ -78,7 +78,14 @@ sub _open {
         $headers{'Content-Type'} //= 'application/x-www-form-urlencoded';
     }
 
-    $headers{'Content-Length'} //= length $body if defined $body;
+    if ($option{chunked}) {
+        $headers{'Transfer-Encoding'} = 'chunked';
+        $body = join '', map { sprintf "%x\r\n%s\r\n", length, $_ }
+            unpack("(A$option{chunked})*", $body), '';
+
+    } elsif (defined $body) {
+        $headers{'Content-Length'} //= length $body;
+    }
 
     my $call = {
         method => $method,

@@ -1,0 +1,682 @@
+# The back office: capture, cancel, release, refund, and reading a payment.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Conf;
+
+# an order that the buyer has paid: the payment's id
+
+sub paid {
+    my ($order, $path) = (@_, '/checkout');
+
+    get("$path?order=$order")->status == 303 or die "no link for $order\n";
+    pay($order);
+
+    return payment($order);
+}
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: a capture of everything, by reference
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+my $id = paid('1');
+my $r = post('/capture', json => { reference => '1' });
+
+is($r->status, 200, "Payer's status");
+like($r->json->{referenceId}, qr/^[0-9a-f-]{36}$/, "Payer's body");
+like($r->header('Content-Type'), qr{^application/json}, 'of its type');
+is($r->header('Payer-Payment-Id'), $id, 'the payment');
+like($r->header('Payer-Request-Id'), qr/^[0-9a-f-]{36}$/, 'the request');
+is($r->header('Cache-Control'), 'no-store', 'for nobody to keep');
+like((sent('capture'))[0], qr/^payer-request-id: \Q@{[ $r->header('Payer-Request-Id') ]}\E$/mi,
+    'which is what Payer saw');
+--- calls
+token: 1
+create: 1
+capture: 1
+--- books
+1: status=FULLY_CAPTURED captured=12900
+
+
+
+=== TEST 2: a capture by paymentId
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+my $id = paid('1');
+my $r = post('/capture', json => { paymentId => $id });
+is($r->status, 200, 'done');
+is($r->header('Payer-Payment-Id'), $id, 'on this payment');
+--- books
+1: captured=12900
+
+
+
+=== TEST 3: a payment that was made elsewhere is known by its id alone
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+my $r = get('/payment?paymentId=00000000-0000-4000-8000-000000000000');
+is($r->status, 404, 'Payer is asked, and says no');
+is($r->json->{message}, 'Payment not found', 'in its own words');
+--- calls
+token: 1
+read: 1
+
+
+
+=== TEST 4: a capture in parts, the last with the rest given back
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+is(post('/capture', json => { reference => '1', amount => 4000 })->status, 200, 'a part');
+is(books('1')->{status}, 'PARTIALLY_CAPTURED', 'is not everything');
+is(post('/capture', json => { reference => '1', amount => 1000,
+    releaseRemainingFunds => JSON::PP::true, transactionDescription => 'Köp 1' })->status, 200, 'another');
+--- sent
+capture: "amount":4000\b
+capture: "releaseRemainingFunds":true
+capture: "transactionDescription":"K
+--- books
+1: captured=5000 released=7900
+
+
+
+=== TEST 5: parameters in a form
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+my $r = post('/capture', form => { reference => '1', amount => 400,
+    transactionDescription => 'a & b', releaseRemainingFunds => 'false' });
+is($r->status, 200, 'done');
+--- sent
+capture: "amount":400\b
+capture: "transactionDescription":"a & b"
+capture: "releaseRemainingFunds":false
+--- books
+1: captured=400
+
+
+
+=== TEST 6: parameters in the query
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('A/1');
+is(post('/capture?reference=A%2F1&amount=400')->status, 200, 'done');
+is(books('A/1')->{captured}, 400, 'and booked');
+
+
+
+=== TEST 7: parameters in both are refused, for nobody knows which are meant
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+my $r = post('/capture?amount=400', json => { reference => '1' });
+is($r->status, 400, 'refused');
+like($r->json->{detail}, qr/in the body and in the query/, 'and why');
+--- books
+1: captured=0
+
+
+
+=== TEST 8: what Payer refuses is passed on
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+my $id = paid('1');
+my $r = post('/capture', json => { reference => '1', amount => 99999 });
+is($r->status, 400, "Payer's status");
+like($r->json->{message}, qr/exceeds the remaining/, "Payer's body");
+is($r->header('Payer-Payment-Id'), $id, 'with the payment');
+like($r->header('Payer-Request-Id'), qr/^[0-9a-f-]{36}$/, 'and the request');
+--- books
+1: captured=0
+
+
+
+=== TEST 9: a link is cancelled before anybody paid by it
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+my $r = request(PUT => '/cancel?reference=1');
+is($r->status, 200, 'done');
+is($r->body, '', 'with nothing to say');
+is($r->header('Payer-Payment-Id'), payment('1'), 'but which payment it was');
+--- books
+1: status=CANCELLED
+
+
+
+=== TEST 10: a POST cancels as well
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+is(post('/cancel', json => { reference => '1' })->status, 200, 'done');
+like((sent('cancel'))[0], qr/^PUT /, 'Payer gets a PUT');
+--- books
+1: status=CANCELLED
+
+
+
+=== TEST 11: what is paid is not cancelled, and the answer names the way out
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+my $id = paid('1');
+my $r = request(PUT => '/cancel?reference=1');
+is($r->status, 400, 'refused');
+is($r->header('Content-Type'), 'application/problem+json', 'as a problem');
+my $p = $r->json;
+is($p->{status}, 400, 'status');
+is($p->{operation}, 'cancel', 'operation');
+is($p->{paymentId}, $id, 'payment');
+is($p->{requestId}, $r->header('Payer-Request-Id'), 'request');
+is($p->{payerStatus}, 400, "Payer's status");
+like($p->{detail}, qr/release/, 'the way out');
+like($p->{message}, qr/authorized/, "Payer's message");
+--- books
+1: status=AUTHORIZED
+
+
+
+=== TEST 12: after a cancel the order gets another link
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+request(PUT => '/cancel?reference=1');
+is(get('/checkout?order=1')->status, 303, 'a link');
+is(get('/checkout?order=1')->header('Location'), books('1')->{url}, 'the new one');
+--- books
+1: links=2 liveLinks=1
+
+
+
+=== TEST 13: an authorization is released
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+my $r = request(PUT => '/release', json => { reference => '1' });
+is($r->status, 200, 'done');
+is($r->body, '', 'with nothing to say');
+--- books
+1: released=12900
+
+
+
+=== TEST 14: what was captured is refunded, in parts
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+post('/capture', json => { reference => '1' });
+my $r = post('/refund', json => { reference => '1', amount => 900, transactionDescription => 'late' });
+is($r->status, 200, 'done');
+like($r->json->{referenceId}, qr/^[0-9a-f-]{36}$/, "Payer's body");
+is(post('/refund', json => { reference => '1', amount => 100 })->status, 200, 'again');
+is(post('/refund', json => { reference => '1', amount => 90000 })->status, 400, 'not more than there is');
+--- sent
+refund: "transactionDescription":"late"
+--- books
+1: refunded=1000 captured=12900
+
+
+
+=== TEST 15: a payment is read
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+my $id = paid('1');
+for my $query ('reference=1', "paymentId=$id", "reference=1&paymentId=$id") {
+    my $r = get("/payment?$query");
+    is($r->status, 200, "by $query");
+    is($r->json->{payment}{id}, $id, 'the payment');
+    is($r->json->{payment}{status}, 'AUTHORIZED', 'as Payer tells it');
+    is($r->header('Payer-Payment-Id'), $id, 'and which it is');
+    is($r->header('Payer-Request-Id'), undef, 'a read has no request id');
+}
+
+my $r = request(HEAD => '/payment?reference=1');
+is($r->status, 200, 'HEAD');
+is($r->body, '', 'has no body');
+--- sent
+!read: (?i)payer-request-id
+
+
+
+=== TEST 16: a reference that nobody knows is 404, without a call
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+for ([ POST => 'capture' ], [ PUT => 'cancel' ], [ PUT => 'release' ],
+    [ POST => 'refund' ], [ GET => 'payment' ])
+{
+    my ($method, $name) = @$_;
+    my $r = request($method, "/$name?reference=nobody"
+        . ($name eq 'refund' ? '&amount=1' : ''));
+
+    is($r->status, 404, $name);
+    is($r->header('Content-Type'), 'application/problem+json', 'a problem');
+    is($r->json->{operation}, $name eq 'payment' ? 'read' : $name, 'of it');
+}
+--- calls: none
+
+
+
+=== TEST 17: a payment of another order is refused
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+my $other = paid('2');
+my $r = post('/capture', json => { reference => '1', paymentId => $other });
+is($r->status, 400, 'they do not belong together');
+--- books
+1: captured=0
+2: captured=0
+
+
+
+=== TEST 18: wrong methods are refused, and the right ones named
+--- config perl: operations()
+--- request
+GET /
+--- then
+my %allow = (capture => 'POST', refund => 'POST', cancel => 'PUT, POST',
+    release => 'PUT, POST', payment => 'GET, HEAD');
+
+for my $name (sort keys %allow) {
+    for my $method (qw(GET POST PUT DELETE PATCH OPTIONS)) {
+        next if $allow{$name} =~ /\b$method\b/;
+
+        my $r = request($method, "/$name?reference=1");
+        is($r->status, 405, "$method $name");
+        is($r->header('Allow'), $allow{$name}, 'Allow');
+        is($r->json->{status}, 405, 'and a problem');
+    }
+}
+--- calls: none
+
+
+
+=== TEST 19: who is not listed gets nothing, whatever he asks
+--- config perl: operations(payer_allow => '192.0.2.0/24 ::1')
+--- request
+GET /
+--- then
+for my $name (qw(capture cancel release refund payment)) {
+    my $r = post("/$name", json => { reference => '1' });
+    is($r->status, 403, $name);
+    is($r->header('Content-Type'), 'application/problem+json', 'a problem');
+    is($r->header('Cache-Control'), 'no-store', 'for nobody to keep');
+}
+like(error_log_text(), qr/\[error\] .*payer: access forbidden by "payer_allow"/, 'and the log says so');
+--- calls: none
+
+
+
+=== TEST 20: a header does not make anybody somebody else
+--- config perl: operations(payer_allow => '192.0.2.1')
+--- more_headers
+X-Forwarded-For: 192.0.2.1
+X-Real-IP: 192.0.2.1
+Forwarded: for=192.0.2.1
+--- request
+GET /payment?reference=1
+--- error_code: 403
+
+
+
+=== TEST 21: an address of the list is let in
+--- config perl: operations(payer_allow => '192.0.2.0/24 127.0.0.0/8')
+--- request
+GET /payment?reference=1
+--- error_code: 404
+
+
+
+=== TEST 22: all are let in where it says all
+--- config perl: operations(payer_allow => 'all')
+--- request
+GET /payment?reference=1
+--- error_code: 404
+
+
+
+=== TEST 23: an IPv6 address is let in where it is listed
+--- http_config perl
+"server { listen [::1]:$ENV{TEST_NGINX_SERVER_PORT}; "
+    . payer_server() . operations(payer_allow => '::1') . "}"
+--- config perl: operations(payer_allow => '::1')
+--- request
+GET /payment?reference=1
+--- error_code: 403
+--- then
+my $url = "http://[::1]:" . nginx_port() . "/payment?reference=1";
+is(`curl -gs -o /dev/null -w '%{http_code}' '$url'`, 404, 'by its own address');
+
+
+
+=== TEST 24: a socket of the same machine is let in where it says unix:
+--- http_config perl
+"server { listen unix:$ENV{TEST_NGINX_DIR}/s; "
+    . payer_server() . operations(payer_allow => 'unix:') . "}"
+--- config perl: operations(payer_allow => 'unix:')
+--- request
+GET /payment?reference=1
+--- error_code: 403
+--- then
+my $code = `curl -s -o /dev/null -w '%{http_code}' --unix-socket $ENV{TEST_NGINX_DIR}/s 'http://a/payment?reference=1'`;
+is($code, 404, 'through the socket');
+
+
+
+=== TEST 25: internal lets in what nginx itself sends there
+--- config perl
+'location = /door { error_page 418 = /payment?reference=1; return 418; }'
+    . operations(payer_allow => 'internal')
+--- request
+GET /payment?reference=1
+--- error_code: 403
+--- then
+is(get('/door')->status, 404, 'the payment is looked for');
+
+
+
+=== TEST 26: bad parameters are refused and named, without a call
+--- config perl: operations()
+--- request
+GET /
+--- then
+for (
+    [ 'nothing',              {},                                   'reference or paymentId' ],
+    [ 'an empty reference',   { reference => '' },                  'reference' ],
+    [ 'a reference too long', { reference => 'x' x 256 },           'reference' ],
+    [ 'a line break',         { reference => "a\nb" },              'reference' ],
+    [ 'an id of another kind', { paymentId => '../1' },             'paymentId' ],
+    [ 'an id too long',       { paymentId => 'x' x 65 },            'paymentId' ],
+    [ 'an amount of 0',       { reference => '1', amount => 0 },    'amount' ],
+    [ 'below 0',              { reference => '1', amount => -1 },   'amount' ],
+    [ 'a fraction',           { reference => '1', amount => 1.5 },  'amount' ],
+    [ 'an amount of text',    { reference => '1', amount => '100' }, 'amount' ],
+    [ 'an amount of null',    { reference => '1', amount => undef }, 'amount' ],
+    [ 'a list for a text',    { reference => ['1'] },               'reference' ],
+    [ 'a flag of text',       { reference => '1', releaseRemainingFunds => 'yes' }, 'releaseRemainingFunds' ],
+    [ 'a misspelling',        { reference => '1', Amount => 5 },    'amount' ],
+    ) {
+    my ($what, $params, $names) = @$_;
+    my $r = post('/capture', json => $params);
+
+    is($r->status, 400, $what);
+    like($r->json->{detail}, qr/$names/, 'and what is wrong with it');
+    is($r->json->{operation}, 'capture', 'in which operation');
+}
+
+for (
+    [ 'an amount of text',   'reference=1&amount=ten' ],
+    [ 'an empty amount',     'reference=1&amount=' ],
+    [ 'a reference twice',   'reference=1&reference=2' ],
+    [ 'broken escapes',      'reference=%zz' ],
+    [ 'an amount too large', 'reference=1&amount=9223372036854775808' ],
+    ) {
+    my ($what, $query) = @$_;
+    my $r = post("/capture?$query");
+    is($r->status, 400, "$what in the query");
+    ok(length $r->json->{detail}, 'and what is wrong with it');
+}
+
+my $json = { 'Content-Type' => 'application/json' };
+for ('[1]', '"a"', '{', '{"reference":"1"} x', '{"reference":"1","reference":"2"}',
+    '{"reference":"1","amount":1e3}', '{"reference":"1","amount":1.0}')
+{
+    is(post('/capture', body => $_, headers => $json)->status, 400, $_);
+}
+--- calls: none
+
+
+
+=== TEST 27: parameters of other operations are refused
+--- config perl: operations()
+--- request
+GET /
+--- then
+for (
+    [ PUT  => 'cancel',  'amount' ],
+    [ PUT  => 'release', 'amount' ],
+    [ PUT  => 'cancel',  'transactionDescription' ],
+    [ POST => 'refund',  'releaseRemainingFunds' ],
+    [ GET  => 'payment', 'amount' ],
+    ) {
+    my ($method, $name, $field) = @$_;
+    my $value = $field =~ /^rel/ ? 'true' : 1;
+    my $r = request($method, "/$name?reference=1&$field=$value");
+    is($r->status, 400, "$name takes no $field");
+    like($r->json->{detail}, qr/^$field is not a parameter of this operation/, 'and says so');
+}
+--- calls: none
+
+
+
+=== TEST 28: a refund has an amount
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+post('/capture', json => { reference => '1' });
+is(post('/refund', json => { reference => '1' })->status, 400, 'refused');
+--- books
+1: refunded=0
+
+
+
+=== TEST 29: a body of another type is refused
+--- config perl: operations()
+--- request
+GET /
+--- then
+for my $type ('text/plain', 'application/xml', 'application/jsonp', 'multipart/form-data; boundary=x') {
+    my $r = post('/capture', body => '{"reference":"1"}', headers => { 'Content-Type' => $type });
+    is($r->status, 415, $type);
+    is($r->json->{status}, 415, 'a problem');
+}
+
+is(post('/capture', body => '{"reference":"1"}')->status, 415, 'no type at all');
+is(post('/capture', body => '{"reference":"1"}',
+    headers => { 'Content-Type' => 'Application/JSON; charset=utf-8' })->status, 404, 'the right one in any case');
+--- calls: none
+
+
+
+=== TEST 30: a body that is too large is refused
+--- config perl: operations()
+--- request
+GET /
+--- then
+my $r = post('/capture', json => { reference => '1', transactionDescription => 'x' x 70000 });
+is($r->status, 413, 'too large');
+is($r->json->{status}, 413, 'a problem');
+$r = post('/capture', json => { reference => '1', transactionDescription => 'x' x 60000 });
+is($r->status, 404, 'and large is not too large');
+--- calls: none
+
+
+
+=== TEST 31: a body in pieces is put together
+--- config perl: checkout() . operations(client_body_buffer_size => '16')
+--- request
+GET /
+--- then
+paid('1');
+my $body = '{"reference":"1","amount":400,"transactionDescription":"' . 'x' x 3000 . '"}';
+my $r = post('/capture', body => $body, chunked => 500, headers => { 'Content-Type' => 'application/json' });
+is($r->status, 200, 'done');
+--- books
+1: captured=400
+
+
+
+=== TEST 32: Payer's own trouble is a problem of ours
+--- config perl: checkout() . operations(payer_tries => 1)
+--- request
+GET /
+--- then
+my $id = paid('1');
+faults('capture: status=403 body={"message":"no"}');
+my $r = post('/capture', json => { reference => '1' });
+is($r->status, 502, 'our credentials are not the caller\'s');
+is($r->json->{payerStatus}, 403, "what Payer said");
+is($r->json->{message}, 'no', 'and its words');
+is($r->json->{paymentId}, $id, 'on which payment');
+
+faults('read: status=500');
+$r = get('/payment?reference=1');
+is($r->status, 502, 'a read that failed');
+ok(!$r->json->{type}, 'is nothing unknown');
+
+faults('read: status=429 headers={"Retry-After":"7"}');
+$r = get('/payment?reference=1');
+is($r->status, 503, 'a Payer that is busy');
+is($r->header('Retry-After'), 7, 'says when');
+
+
+
+=== TEST 33: an operation of which nobody knows whether it was done says so
+--- config perl: checkout() . operations(payer_timeout => '300ms')
+--- request
+GET /
+--- then
+my $id = paid('1');
+faults('capture: silence');
+my $r = post('/capture', json => { reference => '1' });
+is($r->status, 504, 'no answer in time');
+my $p = $r->json;
+is($r->header('Content-Type'), 'application/problem+json', 'a problem');
+like($p->{type}, qr/outcome-unknown/, 'of this type');
+is($p->{status}, 504, 'status');
+is($p->{operation}, 'capture', 'operation');
+is($p->{paymentId}, $id, 'payment');
+is($p->{requestId}, $r->header('Payer-Request-Id'), 'the request that can be asked for');
+like($p->{requestId}, qr/^[0-9a-f-]{36}$/, 'by its id');
+
+
+
+=== TEST 34: a lost reply is found out by sending the same request, and reading
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+faults('capture: lost-reply');
+my $r = post('/capture', json => { reference => '1', amount => 400 });
+is($r->status, 200, 'it is known to be done');
+my @ids = map { /^payer-request-id: (\S+)$/mi } sent('capture');
+is(@ids, 2, 'it was sent twice');
+is($ids[1], $ids[0], 'with one id');
+--- calls
+token: 1
+create: 1
+capture: 2
+read: 1
+--- books
+1: captured=400
+
+
+
+=== TEST 35: the same Idempotency-Key is the same request for Payer
+--- config perl: checkout() . operations(payer_timeout => '300ms', payer_tries => 1)
+--- request
+GET /
+--- then
+paid('1');
+my %once = (json => { reference => '1', amount => 400 },
+    headers => { 'Idempotency-Key' => 'order-1-capture' });
+faults('capture: reset', 'capture: reset');
+post('/capture', %once) for 1 .. 2;
+my $r = post('/capture', %once);
+is($r->status, 200, 'at last');
+my @ids = map { /^payer-request-id: (\S+)$/mi } sent('capture');
+is(scalar(keys %{{ map { $_ => 1 } @ids }}), 1, 'all were one request');
+--- books
+1: captured=400
+
+
+
+=== TEST 36: two calls without a key are two requests
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+my @r = map { post('/capture', json => { reference => '1', amount => 400 }) } 1 .. 2;
+is($_->status, 200, 'done') for @r;
+isnt($r[0]->header('Payer-Request-Id'), $r[1]->header('Payer-Request-Id'), 'each has its id');
+--- books
+1: captured=800
+
+
+
+=== TEST 37: an operation is no part of another page
+--- config perl
+'location = /real { mirror /capture; proxy_pass http://payer/nothing; }'
+    . operations(payer_allow => 'all')
+--- request
+POST /real?reference=1
+--- error_code: 404
+--- calls
+unknown: 1
+
+
+
+=== TEST 38: merchants do not see each other's payments
+--- config perl
+checkout() . operations() . checkout('= /other', payer_client_id => '4712')
+--- before
+sim_config(merchants => { 4712 => 'api-key-of-the-test-merchant' });
+--- request
+GET /other?order=1
+--- error_code: 303
+--- then
+is(get('/payment?reference=1')->status, 404, 'not by its reference');
+is(get('/payment?paymentId=' . payment('1'))->status, 404, 'nor by its id');
+
+
+
+=== TEST 39: an operation of a path that was changed goes there
+--- config perl
+checkout() . operations(payer_path => 'cancel "/api/v3/{paymentId}/void"')
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+my $id = payment('1');
+request(PUT => '/cancel?reference=1');
+like((sent('unknown'))[0], qr{^PUT /api/v3/\Q$id\E/void$}m, 'with the id in its place');
