@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_payer_amount_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_payer_reference_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_payer_currency_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_payer_operation_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_payer_outcome_variable(ngx_http_request_t *r,
@@ -54,8 +56,8 @@ static ngx_http_variable_t  ngx_http_payer_variables[] = {
     ngx_http_payer_variable("payer_reference",
         ngx_http_payer_reference_variable, 0),
 
-    ngx_http_payer_variable("payer_currency", ngx_http_payer_text_variable,
-        offsetof(ngx_http_payer_ctx_t, order.currency)),
+    ngx_http_payer_variable("payer_currency",
+        ngx_http_payer_currency_variable, 0),
 
     ngx_http_payer_variable("payer_amount", ngx_http_payer_amount_variable,
         offsetof(ngx_http_payer_ctx_t, order.amount)),
@@ -184,7 +186,10 @@ ngx_http_payer_text_variable(ngx_http_request_t *r,
 }
 
 
-/* an amount in minor units; 0 and -1 mean that there is none */
+/*
+ * an amount in minor units, -1: there is none.  That of the order, for which
+ * 0 means none, is the record's where an operation has found one.
+ */
 
 static ngx_int_t
 ngx_http_payer_amount_variable(ngx_http_request_t *r,
@@ -202,10 +207,18 @@ ngx_http_payer_amount_variable(ngx_http_request_t *r,
 
     amount = *(int64_t *) ((char *) ctx + data);
 
-    if (amount < 0
-        || (amount == 0
-            && data == offsetof(ngx_http_payer_ctx_t, order.amount)))
-    {
+    if (data == offsetof(ngx_http_payer_ctx_t, order.amount)) {
+
+        if (amount == 0) {
+            amount = ctx->record.amount;
+        }
+
+        if (amount == 0) {
+            amount = -1;
+        }
+    }
+
+    if (amount < 0) {
         v->not_found = 1;
         return NGX_OK;
     }
@@ -254,6 +267,27 @@ ngx_http_payer_reference_variable(ngx_http_request_t *r,
                    NGX_ESCAPE_URI_COMPONENT);
 
     ngx_http_payer_variable_text(v, &escaped);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_currency_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_http_payer_variable_text(v, ctx->order.currency.len
+                                    ? &ctx->order.currency
+                                    : &ctx->record.currency);
 
     return NGX_OK;
 }
