@@ -101,6 +101,18 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
         return rc == NGX_DONE ? NGX_OK : rc;
     }
 
+    if (conf->present == NGX_HTTP_PAYER_PRESENT_URI) {
+
+        /*
+         * the rest of a body that is still on its way would be announced to
+         * the shop's page, which would wait for it
+         */
+
+        rc = ngx_http_read_client_request_body(r, ngx_http_payer_flow_body);
+
+        return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+    }
+
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;

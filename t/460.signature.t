@@ -11,6 +11,9 @@ use MIME::Base64 qw(encode_base64);
 our $KEY = 'the-key-that-shop-and-nginx-share';
 our $NEW = 'the-key-that-the-shop-changes-to!';
 
+# the query of one link, for more than one section
+our $ARGS = 'order=1001&amount=12900&expires=' . (time + 600);
+
 write_file('link.key',  "$KEY\n", 0600);
 write_file('new.key',   "$NEW\n", 0600);
 write_file('short.key', "guess me\n", 0600);
@@ -265,11 +268,9 @@ ask the shop for a new link
 --- config perl
 signed(payer_signature => '$http_x_signature $args')
 --- request perl
-my $args = 'order=1001&amount=12900&expires=' . (time + 600);
-[ "GET /pay?$args", "GET /pay?$args&amount=1" ]
+[ "GET /pay?$ARGS", "GET /pay?$ARGS&amount=1" ]
 --- more_headers perl
-my $args = 'order=1001&amount=12900&expires=' . (time + 600);
-'X-Signature: ' . hmac_sha256_hex($args, $KEY)
+'X-Signature: ' . hmac_sha256_hex($ARGS, $KEY)
 --- error_code eval
 [ 303, 403 ]
 --- response_body_like eval

@@ -33,7 +33,8 @@ our @CARDS = (
 );
 
 
-# run: directory of this run, port: where the buyer goes, 0 for a free one.
+# run: directory of this run, port: where the buyer goes, 0 for a free one,
+# edit: changes the text of nginx.conf in $_.
 
 sub new ($class, %args) {
     my $run = $args{run} // $ENV{DEMO_RUN} // "$REPO/build/demo";
@@ -45,6 +46,7 @@ sub new ($class, %args) {
         module => $ENV{MODULE} // "$REPO/build/ngx_http_payer_module.so",
         agent  => '4711',
         secret => 'simulator',
+        edit   => $args{edit},
         owner  => $$,
         pids   => [],
     }, $class;
@@ -280,6 +282,7 @@ sub _write_conf ($self) {
         SHOP_PORT  => $self->{shop_port},
     );
 
+    $self->{edit}->() for $self->{edit} ? $conf : ();
     $conf =~ s/@([A-Z_]+)@/$words{$1}/g;
 
     $api =~ s{^(\s*$ca\s+)[^;]+;}{$1$run/tls/ca.pem;}m

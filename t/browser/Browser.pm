@@ -192,6 +192,26 @@ sub click ($self, $css) {
 }
 
 
+# From here on in the frame, or in the window again.
+
+sub frame ($self, $css) {
+    $self->_do(POST => '/frame', { id => { $ELEMENT => $self->find($css) } });
+}
+
+
+sub window ($self) { $self->_do(POST => '/frame', { id => undef }) }
+
+
+# With JavaScript, or without.
+
+sub scripts ($self, $on) {
+    $self->_do(POST => '/goog/cdp/execute', {
+        cmd    => 'Emulation.setScriptExecutionDisabled',
+        params => { value => $on ? JSON::PP::false : JSON::PP::true }
+    });
+}
+
+
 sub size ($self, $width, $height, $phone = 0) {
     $self->_do(POST => '/goog/cdp/execute', {
         cmd    => 'Emulation.setDeviceMetricsOverride',

@@ -1,0 +1,129 @@
+
+/*
+ * The page of "payer_present iframe": the widget in a frame as high as the
+ * window, and below it a way out of the frame.
+ *
+ * The frame is never the last stop.  When it comes back to the shop, the
+ * window goes to where the frame is.  Only a page of the same origin can be
+ * seen there, so if one of the return addresses is somewhere else, the window
+ * goes to the widget at once.  Without scripts there is no frame, either.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_PAGE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_PAGE_H_INCLUDED_
+
+
+/*
+ * in this order, all escaped: language, title, nonce, title, URL of the
+ * widget, title, the three return URLs, URL of the widget, words of the link,
+ * nonce
+ */
+
+#define NGX_HTTP_PAYER_PAGE                                                  \
+    "<!DOCTYPE html>\n"                                                      \
+    "<html lang=\"%V\">\n"                                                   \
+    "<head>\n"                                                               \
+    "<meta charset=\"utf-8\">\n"                                             \
+    "<meta name=\"viewport\" "                                               \
+        "content=\"width=device-width, initial-scale=1\">\n"                 \
+    "<meta name=\"robots\" content=\"noindex\">\n"                           \
+    "<title>%V</title>\n"                                                    \
+    "<style nonce=\"%V\">\n"                                                 \
+    "html, body { height: 100%%; margin: 0; }\n"                             \
+    "body { display: flex; flex-direction: column; background: #fff;\n"      \
+    "       font: 1rem/1.5 system-ui, sans-serif; color: #222; }\n"          \
+    "main { display: none; flex: 1; min-height: 0; }\n"                      \
+    ".framed main { display: block; }\n"                                     \
+    "iframe { display: block; width: 100%%; height: 100%%; border: 0; }\n"   \
+    "h1, p { margin: 2rem 1rem 0; text-align: center; }\n"                   \
+    "h1 { font-size: 1.5rem; }\n"                                            \
+    "a { display: inline-block; padding: .75rem 1.5rem; color: #fff;\n"      \
+    "    background: #0645ad; border-radius: .5rem; }\n"                     \
+    ".framed h1 { position: absolute; width: 1px; height: 1px; margin: 0;\n" \
+    "             overflow: hidden; clip-path: inset(50%%); }\n"             \
+    ".framed p { margin: 0; }\n"                                             \
+    ".framed a { color: #0645ad; background: none; font-size: .875rem; }\n"  \
+    "</style>\n"                                                             \
+    "</head>\n"                                                              \
+    "<body>\n"                                                               \
+    "<h1>%V</h1>\n"                                                          \
+    "<main>\n"                                                               \
+    "<iframe src=\"%V\" title=\"%V\" allow=\"payment\"\n"                    \
+    "        data-success=\"%V\"\n"                                          \
+    "        data-fail=\"%V\"\n"                                             \
+    "        data-back=\"%V\"></iframe>\n"                                   \
+    "</main>\n"                                                              \
+    "<p><a href=\"%V\">%V</a></p>\n"                                         \
+    "<script nonce=\"%V\">\n"                                                \
+    "(function () {\n"                                                       \
+    "    var frame = document.querySelector('iframe'),\n"                    \
+    "        urls = frame.dataset, timer;\n"                                 \
+    "\n"                                                                     \
+    "    function here(url) {\n"                                             \
+    "        return new URL(url).origin === location.origin;\n"              \
+    "    }\n"                                                                \
+    "\n"                                                                     \
+    "    function look() {\n"                                                \
+    "        var url;\n"                                                     \
+    "\n"                                                                     \
+    "        try {\n"                                                        \
+    "            url = frame.contentWindow.location.href;\n"                 \
+    "        } catch (e) {\n"                                                \
+    "            return;\n"                                                  \
+    "        }\n"                                                            \
+    "\n"                                                                     \
+    "        if (/^http/.test(url)) {\n"                                     \
+    "            clearInterval(timer);\n"                                    \
+    "            frame.removeEventListener('load', look);\n"                 \
+    "            location.replace(url);\n"                                   \
+    "        }\n"                                                            \
+    "    }\n"                                                                \
+    "\n"                                                                     \
+    "    if (here(urls.success) && here(urls.fail) && here(urls.back)) {\n"  \
+    "        document.documentElement.className = 'framed';\n"               \
+    "        frame.addEventListener('load', look);\n"                        \
+    "        timer = setInterval(look, 100);\n"                              \
+    "\n"                                                                     \
+    "    } else {\n"                                                         \
+    "        location.replace(frame.src);\n"                                 \
+    "    }\n"                                                                \
+    "}());\n"                                                                \
+    "</script>\n"                                                            \
+    "</body>\n"                                                              \
+    "</html>\n"
+
+
+/* language, title, words of the link; the first one is for all others */
+
+#define NGX_HTTP_PAYER_PAGE_WORDS                                            \
+    { ngx_string("en"), ngx_string("Card payment"),                          \
+      ngx_string("Open the payment in the whole window") },                  \
+    { ngx_string("da"), ngx_string("Kortbetaling"),                          \
+      ngx_string("&Aring;bn betalingen i hele vinduet") },                   \
+    { ngx_string("de"), ngx_string("Kartenzahlung"),                         \
+      ngx_string("Zahlung im ganzen Fenster &ouml;ffnen") },                 \
+    { ngx_string("fi"), ngx_string("Korttimaksu"),                           \
+      ngx_string("Avaa maksu koko ikkunassa") },                             \
+    { ngx_string("nb"), ngx_string("Kortbetaling"),                          \
+      ngx_string("&Aring;pne betalingen i hele vinduet") },                  \
+    { ngx_string("nn"), ngx_string("Kortbetaling"),                          \
+      ngx_string("Opne betalinga i heile vindauget") },                      \
+    { ngx_string("no"), ngx_string("Kortbetaling"),                          \
+      ngx_string("&Aring;pne betalingen i hele vinduet") },                  \
+    { ngx_string("sv"), ngx_string("Kortbetalning"),                         \
+      ngx_string("&Ouml;ppna betalningen i hela f&ouml;nstret") }
+
+
+/*
+ * the origin of the widget, and the nonce, twice; 'self' is for the return
+ * URLs: a frame that may not go there could not show where it wanted to go
+ */
+
+#define NGX_HTTP_PAYER_PAGE_POLICY                                           \
+    "default-src 'none'; frame-src %V 'self'; script-src 'nonce-%V'; "       \
+    "style-src 'nonce-%V'; base-uri 'none'; form-action 'none'; "            \
+    "frame-ancestors 'none'"
+
+
+#endif /* _NGX_HTTP_PAYER_PAGE_H_INCLUDED_ */
