@@ -108,6 +108,18 @@ sub order () {
 }
 
 
+# The lines that answer what arrives in a frame with an empty page.
+
+sub documented () {
+    CORE::open my $fh, '<', "$BUILD/../docs/directives.md" or die $!;
+    local $/;
+    my ($lines) = <$fh> =~ /^ *(if \(\$http_sec_fetch_dest .*?\})/ms
+        or die "the documentation has no such lines\n";
+
+    return $lines;
+}
+
+
 # How often nginx was asked for this.
 
 sub asked ($pattern) {
@@ -212,8 +224,7 @@ subtest 'without JavaScript there is only the way out' => sub {
 
 
 subtest 'a shop that forbids frames, as the documentation has it' => sub {
-    my $out = 'if ($http_sec_fetch_dest = iframe) {'
-        . ' add_header Cache-Control no-store; return 200; }';
+    my $out = documented();
 
     open_shop(sub {
         s/(location = \/thanks \{)/$1 $out/ or die "no thanks\n";
