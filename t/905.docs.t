@@ -1,0 +1,287 @@
+# The documents agree with the code: each directive and variable has an entry
+# with the right contexts, arguments and default, each line that can appear in
+# the log is explained, and no link leads nowhere.
+
+use lib 't/lib';
+use Payer::Test simulator => 0;
+use Payer::Docs;
+
+use File::Basename qw(dirname);
+
+# what a default in nginx.conf is in the code
+my %unit = (ms => 1, s => 1000, m => 60_000, h => 3600_000, d => 86400_000);
+
+my $code = join '', map { document("ngx_http_payer_module/$_") } sources();
+my $table = document('ngx_http_payer_module/ngx_http_payer_module.c');
+my $directives = document('docs/directives.md');
+my $variables = document('docs/variables.md');
+
+$code =~ s{/\*.*?\*/}{}gs;
+
+check_directives();
+check_variables();
+check_calls();
+check_log('docs/operations.md');
+check_links();
+check_examples();
+
+Test::More::done_testing();
+
+
+sub sources {
+    my $dir = root() . '/ngx_http_payer_module';
+    opendir my $dh, $dir or die "open $dir: $!\n";
+    return sort grep { /\.c$/ } readdir $dh;
+}
+
+
+# The directive table: name, flags.
+
+sub check_directives {
+    my $any = join '|', map { "NGX_HTTP_${_}_CONF" } qw(MAIN SRV LOC);
+    my (%flags, @order);
+
+    while ($table =~ /\{ \s* ngx_string\("(payer_\w+)"\), \s* ([A-Z0-9_|\s]+),/gx) {
+        my ($name, $flags) = ($1, $2);
+        $flags =~ s/NGX_HTTP_PAYER_ANY_CONF/$any/;
+        $flags{$name} = { map { $_ => 1 } $flags =~ /(\w+)/g };
+    }
+
+    ok(keys %flags > 20, 'the directive table can be read');
+
+    my %entry = entries($directives);
+
+    for my $name (sort keys %flags) {
+        my $entry = $entry{$name};
+
+        ok(defined $entry, "$name has an entry in docs/directives.md") or next;
+
+        my ($context) = $entry =~ /^Context: (.+)$/m;
+        is($context, contexts($flags{$name}), "$name - contexts");
+
+        my ($syntax) = $entry =~ /^Syntax: (.+?);<br>$/m;
+        is(arguments($syntax, $name), wanted($flags{$name}),
+            "$name - arguments of: " . ($syntax // ''));
+
+        my ($default) = $entry =~ /^Default: (.+?)<br>$/m;
+        check_default($name, $default);
+
+        my ($example) = $entry =~ /^```nginx\n(.*?)^```$/ms;
+        like($example // '', qr/(?<!\S)\Q$name\E[ ;]/, "$name - example");
+        like($directives, qr/\[$name\]\(#$name\)/, "$name - in the overview");
+    }
+
+    my @names = $directives =~ /^### (\S+)/gm;
+    is("@names", join(' ', sort keys %flags),
+        'no entry is of another directive, and all are in order');
+}
+
+
+sub entries {
+    my ($text) = @_;
+    return $text =~ /^### (\S+)\n(.*?)(?=^### |\z)/gms;
+}
+
+
+sub contexts {
+    my ($flags) = @_;
+
+    return join ', ',
+        ('http') x !!$flags->{NGX_HTTP_MAIN_CONF},
+        ('server') x !!$flags->{NGX_HTTP_SRV_CONF},
+        ('location') x !!$flags->{NGX_HTTP_LOC_CONF},
+        ('if in location') x !!$flags->{NGX_HTTP_LIF_CONF};
+}
+
+
+# How many arguments the syntax shows, as "1", "1-2" or "1-".
+
+sub arguments {
+    my ($syntax, $name) = @_;
+
+    return 'no syntax' unless defined $syntax;
+    return "not of $name" unless $syntax =~ s/^\*\*\Q$name\E\*\*//;
+
+    my $more = $syntax =~ s/ \.\.\.$//;
+    my $optional = () = $syntax =~ /\[[^\]]*\]/g;
+
+    $syntax =~ s/\[[^\]]*\]//g;
+
+    # alternatives are one argument; so are a word and what follows it
+    $syntax =~ s/\s*\|\s*/|/g;
+    my $min = () = $syntax =~ /\S+/g;
+    my $max = $min + $optional;
+
+    return $more ? "$min-" : $min == $max ? $min : "$min-$max";
+}
+
+
+sub wanted {
+    my ($flags) = @_;
+
+    return 0 if $flags->{NGX_CONF_NOARGS};
+    return 1 if $flags->{NGX_CONF_FLAG};
+    return '1-' if $flags->{NGX_CONF_1MORE};
+    return '2-' if $flags->{NGX_CONF_2MORE};
+
+    my ($take) = map { /^NGX_CONF_TAKE(\d+)$/ ? $1 : () } sort keys %$flags;
+
+    return $take =~ /^(\d)$/ ? $1 : join '-', (split //, $take)[0, -1];
+}
+
+
+# A time, a number or a flag is merged with the default that is told.
+
+sub check_default {
+    my ($name, $default) = @_;
+
+    ok(defined $default, "$name - default") or return;
+
+    my ($type, $value) = $code =~ /
+        ngx_string\("$name"\), [^}]*? ngx_conf_set_(msec|sec|num|flag)_slot,
+        [^}]*? offsetof\(ngx_http_payer_loc_conf_t,\s*(\w+)\)/x or return;
+
+    my ($merged) = $code =~ /
+        ngx_conf_merge_\w+\(conf->$value,\s*prev->$value,\s*([^;]+)\);/x;
+    my ($told) = $default =~ /^\Q$name\E (\S+);$/;
+
+    $merged = eval $merged;
+    $merged *= 1000 if $type eq 'sec';
+
+    $told = $told eq 'on' ? 1 : 0 if $type eq 'flag';
+    $told = $1 * $unit{$2}
+        if $type =~ /sec/ && $told =~ /^(\d+)(ms|s|m|h|d)$/;
+
+    is($told, $merged, "$name - default as in the code");
+}
+
+
+sub check_variables {
+    my @defined = $code =~ /ngx_http_payer_variable\("(payer_\w+)"/g;
+    my %entry = entries($variables);
+
+    ok(@defined > 10, 'the table of variables can be read');
+
+    my @names = $variables =~ /^### (\S+)/gm;
+    is("@names", join(' ', map {"\$$_"} sort @defined),
+        'docs/variables.md has them all, no others, and in order');
+}
+
+
+# The paths of Payer's API stand in two places.
+
+sub check_calls {
+    my ($types) = $code =~ /ngx_http_payer_call_types\[\] = \{(.*?)\n\};/s;
+    my %entry = entries($directives);
+
+    my %path = $types =~ /
+        \{ \s* ngx_string\("(\w+)"\), [^{}]*? ngx_string\("(\/[^"]+)"\)/gx;
+
+    ok(keys %path > 10, 'the table of calls can be read');
+
+    for my $name (sort keys %path) {
+        like($entry{payer_path}, qr/^\|.*`$name`.*\| `\Q$path{$name}\E`/m,
+            "payer_path - $name is $path{$name}");
+    }
+}
+
+
+# Every line for the log of a server that runs, by its longest piece without
+# a value in it.
+
+sub check_log {
+    my ($file) = @_;
+
+    my $text = document($file);
+    my $n = 0;
+
+    $text =~ s/\s+/ /g;
+
+    while ($code =~ /ngx_log_error\((?:NGX_LOG_\w+|level),[^"]*?((?:"(?:[^"\\]|\\.)*"\s*)+)/g) {
+        my $format = $1;
+
+        $format =~ s/"\s+"//g;
+        $format =~ s/^"//;
+        $format =~ s/"\s*\z//;
+        $format =~ s/\\"/"/g;
+
+        $format =~ s/,? in %s:%ui\z//;
+
+        my ($piece) = sort { length $b <=> length $a }
+            split /%[A-Za-z0-9.*]+/, $format;
+
+        $piece =~ s/\s+/ /g;
+        $piece =~ s/^ | $//g;
+
+        ok(index($text, $piece) >= 0, "$file explains: $piece");
+        $n++;
+    }
+
+    ok($n > 15, 'the lines for the log can be found');
+}
+
+
+# Links between documents, with their headings.
+
+sub check_links {
+    my @files = ('README.md', 'demo/README.md', map { s{^\Q@{[root()]}\E/}{}r }
+        glob root() . '/docs/*.md');
+
+    for my $file (@files) {
+        my $text = document($file);
+
+        $text =~ s/^```.*?^```$//gms;
+
+        while ($text =~ /\]\(([^)\s]+)\)/g) {
+            my ($path, $anchor) = split /#/, $1, 2;
+
+            next if $path =~ m{^https?://};
+
+            my $target = length $path ? dirname($file) . "/$path" : $file;
+            my $there = -e root() . "/$target";
+
+            ok($there, "$file links to $target") or next;
+            next unless defined $anchor;
+
+            my %anchors = map { anchor($_) => 1 }
+                document($target) =~ /^#+ (.+)$/gm;
+
+            ok($anchors{$anchor}, "$file links to $target#$anchor");
+        }
+    }
+}
+
+
+# As the usual renderers make it.
+
+sub anchor {
+    my ($heading) = @_;
+
+    $heading = lc $heading;
+    $heading =~ s/[^\w\- ]//g;
+    $heading =~ s/ /-/g;
+
+    return $heading;
+}
+
+
+# Each example with a name is run by a test.
+
+sub check_examples {
+    my @tests = map {
+        open my $fh, '<', $_ or die "open $_: $!\n"; local $/; <$fh>
+    } glob root() . '/t/*.t';
+
+    for my $file ('README.md', map { s{^\Q@{[root()]}\E/}{}r }
+        glob root() . '/docs/*.md')
+    {
+        my %examples = examples($file);
+
+        for my $name (sort keys %examples) {
+            my @runs = grep { /\Q$file\E/ && /(?<![\w-])\Q$name\E(?![\w-])/ }
+                @tests;
+
+            ok(@runs, "a test runs $name of $file");
+        }
+    }
+}
