@@ -33,6 +33,10 @@ static void fuzz_check_reply(fuzz_reply_t *reply);
 static void fuzz_check_text(ngx_str_t *text);
 static void fuzz_check_amount(int64_t amount);
 static void fuzz_check_prefix(const uint8_t *data, size_t size);
+static void fuzz_check_strings(const uint8_t *data, size_t size);
+static void fuzz_check_numbers(cJSON *tree, fuzz_reply_t *reply);
+static void fuzz_check_number(cJSON *object, const char *name,
+    int64_t amount);
 static void fuzz_exact_numbers(cJSON *tree);
 static void fuzz_check_reprinted(const uint8_t *data, size_t size,
     fuzz_reply_t *reply);
@@ -55,6 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     if (accepted) {
+        fuzz_check_strings(data, size);
         fuzz_check_prefix(data, size);
         fuzz_check_reprinted(data, size, &reply);
     }
@@ -129,7 +134,7 @@ fuzz_check_reply(fuzz_reply_t *reply)
         fuzz_assert(id->len == 0
                     || ngx_http_payer_check_payment_id(id) == NGX_OK);
         fuzz_assert(reply->payment.status.len > 0);
-        fuzz_check_text(&reply->payment.status);
+        fuzz_assert(fuzz_is_utf8(&reply->payment.status, 0));
         fuzz_check_text(&reply->payment.reference);
         fuzz_check_text(&reply->payment.currency);
         fuzz_check_amount(reply->payment.amount);
@@ -199,6 +204,7 @@ fuzz_check_reprinted(const uint8_t *data, size_t size, fuzz_reply_t *reply)
     tree = cJSON_ParseWithLength((const char *) data, size);
     fuzz_assert(tree != NULL);
 
+    fuzz_check_numbers(tree, reply);
     fuzz_exact_numbers(tree);
 
     printed = cJSON_Print(tree);
@@ -239,6 +245,83 @@ fuzz_check_reprinted(const uint8_t *data, size_t size, fuzz_reply_t *reply)
     shim_destroy_pool(pool);
     cJSON_free(printed);
     cJSON_Delete(tree);
+}
+
+
+/* no string holds a control character as such, or an escaped NUL */
+
+static void
+fuzz_check_strings(const uint8_t *data, size_t size)
+{
+    size_t      i;
+    ngx_uint_t  quoted;
+
+    quoted = 0;
+
+    for (i = 0; i < size; i++) {
+        fuzz_assert(data[i] >= 0x20
+                    || (!quoted && strchr("\t\r\n", data[i]) && data[i]));
+
+        if (data[i] == '"') {
+            quoted = !quoted;
+
+        } else if (data[i] == '\\') {
+            i++;
+            fuzz_assert(quoted && i < size);
+            fuzz_assert(size - i < 5 || memcmp(&data[i], "u0000", 5) != 0);
+        }
+    }
+
+    fuzz_assert(!quoted);
+}
+
+
+/* an amount is what the tree has, or it is not there */
+
+static void
+fuzz_check_numbers(cJSON *tree, fuzz_reply_t *reply)
+{
+    cJSON   *object, *expires;
+    double   seconds;
+
+    if (reply->rc[2] == NGX_OK) {
+        object = cJSON_GetObjectItemCaseSensitive(tree, "payment");
+
+        if (object == NULL || cJSON_IsNull(object)) {
+            object = tree;
+        }
+
+        fuzz_check_number(object, "amount", reply->payment.amount);
+        fuzz_check_number(object, "authorizedAmount",
+                          reply->payment.authorized);
+        fuzz_check_number(object, "capturedAmount",
+                          reply->payment.captured);
+    }
+
+    if (reply->rc[0] == NGX_OK) {
+        expires = cJSON_GetObjectItemCaseSensitive(tree, "expires_in");
+        seconds = cJSON_IsNumber(expires) ? floor(expires->valuedouble) : 0;
+        seconds = fmin(fmax(seconds, 0), 365 * 86400);
+
+        fuzz_assert((double) reply->token.expires_in == seconds);
+    }
+}
+
+
+static void
+fuzz_check_number(cJSON *object, const char *name, int64_t amount)
+{
+    cJSON  *number;
+
+    number = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    if (number == NULL || cJSON_IsNull(number)) {
+        fuzz_assert(amount == -1);
+        return;
+    }
+
+    fuzz_assert(cJSON_IsNumber(number));
+    fuzz_assert(amount >= 0 && (double) amount == number->valuedouble);
 }
 
 
