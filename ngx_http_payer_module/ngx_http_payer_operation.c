@@ -13,6 +13,7 @@
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_relay.h"
 
 
 #define NGX_HTTP_PAYER_TAKES_AMOUNT       0x01
@@ -38,8 +39,6 @@ static ngx_int_t ngx_http_payer_operation_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_prepare(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_operation_key(ngx_http_request_t *r,
-    ngx_str_t *key);
 static ngx_int_t ngx_http_payer_operation_execute(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_executed(ngx_http_request_t *r,
@@ -47,17 +46,8 @@ static ngx_int_t ngx_http_payer_operation_executed(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_operation_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_operation_was_read(ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_operation_answer_read(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_deed(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_operation_failed(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_t *call,
-    ngx_uint_t doubt);
-static ngx_int_t ngx_http_payer_operation_headers(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_operation_bad(ngx_http_request_t *r,
-    ngx_uint_t status, const char *detail);
 
 
 static ngx_http_payer_operation_t  ngx_http_payer_capture = {
@@ -188,7 +178,7 @@ ngx_http_payer_operation_params(ngx_http_request_t *r,
     wrong = ngx_http_payer_operation_wrong(ctx, ctx->conf->door->data);
 
     if (wrong) {
-        return ngx_http_payer_operation_bad(r, NGX_HTTP_BAD_REQUEST, wrong);
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
     }
 
     ctx->step = ngx_http_payer_operation_find;
@@ -272,14 +262,14 @@ ngx_http_payer_operation_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (rc != NGX_OK) {
-        return ngx_http_payer_operation_bad(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                             "the store could not be read");
     }
 
     if (params->reference.data) {
 
         if (!ctx->found || ctx->record.payment_id.len == 0) {
-            return ngx_http_payer_operation_bad(r, NGX_HTTP_NOT_FOUND,
+            return ngx_http_payer_relay_refuse(r, NGX_HTTP_NOT_FOUND,
                                  "no payment of this reference is known here");
         }
 
@@ -287,7 +277,7 @@ ngx_http_payer_operation_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                          || ngx_memcmp(id->data, ctx->record.payment_id.data,
                                        id->len) != 0))
         {
-            return ngx_http_payer_operation_bad(r, NGX_HTTP_BAD_REQUEST,
+            return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST,
                                 "paymentId is not the payment of reference");
         }
 
@@ -324,10 +314,10 @@ ngx_http_payer_operation_prepare(ngx_http_request_t *r,
 
     if (!ngx_http_payer_api_type(op->call)->safe) {
 
-        rc = ngx_http_payer_operation_key(r, &key);
+        rc = ngx_http_payer_relay_key(r, &key);
 
         if (rc == NGX_ERROR) {
-            return ngx_http_payer_operation_bad(r, NGX_HTTP_BAD_REQUEST,
+            return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST,
                    "Idempotency-Key is not 1 to 255 printable characters");
         }
 
@@ -360,58 +350,6 @@ ngx_http_payer_operation_prepare(ngx_http_request_t *r,
 }
 
 
-/* the Idempotency-Key: NGX_OK, NGX_DECLINED (none), NGX_ERROR (a bad one) */
-
-static ngx_int_t
-ngx_http_payer_operation_key(ngx_http_request_t *r, ngx_str_t *key)
-{
-    size_t            i;
-    ngx_uint_t        n;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    static ngx_str_t  name = ngx_string("idempotency-key");
-
-    ngx_str_null(key);
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (n = 0; /* void */ ; n++) {
-
-        if (n >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            n = 0;
-        }
-
-        if (h[n].key.len != name.len
-            || ngx_strncasecmp(h[n].key.data, name.data, name.len) != 0)
-        {
-            continue;
-        }
-
-        if (key->data || h[n].value.len == 0 || h[n].value.len > 255) {
-            return NGX_ERROR;
-        }
-
-        *key = h[n].value;
-    }
-
-    for (i = 0; i < key->len; i++) {
-        if (key->data[i] < 0x20 || key->data[i] > 0x7e) {
-            return NGX_ERROR;
-        }
-    }
-
-    return key->data ? NGX_OK : NGX_DECLINED;
-}
-
-
 static ngx_int_t
 ngx_http_payer_operation_execute(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
@@ -436,7 +374,7 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
 
     ex = ctx->execution;
 
-    if (ngx_http_payer_operation_headers(r, ctx) != NGX_OK) {
+    if (ngx_http_payer_relay_headers(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -446,21 +384,21 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
         return ngx_http_payer_operation_deed(r, ctx);
 
     case NGX_HTTP_PAYER_NOT_SENT:
-        return ngx_http_payer_operation_failed(r, ctx, ex->call, 0);
+        return ngx_http_payer_relay_failed(r, ex->call, 0);
 
     case NGX_HTTP_PAYER_IN_DOUBT:
-        return ngx_http_payer_operation_failed(r, ctx, ctx->call, 1);
+        return ngx_http_payer_relay_failed(r, ctx->call, 1);
 
     case NGX_HTTP_PAYER_KEY_REUSED:
-        return ngx_http_payer_operation_bad(r, NGX_HTTP_UNPROCESSABLE_CONTENT,
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_UNPROCESSABLE_CONTENT,
                        "this Idempotency-Key was used with other parameters");
 
     case NGX_HTTP_PAYER_KEY_IN_FLIGHT:
-        return ngx_http_payer_operation_bad(r, NGX_HTTP_CONFLICT,
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_CONFLICT,
                   "the first request with this key is still under way");
 
     default: /* NGX_HTTP_PAYER_NOT_STORED */
-        return ngx_http_payer_operation_bad(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                "the operation could not be stored, and so it was not sent");
     }
 }
@@ -474,7 +412,7 @@ ngx_http_payer_operation_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     rc = ngx_http_payer_api_run(ctx->call);
 
     if (rc == NGX_OK) {
-        ctx->step = ngx_http_payer_operation_answer_read;
+        ctx->step = ngx_http_payer_relay_reply;
     }
 
     return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
@@ -490,30 +428,6 @@ ngx_http_payer_operation_was_read(ngx_http_payer_call_t *call)
         (void) ngx_http_payer_ledger_write(call->ctx,
                                            NGX_HTTP_PAYER_BY_VERIFY);
     }
-}
-
-
-static ngx_int_t
-ngx_http_payer_operation_answer_read(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx)
-{
-    ngx_http_payer_exchange_t  *x;
-
-    x = &ctx->call->exchange;
-
-    if (ngx_http_payer_operation_headers(r, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ctx->call->outcome == NGX_HTTP_PAYER_DONE
-        || (ctx->call->outcome == NGX_HTTP_PAYER_REFUSED
-            && ngx_http_payer_api_heard(ctx->call)))
-    {
-        return ngx_http_payer_answer_body(r, x->status, &x->reply_type,
-                                          &x->reply);
-    }
-
-    return ngx_http_payer_operation_failed(r, ctx, ctx->call, 0);
 }
 
 
@@ -551,85 +465,6 @@ ngx_http_payer_operation_deed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     (void) ngx_http_payer_json_read_message(r->pool, &deed->reply,
                                             &problem.message);
-
-    return ngx_http_payer_answer_problem(r, &problem);
-}
-
-
-static ngx_int_t
-ngx_http_payer_operation_failed(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_t *call, ngx_uint_t doubt)
-{
-    ngx_http_payer_problem_t  problem;
-
-    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
-
-    problem.status = call->status;
-    problem.detail = call->reason;
-    problem.payer_status = call->exchange.status;
-
-    if (problem.payer_status >= 400) {
-        (void) ngx_http_payer_json_read_message(r->pool, &call->exchange.reply,
-                                                &problem.message);
-    }
-
-    if (problem.status == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        problem.retry_after = ngx_max(call->exchange.retry_after, 1);
-    }
-
-    if (doubt) {
-        problem.type = "outcome-unknown";
-        problem.title = "The outcome is unknown";
-
-        if (call->outcome == NGX_HTTP_PAYER_DONE) {
-
-            /* read back after a 409, and it does not show there */
-
-            problem.status = NGX_HTTP_GATEWAY_TIME_OUT;
-            problem.detail = "Payer has handled this request before, and the "
-                             "payment does not show how";
-        }
-    }
-
-    return ngx_http_payer_answer_problem(r, &problem);
-}
-
-
-static ngx_int_t
-ngx_http_payer_operation_headers(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx)
-{
-    if (ngx_http_payer_answer_header(r, "Payer-Payment-Id",
-                                     &ctx->record.payment_id)
-        == NULL)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ctx->request_id.len
-        && ngx_http_payer_answer_header(r, "Payer-Request-Id",
-                                        &ctx->request_id)
-           == NULL)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_operation_bad(ngx_http_request_t *r, ngx_uint_t status,
-    const char *detail)
-{
-    ngx_http_payer_problem_t  problem;
-
-    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
-
-    problem.status = status;
-    problem.detail = detail;
-    problem.retry_after = (status == NGX_HTTP_SERVICE_UNAVAILABLE
-                           || status == NGX_HTTP_CONFLICT) ? 1 : 0;
 
     return ngx_http_payer_answer_problem(r, &problem);
 }

@@ -1,0 +1,44 @@
+
+/*
+ * What the back-office doors have in common once they are let in: the
+ * idempotency key, and the answer, which is Payer's own reply wherever that
+ * is of use to the caller.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_RELAY_H_INCLUDED_
+#define _NGX_HTTP_PAYER_RELAY_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_api.h"
+
+
+/* the Idempotency-Key: NGX_OK, NGX_DECLINED (none), NGX_ERROR (a bad one) */
+ngx_int_t ngx_http_payer_relay_key(ngx_http_request_t *r, ngx_str_t *key);
+
+/*
+ * All of the following but the headers send an answer, as those in
+ * ngx_http_payer_answer.h do.
+ */
+
+/* a step's last word on ctx->call: Payer's reply, or a problem */
+ngx_int_t ngx_http_payer_relay_reply(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/* Payer-Payment-Id and Payer-Request-Id, if known: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_payer_relay_headers(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/* what became of a call that has no reply to pass on; "doubt": it may have
+ * been carried out */
+ngx_int_t ngx_http_payer_relay_failed(ngx_http_request_t *r,
+    ngx_http_payer_call_t *call, ngx_uint_t doubt);
+
+/* a problem of our own; a 503 and a 409 say when to try again */
+ngx_int_t ngx_http_payer_relay_refuse(ngx_http_request_t *r,
+    ngx_uint_t status, const char *detail);
+
+
+#endif /* _NGX_HTTP_PAYER_RELAY_H_INCLUDED_ */
