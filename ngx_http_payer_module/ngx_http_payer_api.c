@@ -250,7 +250,7 @@ ngx_http_payer_api_fetch(ngx_http_payer_call_t *call)
 
     call->state = ngx_http_payer_api_after_fetch;
 
-    return ngx_http_payer_flow_exchange(call->ctx, x);
+    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->road, x);
 }
 
 
@@ -372,7 +372,7 @@ ngx_http_payer_api_send(ngx_http_payer_call_t *call)
     call->tries++;
     call->state = ngx_http_payer_api_after_reply;
 
-    return ngx_http_payer_flow_exchange(call->ctx, x);
+    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->road, x);
 }
 
 

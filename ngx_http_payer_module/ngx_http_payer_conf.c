@@ -70,6 +70,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
      *     conf->amount_major = 0;
      *     conf->signature, signature_keys, signature_expires = NULL;
      *     conf->present_uri, allow = NULL;
+     *     conf->event_pass, event_args = { 0, NULL };
      *     conf->door, merchant, road, ... = NULL;
      */
 
@@ -124,6 +125,11 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_uint_value(conf->present, prev->present,
                               NGX_HTTP_PAYER_PRESENT_REDIRECT);
+
+    if (conf->event_pass.data == NULL) {
+        conf->event_pass = prev->event_pass;
+        conf->event_args = prev->event_args;
+    }
 
     if (conf->allow == NULL) {
         conf->allow = prev->allow;

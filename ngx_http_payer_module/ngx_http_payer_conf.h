@@ -35,6 +35,8 @@ char *ngx_http_payer_reference(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_present(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_event_pass(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_payer_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* makes the location a door: cmd->post is its ..._door_t */
@@ -47,6 +49,7 @@ char *ngx_http_payer_door(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_check_door(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 ngx_int_t ngx_http_payer_check_roads(ngx_conf_t *cf);
+ngx_int_t ngx_http_payer_check_passes(ngx_conf_t *cf);
 
 
 /* logs why a door is refused, and where it stands */

@@ -152,7 +152,7 @@ ngx_http_payer_flow_parked(ngx_http_payer_ctx_t *ctx)
 {
     return ctx->timer.timer_set
            || ctx->io.pending
-           || (ctx->call && ctx->call->exchange.active);
+           || (ctx->exchange && ctx->exchange->active);
 }
 
 
@@ -186,13 +186,13 @@ ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx, ngx_msec_t wait)
 
 ngx_int_t
 ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_exchange_t *x)
+    ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x)
 {
-    if (ngx_http_payer_exchange_start(ctx->request, ctx->conf->road, x)
-        != NGX_OK)
-    {
+    if (ngx_http_payer_exchange_start(ctx->request, road, x) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ctx->exchange = x;
 
     ngx_add_timer(&ctx->timer, ngx_max(ngx_http_payer_flow_left(ctx), 1));
 
@@ -241,11 +241,11 @@ ngx_http_payer_flow_timer(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, r);
 
-    if (ctx->call && ctx->call->exchange.active) {
+    if (ctx->exchange && ctx->exchange->active) {
 
         /* the deadline: the request may be gone when this returns */
 
-        ngx_http_payer_exchange_expire(&ctx->call->exchange);
+        ngx_http_payer_exchange_expire(ctx->exchange);
         return;
     }
 

@@ -46,6 +46,16 @@ typedef struct {
 } ngx_http_payer_json_payment_t;
 
 
+/* the payload of an event: hints, each empty if it was not found */
+typedef struct {
+    ngx_str_t    payment_id;
+    ngx_str_t    reference;
+    ngx_str_t    type;                  /* [A-Za-z0-9_.-]{1,64} */
+    ngx_uint_t   guess;                 /* the id is a bare "id", which may be
+                                           that of something else */
+} ngx_http_payer_json_event_t;
+
+
 /* an order on its way to Payer; a text that is empty is written as null */
 typedef struct {
     ngx_str_t    reference;
@@ -91,6 +101,13 @@ ngx_int_t ngx_http_payer_json_read_payment(ngx_pool_t *pool, ngx_str_t *text,
 /* whether the text is a JSON object: NGX_OK, NGX_DECLINED, NGX_ERROR */
 ngx_int_t ngx_http_payer_json_read_object(ngx_str_t *text,
     const char **reason);
+
+/*
+ * any JSON object will do: what is contradictory or not well-formed in it is
+ * left out.  A reference has passed ngx_http_payer_check_reference().
+ */
+ngx_int_t ngx_http_payer_json_read_event(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_event_t *event, const char **reason);
 
 /* the "message" of an error body, control characters replaced, at most 200
  * bytes on a UTF-8 boundary; NGX_DECLINED if there is none */

@@ -18,6 +18,10 @@ static void ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record);
 
 #define NGX_HTTP_PAYER_KEEP_UNPAID    (62 * 86400)
 
+/* Payer repeats an event for some hours [ref], and may do so later, too */
+
+#define NGX_HTTP_PAYER_KEEP_EVENT     (7 * 86400)
+
 
 ngx_int_t
 ngx_http_payer_ledger_find(ngx_http_payer_ctx_t *ctx, ngx_str_t *reference)
@@ -257,6 +261,40 @@ ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
         record->state = state;
         record->unknown = 0;
     }
+}
+
+
+ngx_int_t
+ngx_http_payer_ledger_reread(ngx_http_payer_ctx_t *ctx)
+{
+    return ngx_http_payer_record_decode(&ctx->io.value, &ctx->record) == NGX_OK
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx, ngx_str_t *key)
+{
+    ngx_int_t                      rc;
+    ngx_http_payer_store_t        *store;
+    ngx_http_payer_store_entry_t   entry;
+
+    static ngx_str_t  delivered = ngx_string("delivered");
+
+    store = ctx->conf->main->store;
+
+    entry.key = *key;
+    entry.value = delivered;
+    entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_EVENT;
+    entry.merge = NULL;
+
+    rc = store->ops->put(store, &entry, 1, &ctx->io);
+
+    if (rc != NGX_AGAIN) {
+        ctx->io.rc = rc;
+    }
+
+    return rc;
 }
 
 

@@ -51,6 +51,16 @@ ngx_int_t ngx_http_payer_ledger_get(ngx_http_payer_ctx_t *ctx,
 void ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_json_payment_t *payment);
 
+/*
+ * takes over into ctx->record what the last write has left in the store, which
+ * may be more than was written: NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_ledger_reread(ngx_http_payer_ctx_t *ctx);
+
+/* writes that the event of this key was delivered, as above */
+ngx_int_t ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *key);
+
 /* claims the order for one request at a time: NGX_OK, NGX_BUSY, NGX_ERROR */
 ngx_int_t ngx_http_payer_ledger_claim(ngx_http_payer_ctx_t *ctx);
 void ngx_http_payer_ledger_unclaim(ngx_http_payer_ctx_t *ctx);

@@ -7,11 +7,13 @@
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_checkout.h"
 #include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_event.h"
 #include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_signature.h"
 #include "ngx_http_payer_subrequest.h"
+#include "ngx_http_payer_subscription.h"
 #include "ngx_http_payer_variable.h"
 
 
@@ -278,6 +280,27 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       0,
       &ngx_http_payer_reconcile_door },
 
+    { ngx_string("payer_events"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_events_door },
+
+    { ngx_string("payer_event_pass"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_event_pass,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_subscriptions"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_subscriptions_door },
+
       ngx_null_command
 };
 
@@ -316,7 +339,9 @@ ngx_module_t  ngx_http_payer_module = {
 static ngx_int_t
 ngx_http_payer_init(ngx_conf_t *cf)
 {
-    if (ngx_http_payer_check_roads(cf) != NGX_OK) {
+    if (ngx_http_payer_check_roads(cf) != NGX_OK
+        || ngx_http_payer_check_passes(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -51,6 +51,8 @@ typedef enum {
 typedef struct ngx_http_payer_ctx_s    ngx_http_payer_ctx_t;
 typedef struct ngx_http_payer_call_s   ngx_http_payer_call_t;
 
+typedef struct ngx_http_payer_exchange_s  ngx_http_payer_exchange_t;
+
 typedef struct ngx_http_payer_execution_s  ngx_http_payer_execution_t;
 typedef struct ngx_http_payer_signature_s  ngx_http_payer_signature_t;
 
@@ -143,6 +145,10 @@ typedef struct {
 
     ngx_http_payer_verify_conf_t  verify;
 
+    /* where events go */
+    ngx_str_t                     event_pass;   /* URI */
+    ngx_str_t                     event_args;
+
     /* who may use the location: ngx_cidr_t */
     ngx_array_t                  *allow;
     ngx_uint_t                    allow_internal;
@@ -203,6 +209,7 @@ struct ngx_http_payer_ctx_s {
     ngx_event_t                   timer;
     ngx_msec_t                    deadline;     /* ngx_current_msec */
     ngx_http_payer_call_t        *call;         /* the last one */
+    ngx_http_payer_exchange_t    *exchange;     /* the last one */
     ngx_http_payer_io_t           io;
     ngx_http_payer_claim_t        claim;
 

@@ -163,6 +163,63 @@ ngx_http_payer_check_payment_id(ngx_str_t *id)
 
 
 ngx_int_t
+ngx_http_payer_check_event_token(ngx_str_t *token)
+{
+    u_char      ch;
+    size_t      i;
+    ngx_uint_t  dots;
+
+    if (token->len == 0 || token->len > NGX_HTTP_PAYER_MAX_EVENT_TOKEN) {
+        return NGX_DECLINED;
+    }
+
+    dots = 1;
+
+    for (i = 0; i < token->len; i++) {
+        ch = token->data[i];
+
+        if (ch == '.') {
+            continue;
+        }
+
+        dots = 0;
+
+        if (!(ch >= '0' && ch <= '9') && ch != '_' && ch != '~' && ch != '-'
+            && !((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z'))
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    return dots ? NGX_DECLINED : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_check_event_type(ngx_str_t *type)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (type->len == 0 || type->len > NGX_HTTP_PAYER_MAX_EVENT_TYPE) {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < type->len; i++) {
+        ch = type->data[i];
+
+        if (!(ch >= '0' && ch <= '9') && !(ch >= 'A' && ch <= 'Z')
+            && ch != '_')
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_payer_check_language(ngx_str_t *language)
 {
     u_char  *p;

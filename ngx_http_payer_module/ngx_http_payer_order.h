@@ -15,6 +15,8 @@
 
 #define NGX_HTTP_PAYER_MAX_REFERENCE    255
 #define NGX_HTTP_PAYER_MAX_PAYMENT_ID   64
+#define NGX_HTTP_PAYER_MAX_EVENT_TOKEN  256
+#define NGX_HTTP_PAYER_MAX_EVENT_TYPE   64
 
 
 /*
@@ -28,6 +30,15 @@ ngx_int_t ngx_http_payer_check_reference(ngx_str_t *reference);
 
 /* [A-Za-z0-9_-]{1,64}: NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_http_payer_check_payment_id(ngx_str_t *id);
+
+/*
+ * [A-Za-z0-9._~-]{1,256}, and not dots alone, which lead up in a path:
+ * NGX_OK or NGX_DECLINED
+ */
+ngx_int_t ngx_http_payer_check_event_token(ngx_str_t *token);
+
+/* [A-Z0-9_]{1,64}, the type of an event: NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_http_payer_check_event_type(ngx_str_t *type);
 
 /* two lowercase letters of ISO 639-1's form: NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_http_payer_check_language(ngx_str_t *language);

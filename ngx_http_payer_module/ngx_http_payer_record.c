@@ -210,6 +210,14 @@ ngx_http_payer_record_payment_key(ngx_pool_t *pool, ngx_str_t *merchant,
 }
 
 
+ngx_int_t
+ngx_http_payer_record_event_key(ngx_pool_t *pool, ngx_str_t *merchant,
+    ngx_str_t *token, ngx_str_t *key)
+{
+    return ngx_http_payer_record_key(pool, "event/", merchant, token, key);
+}
+
+
 static ngx_int_t
 ngx_http_payer_record_key(ngx_pool_t *pool, char *kind, ngx_str_t *merchant,
     ngx_str_t *name, ngx_str_t *key)

@@ -63,12 +63,15 @@ typedef struct {
  * slash.
  *     order/MERCHANT/REFERENCE     the record
  *     payment/MERCHANT/PAYMENT-ID  the reference of the payment's record
+ *     event/MERCHANT/TOKEN         there if the event was delivered
  * NGX_OK or NGX_ERROR
  */
 ngx_int_t ngx_http_payer_record_order_key(ngx_pool_t *pool,
     ngx_str_t *merchant, ngx_str_t *reference, ngx_str_t *key);
 ngx_int_t ngx_http_payer_record_payment_key(ngx_pool_t *pool,
     ngx_str_t *merchant, ngx_str_t *payment_id, ngx_str_t *key);
+ngx_int_t ngx_http_payer_record_event_key(ngx_pool_t *pool,
+    ngx_str_t *merchant, ngx_str_t *token, ngx_str_t *key);
 
 /*
  * the record's bytes in one allocation: NGX_OK, or NGX_ERROR for no memory or

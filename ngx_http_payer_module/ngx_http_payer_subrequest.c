@@ -1,24 +1,32 @@
 
 /*
- * One exchange with Payer: a subrequest to the internal location, and the
- * filters that capture its reply.
+ * One exchange: a subrequest to an internal location, and the filters that
+ * capture its reply.
  *
- * Two things differ from an ordinary subrequest.  It goes straight to the
- * location that was checked when the configuration was read, so that neither
- * a rewrite nor a regular expression can lead the credentials elsewhere; and
- * it starts with a clean set of headers and variables, so that nothing of the
- * buyer travels to Payer.
+ * Two things differ from an ordinary subrequest.  To Payer it goes straight to
+ * the location that was checked when the configuration was read, so that
+ * neither a rewrite nor a regular expression can lead the credentials
+ * elsewhere; and it starts with a clean set of headers and variables, so that
+ * nothing of the buyer travels to Payer, nor anything of whoever called us to
+ * the shop.
  */
 
 
 #include "ngx_http_payer_subrequest.h"
 
 
+static ngx_int_t ngx_http_payer_exchange_uri(ngx_http_request_t *r,
+    ngx_http_payer_exchange_t *x, ngx_str_t *uri);
 static ngx_int_t ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
     ngx_http_payer_exchange_t *x);
+static ngx_int_t ngx_http_payer_exchange_fields(ngx_http_request_t *sr,
+    ngx_http_payer_exchange_t *x);
+static ngx_table_elt_t *ngx_http_payer_exchange_push(ngx_http_request_t *sr,
+    char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_payer_exchange_body(ngx_http_request_t *sr,
     ngx_http_payer_exchange_t *x);
-static ngx_int_t ngx_http_payer_exchange_route(ngx_http_request_t *sr,
+static ngx_int_t ngx_http_payer_exchange_variables(ngx_http_request_t *sr);
+static void ngx_http_payer_exchange_route(ngx_http_request_t *sr,
     ngx_http_payer_road_t *road);
 static ngx_int_t ngx_http_payer_exchange_handler(ngx_http_request_t *sr);
 static void ngx_http_payer_exchange_abort(ngx_http_request_t *sr);
@@ -43,8 +51,7 @@ ngx_int_t
 ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x)
 {
-    u_char                      *p;
-    ngx_str_t                    uri, *name;
+    ngx_str_t                    uri;
     ngx_http_request_t          *sr;
     ngx_http_post_subrequest_t  *ps;
 
@@ -56,18 +63,11 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ps->handler = ngx_http_payer_exchange_done;
     ps->data = x;
 
-    /* the location's name ends with a slash, the path begins with one */
+    x->road = road;
 
-    name = &road->clcf->name;
-
-    uri.len = name->len + x->path.len - 1;
-    uri.data = ngx_pnalloc(r->pool, uri.len);
-    if (uri.data == NULL) {
+    if (ngx_http_payer_exchange_uri(r, x, &uri) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    p = ngx_cpymem(uri.data, name->data, name->len);
-    ngx_memcpy(p, x->path.data + 1, x->path.len - 1);
 
     x->status = 0;
     x->failure = 0;
@@ -95,12 +95,46 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
 
     if (ngx_http_payer_exchange_headers(sr, x) != NGX_OK
         || ngx_http_payer_exchange_body(sr, x) != NGX_OK
-        || ngx_http_payer_exchange_route(sr, road) != NGX_OK)
+        || ngx_http_payer_exchange_variables(sr) != NGX_OK)
     {
         /* it is posted already: let it end without having been sent */
 
         sr->write_event_handler = ngx_http_payer_exchange_abort;
+        return NGX_OK;
     }
+
+    if (road) {
+        ngx_http_payer_exchange_route(sr, road);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_exchange_uri(ngx_http_request_t *r,
+    ngx_http_payer_exchange_t *x, ngx_str_t *uri)
+{
+    u_char     *p;
+    ngx_str_t  *name;
+
+    if (x->road == NULL) {
+        *uri = x->path;
+        return NGX_OK;
+    }
+
+    /* the location's name ends with a slash, the path begins with one */
+
+    name = &x->road->clcf->name;
+
+    uri->len = name->len + x->path.len - 1;
+    uri->data = ngx_pnalloc(r->pool, uri->len);
+    if (uri->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(uri->data, name->data, name->len);
+    ngx_memcpy(p, x->path.data + 1, x->path.len - 1);
 
     return NGX_OK;
 }
@@ -110,10 +144,9 @@ static ngx_int_t
 ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
     ngx_http_payer_exchange_t *x)
 {
-    ngx_str_t    server;
-    ngx_list_t  *headers;
+    ngx_str_t         server;
+    ngx_table_elt_t  *h;
 
-    static ngx_str_t  json = ngx_string("application/json");
     static ngx_str_t  agent = ngx_string("ngx_http_payer_module/"
                                          NGX_HTTP_PAYER_VERSION);
 
@@ -125,54 +158,100 @@ ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
     sr->headers_in.keep_alive_n = -1;
     sr->headers_in.content_length_n = -1;
 
-    headers = &sr->headers_in.headers;
-
-    if (ngx_list_init(headers, sr->pool, 5, sizeof(ngx_table_elt_t))
+    if (ngx_list_init(&sr->headers_in.headers, sr->pool, 8,
+                      sizeof(ngx_table_elt_t))
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ngx_http_payer_header_push(headers, "accept", &json) == NULL
-        || ngx_http_payer_header_push(headers, "user-agent", &agent) == NULL
-        || ngx_http_payer_header_push(headers, "authorization",
-                                      &x->authorization) == NULL)
+    h = ngx_http_payer_exchange_push(sr, "user-agent", &agent);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    sr->headers_in.user_agent = h;
+
+    if (x->body.len) {
+        h = ngx_http_payer_exchange_push(sr, "content-type",
+                                         &x->content_type);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        sr->headers_in.content_type = h;
+    }
+
+    if (x->road == NULL && server.len) {
+        h = ngx_http_payer_exchange_push(sr, "host", &server);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        sr->headers_in.host = h;
+    }
+
+    return ngx_http_payer_exchange_fields(sr, x);
+}
+
+
+static ngx_int_t
+ngx_http_payer_exchange_fields(ngx_http_request_t *sr,
+    ngx_http_payer_exchange_t *x)
+{
+    ngx_uint_t  i;
+
+    static ngx_str_t  json = ngx_string("application/json");
+
+    if (x->road
+        && (ngx_http_payer_exchange_push(sr, "accept", &json) == NULL
+            || ngx_http_payer_exchange_push(sr, "authorization",
+                                            &x->authorization) == NULL))
     {
         return NGX_ERROR;
     }
 
     if (x->request_id.len
-        && ngx_http_payer_header_push(headers, "payer-request-id",
-                                      &x->request_id) == NULL)
+        && ngx_http_payer_exchange_push(sr, "payer-request-id",
+                                        &x->request_id) == NULL)
     {
         return NGX_ERROR;
     }
 
-    if (x->body.len
-        && ngx_http_payer_header_push(headers, "content-type",
-                                      &x->content_type) == NULL)
-    {
-        return NGX_ERROR;
+    for (i = 0; i < x->nfields; i++) {
+
+        if (x->fields[i].value.len
+            && ngx_http_payer_exchange_push(sr, x->fields[i].name,
+                                            &x->fields[i].value) == NULL)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;
 }
 
 
-ngx_table_elt_t *
-ngx_http_payer_header_push(ngx_list_t *headers, char *name, ngx_str_t *value)
+static ngx_table_elt_t *
+ngx_http_payer_exchange_push(ngx_http_request_t *sr, char *name,
+    ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
 
-    h = ngx_list_push(headers);
+    h = ngx_list_push(&sr->headers_in.headers);
     if (h == NULL) {
         return NULL;
     }
 
     h->key.len = ngx_strlen(name);
     h->key.data = (u_char *) name;
-    h->lowcase_key = (u_char *) name;
-    h->hash = ngx_hash_key(h->key.data, h->key.len);
+
+    h->lowcase_key = ngx_pnalloc(sr->pool, h->key.len);
+    if (h->lowcase_key == NULL) {
+        return NULL;
+    }
+
+    h->hash = ngx_hash_strlow(h->lowcase_key, h->key.data, h->key.len);
     h->value = *value;
     ngx_http_payer_header_init(h);
 
@@ -236,8 +315,7 @@ ngx_http_payer_exchange_body(ngx_http_request_t *sr,
 
 
 static ngx_int_t
-ngx_http_payer_exchange_route(ngx_http_request_t *sr,
-    ngx_http_payer_road_t *road)
+ngx_http_payer_exchange_variables(ngx_http_request_t *sr)
 {
     ngx_http_core_main_conf_t  *cmcf;
 
@@ -245,9 +323,17 @@ ngx_http_payer_exchange_route(ngx_http_request_t *sr,
 
     sr->variables = ngx_pcalloc(sr->pool, cmcf->variables.nelts
                                           * sizeof(ngx_http_variable_value_t));
-    if (sr->variables == NULL) {
-        return NGX_ERROR;
-    }
+    return sr->variables ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_payer_exchange_route(ngx_http_request_t *sr,
+    ngx_http_payer_road_t *road)
+{
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(sr, ngx_http_core_module);
 
     sr->loc_conf = road->clcf->loc_conf;
     sr->valid_location = 1;
@@ -257,8 +343,6 @@ ngx_http_payer_exchange_route(ngx_http_request_t *sr,
     ngx_http_update_location_config(sr);
 
     sr->content_handler = ngx_http_payer_exchange_handler;
-
-    return NGX_OK;
 }
 
 
@@ -340,8 +424,19 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     }
 
     if (x->status == 0) {
-        x->failure = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
-                     ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
+
+        if (x->road == NULL && (rc == NGX_HTTP_CREATED
+                                || rc == NGX_HTTP_NO_CONTENT))
+        {
+            /* an answer of the location itself, which has no body */
+
+            x->status = rc;
+            x->complete = 1;
+
+        } else {
+            x->failure = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
+                         ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
+        }
     }
 
     x->handler(x);
@@ -370,8 +465,9 @@ ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
 
     x = r->post_subrequest->data;
 
-    if (r->upstream == NULL || r->upstream->headers_in.status_n == 0) {
-
+    if (x->road && (r->upstream == NULL
+                    || r->upstream->headers_in.status_n == 0))
+    {
         /* nginx's own page of an error: there is no reply of Payer's */
 
         return NGX_OK;

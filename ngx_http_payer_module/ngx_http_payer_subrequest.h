@@ -1,7 +1,11 @@
 
 /*
- * One exchange with Payer: a subrequest to the internal location, and the
- * filters that capture its reply.  The only room that makes subrequests.
+ * One exchange: a subrequest to an internal location, and the filters that
+ * capture its reply.  The only room that makes subrequests.
+ *
+ * Most exchanges are with Payer, on the road that was checked when the
+ * configuration was read.  Those with the shop have no road: they go to a URI
+ * of the server as any internal request does.
  */
 
 
@@ -15,7 +19,11 @@
 #define NGX_HTTP_PAYER_MAX_REPLY    (256 * 1024)
 
 
-typedef struct ngx_http_payer_exchange_s  ngx_http_payer_exchange_t;
+typedef struct {
+    char                         *name;         /* as it is written */
+    ngx_str_t                     value;        /* left out if empty */
+} ngx_http_payer_field_t;
+
 
 typedef void (*ngx_http_payer_exchange_pt)(ngx_http_payer_exchange_t *x);
 
@@ -28,8 +36,10 @@ struct ngx_http_payer_exchange_s {
     ngx_str_t                     args;
     ngx_str_t                     body;
     ngx_str_t                     content_type;
-    ngx_str_t                     authorization;
+    ngx_str_t                     authorization;        /* of Payer only */
     ngx_str_t                     request_id;
+    ngx_http_payer_field_t       *fields;       /* further ones, or NULL */
+    ngx_uint_t                    nfields;
 
     /* called once, when the exchange is over, before the parent resumes:
      * also when the parent will never resume */
@@ -37,6 +47,7 @@ struct ngx_http_payer_exchange_s {
     void                         *data;
 
     /* the reply */
+    ngx_http_payer_road_t        *road;         /* NULL: the shop */
     ngx_http_request_t           *subrequest;
     ngx_uint_t                    status;       /* 0: there was none */
     ngx_uint_t                    failure;      /* nginx's status, if none */
@@ -54,7 +65,12 @@ struct ngx_http_payer_exchange_s {
 };
 
 
-/* starts the exchange; resets the reply: NGX_OK or NGX_ERROR */
+/*
+ * starts the exchange; resets the reply: NGX_OK or NGX_ERROR.  Without a road
+ * the path is a URI of this server, found and served as nginx does; nothing
+ * of the main request but its connection and the name of the server goes
+ * with it.
+ */
 ngx_int_t ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x);
 
@@ -66,10 +82,6 @@ void ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x);
 
 /* whether the subrequest is an exchange */
 ngx_uint_t ngx_http_payer_is_exchange(ngx_http_request_t *r);
-
-/* a member of a request's or an answer's header; "name" is lowercase */
-ngx_table_elt_t *ngx_http_payer_header_push(ngx_list_t *headers, char *name,
-    ngx_str_t *value);
 
 /* installs the capture filters */
 ngx_int_t ngx_http_payer_subrequest_init(ngx_conf_t *cf);

@@ -1,0 +1,586 @@
+
+/*
+ * payer_events: takes Payer's callback and hands the event to the shop.
+ *
+ *     token -> delivered before? --yes-------------------> acknowledge
+ *           -> claim -> fetch -> follow -> deliver -> keep -> acknowledge
+ *
+ * Payer repeats an event until it is acknowledged, so whatever goes wrong on
+ * the way is answered with 503, and the acknowledgement comes last.  That the
+ * shop took the event is stored before it: if the acknowledgement fails, the
+ * shop does not get the event a second time.
+ *
+ * What the event means for an order is not ours to say, see
+ * ngx_http_payer_hint.c.
+ */
+
+
+#include "ngx_http_payer_event.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_guard.h"
+#include "ngx_http_payer_hint.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_shop.h"
+
+
+#define NGX_HTTP_PAYER_EVENT_POLL    50         /* ms, for a claim */
+#define NGX_HTTP_PAYER_EVENT_MARGIN  5000       /* ms, outlives the owner */
+#define NGX_HTTP_PAYER_EVENT_RETRY   30         /* s, Retry-After */
+
+
+typedef struct {
+    ngx_http_payer_store_t       *store;
+    ngx_http_payer_claim_t        claim;
+    ngx_str_t                     token;
+    ngx_str_t                     key;          /* of the delivery */
+    ngx_str_t                     payload;
+    ngx_http_payer_hint_t         hint;
+    ngx_http_payer_shop_t         shop;
+} ngx_http_payer_event_t;
+
+
+static ngx_int_t ngx_http_payer_event_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_event_token(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static const char *ngx_http_payer_event_bad_token(ngx_str_t *args,
+    ngx_str_t *token);
+static ngx_uint_t ngx_http_payer_event_misled(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_lookup(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_claim(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_event_unclaim(void *data);
+static ngx_int_t ngx_http_payer_event_fetch(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_read_reply(ngx_http_payer_call_t *call,
+    ngx_str_t *reply);
+static ngx_int_t ngx_http_payer_event_follow(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_deliver(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_event_taken(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_after_deliver(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_kept(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_acknowledge(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_ack(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_failed(ngx_http_request_t *r,
+    ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_event_again(ngx_http_request_t *r,
+    const char *detail, time_t retry_after);
+static ngx_int_t ngx_http_payer_event_refuse(ngx_http_request_t *r,
+    ngx_uint_t status, const char *detail);
+
+
+ngx_http_payer_door_t  ngx_http_payer_events_door = {
+    ngx_string("payer_events"),
+    ngx_http_payer_event_handler,
+    1, 0, 0, NULL
+};
+
+
+/* HEAD is not among the methods: whoever only looks shall change nothing */
+
+static ngx_int_t
+ngx_http_payer_event_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_payer_ctx_t       *ctx;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    static ngx_str_t  allow = ngx_string("GET, POST");
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
+
+    ctx = ngx_http_payer_flow_create(r, conf, ngx_http_payer_event_token);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->operation =
+               &ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_EVENT)->name;
+    ctx->record.authorized = -1;
+    ctx->record.captured = -1;
+
+    rc = ngx_http_payer_guard_method(r, NGX_HTTP_GET|NGX_HTTP_POST, &allow);
+    if (rc != NGX_OK) {
+        return rc == NGX_DONE ? NGX_OK : rc;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_payer_flow_content(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_token(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    const char              *bad;
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_payer_call_t   *call;
+    ngx_http_payer_event_t  *event;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_payer_event_t));
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    event = cln->data;
+    ngx_memzero(event, sizeof(ngx_http_payer_event_t));
+
+    cln->handler = ngx_http_payer_event_unclaim;
+
+    event->store = ctx->conf->main->store;
+    ctx->door_data = event;
+
+    bad = ngx_http_payer_event_bad_token(&r->args, &event->token);
+
+    if (bad) {
+        return ngx_http_payer_event_refuse(r, NGX_HTTP_BAD_REQUEST, bad);
+    }
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_EVENT,
+                                   &event->token);
+    if (call == NULL
+        || ngx_http_payer_record_event_key(r->pool, &ctx->conf->merchant->id,
+                                           &event->token, &event->key)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_payer_event_misled(ctx)) {
+        return ngx_http_payer_event_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                           "token names something else");
+    }
+
+    call->read = ngx_http_payer_event_read_reply;
+    call->result = &event->hint.event;
+
+    ctx->step = ngx_http_payer_event_lookup;
+
+    return NGX_OK;
+}
+
+
+/* what is wrong with the token in the query, or NULL */
+
+static const char *
+ngx_http_payer_event_bad_token(ngx_str_t *args, ngx_str_t *token)
+{
+    u_char  *p, *last, *end;
+
+    static ngx_str_t  name = ngx_string("token=");
+
+    ngx_str_null(token);
+
+    last = args->data + args->len;
+
+    for (p = args->data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+        if (end == NULL) {
+            end = last;
+        }
+
+        if ((size_t) (end - p) < name.len
+            || ngx_memcmp(p, name.data, name.len) != 0)
+        {
+            continue;
+        }
+
+        if (token->data) {
+            return "token is given twice";
+        }
+
+        token->data = p + name.len;
+        token->len = end - token->data;
+    }
+
+    if (token->data == NULL) {
+        return "token is missing";
+    }
+
+    if (ngx_http_payer_check_event_token(token) != NGX_OK) {
+        return "token is not 1 to 256 letters, digits, \".\", \"_\", \"~\" "
+               "or \"-\"";
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Whether the token makes the path of another call: "callbacks" would have the
+ * shop given our subscriptions for an event.
+ */
+
+static ngx_uint_t
+ngx_http_payer_event_misled(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_str_t   *path, *other;
+    ngx_uint_t   i;
+
+    path = &ctx->call->path;
+
+    for (i = 0; i < NGX_HTTP_PAYER_CALLS; i++) {
+        other = &ctx->conf->paths[i];
+
+        if (i != NGX_HTTP_PAYER_CALL_EVENT && path->len == other->len
+            && ngx_strncasecmp(path->data, other->data, path->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_lookup(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_event_t  *event;
+
+    event = ctx->door_data;
+
+    switch (ngx_http_payer_ledger_get(ctx, &event->key)) {
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    case NGX_OK:
+        ctx->step = ngx_http_payer_event_acknowledge;
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        ctx->step = event->claim.owner ? ngx_http_payer_event_fetch
+                                       : ngx_http_payer_event_claim;
+        return NGX_OK;
+
+    default: /* NGX_ERROR */
+        return ngx_http_payer_event_again(r, "the store could not be read", 0);
+    }
+}
+
+
+/*
+ * One callback of a token at a time; the others wait and look again.  The
+ * claim outlives what Payer may take, and then the shop.
+ */
+
+static ngx_int_t
+ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_msec_t               lease;
+    ngx_http_payer_event_t  *event;
+
+    event = ctx->door_data;
+
+    ctx->step = ngx_http_payer_event_lookup;
+
+    lease = 2 * ctx->conf->timeout + NGX_HTTP_PAYER_EVENT_MARGIN;
+
+    switch (event->store->ops->claim(event->store, &event->key, lease,
+                                     &event->claim))
+    {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_BUSY:
+
+        if (ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_EVENT_POLL)
+            == NGX_AGAIN)
+        {
+            return NGX_AGAIN;
+        }
+
+        return ngx_http_payer_event_again(r,
+                       "another callback of this event takes too long", 0);
+
+    default: /* NGX_ERROR */
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: no memory for a claim in \"payer_zone\"");
+
+        return ngx_http_payer_event_again(r, "the server is too busy", 0);
+    }
+}
+
+
+/* runs when the request ends, however it does */
+
+static void
+ngx_http_payer_event_unclaim(void *data)
+{
+    ngx_http_payer_event_t  *event = data;
+
+    if (event->claim.owner) {
+        event->store->ops->unclaim(event->store, &event->claim);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_fetch(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_http_payer_call_t   *call;
+    ngx_http_payer_event_t  *event;
+
+    call = ctx->call;
+    event = ctx->door_data;
+
+    rc = ngx_http_payer_api_run(call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE) {
+        return ngx_http_payer_event_failed(r, call);
+    }
+
+    event->payload = call->exchange.reply;
+    ctx->step = ngx_http_payer_event_follow;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_read_reply(ngx_http_payer_call_t *call, ngx_str_t *reply)
+{
+    return ngx_http_payer_json_read_event(call->ctx->request->pool, reply,
+                                          call->result, &call->reason);
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_follow(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_http_payer_hint_t   *hint;
+    ngx_http_payer_event_t  *event;
+
+    event = ctx->door_data;
+    hint = &event->hint;
+
+    rc = ngx_http_payer_hint_follow(ctx, hint);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_payer_event_again(r, hint->reason, hint->retry_after);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx->step = ngx_http_payer_event_deliver;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                     rc;
+    ngx_http_payer_shop_t        *shop;
+    ngx_http_payer_event_t       *event;
+    ngx_http_payer_json_event_t  *hint;
+
+    event = ctx->door_data;
+    hint = &event->hint.event;
+
+    if (ctx->conf->event_pass.len == 0) {
+        ctx->step = ngx_http_payer_event_kept;
+
+        rc = ngx_http_payer_ledger_write_event(ctx, &event->key);
+
+        return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+    }
+
+    /* however long Payer took, the shop has all of payer_timeout */
+
+    ctx->deadline = ngx_current_msec + ctx->conf->timeout;
+
+    shop = &event->shop;
+
+    shop->token = event->token;
+    shop->type = hint->type;
+    shop->payment_id = hint->payment_id;
+    shop->reference = hint->reference.len ? hint->reference
+                                          : ctx->record.reference;
+    shop->payload = event->payload;
+    shop->taken = ngx_http_payer_event_taken;
+
+    ctx->step = ngx_http_payer_event_after_deliver;
+
+    return ngx_http_payer_shop_pass(ctx, shop);
+}
+
+
+/* what the shop took is stored, whether Payer still waits or not */
+
+static void
+ngx_http_payer_event_taken(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_event_t  *event;
+
+    event = ctx->door_data;
+
+    (void) ngx_http_payer_ledger_write_event(ctx, &event->key);
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_after_deliver(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_shop_t   *shop;
+    ngx_http_payer_event_t  *event;
+
+    event = ctx->door_data;
+    shop = &event->shop;
+
+    if (!ngx_http_payer_shop_took(shop)) {
+        return ngx_http_payer_event_again(r, "the shop did not take the event",
+                                          shop->exchange.retry_after);
+    }
+
+    ctx->step = ngx_http_payer_event_kept;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_kept(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_event_again(r, "the event could not be stored",
+                                          0);
+    }
+
+    ctx->step = ngx_http_payer_event_acknowledge;
+
+    return NGX_OK;
+}
+
+
+/* the event is through, by this callback or by an earlier one */
+
+static ngx_int_t
+ngx_http_payer_event_acknowledge(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_event_t  *event;
+
+    event = ctx->door_data;
+
+    if (ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_ACK, &event->token)
+        == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_event_ack;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_ack(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+    ngx_str_t  nothing;
+
+    rc = ngx_http_payer_api_run(ctx->call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ctx->call->outcome != NGX_HTTP_PAYER_DONE) {
+        return ngx_http_payer_event_failed(r, ctx->call);
+    }
+
+    ngx_str_null(&nothing);
+
+    return ngx_http_payer_answer_body(r, NGX_HTTP_OK, &nothing, &nothing);
+}
+
+
+/* one failure only is the caller's: a token that Payer does not know */
+
+static ngx_int_t
+ngx_http_payer_event_failed(ngx_http_request_t *r, ngx_http_payer_call_t *call)
+{
+    ngx_uint_t  status;
+
+    status = call->exchange.status;
+
+    if (call->outcome == NGX_HTTP_PAYER_REFUSED) {
+
+        if (status == NGX_HTTP_NOT_FOUND) {
+            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                          "payer: Payer does not know the token of an event");
+
+            return ngx_http_payer_event_refuse(r, NGX_HTTP_NOT_FOUND,
+                                              "Payer does not know the token");
+        }
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: \"%V\" was refused with status %ui",
+                      &call->type->name, status);
+    }
+
+    return ngx_http_payer_event_again(r, call->reason,
+                                      call->exchange.retry_after);
+}
+
+
+/* Payer is to call again, not before so many seconds if it is told so */
+
+static ngx_int_t
+ngx_http_payer_event_again(ngx_http_request_t *r, const char *detail,
+    time_t retry_after)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+    problem.detail = detail;
+    problem.retry_after = ngx_max(retry_after, NGX_HTTP_PAYER_EVENT_RETRY);
+
+    return ngx_http_payer_answer_problem(r, &problem);
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *detail)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = status;
+    problem.detail = detail;
+
+    return ngx_http_payer_answer_problem(r, &problem);
+}

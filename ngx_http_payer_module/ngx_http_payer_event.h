@@ -1,0 +1,15 @@
+
+/* payer_events: takes Payer's callback and hands the event to the shop */
+
+
+#ifndef _NGX_HTTP_PAYER_EVENT_H_INCLUDED_
+#define _NGX_HTTP_PAYER_EVENT_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+extern ngx_http_payer_door_t  ngx_http_payer_events_door;
+
+
+#endif /* _NGX_HTTP_PAYER_EVENT_H_INCLUDED_ */

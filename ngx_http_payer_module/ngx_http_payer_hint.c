@@ -1,0 +1,302 @@
+
+/*
+ * What an event means for an order that is known here.
+ *
+ *     find by payment id -> find by reference -> read -> record
+ *                                                -> (capture)
+ *
+ * The fields of events are inferred, and whoever sends one may be late, so
+ * nothing of it is believed but that it is worth to ask Payer.
+ */
+
+
+#include "ngx_http_payer_hint.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_auto_capture.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_proof.h"
+
+
+static ngx_int_t ngx_http_payer_hint_find(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_int_t ngx_http_payer_hint_find_order(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_int_t ngx_http_payer_hint_choose(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_int_t ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_uint_t ngx_http_payer_hint_fits(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_json_payment_t *payment, ngx_uint_t found);
+static ngx_int_t ngx_http_payer_hint_recorded(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_int_t ngx_http_payer_hint_capture(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_int_t ngx_http_payer_hint_over(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_uint_t ngx_http_payer_hint_same(ngx_str_t *one, ngx_str_t *other);
+
+
+ngx_int_t
+ngx_http_payer_hint_follow(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    ngx_int_t  rc;
+
+    if (hint->state == NULL) {
+        hint->retry_after = -1;
+        hint->state = ngx_http_payer_hint_find;
+    }
+
+    while (hint->state != ngx_http_payer_hint_over) {
+        rc = hint->state(ctx, hint);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_hint_find(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    ngx_int_t  rc;
+
+    if (hint->event.payment_id.len) {
+        rc = ngx_http_payer_ledger_find_payment(ctx, &hint->event.payment_id);
+
+        if (rc == NGX_ERROR) {
+            hint->reason = "the store could not be read";
+            return NGX_DECLINED;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    hint->state = ctx->found ? ngx_http_payer_hint_choose
+                             : ngx_http_payer_hint_find_order;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_hint_find_order(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    ngx_int_t  rc;
+
+    if (hint->event.reference.len) {
+        rc = ngx_http_payer_ledger_find(ctx, &hint->event.reference);
+
+        if (rc == NGX_ERROR) {
+            hint->reason = "the store could not be read";
+            return NGX_DECLINED;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (hint->event.guess) {
+
+        /* no payment has this id, so it was that of something else */
+
+        ngx_str_null(&hint->event.payment_id);
+    }
+
+    hint->state = ngx_http_payer_hint_choose;
+
+    return NGX_OK;
+}
+
+
+/* which payment is to be read, if any */
+
+static ngx_int_t
+ngx_http_payer_hint_choose(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    ngx_str_t              *id, *known;
+    ngx_http_payer_call_t  *call;
+
+    id = &hint->event.payment_id;
+    known = &ctx->record.payment_id;
+
+    if (id->len == 0) {
+        *id = *known;
+    }
+
+    if (!ctx->found || id->len == 0
+        || (known->len && !ngx_http_payer_hint_same(known, id)))
+    {
+        /*
+         * Of no order that is known here, or of an earlier payment of the
+         * order, which does not touch it any more.
+         */
+
+        hint->state = ngx_http_payer_hint_over;
+        return NGX_OK;
+    }
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ, id);
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->read = ngx_http_payer_api_read_payment;
+    call->result = ngx_palloc(ctx->request->pool,
+                              sizeof(ngx_http_payer_json_payment_t));
+
+    if (call->result == NULL) {
+        return NGX_ERROR;
+    }
+
+    hint->state = ngx_http_payer_hint_read;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    ngx_int_t               rc;
+    ngx_uint_t              found;
+    ngx_http_payer_call_t  *call;
+
+    call = ctx->call;
+
+    rc = ngx_http_payer_api_run(call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE) {
+
+        if (call->outcome == NGX_HTTP_PAYER_REFUSED) {
+            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                          "payer: \"%V\" was refused with status %ui",
+                          &call->type->name, call->exchange.status);
+        }
+
+        hint->reason = call->reason;
+        hint->retry_after = call->exchange.retry_after;
+
+        return NGX_DECLINED;
+    }
+
+    found = (ctx->record.payment_id.len == 0);
+
+    ctx->record.payment_id = hint->event.payment_id;
+
+    if (!ngx_http_payer_hint_fits(ctx, call->result, found)) {
+        hint->state = ngx_http_payer_hint_over;
+        return NGX_OK;
+    }
+
+    ngx_http_payer_ledger_apply(ctx, call->result);
+
+    hint->state = ngx_http_payer_hint_recorded;
+
+    rc = ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_EVENT);
+
+    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+/*
+ * Whether the payment is this order's.  One that was found because the answer
+ * to its creation was lost becomes the order's when it is paid as ordered.
+ */
+
+static ngx_uint_t
+ngx_http_payer_hint_fits(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_json_payment_t *payment, ngx_uint_t found)
+{
+    const char                *reason;
+    ngx_uint_t                 fits;
+    ngx_http_payer_record_t   *record;
+    ngx_http_payer_verdict_e   verdict;
+
+    record = &ctx->record;
+
+    verdict = ngx_http_payer_proof_bind(record, payment, &reason);
+    fits = (verdict == NGX_HTTP_PAYER_UNDECIDED);
+
+    if (fits) {
+        verdict = ngx_http_payer_proof_weigh(record, payment, &reason);
+    }
+
+    if (found) {
+        fits = fits && payment->reference.len
+               && verdict == NGX_HTTP_PAYER_PAID;
+    }
+
+    if (reason) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "payer: the reply for payment \"%V\" of order \"%V\" %s",
+                      &record->payment_id, &record->reference, reason);
+    }
+
+    return fits;
+}
+
+
+/* Payer's word is in the store, and what the store made of it counts */
+
+static ngx_int_t
+ngx_http_payer_hint_recorded(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    if (ctx->io.rc != NGX_OK || ngx_http_payer_ledger_reread(ctx) != NGX_OK) {
+        hint->reason = "the payment could not be stored";
+        return NGX_DECLINED;
+    }
+
+    hint->state = ngx_http_payer_hint_capture;
+
+    return NGX_OK;
+}
+
+
+/* what comes of payer_auto_capture is its own affair, and the event's not */
+
+static ngx_int_t
+ngx_http_payer_hint_capture(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    if ((ctx->execution || ngx_http_payer_proof_paid(&ctx->record))
+        && ngx_http_payer_auto_capture(ctx) == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    hint->state = ngx_http_payer_hint_over;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_hint_over(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_hint_same(ngx_str_t *one, ngx_str_t *other)
+{
+    return one->len == other->len
+           && (one->len == 0
+               || ngx_memcmp(one->data, other->data, one->len) == 0);
+}

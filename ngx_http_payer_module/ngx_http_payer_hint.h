@@ -1,0 +1,41 @@
+
+/*
+ * What an event means for an order that is known here: a hint, which leads to
+ * the payment, which Payer is asked about.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_HINT_H_INCLUDED_
+#define _NGX_HTTP_PAYER_HINT_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+typedef struct ngx_http_payer_hint_s  ngx_http_payer_hint_t;
+
+typedef ngx_int_t (*ngx_http_payer_hint_pt)(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+
+
+struct ngx_http_payer_hint_s {
+    ngx_http_payer_json_event_t   event;        /* the payment id becomes that
+                                                 * of the payment, if known */
+    ngx_http_payer_hint_pt        state;        /* NULL: at the beginning */
+    const char                   *reason;       /* if it could not be followed,
+                                                 * for the answer */
+    time_t                        retry_after;  /* seconds, -1: any time */
+};
+
+
+/*
+ * finds the record that the event is about, reads the payment, and stores what
+ * Payer says of it: NGX_OK when that is done or nothing was to be done,
+ * NGX_AGAIN when the request is parked (call it again), NGX_DECLINED (logged)
+ * when it has to be tried anew, NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_hint_follow(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+
+
+#endif /* _NGX_HTTP_PAYER_HINT_H_INCLUDED_ */

@@ -1,0 +1,46 @@
+
+/*
+ * Hands an event to the shop: a POST to the internal location that
+ * payer_event_pass names.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_SHOP_H_INCLUDED_
+#define _NGX_HTTP_PAYER_SHOP_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_subrequest.h"
+
+
+#define NGX_HTTP_PAYER_SHOP_FIELDS  4
+
+
+/* called once when the shop has taken the event, also when nobody waits */
+typedef void (*ngx_http_payer_shop_pt)(ngx_http_payer_ctx_t *ctx);
+
+
+typedef struct {
+    /* what goes there; each may be empty but for token and payload */
+    ngx_str_t                    token;
+    ngx_str_t                    type;
+    ngx_str_t                    payment_id;
+    ngx_str_t                    reference;     /* any bytes */
+    ngx_str_t                    payload;
+    ngx_http_payer_shop_pt       taken;
+
+    ngx_http_payer_ctx_t        *ctx;
+    ngx_http_payer_field_t       fields[NGX_HTTP_PAYER_SHOP_FIELDS];
+    ngx_http_payer_exchange_t    exchange;
+} ngx_http_payer_shop_t;
+
+
+/* parks until the shop has answered: NGX_AGAIN or NGX_ERROR */
+ngx_int_t ngx_http_payer_shop_pass(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_shop_t *shop);
+
+/* whether the shop took the event; to be asked when it has answered */
+ngx_uint_t ngx_http_payer_shop_took(ngx_http_payer_shop_t *shop);
+
+
+#endif /* _NGX_HTTP_PAYER_SHOP_H_INCLUDED_ */

@@ -1,0 +1,15 @@
+
+/* payer_subscriptions: which events Payer tells of, and where */
+
+
+#ifndef _NGX_HTTP_PAYER_SUBSCRIPTION_H_INCLUDED_
+#define _NGX_HTTP_PAYER_SUBSCRIPTION_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+extern ngx_http_payer_door_t  ngx_http_payer_subscriptions_door;
+
+
+#endif /* _NGX_HTTP_PAYER_SUBSCRIPTION_H_INCLUDED_ */

@@ -1,0 +1,558 @@
+# payer_events: a callback of Payer's, from the token to the acknowledgement.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Events;
+use Payer::Shop;
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: the event is fetched, handed to the shop, and then acknowledged
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+my $id = payment('1001');
+
+shop_answers('delay=0.2 204');
+my $r = callback($token);
+
+is($r->status, 200, 'the callback is answered');
+is($r->body, '', 'with nothing');
+is($r->header('Cache-Control'), 'no-store', 'for no cache');
+
+my @calls = grep { $_->{call} ne 'token' } journal();
+is(join(' ', map { $_->{call} } @calls), 'event read ack',
+    'three calls, in this order');
+cmp_ok($calls[2]{time} - $calls[0]{time}, '>=', 0.2,
+    'the acknowledgement comes after the shop');
+
+my @shop = shop_requests();
+is(scalar @shop, 1, 'the shop is told once');
+like($shop[0]{line}, qr{^POST /shop/event HTTP/1\.[01]$}, 'by a POST');
+
+my ($head) = shop_heads();
+is($head->{'content-type'}, 'application/json', 'of JSON');
+is($head->{'x-payer-event-token'}, $token, 'with the token');
+is($head->{'x-payer-event-type'}, 'CARD_PAYMENT_AUTHORIZED', 'the type');
+is($head->{'x-payer-payment-id'}, $id, 'the payment id');
+is($head->{'x-payer-reference'}, '1001', 'and the reference');
+is(event_of($token)->{acked}, 1, 'Payer saw one acknowledgement');
+
+
+
+=== TEST 2: the names of the headers are written as documented
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+is(callback(paid_event('1001'))->status, 200, 'taken');
+
+my @names = map { $_->[0] } @{ (shop_requests())[0]{headers} };
+is(join(' ', sort grep { /payer/i } @names),
+    'X-Payer-Event-Token X-Payer-Event-Type X-Payer-Payment-Id '
+        . 'X-Payer-Reference',
+    'names');
+
+
+
+=== TEST 3: the payload reaches the shop byte by byte
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+my $id = payment('1001');
+my $payload =
+    qq({ "paymentId":"$id" ,\t"amount": 1.290e4,\n"n\\u00e4me":"\\/" }\n);
+
+faults({ match => 'event', work => JSON::PP::true(), body => $payload });
+is(callback($token)->status, 200, 'taken');
+is((shop_requests())[0]{body}, $payload, 'untouched');
+
+
+
+=== TEST 4: a payload of many buffers reaches the shop as a whole
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+faults({ match => 'event', action => 'huge', size => 262144 });
+is(callback($token)->status, 200, 'taken');
+is(length((shop_requests())[0]{body}), 262144, '256 KiB');
+
+
+
+=== TEST 5: nothing of whoever calls travels to the shop or to Payer
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+my $r = request('POST', "/events?token=$token&evil=query",
+    body => 'evil body',
+    headers => {
+        Host => 'shop.example',
+        Cookie => 'evil=cookie',
+        Authorization => 'Basic evil',
+        'Content-Type' => 'text/evil',
+        'User-Agent' => 'evil agent',
+        'X-Payer-Reference' => 'evil',
+        'X-Payer-Status' => 'evil',
+        'X-Forwarded-For' => '203.0.113.66',
+        Range => 'bytes=0-3',
+        'If-None-Match' => '"evil"',
+    });
+
+is($r->status, 200, 'taken');
+unlike(JSON::PP::encode_json([ shop_requests() ]), qr/evil|203\.0|bytes=/,
+    'the shop saw nothing of it');
+unlike(join("\n", map { sent($_) } qw(event read ack)),
+    qr/evil|203\.0|bytes=/, 'and neither did Payer');
+is((shop_heads())[0]{'x-payer-reference'}, '1001', 'the reference is true');
+
+
+
+=== TEST 6: nothing of our credentials travels to the shop
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+is(callback(paid_event('1001'))->status, 200, 'taken');
+
+my ($head) = shop_heads();
+ok(!exists $head->{authorization}, 'no Authorization');
+unlike(JSON::PP::encode_json([ shop_requests() ]), qr/Bearer|Basic/,
+    'nor its value elsewhere');
+
+
+
+=== TEST 7: the host that was called is there for the shop's server blocks
+--- http_config eval: ::shop_upstream()
+--- config eval
+::events_server('',
+    'proxy_set_header Host $host; proxy_set_header X-H $http_host;')
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+callback(paid_event('1001'), headers => { Host => 'shop.example:8443' });
+
+my ($head) = shop_heads();
+is($head->{host}, 'shop.example', '$host');
+is($head->{'x-h'}, 'shop.example', '$http_host');
+
+
+
+=== TEST 8: the event brings the payment's record up to date
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+is(callback($token)->status, 200, 'taken');
+sim('DELETE', 'journal');
+
+my $r = get('/checkout?order=1001');
+like($r->header('Location'), qr{/thanks$}, 'the order is known to be paid');
+is_deeply(calls(), {}, 'without asking again');
+
+
+
+=== TEST 9: without payer_event_pass the record is updated, too
+--- config eval
+::buying() . 'location = /events { payer_events; }'
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+is(callback($token)->status, 200, 'taken');
+is(event_of($token)->{acked}, 1, 'acknowledged');
+like(get('/checkout?order=1001')->header('Location'), qr{/thanks$},
+    'the order is paid');
+is(scalar(shop_requests()), 0, 'nobody else was told');
+
+
+
+=== TEST 10: the same token again is acknowledged without a second delivery
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+is(callback($token)->status, 200, 'the first time');
+sim('DELETE', 'journal');
+
+is(callback($token)->status, 200, 'the second time');
+is_deeply(calls(), { ack => 1 }, 'is only acknowledged');
+is(callback($token)->status, 200, 'the third time');
+is(scalar(shop_requests()), 1, 'and the shop was told once');
+
+
+
+=== TEST 11: Payer delivers an event once more on its own
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+subscribe(url => "http://127.0.0.1:${\ nginx_port() }/events");
+get('/checkout?order=1001');
+pay('1001');
+
+ok(wait_until(sub { grep { $_->{acked} } @{ events() } }), 'it arrives');
+
+my $token = events()->[0]{token};
+sim('POST', 'events', { token => $token });
+
+ok(wait_until(sub { event_of($token)->{acked} == 2 }),
+    'and is acknowledged again');
+is(scalar(shop_requests()), 1, 'the shop was told once');
+ok(wait_until(sub {
+    join(' ', map { $_->{status} // '' } @{ event_of($token)->{calls} })
+        eq '200 200'
+}), 'both callbacks were answered with 200');
+
+
+
+=== TEST 12: a token that Payer does not know is 404, and is not remembered
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+my $r = callback('made-up');
+is($r->status, 404, 'not found');
+is($r->header('Content-Type'), 'application/problem+json', 'a problem');
+is($r->json->{operation}, 'event', 'of this operation');
+is(callback('made-up')->status, 404, 'again');
+is(calls()->{event}, 2, 'Payer was asked each time');
+is(calls()->{ack}, undef, 'nothing is acknowledged');
+is(scalar(shop_requests()), 0, 'the shop hears of nothing');
+unlike(error_log_text(), qr/\[error\].*payer:/, 'which is nobody\'s fault');
+
+
+
+=== TEST 13: what is no token is 400, without a call
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my %bad = (
+    'no query'           => '',
+    'another argument'   => '?tok=abc',
+    'no value'           => '?token',
+    'an empty one'       => '?token=',
+    'twice'              => '?token=abc&token=abc',
+    'twice, one empty'   => '?token=abc&token=',
+    'capitals'           => '?TOKEN=abc',
+    'too long'           => '?token=' . 'a' x 257,
+    'a slash'            => '?token=a/b',
+    'an escaped slash'   => '?token=a%2Fb',
+    'an escape'          => '?token=%61bc',
+    'a question mark'    => '?token=abc?x',
+    'a semicolon'        => '?token=abc;x',
+    'a plus'             => '?token=a+b',
+    'a dot'              => '?token=.',
+    'two dots'           => '?token=..',
+    'a line feed'        => '?token=abc%0a',
+    'high bytes'         => "?token=\xc3\xa5",
+    'the subscriptions'  => '?token=callbacks',
+    'the same, shouted'  => '?token=Callbacks',
+);
+
+for my $what (sort keys %bad) {
+    my $r = get("/events$bad{$what}");
+    is($r->status, 400, $what);
+    like($r->json->{detail}, qr/^token /, "$what: the detail names it");
+}
+
+is_deeply(calls(), {}, 'Payer heard of none');
+
+
+
+=== TEST 14: every permitted character, and the longest token, reach Payer
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $long = '~._-aZ09' . 'x' x 248;
+
+is(callback($_)->status, 404, 'unknown') for 'a', '..a', $long;
+
+my @paths = map { $_->{path} } journal('event');
+is($paths[0], '/api/v1/events/a', 'one character');
+is($paths[1], '/api/v1/events/..a', 'dots and more');
+is($paths[2], "/api/v1/events/$long", '256 characters');
+
+
+
+=== TEST 15: a token is found among the arguments of the URL itself
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+is(get("/events?shop=1&mytoken=x&token=$token&more=1")->status, 200, 'taken');
+is(event_of($token)->{acked}, 1, 'acknowledged');
+
+
+
+=== TEST 16: POST is as good as GET, and its body is of no interest
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+is(post("/events?token=$token", json => { token => 'another' })->status, 200,
+    'taken');
+is((shop_heads())[0]{'x-payer-event-token'}, $token, 'the one in the query');
+
+
+
+=== TEST 17: other methods change nothing
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+for my $method (qw(HEAD PUT DELETE OPTIONS)) {
+    my $r = request($method, "/events?token=$token");
+    is($r->status, 405, $method);
+    is($r->header('Allow'), 'GET, POST', "$method: Allow");
+}
+
+is_deeply(calls(), {}, 'nothing was called');
+
+
+
+=== TEST 18: an event of an order that is not known here is the shop's affair
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+faults({ match => 'event', work => JSON::PP::true(), body => {
+    invoiceId => 4711, type => 'INVOICE_PAID',
+    reference => 'another', id => 'evt-1',
+} });
+is(callback($token)->status, 200, 'taken');
+is(calls()->{read}, undef, 'nothing is read');
+is(event_of($token)->{acked}, 1, 'acknowledged');
+
+my ($head) = shop_heads();
+is($head->{'x-payer-event-type'}, 'INVOICE_PAID', 'the type is known');
+is($head->{'x-payer-reference'}, 'another', 'and the reference');
+ok(!exists $head->{'x-payer-payment-id'},
+    'an id of something is no payment id');
+
+
+
+=== TEST 19: the payment is found wherever the payload has it
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my %where = (
+    paymentId => sub { { paymentId => $_[0] } },
+    'payment.id' => sub { { id => 'evt-1', payment => { id => $_[0] } } },
+    'data.payment.id' => sub { { data => { payment => { id => $_[0] } } } },
+    'data.object.paymentId' => sub {
+        { data => { object => { paymentId => $_[0] } } } },
+    id => sub { { id => $_[0] } },
+    externalPaymentReference => sub { { externalPaymentReference => $_[1] } },
+    'payment.externalPaymentReference' => sub {
+        { id => 'evt-1', payment => { externalPaymentReference => $_[1] } } },
+    reference => sub { { id => 'evt-1', reference => $_[1] } },
+    'order.reference' => sub { { order => { reference => $_[1] } } },
+);
+my $order = 2000;
+
+for my $place (sort keys %where) {
+    my $token = paid_event(++$order);
+    my $id = payment($order);
+
+    faults({ match => 'event', work => JSON::PP::true(),
+        body => $where{$place}->($id, "$order") });
+
+    is(callback($token)->status, 200, "$place: taken");
+    is((journal('read'))[0]{path}, "/api/v2/payments/$id",
+        "$place: the payment is read");
+    is((shop_heads())[0]{'x-payer-payment-id'}, $id,
+        "$place: the shop is told its id");
+    is((shop_heads())[0]{'x-payer-reference'}, $order,
+        "$place: and its reference");
+}
+
+
+
+=== TEST 20: a reference is safe in a header, whatever it is
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my %sent = (
+    'A/10,23-x_y.z~(1)'   => 'A/10,23-x_y.z~(1)',
+    'a b'                 => 'a%20b',
+    '100%'                => '100%25',
+    "r\xe4ksm\xf6rg\xe5s" => 'r%C3%A4ksm%C3%B6rg%C3%A5s',
+);
+
+paid_event('1001');
+
+for my $reference (sort keys %sent) {
+    my $token = sim('POST', 'events',
+        { type => 'CARD_PAYMENT_AUTHORIZED', paymentId => payment('1001') })
+        ->{tokens}[0];
+
+    shop_reset();
+    faults({ match => 'event', work => JSON::PP::true(), body => {
+        externalPaymentReference => $reference } });
+    is(callback($token)->status, 200, 'taken');
+    is((shop_heads())[0]{'x-payer-reference'}, $sent{$reference},
+        $sent{$reference});
+}
+
+
+
+=== TEST 21: what could split a header is not passed on
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+faults({ match => 'event', work => JSON::PP::true(), body => {
+    externalPaymentReference => "1\r\nX-Evil: 1",
+    eventType => "A\r\nX-Evil: 2",
+    paymentId => "p\r\nX-Evil: 3",
+} });
+is(callback($token)->status, 200, 'taken');
+
+my ($head) = shop_heads();
+ok(!exists $head->{'x-evil'}, 'no header was smuggled in');
+ok(!exists $head->{"x-payer-$_"}, "no $_")
+    for qw(reference event-type payment-id);
+
+
+
+=== TEST 22: the shop's location knows the variables of the payment
+--- http_config eval: ::shop_upstream()
+--- config eval
+::events_server('', 'proxy_set_header X-Payer-Status $payer_status;
+                   proxy_set_header X-Payer-Amount $payer_authorized_amount;')
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+is(callback(paid_event('1001'))->status, 200, 'taken');
+is((shop_heads())[0]{'x-payer-status'}, 'AUTHORIZED', '$payer_status');
+is((shop_heads())[0]{'x-payer-amount'}, '12900', '$payer_authorized_amount');
+
+
+
+=== TEST 23: the URI of payer_event_pass may have arguments
+--- http_config eval: ::shop_upstream()
+--- config eval
+::buying() . q{
+    payer_event_pass  /shop/event?source=payer&v=1;
+    location = /events { payer_events; }
+    location = /shop/event { internal; proxy_pass http://shop; }
+}
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+is(callback(paid_event('1001'))->status, 200, 'taken');
+like((shop_requests())[0]{line}, qr{^POST /shop/event\?source=payer&v=1 },
+    'which the shop gets');
+
+
+
+=== TEST 24: rewrites and regular expressions work as for any request
+--- http_config eval: ::shop_upstream()
+--- config eval
+::buying() . q{
+    location = /events { payer_events; payer_event_pass /shop/event.php; }
+    location ~ \.php$ {
+        internal;
+        rewrite ^ /index.php?r=$uri break;
+        proxy_pass http://shop;
+    }
+}
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+is(callback(paid_event('1001'))->status, 200, 'taken');
+like((shop_requests())[0]{line}, qr{^POST /index\.php\?r=/shop/event\.php },
+    'the shop is asked as it expects it');
+
+
+
+=== TEST 25: the log says what it was
+--- http_config eval
+::shop_upstream() . "log_format op '\$payer_operation \$payer_api_status';"
+--- config eval
+::events_server('access_log logs/op.log op;')
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+callback(paid_event('1001'));
+callback('made-up');
+
+my $log = work_dir() . '/servroot/logs/op.log';
+ok(wait_until(sub { -s $log && `wc -l < $log` == 2 }), 'two lines');
+is(`cat $log`, "event 200\nevent 404\n", 'of events');
