@@ -78,6 +78,7 @@ typedef struct {
     ngx_str_t    url;                   /* of a subscription */
     int64_t      amount;                /* -1: not given */
     ngx_int_t    release_rest;          /* -1: not given, else 0 or 1 */
+    ngx_uint_t   strange;               /* there was another name, too */
 } ngx_http_payer_params_t;
 
 

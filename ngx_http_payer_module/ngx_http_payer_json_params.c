@@ -111,7 +111,10 @@ ngx_http_payer_json_params(ngx_pool_t *pool, ngx_str_t *text, cJSON *root,
             return NGX_DECLINED;
         }
 
-        if (param != NULL) {
+        if (param == NULL) {
+            params->strange = 1;
+
+        } else {
             rc = ngx_http_payer_json_param(pool, text, member, n, params,
                                            param);
             if (rc == NGX_DECLINED) {
@@ -255,6 +258,7 @@ ngx_http_payer_form_param(ngx_http_payer_params_t *params, u_char *p,
     }
 
     if (param == NULL) {
+        params->strange = 1;
         return NGX_OK;
     }
 

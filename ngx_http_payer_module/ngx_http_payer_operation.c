@@ -197,6 +197,13 @@ ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
 
     params = ctx->params;
 
+    if (params->strange) {
+
+        /* a misspelt amount must not capture everything */
+
+        return "there is a parameter whose name is not known";
+    }
+
     if (params->reference.data == NULL && params->payment_id.data == NULL) {
         return "either reference or paymentId is needed";
     }

@@ -61,17 +61,22 @@ GET /checkout?order=1
 --- error_code: 303
 
 
-=== TEST 4: a parameter that no operation has is ignored
+=== TEST 4: a parameter whose name is not known is refused
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
 --- error_code: 303
 --- then
 pay('1');
-is(post('/capture', form => { reference => '1', colour => 'red' })->status,
-    200, 'captured');
---- sent
-!capture: colour
+for my $r (post('/capture', form => { reference => '1', amout => 100 }),
+           post('/capture', json => { reference => '1', amout => 100 }),
+           post('/capture?reference=1&amout=100'))
+{
+    is($r->status, 400, 'refused');
+    like($r->json->{detail}, qr/name is not known/, 'and it says why');
+}
+--- books
+1: captured=0
 
 
 === TEST 5: what is captured, and by which request
