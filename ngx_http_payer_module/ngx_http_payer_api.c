@@ -160,6 +160,29 @@ ngx_http_payer_api_path(ngx_http_payer_call_t *call, ngx_str_t *id)
 
 
 ngx_int_t
+ngx_http_payer_api_request_id(ngx_http_payer_ctx_t *ctx)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_UUID_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_uuid(p) != NGX_OK) {
+        ngx_log_error(NGX_LOG_CRIT, ctx->request->connection->log, 0,
+                      "payer: no randomness for a request id");
+        return NGX_ERROR;
+    }
+
+    ctx->request_id.data = p;
+    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_payer_api_run(ngx_http_payer_call_t *call)
 {
     ngx_int_t  rc;
@@ -642,51 +665,6 @@ ngx_http_payer_api_abandon(ngx_http_payer_call_t *call)
                                                : NGX_HTTP_PAYER_FAILED,
                               NGX_HTTP_CLIENT_CLOSED_REQUEST,
                               "the request was terminated");
-}
-
-
-ngx_int_t
-ngx_http_payer_api_read_link(ngx_http_payer_call_t *call, ngx_str_t *reply)
-{
-    ngx_int_t                    rc;
-    ngx_http_payer_json_link_t  *link;
-
-    link = call->result;
-
-    rc = ngx_http_payer_json_read_link(call->ctx->request->pool, reply, link,
-                                       &call->reason);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (ngx_http_payer_check_payment_id(&link->payment_id) != NGX_OK) {
-        call->reason = "has an invalid \"paymentId\"";
-        return NGX_DECLINED;
-    }
-
-    if (ngx_http_payer_check_url(&link->url, !call->ctx->conf->insecure)
-        != NGX_OK)
-    {
-        call->reason = "has an invalid \"url\"";
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call, ngx_str_t *reply)
-{
-    return ngx_http_payer_json_read_payment(call->ctx->request->pool, reply,
-                                            call->result, &call->reason);
-}
-
-
-ngx_int_t
-ngx_http_payer_api_read_object(ngx_http_payer_call_t *call, ngx_str_t *reply)
-{
-    return ngx_http_payer_json_read_object(reply, &call->reason);
 }
 
 

@@ -84,6 +84,9 @@ struct ngx_http_payer_call_s {
 ngx_http_payer_call_t *ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_call_e type, ngx_str_t *id);
 
+/* sets ctx->request_id to a fresh Payer-Request-ID: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_payer_api_request_id(ngx_http_payer_ctx_t *ctx);
+
 /* a step of the caller's: NGX_OK when call->outcome is known, NGX_AGAIN when
  * the request is parked, NGX_ERROR */
 ngx_int_t ngx_http_payer_api_run(ngx_http_payer_call_t *call);

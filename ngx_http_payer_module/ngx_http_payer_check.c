@@ -26,11 +26,6 @@ static ngx_uint_t ngx_http_payer_is_capture(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf, ngx_str_t *name);
 
 
-/* how long Payer's links live [seed] */
-
-#define NGX_HTTP_PAYER_LINK_LIFE   (31 * 86400)
-
-
 /* values of which each request can have another */
 
 static ngx_str_t  ngx_http_payer_buyers_variables[] = {

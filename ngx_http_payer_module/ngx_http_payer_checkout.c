@@ -18,6 +18,7 @@
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_present.h"
+#include "ngx_http_payer_retire.h"
 #include "ngx_http_payer_signature.h"
 
 
@@ -30,12 +31,7 @@ static ngx_int_t ngx_http_payer_checkout_claim(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_replace(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static void ngx_http_payer_checkout_retired(ngx_http_payer_call_t *call);
 static ngx_int_t ngx_http_payer_checkout_retire(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_checkout_read(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_checkout_after_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -52,8 +48,6 @@ static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_uint_t ngx_http_payer_checkout_live(ngx_http_payer_ctx_t *ctx);
 static ngx_uint_t ngx_http_payer_checkout_sold(ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_checkout_request_id(
-    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_failed(ngx_http_request_t *r,
     ngx_http_payer_call_t *call);
 static ngx_int_t ngx_http_payer_checkout_unavailable(ngx_http_request_t *r,
@@ -170,8 +164,9 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
     if (ctx->found && ngx_http_payer_checkout_sold(ctx)) {
         ctx->step = ngx_http_payer_checkout_paid;
 
-    } else if (ctx->found && ngx_http_payer_checkout_live(ctx)) {
-
+    } else if (ctx->found && !ctx->record.unknown
+               && ngx_http_payer_checkout_live(ctx))
+    {
         if (ctx->link == NGX_HTTP_PAYER_LINK_NONE) {
             ctx->link = NGX_HTTP_PAYER_LINK_HIT;
         }
@@ -261,8 +256,6 @@ static ngx_int_t
 ngx_http_payer_checkout_replace(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_call_t  *call;
-
     if (!ctx->found || ctx->record.payment_id.len == 0
         || ctx->record.state == NGX_HTTP_PAYER_CANCELLED)
     {
@@ -271,33 +264,13 @@ ngx_http_payer_checkout_replace(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ctx->link = NGX_HTTP_PAYER_LINK_REPLACED;
-
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_CANCEL,
-                                   &ctx->record.payment_id);
-
-    if (call == NULL || ngx_http_payer_checkout_request_id(ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    call->request_id = ctx->request_id;
-    call->settle = ngx_http_payer_checkout_retired;
-
     ctx->step = ngx_http_payer_checkout_retire;
 
-    return NGX_OK;
-}
+    ctx->door_data = (ctx->record.unknown && ngx_http_payer_checkout_live(ctx))
+                     ? ngx_http_payer_retire_doubtful(ctx)
+                     : ngx_http_payer_retire(ctx);
 
-
-static void
-ngx_http_payer_checkout_retired(ngx_http_payer_call_t *call)
-{
-    if (call->outcome == NGX_HTTP_PAYER_DONE) {
-        call->ctx->record.state = NGX_HTTP_PAYER_CANCELLED;
-
-        (void) ngx_http_payer_ledger_write(call->ctx,
-                                           NGX_HTTP_PAYER_BY_REPLY);
-    }
+    return ctx->door_data ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -305,108 +278,39 @@ static ngx_int_t
 ngx_http_payer_checkout_retire(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t               rc;
-    ngx_http_payer_call_t  *call;
+    ngx_int_t                 rc;
+    ngx_http_payer_retire_t  *rt;
 
-    call = ctx->call;
+    rt = ctx->door_data;
 
-    rc = ngx_http_payer_api_run(call);
+    rc = ngx_http_payer_retire_run(rt);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    switch (call->outcome) {
+    switch (rt->result) {
 
-    case NGX_HTTP_PAYER_DONE:
+    case NGX_HTTP_PAYER_RETIRED:
+        ctx->link = NGX_HTTP_PAYER_LINK_REPLACED;
         ctx->step = ngx_http_payer_checkout_intent;
         return NGX_OK;
 
-    case NGX_HTTP_PAYER_REFUSED:
+    case NGX_HTTP_PAYER_RETIRE_LOOK:
+        ngx_http_payer_ledger_unclaim(ctx);
+        ctx->step = ngx_http_payer_checkout_lookup;
+        return NGX_OK;
 
-        if (call->exchange.status == NGX_HTTP_NOT_FOUND) {
-            ctx->step = ngx_http_payer_checkout_intent;
-            return NGX_OK;
-        }
+    case NGX_HTTP_PAYER_RETIRE_FAILED:
+        return ngx_http_payer_checkout_failed(r, rt->call);
 
-        break;
-
-    case NGX_HTTP_PAYER_CONFLICT:
-        break;
-
-    default:
-        return ngx_http_payer_checkout_failed(r, call);
-    }
-
-    /* paid, cancelled, or expired by now: Payer knows */
-
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
-                                   &ctx->record.payment_id);
-    if (call == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    call->read = ngx_http_payer_api_read_payment;
-    call->result = ngx_palloc(r->pool, sizeof(ngx_http_payer_json_payment_t));
-    if (call->result == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->step = ngx_http_payer_checkout_read;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_checkout_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
-{
-    ngx_int_t               rc;
-    ngx_http_payer_call_t  *call;
-
-    call = ctx->call;
-
-    rc = ngx_http_payer_api_run(call);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (call->outcome != NGX_HTTP_PAYER_DONE) {
-        return ngx_http_payer_checkout_failed(r, call);
-    }
-
-    ngx_http_payer_ledger_apply(ctx, call->result);
-
-    ctx->step = ngx_http_payer_checkout_after_read;
-
-    rc = ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_VERIFY);
-
-    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_checkout_after_read(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx)
-{
-    if (ctx->io.rc != NGX_OK) {
+    case NGX_HTTP_PAYER_RETIRE_NOT_STORED:
         return ngx_http_payer_checkout_unavailable(r,
                                          "the payment could not be stored");
-    }
 
-    if (ngx_http_payer_checkout_sold(ctx)) {
-        ctx->step = ngx_http_payer_checkout_paid;
-        return NGX_OK;
-    }
-
-    if (ctx->record.state == NGX_HTTP_PAYER_CANCELLED
-        || ctx->record.state == NGX_HTTP_PAYER_EXPIRED)
-    {
-        ctx->step = ngx_http_payer_checkout_intent;
-        return NGX_OK;
-    }
-
-    return ngx_http_payer_checkout_unavailable(r,
+    default: /* NGX_HTTP_PAYER_RETIRE_IN_USE */
+        return ngx_http_payer_checkout_unavailable(r,
                                 "the old link of the order is still in use");
+    }
 }
 
 
@@ -421,7 +325,7 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
 
     record = &ctx->record;
 
-    if (ngx_http_payer_checkout_request_id(ctx) != NGX_OK) {
+    if (ngx_http_payer_api_request_id(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -564,9 +468,15 @@ ngx_http_payer_checkout_created(ngx_http_request_t *r,
     ngx_http_payer_ledger_unclaim(ctx);
 
     if (ctx->io.kept) {
+
+        /* the order has another link, and this one will not be used */
+
         ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
-        ctx->step = ngx_http_payer_checkout_lookup;
-        return NGX_OK;
+        ctx->step = ngx_http_payer_checkout_retire;
+
+        ctx->door_data = ngx_http_payer_retire_unknown(ctx);
+
+        return ctx->door_data ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->step = ngx_http_payer_checkout_present;
@@ -595,31 +505,6 @@ ngx_http_payer_checkout_paid(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     return ngx_http_payer_answer_redirect(r, &ctx->order.success);
-}
-
-
-/* a fresh Payer-Request-ID */
-
-static ngx_int_t
-ngx_http_payer_checkout_request_id(ngx_http_payer_ctx_t *ctx)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_UUID_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_payer_uuid(p) != NGX_OK) {
-        ngx_log_error(NGX_LOG_CRIT, ctx->request->connection->log, 0,
-                      "payer: no randomness for a request id");
-        return NGX_ERROR;
-    }
-
-    ctx->request_id.data = p;
-    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
-
-    return NGX_OK;
 }
 
 

@@ -26,10 +26,6 @@
 #define NGX_HTTP_PAYER_RECONCILE_BREATH     100     /* without a pause */
 #define NGX_HTTP_PAYER_RECONCILE_DAYS       5
 
-/* a link dies with Payer after 31 days [seed] */
-
-#define NGX_HTTP_PAYER_LINK_LIFE            (31 * 86400)
-
 
 typedef struct {
     ngx_uint_t                     limit;

@@ -63,10 +63,11 @@
  * A record of another payment or attempt may take the order over when
  *
  *     stored                 and it is
- *     creating, initiated    creating: the intent to make another link
+ *     creating               creating: the intent to make another link
  *     expired, cancelled     creating or initiated
  *
- * and never an order that was paid, whatever became of the money later.  What
+ * and never one whose link somebody may have, which is to be cancelled first,
+ * nor an order that was paid, whatever became of the money later.  What
  * happens to the former link afterwards does not touch the order any more.
  * So the reply to a creator whose claim was taken over meanwhile is not
  * stored either: put() says "kept", and that creator presents the other link.
@@ -133,7 +134,7 @@ static ngx_http_payer_state_t  ngx_http_payer_states[] = {
       NGX_HTTP_PAYER_STATES_CREATING, 0, NGX_HTTP_PAYER_STATES_INTENT, 0 },
 
     { ngx_string("initiated"),
-      NGX_HTTP_PAYER_STATES_INITIATED, 0, NGX_HTTP_PAYER_STATES_INTENT, 0 },
+      NGX_HTTP_PAYER_STATES_INITIATED, 0, 0, 0 },
 
     { ngx_string("expired"),
       NGX_HTTP_PAYER_STATES_EXPIRED, 0, NGX_HTTP_PAYER_STATES_LINK, 0 },

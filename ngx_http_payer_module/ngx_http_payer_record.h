@@ -15,6 +15,11 @@
 #include "ngx_http_payer_store.h"
 
 
+/* a link dies with Payer after 31 days [seed] */
+
+#define NGX_HTTP_PAYER_LINK_LIFE  (31 * 86400)
+
+
 /* the states of an order; what may follow what is a table in record.c */
 typedef enum {
     NGX_HTTP_PAYER_CREATING = 1,        /* the link has been asked for */

@@ -259,7 +259,8 @@ test_other(void)
 
         got[STATES] = '\0';
 
-        wanted = (from <= NGX_HTTP_PAYER_INITIATED) ? "C........"
+        wanted = (from == NGX_HTTP_PAYER_CREATING) ? "C........"
+                 : (from == NGX_HTTP_PAYER_INITIATED) ? "........."
                  : (from <= NGX_HTTP_PAYER_CANCELLED) ? "CI......."
                  : ".........";
 

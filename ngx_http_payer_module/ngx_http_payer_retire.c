@@ -1,0 +1,345 @@
+
+/*
+ * Takes a link out of use: nobody can pay by it any more, and the record of
+ * the order says so, before there is another one.
+ *
+ *     mark -> cancel -> (read) -> stored
+ *
+ * The mark is stored before the call: if its outcome is lost, nobody gets the
+ * link again before Payer was asked, as it may be dead.
+ */
+
+
+#include "ngx_http_payer_retire.h"
+#include "ngx_http_payer_ledger.h"
+
+
+static ngx_http_payer_retire_t *ngx_http_payer_retire_create(
+    ngx_http_payer_ctx_t *ctx,
+    ngx_int_t (*state)(ngx_http_payer_retire_t *rt));
+static ngx_int_t ngx_http_payer_retire_mark(ngx_http_payer_retire_t *rt);
+static ngx_int_t ngx_http_payer_retire_marked(ngx_http_payer_retire_t *rt);
+static ngx_int_t ngx_http_payer_retire_cancel(ngx_http_payer_retire_t *rt);
+static void ngx_http_payer_retire_was_cancelled(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_retire_cancelled(ngx_http_payer_retire_t *rt);
+static ngx_int_t ngx_http_payer_retire_ask(ngx_http_payer_retire_t *rt);
+static ngx_int_t ngx_http_payer_retire_read(ngx_http_payer_retire_t *rt);
+static void ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt);
+static ngx_int_t ngx_http_payer_retire_drop(ngx_http_payer_retire_t *rt);
+static ngx_int_t ngx_http_payer_retire_dropped(ngx_http_payer_retire_t *rt);
+static ngx_int_t ngx_http_payer_retire_over(ngx_http_payer_retire_t *rt,
+    ngx_http_payer_retire_e result);
+
+
+ngx_http_payer_retire_t *
+ngx_http_payer_retire(ngx_http_payer_ctx_t *ctx)
+{
+    return ngx_http_payer_retire_create(ctx, ngx_http_payer_retire_mark);
+}
+
+
+ngx_http_payer_retire_t *
+ngx_http_payer_retire_doubtful(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_retire_t  *rt;
+
+    rt = ngx_http_payer_retire_create(ctx, ngx_http_payer_retire_ask);
+
+    if (rt) {
+        rt->spare = 1;
+    }
+
+    return rt;
+}
+
+
+ngx_http_payer_retire_t *
+ngx_http_payer_retire_unknown(ngx_http_payer_ctx_t *ctx)
+{
+    return ngx_http_payer_retire_create(ctx, ngx_http_payer_retire_drop);
+}
+
+
+static ngx_http_payer_retire_t *
+ngx_http_payer_retire_create(ngx_http_payer_ctx_t *ctx,
+    ngx_int_t (*state)(ngx_http_payer_retire_t *rt))
+{
+    ngx_http_payer_retire_t  *rt;
+
+    rt = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_payer_retire_t));
+    if (rt == NULL) {
+        return NULL;
+    }
+
+    rt->ctx = ctx;
+    rt->state = state;
+
+    return rt;
+}
+
+
+ngx_int_t
+ngx_http_payer_retire_run(ngx_http_payer_retire_t *rt)
+{
+    ngx_int_t  rc;
+
+    while (rt->result == 0) {
+        rc = rt->state(rt);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_retire_over(ngx_http_payer_retire_t *rt,
+    ngx_http_payer_retire_e result)
+{
+    rt->result = result;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_retire_mark(ngx_http_payer_retire_t *rt)
+{
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = rt->ctx;
+
+    ctx->record.unknown = 1;
+    rt->state = ngx_http_payer_retire_marked;
+
+    return ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_SELF)
+           == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_retire_marked(ngx_http_payer_retire_t *rt)
+{
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = rt->ctx;
+
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_retire_over(rt,
+                                          NGX_HTTP_PAYER_RETIRE_NOT_STORED);
+    }
+
+    if (ctx->io.kept) {
+        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
+    }
+
+    if (ngx_http_payer_retire_cancel(rt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rt->call->settle = ngx_http_payer_retire_was_cancelled;
+    rt->state = ngx_http_payer_retire_cancelled;
+
+    return NGX_OK;
+}
+
+
+/* prepares the call */
+
+static ngx_int_t
+ngx_http_payer_retire_cancel(ngx_http_payer_retire_t *rt)
+{
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = rt->ctx;
+
+    rt->call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_CANCEL,
+                                       &ctx->record.payment_id);
+
+    if (rt->call == NULL || ngx_http_payer_api_request_id(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rt->call->request_id = ctx->request_id;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_retire_was_cancelled(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_record_t  *record;
+
+    record = &call->ctx->record;
+
+    if (call->outcome == NGX_HTTP_PAYER_DONE
+        || (call->outcome == NGX_HTTP_PAYER_REFUSED
+            && call->exchange.status == NGX_HTTP_NOT_FOUND))
+    {
+        record->state = NGX_HTTP_PAYER_CANCELLED;
+        record->unknown = 0;
+
+        (void) ngx_http_payer_ledger_write(call->ctx,
+                                           NGX_HTTP_PAYER_BY_REPLY);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_retire_cancelled(ngx_http_payer_retire_t *rt)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_api_run(rt->call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (rt->ctx->record.state == NGX_HTTP_PAYER_CANCELLED) {
+        rt->state = ngx_http_payer_retire_stored;
+        return NGX_OK;
+    }
+
+    if (rt->call->outcome != NGX_HTTP_PAYER_REFUSED
+        && rt->call->outcome != NGX_HTTP_PAYER_CONFLICT)
+    {
+        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_FAILED);
+    }
+
+    rt->state = ngx_http_payer_retire_ask;
+
+    return NGX_OK;
+}
+
+
+/* paid, cancelled, or expired by now: Payer knows */
+
+static ngx_int_t
+ngx_http_payer_retire_ask(ngx_http_payer_retire_t *rt)
+{
+    ngx_http_payer_ctx_t   *ctx;
+    ngx_http_payer_call_t  *call;
+
+    ctx = rt->ctx;
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
+                                   &ctx->record.payment_id);
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->read = ngx_http_payer_api_read_payment;
+    call->settle = ngx_http_payer_retire_was_read;
+    call->result = ngx_palloc(ctx->request->pool,
+                              sizeof(ngx_http_payer_json_payment_t));
+    if (call->result == NULL) {
+        return NGX_ERROR;
+    }
+
+    rt->call = call;
+    rt->state = ngx_http_payer_retire_read;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_record_t  *record;
+
+    if (call->outcome == NGX_HTTP_PAYER_DONE) {
+        record = &call->ctx->record;
+
+        ngx_http_payer_ledger_apply(call->ctx, call->result);
+
+        if (record->state == NGX_HTTP_PAYER_INITIATED
+            && record->created + NGX_HTTP_PAYER_LINK_LIFE < ngx_time())
+        {
+            record->state = NGX_HTTP_PAYER_EXPIRED;
+        }
+
+        (void) ngx_http_payer_ledger_write(call->ctx,
+                                           NGX_HTTP_PAYER_BY_VERIFY);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_retire_read(ngx_http_payer_retire_t *rt)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_api_run(rt->call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (rt->call->outcome != NGX_HTTP_PAYER_DONE) {
+        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_FAILED);
+    }
+
+    rt->state = ngx_http_payer_retire_stored;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt)
+{
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = rt->ctx;
+
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_retire_over(rt,
+                                          NGX_HTTP_PAYER_RETIRE_NOT_STORED);
+    }
+
+    switch (ctx->record.state) {
+
+    case NGX_HTTP_PAYER_CANCELLED:
+    case NGX_HTTP_PAYER_EXPIRED:
+        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRED);
+
+    case NGX_HTTP_PAYER_INITIATED:
+        return ngx_http_payer_retire_over(rt, (rt->spare
+                                               && !ctx->record.unknown)
+                                              ? NGX_HTTP_PAYER_RETIRE_LOOK
+                                              : NGX_HTTP_PAYER_RETIRE_IN_USE);
+
+    default:
+        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
+    }
+}
+
+
+/* a link that nobody has does no harm if it stays: one call, unrecorded */
+
+static ngx_int_t
+ngx_http_payer_retire_drop(ngx_http_payer_retire_t *rt)
+{
+    rt->state = ngx_http_payer_retire_dropped;
+
+    return ngx_http_payer_retire_cancel(rt);
+}
+
+
+static ngx_int_t
+ngx_http_payer_retire_dropped(ngx_http_payer_retire_t *rt)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_api_run(rt->call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
+}

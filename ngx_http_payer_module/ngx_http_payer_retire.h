@@ -1,0 +1,62 @@
+
+/*
+ * Takes a link out of use: nobody can pay by it any more, and the record of
+ * the order says so, before there is another one.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_RETIRE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_RETIRE_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_api.h"
+
+
+typedef enum {
+    NGX_HTTP_PAYER_RETIRED = 1,
+    NGX_HTTP_PAYER_RETIRE_LOOK,         /* paid, or another's: look again */
+    NGX_HTTP_PAYER_RETIRE_IN_USE,       /* Payer does not let go of it */
+    NGX_HTTP_PAYER_RETIRE_FAILED,       /* see "call" */
+    NGX_HTTP_PAYER_RETIRE_NOT_STORED
+} ngx_http_payer_retire_e;
+
+
+typedef struct ngx_http_payer_retire_s  ngx_http_payer_retire_t;
+
+struct ngx_http_payer_retire_s {
+    ngx_http_payer_ctx_t        *ctx;
+    ngx_int_t                  (*state)(ngx_http_payer_retire_t *rt);
+    ngx_http_payer_call_t       *call;
+    ngx_http_payer_retire_e      result;        /* 0: not over */
+    unsigned                     spare:1;       /* it may stay */
+};
+
+
+/*
+ * prepares to retire the link of ctx->record, which is stored and whose order
+ * the caller has claimed; sets ctx->request_id.  Owned by the request's pool;
+ * NULL if there is no memory
+ */
+ngx_http_payer_retire_t *ngx_http_payer_retire(ngx_http_payer_ctx_t *ctx);
+
+/*
+ * the same for a link that is in doubt and otherwise good: it is read, and
+ * stays if it can be paid by
+ */
+ngx_http_payer_retire_t *ngx_http_payer_retire_doubtful(
+    ngx_http_payer_ctx_t *ctx);
+
+/*
+ * the same for a link that was never stored, of which nobody knows: whatever
+ * comes of it, the result is to look again
+ */
+ngx_http_payer_retire_t *ngx_http_payer_retire_unknown(
+    ngx_http_payer_ctx_t *ctx);
+
+/* a step of the caller's: NGX_OK when rt->result is known, NGX_AGAIN when the
+ * request is parked, NGX_ERROR */
+ngx_int_t ngx_http_payer_retire_run(ngx_http_payer_retire_t *rt);
+
+
+#endif /* _NGX_HTTP_PAYER_RETIRE_H_INCLUDED_ */

@@ -1,0 +1,151 @@
+# One order has one live link in buyers' hands, also where the claim of its
+# creator or the reply to a cancel is lost.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+BEGIN { $ENV{PAYER_TEST_STORE} = 'lmdb' }
+
+use Payer::Test;
+use Payer::Conf;
+use Payer::Life;
+
+master_on();
+workers(1);
+
+# a zone of another size is an empty one: nobody knows of a claim any more
+sub lose_the_zone {
+    my $conf = $Test::Nginx::Util::ConfFile;
+
+    open my $in, '<', $conf or die "$conf: $!\n";
+    my $text = join '', <$in>;
+    close $in;
+
+    $text =~ s/payer_zone   payer 1m/payer_zone   payer 2m/ or die "no zone\n";
+    write_file($conf, $text);
+
+    my %old = map { $_ => 1 } worker_pids();
+
+    kill 'HUP', nginx_pid();
+    wait_until(sub { grep { !$old{$_} } worker_pids() }, 10);
+
+    # the old one listens no longer
+    wait_until(sub { error_log_text() =~ /gracefully shutting down/ }, 5);
+}
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: of two creators that know nothing of each other one withdraws its link
+--- config perl: checkout()
+--- log_level: notice
+--- request
+GET /checkout?order=token
+--- error_code: 303
+--- then
+faults('create: delay=3 contains=slow');
+
+my $child = open(my $slow, '-|') // die "fork: $!\n";
+
+if ($child == 0) {
+    my $r = get('/checkout?order=slow');
+    print $r->status, ' ', $r->header('Location') // '', "\n";
+    close STDOUT;
+    POSIX::_exit(0);
+}
+
+wait_until(sub { grep { $_->{body} =~ /slow/ } journal('create') }, 5);
+lose_the_zone();
+
+my $r = get('/checkout?order=slow');
+is($r->status, 303, 'the second creator has a link');
+
+my $first = <$slow>;
+close $slow;
+is($first, '303 ' . $r->header('Location') . "\n",
+   'and the first one presents the same');
+is((grep { $_->{live} } links('slow')), 1, 'the other link is cancelled');
+--- books
+slow: links=2 liveLinks=1
+--- calls
+token: 2
+create: 3
+cancel: 1
+
+
+
+=== TEST 2: a link whose cancel may have happened is not handed out again
+--- config perl: checkout(payer_amount => '$payer_test_amount', payer_tries => 1)
+--- http_config
+map $arg_price $payer_test_amount { default 10000; new 8000; }
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+faults('cancel: lost-reply');
+is(get('/checkout?order=1&price=new')->status, 504, 'nobody knows');
+
+my $r = get('/checkout?order=1');
+is($r->status, 303, 'the old price gets a link');
+
+my ($link) = grep { $_->{url} eq $r->header('Location') } links('1');
+ok($link->{live}, 'that is alive');
+--- books
+1: links=2 liveLinks=1
+
+
+
+=== TEST 3: a link whose cancel did not happen is good as soon as Payer says so
+--- config perl: checkout(payer_amount => '$payer_test_amount', payer_tries => 1)
+--- http_config
+map $arg_price $payer_test_amount { default 10000; new 8000; }
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+faults('cancel: reset');
+is(get('/checkout?order=1&price=new')->status, 504, 'nobody knows');
+is(get('/checkout?order=1')->header('Location'), (links('1'))[0]{url},
+   'the old price has the old link');
+is(get('/checkout?order=1')->status, 303, 'once and for all');
+--- calls
+token: 1
+create: 1
+cancel: 1
+read: 1
+--- books
+1: links=1 liveLinks=1
+
+
+
+=== TEST 4: a link that is old only by our own clock is cancelled before there is another
+--- config perl: checkout(payer_link_ttl => '1s')
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+wait_until(sub { get('/checkout?order=1'); books('1')->{links} == 2 }, 5);
+is((links('1'))[0]{status}, 'CANCELLED', 'the first one');
+--- books
+1: links=2 liveLinks=1
+
+
+
+=== TEST 5: and is paid for if that was faster
+--- config perl: checkout(payer_link_ttl => '1s')
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+pay('1');
+
+my $r;
+wait_until(sub { $r = get('/checkout?order=1');
+                 $r->header('Location') =~ /thanks/ }, 5);
+like($r->header('Location'), qr{/thanks}, 'where a paid order goes');
+--- books
+1: links=1 authorized=12900
+
