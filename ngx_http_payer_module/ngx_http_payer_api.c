@@ -30,71 +30,13 @@ static void ngx_http_payer_api_retry(ngx_http_payer_call_t *call,
     ngx_http_payer_outcome_e outcome, ngx_uint_t status, const char *reason);
 static void ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
     ngx_http_payer_outcome_e outcome, ngx_uint_t status, const char *reason);
+static void ngx_http_payer_api_abandon(ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_api_account(ngx_http_payer_exchange_t *x);
 
 
 #define NGX_HTTP_PAYER_POLL      50         /* ms, for a token */
 #define NGX_HTTP_PAYER_BACKOFF   100        /* ms, doubled for each resend */
 #define NGX_HTTP_PAYER_MARGIN    5000       /* ms, a lease outlives a fetch */
-
-
-static ngx_http_payer_call_type_t  ngx_http_payer_call_types[] = {
-
-    /* POST /oauth2/token [client] */
-    { ngx_string("token"), NGX_HTTP_POST, ngx_string("POST"),
-      ngx_string("/oauth2/token"), 1, 0, 1 },
-
-    /* POST /api/v2/payments/cards/direct [client] */
-    { ngx_string("create"), NGX_HTTP_POST, ngx_string("POST"),
-      ngx_string("/api/v2/payments/cards/direct"), 0, 0, 1 },
-
-    /* GET /api/v2/payments/{paymentId} [client] */
-    { ngx_string("read"), NGX_HTTP_GET, ngx_string("GET"),
-      ngx_string("/api/v2/payments/{paymentId}"), 1, 0, 1 },
-
-    /* POST .../cards/capture [client] */
-    { ngx_string("capture"), NGX_HTTP_POST, ngx_string("POST"),
-      ngx_string("/api/v2/payments/{paymentId}/cards/capture"), 0, 1, 1 },
-
-    /* PUT [seed] .../cards/cancel [inferred: payer_path changes it] */
-    { ngx_string("cancel"), NGX_HTTP_PUT, ngx_string("PUT"),
-      ngx_string("/api/v2/payments/{paymentId}/cards/cancel"), 0, 0, 0 },
-
-    /* PUT .../cards/authorize/release [client] */
-    { ngx_string("release"), NGX_HTTP_PUT, ngx_string("PUT"),
-      ngx_string("/api/v2/payments/{paymentId}/cards/authorize/release"),
-      0, 0, 0 },
-
-    /* POST .../cards/refund-and-credit [client] */
-    { ngx_string("refund"), NGX_HTTP_POST, ngx_string("POST"),
-      ngx_string("/api/v2/payments/{paymentId}/cards/refund-and-credit"),
-      0, 1, 1 },
-
-    /* GET /api/v1/events/{token} [ref] */
-    { ngx_string("event"), NGX_HTTP_GET, ngx_string("GET"),
-      ngx_string("/api/v1/events/{token}"), 1, 0, 1 },
-
-    /* GET /api/v1/events/{token}/ack [ref] */
-    { ngx_string("ack"), NGX_HTTP_GET, ngx_string("GET"),
-      ngx_string("/api/v1/events/{token}/ack"), 1, 0, 0 },
-
-    /* /api/v1/events/callbacks: GET, POST [ref], DELETE [inferred] */
-    { ngx_string("subscriptions"), NGX_HTTP_GET, ngx_string("GET"),
-      ngx_string("/api/v1/events/callbacks"), 1, 0, 0 },
-
-    { ngx_string("subscribe"), NGX_HTTP_POST, ngx_string("POST"),
-      ngx_string("/api/v1/events/callbacks"), 0, 0, 0 },
-
-    { ngx_string("unsubscribe"), NGX_HTTP_DELETE, ngx_string("DELETE"),
-      ngx_string("/api/v1/events/callbacks"), 0, 0, 0 }
-};
-
-
-const ngx_http_payer_call_type_t *
-ngx_http_payer_api_type(ngx_http_payer_call_e type)
-{
-    return &ngx_http_payer_call_types[type];
-}
 
 
 ngx_http_payer_call_t *
@@ -108,7 +50,7 @@ ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_e type,
         return NULL;
     }
 
-    call->type = &ngx_http_payer_call_types[type];
+    call->type = ngx_http_payer_api_type(type);
     call->ctx = ctx;
     call->path = ctx->conf->paths[type];
     call->state = ngx_http_payer_api_authorize;
@@ -118,6 +60,7 @@ ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_e type,
     }
 
     ctx->call = call;
+    ctx->abandon = ngx_http_payer_api_abandon;
 
     return call;
 }
@@ -261,7 +204,8 @@ ngx_http_payer_api_fetch(ngx_http_payer_call_t *call)
     x = &call->exchange;
 
     x->method = NGX_HTTP_POST;
-    x->method_name = ngx_http_payer_call_types[0].method_name;
+    x->method_name = ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_TOKEN)
+                     ->method_name;
     x->path = call->ctx->conf->paths[NGX_HTTP_PAYER_CALL_TOKEN];
     ngx_str_null(&x->args);
     x->body = body;
@@ -638,12 +582,16 @@ ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
 }
 
 
-void
-ngx_http_payer_api_abandon(ngx_http_payer_call_t *call)
+/* the request goes away, with or without an outcome */
+
+static void
+ngx_http_payer_api_abandon(ngx_http_payer_ctx_t *ctx)
 {
+    ngx_http_payer_call_t      *call;
     ngx_http_payer_loc_conf_t  *conf;
 
-    conf = call->ctx->conf;
+    call = ctx->call;
+    conf = ctx->conf;
 
     if (call->token.owner) {
         ngx_http_payer_token_fail(conf->main->zone, conf->merchant,

@@ -97,9 +97,6 @@ ngx_int_t ngx_http_payer_api_run(ngx_http_payer_call_t *call);
  */
 ngx_uint_t ngx_http_payer_api_heard(ngx_http_payer_call_t *call);
 
-/* the request goes away, with or without an outcome */
-void ngx_http_payer_api_abandon(ngx_http_payer_call_t *call);
-
 /* the call type, for configuration and names */
 const ngx_http_payer_call_type_t *ngx_http_payer_api_type(
     ngx_http_payer_call_e type);

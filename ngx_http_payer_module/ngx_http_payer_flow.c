@@ -5,7 +5,6 @@
 
 
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_api.h"
 
 
 static void ngx_http_payer_flow_resume(ngx_http_request_t *r);
@@ -266,8 +265,8 @@ ngx_http_payer_flow_cleanup(void *data)
         ngx_del_timer(&ctx->timer);
     }
 
-    if (ctx->call) {
-        ngx_http_payer_api_abandon(ctx->call);
+    if (ctx->abandon) {
+        ctx->abandon(ctx);
     }
 
     if (ctx->io.pending) {

@@ -208,6 +208,7 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_step_pt        step;
     ngx_event_t                   timer;
     ngx_msec_t                    deadline;     /* ngx_current_msec */
+    void                        (*abandon)(ngx_http_payer_ctx_t *ctx);
     ngx_http_payer_call_t        *call;         /* the last one */
     ngx_http_payer_exchange_t    *exchange;     /* the last one */
     ngx_http_payer_io_t           io;

@@ -1,0 +1,112 @@
+
+/*
+ * What Payer offers: the calls with their methods and paths, and the readers
+ * of their replies.
+ */
+
+
+#include "ngx_http_payer_api.h"
+
+
+static ngx_http_payer_call_type_t  ngx_http_payer_call_types[] = {
+
+    /* POST /oauth2/token [client] */
+    { ngx_string("token"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/oauth2/token"), 1, 0, 1 },
+
+    /* POST /api/v2/payments/cards/direct [client] */
+    { ngx_string("create"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/api/v2/payments/cards/direct"), 0, 0, 1 },
+
+    /* GET /api/v2/payments/{paymentId} [client] */
+    { ngx_string("read"), NGX_HTTP_GET, ngx_string("GET"),
+      ngx_string("/api/v2/payments/{paymentId}"), 1, 0, 1 },
+
+    /* POST .../cards/capture [client] */
+    { ngx_string("capture"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/api/v2/payments/{paymentId}/cards/capture"), 0, 1, 1 },
+
+    /* PUT [seed] .../cards/cancel [inferred: payer_path changes it] */
+    { ngx_string("cancel"), NGX_HTTP_PUT, ngx_string("PUT"),
+      ngx_string("/api/v2/payments/{paymentId}/cards/cancel"), 0, 0, 0 },
+
+    /* PUT .../cards/authorize/release [client] */
+    { ngx_string("release"), NGX_HTTP_PUT, ngx_string("PUT"),
+      ngx_string("/api/v2/payments/{paymentId}/cards/authorize/release"),
+      0, 0, 0 },
+
+    /* POST .../cards/refund-and-credit [client] */
+    { ngx_string("refund"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/api/v2/payments/{paymentId}/cards/refund-and-credit"),
+      0, 1, 1 },
+
+    /* GET /api/v1/events/{token} [ref] */
+    { ngx_string("event"), NGX_HTTP_GET, ngx_string("GET"),
+      ngx_string("/api/v1/events/{token}"), 1, 0, 1 },
+
+    /* GET /api/v1/events/{token}/ack [ref] */
+    { ngx_string("ack"), NGX_HTTP_GET, ngx_string("GET"),
+      ngx_string("/api/v1/events/{token}/ack"), 1, 0, 0 },
+
+    /* /api/v1/events/callbacks: GET, POST [ref], DELETE [inferred] */
+    { ngx_string("subscriptions"), NGX_HTTP_GET, ngx_string("GET"),
+      ngx_string("/api/v1/events/callbacks"), 1, 0, 0 },
+
+    { ngx_string("subscribe"), NGX_HTTP_POST, ngx_string("POST"),
+      ngx_string("/api/v1/events/callbacks"), 0, 0, 0 },
+
+    { ngx_string("unsubscribe"), NGX_HTTP_DELETE, ngx_string("DELETE"),
+      ngx_string("/api/v1/events/callbacks"), 0, 0, 0 }
+};
+
+
+const ngx_http_payer_call_type_t *
+ngx_http_payer_api_type(ngx_http_payer_call_e type)
+{
+    return &ngx_http_payer_call_types[type];
+}
+
+
+ngx_int_t
+ngx_http_payer_api_read_link(ngx_http_payer_call_t *call, ngx_str_t *reply)
+{
+    ngx_int_t                    rc;
+    ngx_http_payer_json_link_t  *link;
+
+    link = call->result;
+
+    rc = ngx_http_payer_json_read_link(call->ctx->request->pool, reply, link,
+                                       &call->reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_payer_check_payment_id(&link->payment_id) != NGX_OK) {
+        call->reason = "has an invalid \"paymentId\"";
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_payer_check_url(&link->url, !call->ctx->conf->insecure)
+        != NGX_OK)
+    {
+        call->reason = "has an invalid \"url\"";
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call, ngx_str_t *reply)
+{
+    return ngx_http_payer_json_read_payment(call->ctx->request->pool, reply,
+                                            call->result, &call->reason);
+}
+
+
+ngx_int_t
+ngx_http_payer_api_read_object(ngx_http_payer_call_t *call, ngx_str_t *reply)
+{
+    return ngx_http_payer_json_read_object(reply, &call->reason);
+}
