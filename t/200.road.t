@@ -656,9 +656,9 @@ operations(payer_tries => 1)
 read: reset times=0
 --- request
 GET /payment?paymentId=1
---- error_code: 504
+--- error_code: 502
 --- json
-status: ^504$
+status: ^502$
 operation: ^read$
 
 
