@@ -353,10 +353,6 @@ ngx_http_payer_api_replied(ngx_http_payer_exchange_t *x)
     ngx_http_payer_flow_exchanged(call->ctx);
     ngx_http_payer_api_account(x);
 
-    if (x->sent) {
-        call->sent = 1;
-    }
-
     ngx_http_payer_api_judge(call);
 }
 
@@ -384,11 +380,13 @@ ngx_http_payer_api_after_reply(ngx_http_payer_call_t *call)
 {
     call->state = ngx_http_payer_api_pause;
 
-    if (call->pause == 0) {
-        return NGX_OK;
+    if (call->pause
+        && ngx_http_payer_flow_wait(call->ctx, call->pause) == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
     }
 
-    return ngx_http_payer_flow_wait(call->ctx, call->pause);
+    return NGX_OK;
 }
 
 
@@ -437,6 +435,7 @@ ngx_http_payer_api_judge(ngx_http_payer_call_t *call)
                                  "Payer is too busy");
 
     } else if (status >= 500) {
+        call->doubt = 1;
         ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_UNKNOWN,
                                  NGX_HTTP_BAD_GATEWAY, "Payer had an error");
 
@@ -510,13 +509,15 @@ ngx_http_payer_api_judge_silence(ngx_http_payer_call_t *call)
     x = &call->exchange;
     late = (x->failure == NGX_HTTP_GATEWAY_TIME_OUT);
 
-    if (!call->sent) {
+    if (!x->sent) {
         ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_FAILED,
                                  late ? NGX_HTTP_GATEWAY_TIME_OUT
                                       : NGX_HTTP_BAD_GATEWAY,
                                  "Payer could not be reached");
         return;
     }
+
+    call->doubt = 1;
 
     ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_UNKNOWN,
                              (call->type->safe && !late)
@@ -560,13 +561,15 @@ ngx_http_payer_api_retry(ngx_http_payer_call_t *call,
         return;
     }
 
-    if (call->sent && !call->type->safe && outcome == NGX_HTTP_PAYER_FAILED) {
-        outcome = NGX_HTTP_PAYER_UNKNOWN;
-    }
-
     ngx_http_payer_api_settle(call, outcome, status, reason);
 }
 
+
+/*
+ * What the last try says of itself does not speak for an earlier one that
+ * Payer may have done, unless Payer has looked at the request itself: that no
+ * token came, or that Payer is busy now, leaves it in doubt.
+ */
 
 static void
 ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
@@ -575,6 +578,16 @@ ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
     call->outcome = outcome;
     call->status = status;
     call->reason = reason;
+
+    if (call->doubt && !call->type->safe
+        && (outcome == NGX_HTTP_PAYER_FAILED
+            || (outcome == NGX_HTTP_PAYER_REFUSED
+                && !ngx_http_payer_api_heard(call))))
+    {
+        call->outcome = NGX_HTTP_PAYER_UNKNOWN;
+        call->status = NGX_HTTP_GATEWAY_TIME_OUT;
+        call->reason = "Payer's reply was lost, and asking again failed";
+    }
 
     if (call->settle) {
         call->settle(call);
@@ -606,11 +619,11 @@ ngx_http_payer_api_abandon(ngx_http_payer_ctx_t *ctx)
         && call->exchange.handler == ngx_http_payer_api_replied)
     {
         call->exchange.active = 0;
-        call->sent = 1;
+        call->doubt = 1;
     }
 
-    ngx_http_payer_api_settle(call, call->sent ? NGX_HTTP_PAYER_UNKNOWN
-                                               : NGX_HTTP_PAYER_FAILED,
+    ngx_http_payer_api_settle(call, call->doubt ? NGX_HTTP_PAYER_UNKNOWN
+                                                : NGX_HTTP_PAYER_FAILED,
                               NGX_HTTP_CLIENT_CLOSED_REQUEST,
                               "the request was terminated");
 }

@@ -73,7 +73,7 @@ struct ngx_http_payer_call_s {
     const char                        *reason;  /* for logs and problems */
 
     unsigned                           reauthorized:1;
-    unsigned                           sent:1;  /* Payer may have seen it */
+    unsigned                           doubt:1; /* Payer may have done it */
 };
 
 

@@ -301,3 +301,67 @@ my $r = get('/checkout?order=1');
 is($r->status, 303, 'the next visit has its link');
 my @ids = map { /^payer-request-id: (\S+)$/mi } sent('create');
 isnt($ids[1], $ids[0], 'which is another request');
+
+
+
+=== TEST 21: a lost reply stays in doubt when the next try gets no token
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+pay('1');
+faults('capture: lost-reply', 'capture: status=401 body={}',
+    'token: status=500 times=0');
+my $r = post('/capture', json => { reference => '1', amount => 400 });
+
+is(books('1')->{captured}, 400, 'Payer has captured it');
+is($r->status, 504, 'nobody here knows');
+like($r->json->{type}, qr/outcome-unknown/, 'and the answer says so');
+is($r->json->{requestId}, $r->header('Payer-Request-Id'), 'with the id');
+
+
+
+=== TEST 22: a lost reply stays in doubt when Payer does not let us in any more
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+pay('1');
+faults('capture: lost-reply', 'capture: status=403 times=0 body={}');
+my $r = post('/capture', json => { reference => '1', amount => 400 });
+
+is($r->status, 504, 'nobody here knows');
+like($r->json->{type}, qr/outcome-unknown/, 'and the answer says so');
+
+
+
+=== TEST 23: a lost reply stays in doubt when Payer is too busy afterwards
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+pay('1');
+faults('capture: lost-reply', 'capture: status=429 times=0 body={}');
+my $r = post('/capture', json => { reference => '1', amount => 400 });
+
+is($r->status, 504, 'nobody here knows');
+like($r->json->{type}, qr/outcome-unknown/, 'and the answer says so');
+
+
+
+=== TEST 24: a call that was only turned away is in no doubt
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+pay('1');
+faults('capture: status=401 body={}', 'token: status=500 times=0');
+my $r = post('/capture', json => { reference => '1', amount => 400 });
+
+is($r->status, 502, 'it failed');
+ok(!$r->json->{type}, 'and nothing is unknown');
+is(books('1')->{captured}, 0, 'nothing has happened');
