@@ -32,6 +32,8 @@ static ngx_int_t ngx_http_payer_exchange_handler(ngx_http_request_t *sr);
 static void ngx_http_payer_exchange_abort(ngx_http_request_t *sr);
 static ngx_int_t ngx_http_payer_exchange_done(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
+static void ngx_http_payer_exchange_own(ngx_http_payer_exchange_t *x,
+    ngx_int_t rc);
 static ngx_int_t ngx_http_payer_capture_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_capture_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -421,27 +423,34 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     if (sr->upstream) {
         x->sent = sr->upstream->request_sent;
+
+    } else if (x->road == NULL) {
+        ngx_http_payer_exchange_own(x, rc);
     }
 
     if (x->status == 0) {
-
-        if (x->road == NULL && (rc == NGX_HTTP_CREATED
-                                || rc == NGX_HTTP_NO_CONTENT))
-        {
-            /* an answer of the location itself, which has no body */
-
-            x->status = rc;
-            x->complete = 1;
-
-        } else {
-            x->failure = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
-                         ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
-        }
+        x->failure = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
+                     ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
     }
 
     x->handler(x);
 
     return NGX_OK;
+}
+
+
+/* the location has answered by itself: with a header alone, or a status */
+
+static void
+ngx_http_payer_exchange_own(ngx_http_payer_exchange_t *x, ngx_int_t rc)
+{
+    if (rc == NGX_HTTP_CREATED || rc == NGX_HTTP_NO_CONTENT) {
+        x->status = rc;
+        x->complete = 1;
+
+    } else if (rc == NGX_OK) {
+        x->complete = 1;
+    }
 }
 
 

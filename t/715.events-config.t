@@ -1,0 +1,203 @@
+# payer_event_pass: what nginx refuses to start with.
+
+use lib 't/lib';
+use Payer::Test;
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: a location that is not there
+--- http_config eval
+::payer_http() . 'server { listen 127.0.0.1:1;' . ::payer_server() . '
+        location = /events { payer_events; payer_event_pass /shop/event; }
+        location = /shop { internal; }
+        location = /shop/event/1 { internal; }
+    }'
+--- bare
+--- config
+--- must_die
+--- error_log
+there is no location for "/shop/event" in this server, which "payer_event_pass" of location "/events" names in
+
+
+
+=== TEST 2: a location that everybody can reach
+--- config
+    location = /events { payer_events; payer_event_pass /shop/event; }
+    location = /shop/event { proxy_pass http://payer; }
+--- must_die
+--- error_log
+location "/shop/event" of "payer_event_pass /shop/event" is not internal, so that everybody could make up events
+
+
+
+=== TEST 3: the shop as a whole is not internal either
+--- config
+    location = /events { payer_events; payer_event_pass /shop/event; }
+    location = /shop { internal; proxy_pass http://payer; }
+--- must_die
+--- error_log
+location "/" of "payer_event_pass /shop/event" is not internal
+
+
+
+=== TEST 4: a location of another server
+--- http_config
+    server {
+        listen 127.0.0.1:1;
+        location = /shop/event { internal; }
+    }
+--- config
+    location = /events { payer_events; payer_event_pass /shop/event; }
+--- must_die
+--- error_log
+location "/" of "payer_event_pass /shop/event" is not internal
+
+
+
+=== TEST 5: a regular expression that comes before the internal prefix
+--- config
+    location = /events { payer_events; payer_event_pass /shop/event.php; }
+    location /shop/ { internal; proxy_pass http://payer; }
+    location ~ \.php$ { proxy_pass http://payer; }
+--- must_die
+--- error_log
+location "\.php$" of "payer_event_pass /shop/event.php" is not internal
+
+
+
+=== TEST 6: a nested location that is open
+--- config
+    location = /events { payer_events; payer_event_pass /shop/event; }
+    location /shop/ {
+        location /shop/e { proxy_pass http://payer; }
+        location /shop/event/ { internal; proxy_pass http://payer; }
+    }
+--- must_die
+--- error_log
+location "/shop/e" of "payer_event_pass /shop/event" is not internal
+
+
+
+=== TEST 7: an exact location that is open, beside an internal prefix
+--- config
+    location = /events { payer_events; payer_event_pass /shop/event; }
+    location = /shop/event { proxy_pass http://payer; }
+    location /shop/ { internal; proxy_pass http://payer; }
+--- must_die
+--- error_log
+location "/shop/event" of "payer_event_pass /shop/event" is not internal
+
+
+
+=== TEST 8: what nginx finds for the URI may be of any kind
+--- config
+    location = /events/1 { payer_events; payer_event_pass /a/event; }
+    location = /events/2 { payer_events; payer_event_pass /b/event; }
+    location = /events/3 { payer_events; payer_event_pass /c/event.php; }
+    location = /events/4 { payer_events; payer_event_pass /d/e/event; }
+    location = /events/5 { payer_events; payer_event_pass /f/event.php?a=b; }
+    location = /events/6 { payer_events; payer_event_pass /g/h.php; }
+
+    location = /a/event { internal; return 204; }
+    location /b/ { internal; return 204; }
+    location ~ ^/c/.*\.php$ { internal; return 204; }
+    location /d/ { location /d/e/ { internal; return 204; } }
+    location ^~ /f/ { internal; return 204; }
+    location /g/ { location ~ ^/g/h { internal; return 204; } }
+    location ~ \.php$ { return 200 open; }
+--- request
+GET /events/1?token=
+--- error_code: 400
+
+
+
+=== TEST 9: a URI with variables
+--- config
+    location = /events { payer_events; payer_event_pass /shop/$arg_x; }
+--- must_die
+--- error_log
+invalid URI "/shop/$arg_x", it must begin with a slash and have no variables
+
+
+
+=== TEST 10: a URI that is none
+--- config
+    location = /events { payer_events; payer_event_pass http://shop/; }
+--- must_die
+--- error_log
+invalid URI "http://shop/"
+
+
+
+=== TEST 11: a named location
+--- config
+    location = /events { payer_events; payer_event_pass @shop; }
+    location @shop { proxy_pass http://payer; }
+--- must_die
+--- error_log
+invalid URI "@shop"
+
+
+
+=== TEST 12: twice
+--- config
+    location = /events {
+        payer_events;
+        payer_event_pass /a;
+        payer_event_pass /b;
+    }
+--- must_die
+--- error_log
+"payer_event_pass" directive is duplicate
+
+
+
+=== TEST 13: it is inherited, and concerns only servers that take events
+--- http_config
+    payer_event_pass /shop/event;
+
+    server {
+        listen 127.0.0.1:1;
+        location / { return 204; }
+    }
+--- config
+    location = /events { payer_events; }
+    location = /shop/event { internal; return 204; }
+--- request
+GET /events
+--- error_code: 400
+
+
+
+=== TEST 14: an inherited one is checked, too
+--- http_config
+    payer_event_pass /shop/event;
+--- config
+    location = /events { payer_events; }
+    location = /shop/event { return 204; }
+--- must_die
+--- error_log
+is not internal
+
+
+
+=== TEST 15: payer_events needs a way to Payer
+--- bare
+--- http_config
+    payer_zone payer 1m;
+--- config
+    location = /events { payer_events; }
+--- must_die
+--- error_log
+"payer_events" in location "/events" has no "payer_api"
+
+
+
+=== TEST 16: payer_events beside another door
+--- config
+    location = /events { payer_events; payer_capture; payer_allow all; }
+--- must_die
+--- error_log
+"payer_capture" conflicts with "payer_events" of the same location
