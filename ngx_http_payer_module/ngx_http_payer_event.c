@@ -18,7 +18,6 @@
 #include "ngx_http_payer_event.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
-#include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_hint.h"
@@ -58,8 +57,6 @@ static ngx_int_t ngx_http_payer_event_fetch(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_event_read_reply(ngx_http_payer_call_t *call,
     ngx_str_t *reply);
 static ngx_int_t ngx_http_payer_event_follow(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_event_capture(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_deliver(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -389,21 +386,6 @@ ngx_http_payer_event_follow(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    ctx->step = ngx_http_payer_event_capture;
-
-    return NGX_OK;
-}
-
-
-/* what comes of payer_auto_capture does not concern Payer's event */
-
-static ngx_int_t
-ngx_http_payer_event_capture(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
-{
-    if (ngx_http_payer_auto_capture(ctx) == NGX_AGAIN) {
-        return NGX_AGAIN;
     }
 
     ctx->step = ngx_http_payer_event_deliver;

@@ -384,24 +384,7 @@ is(scalar(shop_requests()), 2, 'the shop was told of both');
 
 
 
-=== TEST 16: a capture that fails is not the event's fault
---- http_config eval: ::shop_upstream()
---- config eval
-'payer_auto_capture on;' . ::events_server('payer_tries 1;')
---- request
-GET /nothing
---- error_code: 404
---- after
-my $token = paid_event('1001');
-
-faults('capture: status=500');
-is(callback($token)->status, 200, 'the event is taken');
-is(scalar(shop_requests()), 1, 'the shop was told');
-like(error_log_text(), qr/automatic capture of payment/, 'it is logged');
-
-
-
-=== TEST 17: what was paid over too little is not captured
+=== TEST 16: what was paid over too little is not captured
 --- http_config eval: ::shop_upstream()
 --- config eval
 'payer_auto_capture on;' . ::events_server()
