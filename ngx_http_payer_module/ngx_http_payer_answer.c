@@ -60,6 +60,8 @@ ngx_int_t
 ngx_http_payer_answer_redirect(ngx_http_request_t *r, ngx_str_t *url)
 {
     ngx_int_t         rc;
+    ngx_log_t        *log;
+    ngx_uint_t        level;
     ngx_table_elt_t  *h;
 
     if (ngx_http_payer_no_store(r) != NGX_OK) {
@@ -79,7 +81,16 @@ ngx_http_payer_answer_redirect(ngx_http_request_t *r, ngx_str_t *url)
 
     r->header_only = 1;
 
+    /* the address opens the payment page: not for the debug log */
+
+    log = r->connection->log;
+    level = log->log_level;
+
+    log->log_level = ngx_min(level, NGX_LOG_DEBUG_FIRST - 1);
+
     rc = ngx_http_send_header(r);
+
+    log->log_level = level;
 
     if (rc == NGX_ERROR || rc > NGX_OK) {
         return rc;

@@ -382,3 +382,7 @@ for my $word ($secret, $basic, $basic =~ s/=+$//r,
 {
     is(index($log, $word), -1, 'a secret is not in the log');
 }
+
+my $link = books('1')->{url};
+like($link, qr{^http}, 'there is a payment page');
+is(index($log, $link), -1, 'nor is its address');

@@ -412,6 +412,7 @@ EOF
 
 sub run_payer_tests {
     Test::Nginx::Util::no_shuffle();
+    Test::Nginx::Util::worker_connections(512);
     Test::Nginx::Socket::add_block_preprocessor(\&_before_block);
     Test::Nginx::Socket::add_response_body_check(\&_check_json);
     Test::Nginx::Socket::add_test_cleanup_handler(\&_after_block);
