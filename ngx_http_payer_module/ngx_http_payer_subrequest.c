@@ -431,6 +431,13 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     if (x->status == 0) {
         x->failure = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
                      ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
+
+        if (x->expired) {
+
+            /* nginx calls a TLS handshake that takes too long an error */
+
+            x->failure = NGX_HTTP_GATEWAY_TIME_OUT;
+        }
     }
 
     x->handler(x);

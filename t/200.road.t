@@ -5,7 +5,13 @@ use Payer::Test;
 use Payer::Conf;
 use Payer::Cert;
 
+use IO::Socket::INET;
+
 my $tls_port = free_port();
+
+# takes connections and says nothing
+our $mute = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16)
+    or die "listen: $!\n";
 
 
 # Payer behind TLS: an nginx server that shows its certificate and hands calls
@@ -776,3 +782,17 @@ GET /checkout?order=1
 --- calls: none
 --- error_log
 upstream SSL certificate does not match "payer.test"
+
+
+
+=== TEST 46: payer_timeout ends a handshake that nobody answers
+--- bare
+--- http_config perl: bare_http('127.0.0.1:' . $mute->sockport)
+--- config perl
+tls_road() . checkout(payer_timeout => '400ms')
+--- request
+GET /
+--- after
+my $r = get('/checkout?order=1');
+is($r->status, 504, 'too late');
+cmp_ok($r->time, '<', 2, 'in time');

@@ -284,7 +284,7 @@ create: delay=0.25 status=503 times=0
 GET /
 --- after
 my $r = get('/checkout?order=1');
-is($r->status, 504, 'too late');
+like($r->status, qr/^50[24]$/, 'too late, for this try or for another');
 cmp_ok($r->time, '>=', 0.35, 'not before the time');
 cmp_ok($r->time, '<', 2, 'and not long after it');
 

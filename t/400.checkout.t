@@ -986,3 +986,31 @@ url: ^http://127\.0\.0\.1:\d+/widget/[0-9a-f]{40}$
 --- error_code: 303
 --- sent
 create: "backToShopURL":"http:\\?/\\?/localhost\\?/cart"
+
+
+
+=== TEST 66: when the store is full nobody is sent to a link that is not stored
+--- bare
+--- http_config perl: bare_http('simulator') =~ s/payer 1m/payer 32k/r
+--- config perl
+road(proxy_pass => 'http://payer/') . checkout(payer_insecure_upstream => 'on')
+--- request
+GET /
+--- after
+my ($r, $n);
+
+for ($n = 1; $n < 200; $n++) {
+    $r = get("/checkout?order=$n-" . 'x' x 200);
+    last if $r->status != 303;
+}
+
+is($r->status, 503, 'later');
+is($r->header('Retry-After'), 1, 'says when');
+like($r->header('Content-Type'), qr/problem/, 'as a problem');
+cmp_ok($n, '>', 3, 'a few orders fit');
+is($r->header('Location'), undef, 'and leads nowhere');
+
+my $calls = calls()->{create};
+is(get('/checkout?order=1-' . 'x' x 200)->status, 303, 'known orders go on');
+is(calls()->{create}, $calls, 'without a call');
+ok(error_log_text() =~ /\[error\].*payer_zone "payer" is full/, 'the operator is told');
