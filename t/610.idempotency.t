@@ -340,3 +340,28 @@ like(error_log_text(), qr/the reply to "capture" is not UTF-8/,
      'and the log says why');
 --- books
 16: captured=0
+
+
+
+=== TEST 16: a refusal that says nothing of an earlier try leaves the outcome unknown
+--- config eval: $::shop
+--- request
+GET /checkout?order=17
+--- error_code: 303
+--- then
+paid(17);
+
+for my $fault ('status=429 times=0', 'status=403', 'reset times=0') {
+    faults('capture: lost-reply', "capture: $fault");
+    my $r = capture(undef, reference => '17', amount => 100);
+    is($r->status, 504, "lost, then $fault: nobody knows");
+    is($r->json->{type}, 'outcome-unknown', 'and nobody guesses');
+    sim('DELETE', 'faults');
+}
+
+faults('capture: lost-reply', 'capture: status=401', 'token: status=500');
+my $r = capture(undef, reference => '17', amount => 100);
+is($r->status, 504, 'lost, then no token: nobody knows');
+is($r->json->{type}, 'outcome-unknown', 'and nobody guesses');
+--- books
+17: captured=400
