@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 
 
@@ -31,12 +32,19 @@ static void ngx_http_payer_api_retry(ngx_http_payer_call_t *call,
 static void ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
     ngx_http_payer_outcome_e outcome, ngx_uint_t status, const char *reason);
 static void ngx_http_payer_api_abandon(ngx_http_payer_ctx_t *ctx);
-static void ngx_http_payer_api_account(ngx_http_payer_exchange_t *x);
+static void ngx_http_payer_api_account(ngx_http_payer_exchange_t *x,
+    ngx_uint_t type);
 
 
 #define NGX_HTTP_PAYER_POLL      50         /* ms, for a token */
 #define NGX_HTTP_PAYER_BACKOFF   100        /* ms, doubled for each resend */
 #define NGX_HTTP_PAYER_MARGIN    5000       /* ms, a lease outlives a fetch */
+
+
+/* which call it is: an ngx_http_payer_call_e */
+
+#define ngx_http_payer_api_index(call)                                       \
+    ((call)->type - ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_TOKEN))
 
 
 ngx_http_payer_call_t *
@@ -239,7 +247,7 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
     log = call->ctx->request->connection->log;
 
     ngx_http_payer_flow_exchanged(call->ctx);
-    ngx_http_payer_api_account(x);
+    ngx_http_payer_api_account(x, NGX_HTTP_PAYER_CALL_TOKEN);
 
     status = NGX_HTTP_BAD_GATEWAY;
     reason = "was refused";
@@ -273,6 +281,9 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
 
             if (rc == NGX_OK) {
 
+                ngx_http_payer_count(zone, NGX_HTTP_PAYER_COUNT_OTHERS,
+                                     NGX_HTTP_PAYER_COUNT_TOKENS, 1);
+
                 if (ngx_http_payer_token_put(call->ctx->request->pool, zone,
                                              merchant, &call->token,
                                              &token.token, token.expires_in)
@@ -291,6 +302,9 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
     ngx_log_error(NGX_LOG_ERR, log, 0,
                   "payer: the token request of client \"%V\" failed: %s, "
                   "status %ui", &merchant->id, reason, x->status);
+
+    ngx_http_payer_count(zone, NGX_HTTP_PAYER_COUNT_OTHERS,
+                         NGX_HTTP_PAYER_COUNT_TOKENS, 0);
 
     call->reason = "no token";
     call->token.failure = status;
@@ -325,6 +339,13 @@ ngx_http_payer_api_send(ngx_http_payer_call_t *call)
 
     x = &call->exchange;
 
+    if (call->tries || call->reauthorized) {
+        ngx_http_payer_count(call->ctx->conf->main->zone,
+                             NGX_HTTP_PAYER_COUNT_TIMES,
+                             ngx_http_payer_api_index(call),
+                             NGX_HTTP_PAYER_COUNT_RESENDS);
+    }
+
     x->method = call->type->method;
     x->method_name = call->type->method_name;
     x->path = call->path;
@@ -351,16 +372,16 @@ ngx_http_payer_api_replied(ngx_http_payer_exchange_t *x)
     call = x->data;
 
     ngx_http_payer_flow_exchanged(call->ctx);
-    ngx_http_payer_api_account(x);
+    ngx_http_payer_api_account(x, ngx_http_payer_api_index(call));
 
     ngx_http_payer_api_judge(call);
 }
 
 
-/* what $payer_api_status and $payer_api_time show */
+/* what $payer_api_status, $payer_api_time and the metrics show */
 
 static void
-ngx_http_payer_api_account(ngx_http_payer_exchange_t *x)
+ngx_http_payer_api_account(ngx_http_payer_exchange_t *x, ngx_uint_t type)
 {
     ngx_http_payer_ctx_t   *ctx;
     ngx_http_payer_call_t  *call;
@@ -370,6 +391,8 @@ ngx_http_payer_api_account(ngx_http_payer_exchange_t *x)
 
     ctx->api_status = x->status ? x->status : x->failure;
     ctx->api_time += x->time;
+
+    ngx_http_payer_count_exchange(ctx->conf->main->zone, type, x->time);
 }
 
 
@@ -588,6 +611,10 @@ ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
         call->status = NGX_HTTP_GATEWAY_TIME_OUT;
         call->reason = "Payer's reply was lost, and asking again failed";
     }
+
+    ngx_http_payer_count(call->ctx->conf->main->zone,
+                         NGX_HTTP_PAYER_COUNT_CALLS,
+                         ngx_http_payer_api_index(call), call->outcome);
 
     if (call->settle) {
         call->settle(call);

@@ -13,6 +13,7 @@
 #include "ngx_http_payer_checkout.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_intake.h"
@@ -491,6 +492,9 @@ ngx_http_payer_checkout_present(ngx_http_request_t *r,
 {
     ngx_http_payer_ledger_unclaim(ctx);
 
+    ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_OTHERS,
+                         NGX_HTTP_PAYER_COUNT_CHECKOUTS, ctx->link);
+
     return ngx_http_payer_present_link(r, ctx);
 }
 
@@ -503,6 +507,9 @@ ngx_http_payer_checkout_paid(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     if (ctx->link == NGX_HTTP_PAYER_LINK_NONE) {
         ctx->link = NGX_HTTP_PAYER_LINK_HIT;
     }
+
+    ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_OTHERS,
+                         NGX_HTTP_PAYER_COUNT_CHECKOUTS, ctx->link);
 
     return ngx_http_payer_answer_redirect(r, &ctx->order.success);
 }

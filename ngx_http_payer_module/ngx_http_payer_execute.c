@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_payer_execute.h"
+#include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 
@@ -38,6 +39,8 @@ static ngx_int_t ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
     ngx_uint_t forget);
 static ngx_int_t ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
     ngx_http_payer_executed_e result);
+static void ngx_http_payer_execute_count(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_counted_e result);
 
 
 /* a reply that is larger is not kept for a replay */
@@ -176,7 +179,27 @@ ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
 
     ex->result = result;
 
+    if (ex->replayed) {
+        ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_REPLAYED);
+
+    } else if (ex->call == NULL) {
+
+        /* one that was sent is counted when its reply is there */
+
+        ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_NOT_SENT);
+    }
+
     return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_execute_count(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_counted_e result)
+{
+    ngx_http_payer_count(ex->ctx->conf->main->zone,
+                         NGX_HTTP_PAYER_COUNT_OPERATIONS, ex->operation,
+                         result);
 }
 
 
@@ -430,6 +453,8 @@ ngx_http_payer_execute_replied(ngx_http_payer_call_t *call)
 
     case NGX_HTTP_PAYER_FAILED:
 
+        ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_NOT_SENT);
+
         /* it did not happen: a repeat starts anew, unless an earlier one
          * is still in doubt */
 
@@ -589,6 +614,13 @@ ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
     ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x)
 {
     ex->deed.state = state;
+
+    ngx_http_payer_execute_count(ex,
+                                 (state == NGX_HTTP_PAYER_DEED_DONE)
+                                 ? NGX_HTTP_PAYER_COUNTED_DONE
+                                 : (state == NGX_HTTP_PAYER_DEED_REFUSED)
+                                 ? NGX_HTTP_PAYER_COUNTED_REFUSED
+                                 : NGX_HTTP_PAYER_COUNTED_UNKNOWN);
 
     if (x) {
         ex->deed.status = x->status;

@@ -9,6 +9,7 @@
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_event.h"
 #include "ngx_http_payer_gate.h"
+#include "ngx_http_payer_metrics.h"
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_signature.h"
@@ -279,6 +280,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_http_payer_reconcile_door },
+
+    { ngx_string("payer_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_door,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_metrics_door },
 
     { ngx_string("payer_events"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,

@@ -12,6 +12,7 @@
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_auto_capture.h"
+#include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
@@ -516,6 +517,9 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
 
     ctx->verify.turn.owner = 0;
     ctx->verify.verdict = verdict;
+
+    ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_OTHERS,
+                         NGX_HTTP_PAYER_COUNT_VERIFICATIONS, verdict);
 
     if (verdict == NGX_HTTP_PAYER_PAID) {
         return NGX_DONE;

@@ -5,7 +5,7 @@
  * and is gone after a restart.
  *
  * Every function takes and frees the zone's mutex by itself; under it nothing
- * is logged, evaluated, or allocated from a pool.
+ * is logged, evaluated, or allocated from a pool.  Counters need no mutex.
  */
 
 
@@ -19,6 +19,10 @@
 
 #define NGX_HTTP_PAYER_KEY_LEN    32
 
+/* room for what ngx_http_payer_counter.h counts */
+
+#define NGX_HTTP_PAYER_COUNTERS   480
+
 
 typedef struct ngx_http_payer_token_node_s  ngx_http_payer_token_node_t;
 
@@ -30,6 +34,7 @@ typedef struct {
     ngx_queue_t                   tokens;       /* ..._token_node_t */
     void                         *memory;       /* root of the memory store */
     ngx_atomic_t                  serial;       /* names owners of leases */
+    ngx_atomic_t                  counters[NGX_HTTP_PAYER_COUNTERS];
 } ngx_http_payer_zone_sh_t;
 
 

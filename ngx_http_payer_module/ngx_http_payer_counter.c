@@ -1,0 +1,110 @@
+
+/*
+ * Counters in the zone, over all workers.
+ */
+
+
+#include "ngx_http_payer_counter.h"
+
+
+#if (NGX_HTTP_PAYER_COUNT_ROWS * NGX_HTTP_PAYER_COUNT_COLUMNS * 5            \
+     > NGX_HTTP_PAYER_COUNTERS)
+#error NGX_HTTP_PAYER_COUNTERS is too small
+#endif
+
+
+static ngx_atomic_t *ngx_http_payer_counter(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_count_e family, ngx_uint_t row, ngx_uint_t column);
+
+
+static ngx_msec_t  ngx_http_payer_bounds[] = NGX_HTTP_PAYER_COUNT_BOUNDS;
+
+
+/* the counter, or NULL */
+
+static ngx_atomic_t *
+ngx_http_payer_counter(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_count_e family, ngx_uint_t row, ngx_uint_t column)
+{
+    if (zone == NULL || zone->sh == NULL
+        || family >= NGX_HTTP_PAYER_COUNT_FAMILIES
+        || row >= NGX_HTTP_PAYER_COUNT_ROWS
+        || column >= NGX_HTTP_PAYER_COUNT_COLUMNS)
+    {
+        return NULL;
+    }
+
+    return &zone->sh->counters[(family * NGX_HTTP_PAYER_COUNT_ROWS + row)
+                               * NGX_HTTP_PAYER_COUNT_COLUMNS + column];
+}
+
+
+void
+ngx_http_payer_count(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_count_e family, ngx_uint_t row, ngx_uint_t column)
+{
+    ngx_atomic_t  *counter;
+
+    counter = ngx_http_payer_counter(zone, family, row, column);
+
+    if (counter) {
+        (void) ngx_atomic_fetch_add(counter, 1);
+    }
+}
+
+
+void
+ngx_http_payer_count_exchange(ngx_http_payer_zone_t *zone, ngx_uint_t call,
+    ngx_msec_t time)
+{
+    ngx_uint_t     i;
+    ngx_atomic_t  *msec;
+
+    for (i = 0; i < NGX_HTTP_PAYER_COUNT_COLUMNS - 1; i++) {
+        if (time <= ngx_http_payer_bounds[i]) {
+            break;
+        }
+    }
+
+    ngx_http_payer_count(zone, NGX_HTTP_PAYER_COUNT_EXCHANGES, call, i);
+
+    msec = ngx_http_payer_counter(zone, NGX_HTTP_PAYER_COUNT_TIMES, call,
+                                  NGX_HTTP_PAYER_COUNT_MSEC);
+
+    if (msec) {
+        (void) ngx_atomic_fetch_add(msec, time);
+    }
+}
+
+
+void
+ngx_http_payer_count_old(ngx_http_payer_zone_t *zone, ngx_uint_t old,
+    ngx_uint_t more)
+{
+    ngx_atomic_t  *counter;
+
+    counter = ngx_http_payer_counter(zone, NGX_HTTP_PAYER_COUNT_OTHERS,
+                                     NGX_HTTP_PAYER_COUNT_GAUGES, 0);
+    if (counter == NULL) {
+        return;
+    }
+
+    if (more) {
+        (void) ngx_atomic_fetch_add(counter, old);
+
+    } else {
+        *counter = old;
+    }
+}
+
+
+ngx_atomic_uint_t
+ngx_http_payer_counted(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_count_e family, ngx_uint_t row, ngx_uint_t column)
+{
+    ngx_atomic_t  *counter;
+
+    counter = ngx_http_payer_counter(zone, family, row, column);
+
+    return counter ? *counter : 0;
+}

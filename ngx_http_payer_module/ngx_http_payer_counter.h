@@ -1,0 +1,84 @@
+
+/*
+ * Counters in the zone, over all workers: one atomic addition each, without
+ * the mutex.  They survive a reload and start anew after a restart.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_COUNTER_H_INCLUDED_
+#define _NGX_HTTP_PAYER_COUNTER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_payer_zone.h"
+
+
+/* as many rows as there are calls */
+
+#define NGX_HTTP_PAYER_COUNT_ROWS     12
+#define NGX_HTTP_PAYER_COUNT_COLUMNS  8
+
+/* upper bounds of the durations, ms; the last column has the longer ones */
+
+#define NGX_HTTP_PAYER_COUNT_BOUNDS                                          \
+    { 50, 100, 250, 500, 1000, 2500, 10000 }
+
+
+/* what is counted: tables of rows and columns */
+typedef enum {
+    NGX_HTTP_PAYER_COUNT_CALLS = 0,     /* a call: its outcome */
+    NGX_HTTP_PAYER_COUNT_EXCHANGES,     /* a call: how long it took */
+    NGX_HTTP_PAYER_COUNT_TIMES,         /* a call: milliseconds, resends */
+    NGX_HTTP_PAYER_COUNT_OPERATIONS,    /* a call: ..._counted_e */
+    NGX_HTTP_PAYER_COUNT_OTHERS,        /* one of the rows below */
+    NGX_HTTP_PAYER_COUNT_FAMILIES
+} ngx_http_payer_count_e;
+
+
+#define NGX_HTTP_PAYER_COUNT_TOKENS         0   /* failed, done */
+#define NGX_HTTP_PAYER_COUNT_CHECKOUTS      1   /* ..._link_e */
+#define NGX_HTTP_PAYER_COUNT_VERIFICATIONS  2   /* ..._verdict_e */
+#define NGX_HTTP_PAYER_COUNT_GAUGES         3   /* old authorizations */
+
+
+/* columns of NGX_HTTP_PAYER_COUNT_TIMES */
+
+#define NGX_HTTP_PAYER_COUNT_MSEC           0
+#define NGX_HTTP_PAYER_COUNT_RESENDS        1
+
+
+/* how an operation ended */
+typedef enum {
+    NGX_HTTP_PAYER_COUNTED_DONE = 0,
+    NGX_HTTP_PAYER_COUNTED_REFUSED,
+    NGX_HTTP_PAYER_COUNTED_UNKNOWN,
+    NGX_HTTP_PAYER_COUNTED_NOT_SENT,
+    NGX_HTTP_PAYER_COUNTED_REPLAYED
+} ngx_http_payer_counted_e;
+
+
+/*
+ * adds one; without a zone, or for a counter that does not exist, nothing
+ * happens
+ */
+void ngx_http_payer_count(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_count_e family, ngx_uint_t row, ngx_uint_t column);
+
+/* an exchange of this call is over, which took so many milliseconds */
+void ngx_http_payer_count_exchange(ngx_http_payer_zone_t *zone,
+    ngx_uint_t call, ngx_msec_t time);
+
+/*
+ * so many old authorizations were seen; "more" are to be added to those that
+ * were seen before
+ */
+void ngx_http_payer_count_old(ngx_http_payer_zone_t *zone, ngx_uint_t old,
+    ngx_uint_t more);
+
+/* the counter's value, 0 where there is none */
+ngx_atomic_uint_t ngx_http_payer_counted(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_count_e family, ngx_uint_t row, ngx_uint_t column);
+
+
+#endif /* _NGX_HTTP_PAYER_COUNTER_H_INCLUDED_ */

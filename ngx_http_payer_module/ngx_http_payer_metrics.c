@@ -1,0 +1,318 @@
+
+/*
+ * payer_metrics: what was counted, in the text format of Prometheus.
+ *
+ * Labels are words of this module only.  There is no reference, payment id or
+ * client id among them, so that they are few and tell nothing of a buyer.
+ */
+
+
+#include "ngx_http_payer_metrics.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_counter.h"
+#include "ngx_http_payer_guard.h"
+
+
+/* more than twice of what all lines with their longest numbers take */
+
+#define NGX_HTTP_PAYER_METRICS_SIZE  49152
+
+
+/* a table of counters; labels that are NULL are left out */
+typedef struct {
+    const char              *name;
+    const char              *help;
+    ngx_http_payer_count_e   family;
+    ngx_uint_t               first;             /* row */
+    ngx_uint_t               last;
+    const char              *row;               /* label, of a call */
+    const char              *column;            /* label */
+    const char             **columns;           /* its values */
+    ngx_uint_t               from;              /* column */
+    ngx_uint_t               to;
+} ngx_http_payer_metric_t;
+
+
+/* a counter of a call that is not in the table would be lost */
+
+typedef char  ngx_http_payer_metrics_rows_t[
+    (int) NGX_HTTP_PAYER_CALLS <= NGX_HTTP_PAYER_COUNT_ROWS ? 1 : -1];
+
+
+static ngx_int_t ngx_http_payer_metrics_handler(ngx_http_request_t *r);
+static u_char *ngx_http_payer_metrics_family(u_char *p, u_char *last,
+    ngx_http_payer_zone_t *zone, ngx_http_payer_metric_t *metric);
+static u_char *ngx_http_payer_metrics_durations(u_char *p, u_char *last,
+    ngx_http_payer_zone_t *zone);
+static u_char *ngx_http_payer_metrics_duration(u_char *p, u_char *last,
+    ngx_http_payer_zone_t *zone, ngx_uint_t call);
+static u_char *ngx_http_payer_metrics_gauges(u_char *p, u_char *last,
+    ngx_http_payer_zone_t *zone);
+static u_char *ngx_http_payer_metrics_head(u_char *p, u_char *last,
+    const char *name, const char *help, const char *type);
+
+
+ngx_http_payer_door_t  ngx_http_payer_metrics_door = {
+    ngx_string("payer_metrics"), ngx_http_payer_metrics_handler,
+    0, 1, 0, NULL
+};
+
+
+static const char  *ngx_http_payer_metrics_outcomes[] = {
+    "open", "done", "refused", "conflict", "failed", "unknown"
+};
+
+static const char  *ngx_http_payer_metrics_fetches[] = { "failed", "done" };
+
+static const char  *ngx_http_payer_metrics_links[] = {
+    "none", "hit", "miss", "wait", "replaced"
+};
+
+static const char  *ngx_http_payer_metrics_verdicts[] = {
+    "undecided", "paid", "unpaid", "pending", "unknown"
+};
+
+static const char  *ngx_http_payer_metrics_results[] = {
+    "done", "refused", "unknown", "not_sent", "replayed"
+};
+
+
+static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
+
+    { "payer_calls_total", "Calls to Payer by outcome, resends not counted.",
+      NGX_HTTP_PAYER_COUNT_CALLS,
+      NGX_HTTP_PAYER_CALL_CREATE, NGX_HTTP_PAYER_CALL_UNSUBSCRIBE, "call",
+      "outcome", ngx_http_payer_metrics_outcomes,
+      NGX_HTTP_PAYER_DONE, NGX_HTTP_PAYER_UNKNOWN },
+
+    { "payer_resends_total", "Calls that were sent to Payer once more.",
+      NGX_HTTP_PAYER_COUNT_TIMES,
+      NGX_HTTP_PAYER_CALL_CREATE, NGX_HTTP_PAYER_CALL_UNSUBSCRIBE, "call",
+      NULL, NULL,
+      NGX_HTTP_PAYER_COUNT_RESENDS, NGX_HTTP_PAYER_COUNT_RESENDS },
+
+    { "payer_token_fetches_total", "Requests for a bearer token by result.",
+      NGX_HTTP_PAYER_COUNT_OTHERS,
+      NGX_HTTP_PAYER_COUNT_TOKENS, NGX_HTTP_PAYER_COUNT_TOKENS, NULL,
+      "result", ngx_http_payer_metrics_fetches, 0, 1 },
+
+    { "payer_checkouts_total", "Buyers sent on, by how the link was found.",
+      NGX_HTTP_PAYER_COUNT_OTHERS,
+      NGX_HTTP_PAYER_COUNT_CHECKOUTS, NGX_HTTP_PAYER_COUNT_CHECKOUTS, NULL,
+      "link", ngx_http_payer_metrics_links,
+      NGX_HTTP_PAYER_LINK_HIT, NGX_HTTP_PAYER_LINK_REPLACED },
+
+    { "payer_verifications_total", "Answers of payer_verify by outcome.",
+      NGX_HTTP_PAYER_COUNT_OTHERS,
+      NGX_HTTP_PAYER_COUNT_VERIFICATIONS, NGX_HTTP_PAYER_COUNT_VERIFICATIONS,
+      NULL,
+      "outcome", ngx_http_payer_metrics_verdicts,
+      NGX_HTTP_PAYER_PAID, NGX_HTTP_PAYER_UNSURE },
+
+    { "payer_operations_total", "Operations on payments by result.",
+      NGX_HTTP_PAYER_COUNT_OPERATIONS,
+      NGX_HTTP_PAYER_CALL_CAPTURE, NGX_HTTP_PAYER_CALL_REFUND, "operation",
+      "result", ngx_http_payer_metrics_results,
+      NGX_HTTP_PAYER_COUNTED_DONE, NGX_HTTP_PAYER_COUNTED_REPLAYED },
+
+    { NULL, NULL, 0, 0, 0, NULL, NULL, NULL, 0, 0 }
+};
+
+
+static ngx_int_t
+ngx_http_payer_metrics_handler(ngx_http_request_t *r)
+{
+    u_char                     *p, *last;
+    ngx_int_t                   rc;
+    ngx_str_t                   body;
+    ngx_http_payer_zone_t      *zone;
+    ngx_http_payer_metric_t    *metric;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    static ngx_str_t  allow = ngx_string("GET, HEAD");
+    static ngx_str_t  type =
+        ngx_string("text/plain; version=0.0.4; charset=utf-8");
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
+    zone = conf->main->zone;
+
+    rc = ngx_http_payer_guard(r, conf, NGX_HTTP_GET|NGX_HTTP_HEAD, &allow);
+    if (rc != NGX_OK) {
+        return rc == NGX_DONE ? NGX_OK : rc;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    body.data = ngx_pnalloc(r->pool, NGX_HTTP_PAYER_METRICS_SIZE);
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = body.data;
+    last = p + NGX_HTTP_PAYER_METRICS_SIZE;
+
+    for (metric = ngx_http_payer_metrics; metric->name; metric++) {
+        p = ngx_http_payer_metrics_family(p, last, zone, metric);
+    }
+
+    p = ngx_http_payer_metrics_durations(p, last, zone);
+    p = ngx_http_payer_metrics_gauges(p, last, zone);
+
+    body.len = p - body.data;
+
+    rc = ngx_http_payer_answer_body(r, NGX_HTTP_OK, &type, &body);
+
+    return rc == NGX_HTTP_PAYER_SENT ? NGX_OK : rc;
+}
+
+
+static u_char *
+ngx_http_payer_metrics_family(u_char *p, u_char *last,
+    ngx_http_payer_zone_t *zone, ngx_http_payer_metric_t *metric)
+{
+    ngx_uint_t  row, column;
+
+    p = ngx_http_payer_metrics_head(p, last, metric->name, metric->help,
+                                    "counter");
+
+    for (row = metric->first; row <= metric->last; row++) {
+        for (column = metric->from; column <= metric->to; column++) {
+
+            p = ngx_slprintf(p, last, "%s{", metric->name);
+
+            if (metric->row) {
+                p = ngx_slprintf(p, last, "%s=\"%V\"", metric->row,
+                                 &ngx_http_payer_api_type(row)->name);
+            }
+
+            if (metric->column) {
+                p = ngx_slprintf(p, last, "%s%s=\"%s\"",
+                                 metric->row ? "," : "", metric->column,
+                                 metric->columns[column]);
+            }
+
+            p = ngx_slprintf(p, last, "} %uA\n",
+                             ngx_http_payer_counted(zone, metric->family,
+                                                    row, column));
+        }
+    }
+
+    return p;
+}
+
+
+/* a resend is an exchange of its own */
+
+static u_char *
+ngx_http_payer_metrics_durations(u_char *p, u_char *last,
+    ngx_http_payer_zone_t *zone)
+{
+    ngx_uint_t  call;
+
+    p = ngx_http_payer_metrics_head(p, last, "payer_call_duration_seconds",
+                           "How long Payer took for each request that it "
+                           "was sent.", "histogram");
+
+    for (call = 0; call < NGX_HTTP_PAYER_CALLS; call++) {
+        p = ngx_http_payer_metrics_duration(p, last, zone, call);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_payer_metrics_duration(u_char *p, u_char *last,
+    ngx_http_payer_zone_t *zone, ngx_uint_t call)
+{
+    ngx_uint_t          i;
+    const ngx_str_t    *name;
+    ngx_atomic_uint_t   n, msec;
+
+    static ngx_msec_t  bounds[] = NGX_HTTP_PAYER_COUNT_BOUNDS;
+
+    name = &ngx_http_payer_api_type(call)->name;
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_PAYER_COUNT_COLUMNS; i++) {
+
+        n += ngx_http_payer_counted(zone, NGX_HTTP_PAYER_COUNT_EXCHANGES,
+                                    call, i);
+
+        p = ngx_slprintf(p, last, "payer_call_duration_seconds_bucket"
+                         "{call=\"%V\",le=\"", name);
+
+        if (i == NGX_HTTP_PAYER_COUNT_COLUMNS - 1) {
+            p = ngx_slprintf(p, last, "+Inf\"} %uA\n", n);
+            break;
+        }
+
+        p = ngx_slprintf(p, last, "%M.%03M\"} %uA\n",
+                         bounds[i] / 1000, bounds[i] % 1000, n);
+    }
+
+    msec = ngx_http_payer_counted(zone, NGX_HTTP_PAYER_COUNT_TIMES, call,
+                                  NGX_HTTP_PAYER_COUNT_MSEC);
+
+    return ngx_slprintf(p, last,
+                        "payer_call_duration_seconds_sum"
+                        "{call=\"%V\"} %uA.%03uA\n"
+                        "payer_call_duration_seconds_count"
+                        "{call=\"%V\"} %uA\n",
+                        name, msec / 1000, msec % 1000, name, n);
+}
+
+
+static u_char *
+ngx_http_payer_metrics_gauges(u_char *p, u_char *last,
+    ngx_http_payer_zone_t *zone)
+{
+    ngx_slab_pool_t    *shpool;
+    ngx_atomic_uint_t   old;
+
+    shpool = zone->shpool;
+
+    old = ngx_http_payer_counted(zone, NGX_HTTP_PAYER_COUNT_OTHERS,
+                                 NGX_HTTP_PAYER_COUNT_GAUGES, 0);
+
+    p = ngx_http_payer_metrics_head(p, last, "payer_old_authorizations",
+                           "Payments that the last payer_reconcile found "
+                           "authorized for long and not captured.", "gauge");
+    p = ngx_slprintf(p, last, "payer_old_authorizations %uA\n", old);
+
+    p = ngx_http_payer_metrics_head(p, last, "payer_zone_pages",
+                                    "Pages of memory in payer_zone.",
+                                    "gauge");
+    p = ngx_slprintf(p, last, "payer_zone_pages %ui\n",
+                     (ngx_uint_t) (shpool->last - shpool->pages));
+
+    p = ngx_http_payer_metrics_head(p, last, "payer_zone_free_pages",
+                                    "Pages of payer_zone that are free.",
+                                    "gauge");
+    p = ngx_slprintf(p, last, "payer_zone_free_pages %ui\n", shpool->pfree);
+
+    p = ngx_http_payer_metrics_head(p, last, "payer_build_info",
+                                    "Versions of the module and of nginx.",
+                                    "gauge");
+
+    return ngx_slprintf(p, last,
+                        "payer_build_info{version=\"%s\",nginx=\"%s\"} 1\n",
+                        NGX_HTTP_PAYER_VERSION, NGINX_VERSION);
+}
+
+
+static u_char *
+ngx_http_payer_metrics_head(u_char *p, u_char *last, const char *name,
+    const char *help, const char *type)
+{
+    return ngx_slprintf(p, last, "# HELP %s %s\n# TYPE %s %s\n", name, help,
+                        name, type);
+}

@@ -1,0 +1,15 @@
+
+/* payer_metrics: what was counted, for Prometheus */
+
+
+#ifndef _NGX_HTTP_PAYER_METRICS_H_INCLUDED_
+#define _NGX_HTTP_PAYER_METRICS_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+extern ngx_http_payer_door_t  ngx_http_payer_metrics_door;
+
+
+#endif /* _NGX_HTTP_PAYER_METRICS_H_INCLUDED_ */
