@@ -360,6 +360,16 @@ sub curl ($self, $operation, $reference, @more) {
 }
 
 
+# The line for the shop's back office that has Payer tell of a type of events.
+
+sub subscribe ($self, $type) {
+    my $url = $self->url;
+
+    return "curl -sS -d type=$type --data-urlencode url=$url/payer/events "
+        . "$url/payer/subscriptions";
+}
+
+
 sub _listen ($port) {
     return IO::Socket::INET->new(
         LocalAddr => '127.0.0.1',
