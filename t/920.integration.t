@@ -13,13 +13,15 @@ my %example = (examples('docs/integration.md'),
 my %test = (
     'x-accel'   => \&x_accel,
     'fixed'     => \&fixed,
+    'events'    => \&payer_events,
     'proxy'     => \&proxy,
     'merchants' => \&merchants,
     'simulator' => \&simulator,
 );
 
 # commands, which the first of them runs
-my @commands = qw(capture part payment cron reconcile);
+my @commands =
+    qw(capture part payment cron reconcile subscribe subscriptions);
 
 is(join(' ', sort keys %example), join(' ', sort keys %test, @commands),
     'these are the examples');
@@ -262,6 +264,37 @@ sub fixed {
     is($r->{status}, 200, 'a ticket for who has paid');
     like($r->{body}, qr/Your ticket: \Q$order\E, 60000 SEK/, 'for this order');
     is(books($order)->{captured}, 60000, 'the money is captured');
+
+    $site->stop;
+}
+
+
+sub payer_events {
+    my ($text) = @_;
+
+    my $site = serve($text);
+
+    # Payer has to find the shop, whose name only curl knows
+    my $here = "https://127.0.0.1:$site->{tls}";
+
+    $site->shell($example{subscribe} =~ s{'url=\Q$SITE\E}{'url=$here}r);
+    like($site->shell($example{subscriptions}),
+        qr/(?:"CARD_PAYMENT_\w+".*){4}/, 'four types are subscribed to');
+
+    my $order = buy($site, $SITE);
+    pay($order);
+
+    ok(Payer::Test::wait_until(sub { events()->[0] && events()->[0]{acked} }),
+        'the event goes through');
+    like($site->curl("$SITE/office")->{body},
+        qr/\Q$order\E.*?paid, as Payer has told/s, 'and the shop knows');
+    is($site->curl("$SITE/payer-event", '-d', 'x',
+            '-H', "X-Payer-Reference: $order")->{status},
+        404, 'nobody else can tell the shop');
+
+    my $said = $site->shell('curl -sS -o /dev/null -w "%{http_code} " '
+            . "'$SITE/payer/events?token=made-up-[1-300]'");
+    like($said, qr/^404 .*\b503 /, 'made-up tokens come to an end');
 
     $site->stop;
 }
