@@ -47,13 +47,17 @@ ngx_http_payer_relay_key(ngx_http_request_t *r, ngx_str_t *key)
         *key = h[n].value;
     }
 
+    if (key->data == NULL) {
+        return NGX_DECLINED;
+    }
+
     for (i = 0; i < key->len; i++) {
         if (key->data[i] < 0x20 || key->data[i] > 0x7e) {
             return NGX_ERROR;
         }
     }
 
-    return key->data ? NGX_OK : NGX_DECLINED;
+    return NGX_OK;
 }
 
 

@@ -33,6 +33,10 @@ our @CARDS = (
 );
 
 
+# nginx would take the variable for a list of sockets to inherit.
+my $NGINX = delete $ENV{NGINX} // '/usr/sbin/nginx';
+
+
 # run: directory of this run, port: where the buyer goes, 0 for a free one,
 # edit: changes the text of nginx.conf in $_.
 
@@ -42,7 +46,7 @@ sub new ($class, %args) {
     return bless {
         run    => $run,
         port   => $args{port} // $ENV{DEMO_PORT} // 8080,
-        nginx  => $ENV{NGINX}  // '/usr/sbin/nginx',
+        nginx  => $NGINX,
         module => $ENV{MODULE} // "$REPO/build/ngx_http_payer_module.so",
         agent  => '4711',
         secret => 'simulator',
