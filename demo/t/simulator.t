@@ -344,6 +344,9 @@ subtest 'widget' => sub {
     is $ua->get($link->{url})->res->code, 200, 'the link lives on';
     is $ua->get("$link->{url}/back")->res->headers->location,
         'http://127.0.0.1:1/cart', 'Back';
+    my $left = sim(POST => 'pay', { url => $link->{url}, card => 'back' });
+    is "$left->{outcome} $left->{location} $left->{status}",
+        'back http://127.0.0.1:1/cart INITIATED', 'Back by the shortcut';
 
     $bank = $pay->('4000 0084 0000 1629');
     $res  = $ua->post("$base$bank", form => { answer => 'approve' })->res;

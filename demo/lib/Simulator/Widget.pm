@@ -190,13 +190,13 @@ sub _back ($self, $p, $req, $) { _see_other($p->{backToShopURL}) }
 # POST /_sim/pay
 
 sub shortcut ($self, $p, $name, $threeds) {
+    return { outcome => 'back', location => $p->{backToShopURL} }
+        if $name eq 'back';
+
     my $card = $CARD{ $name =~ s/[ -](?=\d{4})//gr } or return undef;
     my ($outcome, $location);
 
-    if ($name eq 'back') {
-        ($outcome, $location) = (back => $p->{backToShopURL});
-
-    } elsif ($p->{session} && defined $threeds) {
+    if ($p->{session} && defined $threeds) {
         ($outcome, $location) = $self->_finish($p, $threeds);
 
     } elsif ($self->books->live($p)) {
