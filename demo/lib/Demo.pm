@@ -13,6 +13,7 @@ use Cwd              qw(abs_path);
 use Fcntl            qw(LOCK_EX LOCK_NB);
 use File::Basename   qw(dirname);
 use File::Path       qw(make_path remove_tree);
+use HTTP::Tiny;
 use IO::Socket::INET ();
 use POSIX            qw(WNOHANG);
 use Socket           qw(getaddrinfo getnameinfo NI_NUMERICHOST NI_NUMERICSERV
@@ -37,8 +38,16 @@ our @CARDS = (
 my $NGINX = delete $ENV{NGINX} // '/usr/sbin/nginx';
 
 
+# The merchants of nginx.conf: agent id, secret, its file, where the module
+# takes events and subscriptions.
+my @MERCHANTS = (
+    [ 4711, 'simulator', 'payer.secret', '/payer' ],
+    [ 4712, 'box',       'box.secret',   '/box' ],
+);
+
+
 # run: directory of this run, port: where the buyer goes, 0 for a free one,
-# edit: changes the text of nginx.conf in $_.
+# edit: changes the text of nginx.conf in $_, events: 0 for no subscriptions.
 
 sub new ($class, %args) {
     my $run = $args{run} // $ENV{DEMO_RUN} // "$REPO/build/demo";
@@ -48,9 +57,8 @@ sub new ($class, %args) {
         port   => $args{port} // $ENV{DEMO_PORT} // 8080,
         nginx  => $NGINX,
         module => $ENV{MODULE} // "$REPO/build/ngx_http_payer_module.so",
-        agent  => '4711',
-        secret => 'simulator',
         edit   => $args{edit},
+        events => $args{events} // 1,
         owner  => $$,
         pids   => [],
     }, $class;
@@ -69,6 +77,7 @@ sub start ($self) {
     $self->_start_simulator;
     $self->_start_shop;
     $self->_start_nginx;
+    $self->_subscribe if $self->{events};
 
     return $self;
 }
@@ -208,12 +217,14 @@ sub _until ($self, $name, $pid, $log, $ready) {
 sub _start_simulator ($self) {
     my $tls  = "$self->{run}/tls";
     my $port = $self->{payer_port} = _free_port();
+    my ($shop, @others) = @MERCHANTS;
     my @tls  = map { "https://$_:$port?cert=$tls/simulator.pem"
             . "&key=$tls/simulator.key" } _localhost();
 
     $self->{simulator} = $self->_start(simulator => "$DIR/simulator",
         '--listen', 'http://127.0.0.1:0', map({ ('--listen', $_) } @tls),
-        '--agent-id', $self->{agent}, '--secret', $self->{secret},
+        '--agent-id', $shop->[0], '--secret', $shop->[1],
+        map({ ('--merchant', "$_->[0]:$_->[1]") } @others),
         '--with-parent');
 }
 
@@ -240,7 +251,8 @@ sub _localhost {
 
 sub _start_shop ($self) {
     my $url = $self->_start(shop => "$DIR/shop",
-        '--listen', 'http://127.0.0.1:0', '--with-parent');
+        '--listen', 'http://127.0.0.1:0', '--front', $self->url,
+        '--with-parent');
 
     ($self->{shop_port}) = $url =~ /:(\d+)/;
 }
@@ -294,7 +306,25 @@ sub _write_conf ($self) {
 
     _write("$run/nginx.conf",     $conf);
     _write("$run/payer_api.conf", $api);
-    _write("$run/payer.secret",   "$self->{secret}\n", 0600);
+    _write("$run/$_->[2]", "$_->[1]\n", 0600) for @MERCHANTS;
+}
+
+
+# Tells Payer where to tell of payments, as an operator would do it once.
+
+sub _subscribe ($self) {
+    my $http = HTTP::Tiny->new(timeout => PATIENCE);
+
+    for my $merchant (@MERCHANTS) {
+        my $path  = $merchant->[3];
+        my $reply = $http->post_form($self->url . "$path/subscriptions", {
+            type => 'CARD_PAYMENT_AUTHORIZED',
+            url  => $self->url . "$path/events"
+        });
+
+        die "no subscription for $path: $reply->{content}\n"
+            unless $reply->{success};
+    }
 }
 
 
@@ -361,16 +391,6 @@ sub curl ($self, $operation, $reference, @more) {
     return "curl -sS $method" . join ' ',
         map({"-d $_"} "reference=$reference", @more),
         $self->url . "/payer/$operation";
-}
-
-
-# The line for the shop's back office that has Payer tell of a type of events.
-
-sub subscribe ($self, $type) {
-    my $url = $self->url;
-
-    return "curl -sS -d type=$type --data-urlencode url=$url/payer/events "
-        . "$url/payer/subscriptions";
 }
 
 

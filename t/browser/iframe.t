@@ -53,9 +53,10 @@ sub open_shop ($edit = sub { }) {
     }
 
     $demo = Demo->new(
-        run  => "$BUILD/demo-iframe.$$",
-        port => 0,
-        edit => sub {
+        run    => "$BUILD/demo-iframe.$$",
+        port   => 0,
+        events => 0,
+        edit   => sub {
             s/(payer_checkout;)/$1 payer_present iframe;/
                 or die "there is no checkout\n";
             $edit->();
