@@ -71,6 +71,10 @@ sub new ($class, %args) {
 
 
 sub _start_driver ($self, $log) {
+
+    # what an earlier run has left there names another port
+    unlink $log;
+
     my $pid = fork // die "fork: $!\n";
 
     if (!$pid) {
