@@ -29,6 +29,7 @@ static ngx_int_t ngx_http_payer_execute_intent(
 static ngx_int_t ngx_http_payer_execute_prepare(
     ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_tally(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex);
 static void ngx_http_payer_execute_replied(ngx_http_payer_call_t *call);
 static void ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call);
@@ -350,9 +351,8 @@ ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
 static ngx_int_t
 ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex)
 {
-    ngx_int_t               rc;
-    ngx_http_payer_ctx_t   *ctx;
-    ngx_http_payer_call_t  *call;
+    ngx_int_t              rc;
+    ngx_http_payer_ctx_t  *ctx;
 
     ctx = ex->ctx;
 
@@ -383,6 +383,31 @@ ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex)
     }
 
     /* Payer has handled it before, and only a read tells how */
+
+    if (ngx_http_payer_tally(ctx, &ex->tally, ex->operation,
+                             &ctx->record.payment_id, &ex->key)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ex->state = ngx_http_payer_execute_tally;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_tally(ngx_http_payer_execution_t *ex)
+{
+    ngx_http_payer_ctx_t   *ctx;
+    ngx_http_payer_call_t  *call;
+
+    ctx = ex->ctx;
+
+    if (ngx_http_payer_tally_run(ctx, &ex->tally) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
 
     call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
                                    &ctx->record.payment_id);
@@ -492,8 +517,8 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
 
     ex->read_back = 1;
 
-    switch (ngx_http_payer_execute_judge(ex->operation, &ex->deed,
-                                         call->result))
+    switch (ngx_http_payer_judge(ex->operation, &ex->deed, call->result,
+                                 &ex->tally))
     {
     case NGX_OK:
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
@@ -509,50 +534,6 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
         ex->ctx->record.unknown = 1;
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
         break;
-    }
-}
-
-
-ngx_int_t
-ngx_http_payer_execute_judge(ngx_http_payer_call_e operation,
-    ngx_http_payer_deed_t *deed, ngx_http_payer_json_payment_t *payment)
-{
-    int64_t                 before;
-    ngx_http_payer_state_e  state;
-
-    state = ngx_http_payer_state_of(&payment->status);
-
-    switch (operation) {
-
-    case NGX_HTTP_PAYER_CALL_CAPTURE:
-
-        if (payment->captured < 0 || deed->before < 0) {
-            return (state == NGX_HTTP_PAYER_FULLY_CAPTURED) ? NGX_OK
-                   : (state == NGX_HTTP_PAYER_AUTHORIZED) ? NGX_DECLINED
-                   : NGX_AGAIN;
-        }
-
-        before = deed->before;
-
-        if (deed->amount == -1) {
-            return payment->captured > before ? NGX_OK : NGX_DECLINED;
-        }
-
-        return payment->captured - before >= deed->amount ? NGX_OK
-                                                          : NGX_DECLINED;
-
-    case NGX_HTTP_PAYER_CALL_CANCEL:
-        return (state == NGX_HTTP_PAYER_CANCELLED) ? NGX_OK
-               : state ? NGX_DECLINED : NGX_AGAIN;
-
-    case NGX_HTTP_PAYER_CALL_RELEASE:
-        return (state == NGX_HTTP_PAYER_AUTHORIZED
-                || state == NGX_HTTP_PAYER_INITIATED) ? NGX_DECLINED
-               : (state == NGX_HTTP_PAYER_CANCELLED) ? NGX_OK
-               : NGX_AGAIN;
-
-    default: /* NGX_HTTP_PAYER_CALL_REFUND: a read does not show refunds */
-        return NGX_AGAIN;
     }
 }
 

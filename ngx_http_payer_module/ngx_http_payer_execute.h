@@ -12,6 +12,7 @@
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_deed.h"
+#include "ngx_http_payer_judge.h"
 
 
 typedef enum {
@@ -35,6 +36,7 @@ struct ngx_http_payer_execution_s {
     ngx_http_payer_deed_t        deed;
     ngx_http_payer_claim_t       claim;
     ngx_http_payer_call_t       *call;          /* the operation's */
+    ngx_http_payer_tally_t       tally;         /* for a read after a 409 */
 
     ngx_http_payer_executed_e    result;        /* 0: not over */
 
@@ -57,13 +59,6 @@ ngx_http_payer_execution_t *ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
 /* a step of the caller's: NGX_OK when ex->result is known, NGX_AGAIN when the
  * request is parked, NGX_ERROR */
 ngx_int_t ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex);
-
-/*
- * whether the operation shows in what was read of the payment: NGX_OK (it was
- * done), NGX_DECLINED (it was not), NGX_AGAIN (a read cannot tell)
- */
-ngx_int_t ngx_http_payer_execute_judge(ngx_http_payer_call_e operation,
-    ngx_http_payer_deed_t *deed, ngx_http_payer_json_payment_t *payment);
 
 
 #endif /* _NGX_HTTP_PAYER_EXECUTE_H_INCLUDED_ */

@@ -10,7 +10,6 @@
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_auto_capture.h"
-#include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 
@@ -28,6 +27,8 @@ static ngx_uint_t ngx_http_payer_reconcile_part(ngx_str_t *key, ngx_uint_t n,
 static ngx_int_t ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
 static ngx_int_t ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_reconcile_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -180,10 +181,37 @@ ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
         if (type->name.len == name.len
             && ngx_memcmp(type->name.data, name.data, name.len) == 0)
         {
-            ctx->step = ngx_http_payer_reconcile_read;
-            break;
+            ctx->step = ngx_http_payer_reconcile_tally;
+
+            return ngx_http_payer_tally(ctx, &rec->tally, rec->operation,
+                                        &ctx->record.payment_id, &rec->after);
         }
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_reconcile_t  *rec;
+
+    rec = ctx->door_data;
+
+    if (ngx_http_payer_tally_run(ctx, &rec->tally) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rec->operation == NGX_HTTP_PAYER_CALL_CAPTURE) {
+
+        /* read after it was counted */
+
+        ngx_str_null(&rec->read);
+    }
+
+    ctx->step = ngx_http_payer_reconcile_read;
 
     return NGX_OK;
 }
@@ -395,8 +423,8 @@ ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
 
     ctx->io.rc = NGX_OK;
 
-    switch (ngx_http_payer_execute_judge(rec->operation, &rec->deed,
-                                         &rec->payment))
+    switch (ngx_http_payer_judge(rec->operation, &rec->deed, &rec->payment,
+                                 &rec->tally))
     {
     case NGX_OK:
         rec->deed.state = NGX_HTTP_PAYER_DEED_DONE;

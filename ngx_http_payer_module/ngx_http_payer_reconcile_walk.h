@@ -11,6 +11,7 @@
 
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_deed.h"
+#include "ngx_http_payer_judge.h"
 
 
 /* the order in which it walks, by the prefixes of keys */
@@ -33,6 +34,7 @@ typedef struct {
     ngx_str_t                      body;        /* of that reply */
     ngx_http_payer_deed_t          deed;        /* in doubt */
     ngx_http_payer_call_e          operation;   /* of the deed */
+    ngx_http_payer_tally_t         tally;       /* of the others */
 
     ngx_uint_t                     scanned;
     ngx_uint_t                     examined;

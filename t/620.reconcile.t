@@ -227,3 +227,73 @@ POST /reconcile
 --- error_log
 "payer_reconcile" in location "/reconcile" has no "payer_allow"
 --- alert: has no "payer_allow"
+
+
+
+=== TEST 13: what another capture did is not taken for one that was refused
+--- config eval: $::shop
+--- request
+GET /checkout?order=14
+--- error_code: 303
+--- then
+my @one = ('/capture?reference=14&amount=4000',
+           headers => { 'Idempotency-Key' => 'one' });
+
+faults('capture: lost-reply');
+is(post(@one)->status, 504, 'refused before the buyer paid, and nobody knows');
+
+pay('14');
+is(post('/capture?reference=14&amount=4000')->status, 200, 'another is done');
+
+isnt(post(@one)->status, 200, 'a repeat is not answered with that');
+like(summary(), qr/stillUnknown=0/, 'nor is it left open');
+isnt(post(@one)->status, 200, 'for good');
+--- books
+14: captured=4000
+
+
+
+=== TEST 14: reconcile does not take it for that either
+--- config eval: $::shop
+--- request
+GET /checkout?order=15
+--- error_code: 303
+--- then
+my @one = ('/capture?reference=15&amount=4000',
+           headers => { 'Idempotency-Key' => 'one' });
+
+faults('capture: lost-reply');
+is(post(@one)->status, 504, 'refused before the buyer paid, and nobody knows');
+
+pay('15');
+is(post('/capture?reference=15&amount=4000')->status, 200, 'another is done');
+
+like(summary(), qr/stillUnknown=0/, 'it is settled');
+isnt(post(@one)->status, 200, 'and was not done');
+--- books
+15: captured=4000
+
+
+
+=== TEST 15: of two captures that may have happened none is guessed
+--- config eval: $::shop
+--- request
+GET /checkout?order=16
+--- error_code: 303
+--- then
+my ($one, $two) = map {
+    [ '/capture?reference=16&amount=4000',
+      headers => { 'Idempotency-Key' => $_ } ]
+} qw(one two);
+
+pay('16');
+faults('capture: lost-reply', 'capture: reset');
+is(post(@$one)->status, 504, 'one was done');
+is(post(@$two)->status, 504, 'the other was not');
+like(summary(), qr/stillUnknown=2/, 'and a read cannot tell which');
+
+is(post(@$two)->status, 200, 'the same key sends it again');
+like(summary(), qr/stillUnknown=0/, 'now it is clear');
+is(post(@$one)->status, 200, 'that the first was done, too');
+--- books
+16: captured=8000
