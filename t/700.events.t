@@ -556,3 +556,43 @@ callback('made-up');
 my $log = work_dir() . '/servroot/logs/op.log';
 ok(wait_until(sub { -s $log && `wc -l < $log` == 2 }), 'two lines');
 is(`cat $log`, "event 200\nevent 404\n", 'of events');
+
+
+
+=== TEST 26: whoever calls does not come through variables either
+--- http_config eval: ::shop_upstream()
+--- config eval
+::events_server('set $seen $http_cookie$http_x_evil;', '
+    proxy_set_header X-1 "is $http_cookie$cookie_evil";
+    proxy_set_header X-2 "is $http_user_agent";
+    proxy_set_header X-3 "is $http_authorization$remote_user";
+    proxy_set_header X-4 "is $http_x_evil$http_referer$arg_evil";
+    proxy_set_header X-5 "is $content_type";
+    proxy_set_header X-6 "is $seen";
+    proxy_set_header X-7 $proxy_add_x_forwarded_for;
+')
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+my $r = request('POST', "/events?token=$token&evil=query", body => 'evil body',
+    headers => {
+        Cookie => 'evil=cookie',
+        Authorization => 'Basic ZXZpbDpldmls',
+        'Content-Type' => 'text/evil',
+        'User-Agent' => 'evil agent',
+        Referer => 'http://evil.example/',
+        'X-Evil' => 'evil',
+        'X-Forwarded-For' => '203.0.113.66',
+    });
+is($r->status, 200, 'taken');
+
+my ($head) = shop_heads();
+is($head->{'x-1'}, 'is ', 'no cookie');
+like($head->{'x-2'}, qr{^is ngx_http_payer_module/}, 'our agent');
+is($head->{'x-3'}, 'is ', 'no user');
+is($head->{'x-4'}, 'is ', 'no header and no argument');
+is($head->{'x-5'}, 'is application/json', 'our content type');
+is($head->{'x-6'}, 'is ', 'no variable of the location for events');
+is($head->{'x-7'}, '127.0.0.1', 'nobody before the one who calls');
