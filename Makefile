@@ -52,7 +52,8 @@ test: all  ## run all tests; TESTS="t/..." for some, PROVE_FLAGS for prove
 	PAYER_REQUIRE_BROWSER=1 $(PROVE) $(PROVE_FLAGS) $(TESTS)
 
 lint:  ## style, analyzers and the rules of the architecture
-	@$(INSTALL) build lint
+	@$(INSTALL) build demo test lint
+	@tools/test-nginx >/dev/null
 	@tools/lint
 
 asan: all  ## run all tests under address and undefined behaviour sanitizers
