@@ -476,6 +476,9 @@ sub property {
     get('/checkout?order=token');
     @alive = map { new_order() } 1 .. $ORDERS;
 
+    # at least one, however few steps there are
+    killed(sub { kill 'KILL', (worker_pids())[0] });
+
     my $rounds = 0;
 
     while ($done{steps} < $steps) {
