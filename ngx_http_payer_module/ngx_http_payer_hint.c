@@ -261,6 +261,10 @@ ngx_http_payer_hint_recorded(ngx_http_payer_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    /* such as a cancelled order whose card was authorized all the same */
+
+    ngx_http_payer_proof_silence(&ctx->record);
+
     hint->state = ngx_http_payer_hint_capture;
 
     return NGX_OK;

@@ -138,3 +138,14 @@ ngx_http_payer_proof_equal(ngx_str_t *one, ngx_str_t *other)
            && (one->len == 0
                || ngx_memcmp(one->data, other->data, one->len) == 0);
 }
+
+
+void
+ngx_http_payer_proof_silence(ngx_http_payer_record_t *record)
+{
+    if (ngx_http_payer_state_paid(ngx_http_payer_state_of(&record->status))
+        && !ngx_http_payer_proof_paid(record))
+    {
+        ngx_str_null(&record->status);
+    }
+}

@@ -34,6 +34,12 @@ ngx_uint_t ngx_http_payer_proof_paid(ngx_http_payer_record_t *record);
 ngx_uint_t ngx_http_payer_proof_recent(ngx_http_payer_record_t *record,
     time_t cache, time_t now);
 
+/*
+ * takes Payer's word out of the record if it would tell an application, which
+ * believes $payer_status, that an order is paid which is not
+ */
+void ngx_http_payer_proof_silence(ngx_http_payer_record_t *record);
+
 /* whether Payer cannot change any more that the order is not paid */
 ngx_uint_t ngx_http_payer_proof_lost(ngx_http_payer_record_t *record);
 

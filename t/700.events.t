@@ -596,3 +596,32 @@ is($head->{'x-4'}, 'is ', 'no header and no argument');
 is($head->{'x-5'}, 'is application/json', 'our content type');
 is($head->{'x-6'}, 'is ', 'no variable of the location for events');
 is($head->{'x-7'}, '127.0.0.1', 'nobody before the one who calls');
+
+
+
+=== TEST 90: a cancelled order that was authorized all the same reads as paid to nobody
+--- http_config eval: ::shop_upstream()
+--- config eval
+::events_server('', 'proxy_set_header X-Payer-Status $payer_status;') . <<'EOF';
+        location = /cancel { payer_cancel; payer_allow 127.0.0.1; }
+EOF
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+is(callback(paid_event('1002'))->status, 200, 'a paid order');
+is((shop_heads())[0]{'x-payer-status'}, 'AUTHORIZED', 'reads as paid');
+
+get('/checkout?order=1001');
+pay('1001', card => '3ds', threeds => 'start');
+is(request('PUT', '/cancel?reference=1001')->status, 200, 'cancelled');
+pay('1001', threeds => 'approve');
+is(books('1001')->{status}, 'AUTHORIZED', 'and authorized all the same');
+
+my ($event) = grep { $_->{payload}{externalPaymentReference} eq '1001' }
+    @{ events() };
+is(callback($event->{token})->status, 200, 'the event is taken');
+
+my $head = (shop_heads())[1];
+is($head->{'x-payer-event-type'}, 'CARD_PAYMENT_AUTHORIZED', 'the shop gets it');
+is($head->{'x-payer-status'}, undef, 'without the word of a paid order');
