@@ -22,6 +22,8 @@ static ngx_int_t ngx_http_payer_reconcile_next(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
+static void ngx_http_payer_reconcile_damaged(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec);
 static ngx_uint_t ngx_http_payer_reconcile_part(ngx_str_t *key, ngx_uint_t n,
     ngx_str_t *part);
 static ngx_int_t ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
@@ -149,9 +151,12 @@ ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
     ngx_str_t                          name;
     const ngx_http_payer_call_type_t  *type;
 
-    if (ngx_http_payer_deed_decode(&ctx->io.value, &rec->deed) != NGX_OK
-        || rec->deed.state >= NGX_HTTP_PAYER_DEED_REFUSED)
-    {
+    if (ngx_http_payer_deed_decode(&ctx->io.value, &rec->deed) != NGX_OK) {
+        ngx_http_payer_reconcile_damaged(ctx, rec);
+        return NGX_OK;
+    }
+
+    if (rec->deed.state >= NGX_HTTP_PAYER_DEED_REFUSED) {
         return NGX_OK;
     }
 
@@ -217,6 +222,16 @@ ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
 }
 
 
+static void
+ngx_http_payer_reconcile_damaged(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec)
+{
+    ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                  "payer: the record \"%V\" is damaged or of a newer "
+                  "version", &rec->after);
+}
+
+
 /* the n-th part of a key between slashes, counted from 0: 1 or 0 */
 
 static ngx_uint_t
@@ -256,9 +271,7 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
     now = ngx_time();
 
     if (ngx_http_payer_record_decode(&ctx->io.value, record) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "payer: the record \"%V\" is damaged or of a newer "
-                      "version", &rec->after);
+        ngx_http_payer_reconcile_damaged(ctx, rec);
         return NGX_OK;
     }
 
