@@ -729,8 +729,10 @@ GET /
 my $curl = "curl -s --http2-prior-knowledge";
 my $url = "http://127.0.0.1:$h2";
 
+# A POST without a body: nginx answers before it has read one, which this curl
+# takes for an error, also of nginx's own "return 303".
 my @said = map { scalar `$curl -o /dev/null -w '%{http_version} %{http_code} %{redirect_url}' $_ '$url/checkout?order=1'` }
-    '', '-I', '-d a=b';
+    '', '-I', '-X POST';
 
 like($said[$_], qr{^2 303 http://127.*/widget/}, 'a link') for 0 .. 2;
 is($said[1], $said[0], 'the same for HEAD');
