@@ -18,7 +18,7 @@ DESTDIR =
 MODULES_DIR = /usr/lib/nginx/modules
 CONF_DIR = /etc/nginx
 
-PROVE = prove
+PROVE = tools/prove
 PROVE_FLAGS = -j2 --timer
 TESTS = $(wildcard t/*.t t/*/*.t demo/t/*.t)
 
