@@ -325,7 +325,7 @@ GET /none
 --- suppress_stderr
 --- after
 Test::More::like(h2(), qr{\AHTTP/2 200.*<iframe src="http.*</html>\n\z}s, 'GET');
-Test::More::like(h2('-d', 'a=b'), qr{\AHTTP/2 200.*</html>\n\z}s, 'POST');
+Test::More::like(h2('-X', 'POST'), qr{\AHTTP/2 200.*</html>\n\z}s, 'POST');
 Test::More::like(h2('-I'), qr{\AHTTP/2 200.*content-security-policy.*\n\n\z}s, 'HEAD');
 
 

@@ -205,7 +205,7 @@ my $h2 = "--http2-prior-knowledge 'http://127.0.0.1:$ENV{TEST_NGINX_H2_PORT}";
 order('1001');
 attack('HTTP/2', 402, curl("$h2/thanks?order=1001'"));
 attack('HTTP/2, HEAD', 402, curl("-I $h2/thanks?order=1001'"));
-attack('HTTP/2, POST', 402, curl("-d x=y $h2/thanks?order=1001'"));
+attack('HTTP/2, POST', 402, curl("-X POST $h2/thanks?order=1001'"));
 pay('1001');
 my $r = curl("$h2/thanks?order=1001'");
 like($r->raw, qr{^HTTP/2 200.*^cache-control: no-store.*THANK YOU}sm,
