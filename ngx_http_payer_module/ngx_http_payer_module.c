@@ -20,6 +20,7 @@
 
 static ngx_int_t ngx_http_payer_init(ngx_conf_t *cf);
 static char *ngx_http_payer_init_main_conf(ngx_conf_t *cf, void *conf);
+static ngx_http_payer_store_t *ngx_http_payer_cycle_store(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_payer_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_payer_init_process(ngx_cycle_t *cycle);
 static void ngx_http_payer_exit_process(ngx_cycle_t *cycle);
@@ -378,21 +379,31 @@ ngx_http_payer_init_main_conf(ngx_conf_t *cf, void *conf)
 }
 
 
-static ngx_int_t
-ngx_http_payer_init_module(ngx_cycle_t *cycle)
+/* the store, or NULL where the configuration has none */
+
+static ngx_http_payer_store_t *
+ngx_http_payer_cycle_store(ngx_cycle_t *cycle)
 {
-    ngx_http_payer_store_t      *store;
     ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_payer_module);
 
     if (pmcf == NULL || pmcf->store->ops == NULL) {
-        return NGX_OK;
+        return NULL;
     }
 
-    store = pmcf->store;
+    return pmcf->store;
+}
 
-    if (store->ops->init_module == NULL) {
+
+static ngx_int_t
+ngx_http_payer_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_payer_store_t  *store;
+
+    store = ngx_http_payer_cycle_store(cycle);
+
+    if (store == NULL || store->ops->init_module == NULL) {
         return NGX_OK;
     }
 
@@ -403,18 +414,11 @@ ngx_http_payer_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_payer_init_process(ngx_cycle_t *cycle)
 {
-    ngx_http_payer_store_t      *store;
-    ngx_http_payer_main_conf_t  *pmcf;
+    ngx_http_payer_store_t  *store;
 
-    pmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_payer_module);
+    store = ngx_http_payer_cycle_store(cycle);
 
-    if (pmcf == NULL || pmcf->store->ops == NULL) {
-        return NGX_OK;
-    }
-
-    store = pmcf->store;
-
-    if (store->ops->init_process == NULL) {
+    if (store == NULL || store->ops->init_process == NULL) {
         return NGX_OK;
     }
 
@@ -425,18 +429,11 @@ ngx_http_payer_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_payer_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_http_payer_store_t      *store;
-    ngx_http_payer_main_conf_t  *pmcf;
+    ngx_http_payer_store_t  *store;
 
-    pmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_payer_module);
+    store = ngx_http_payer_cycle_store(cycle);
 
-    if (pmcf == NULL || pmcf->store->ops == NULL) {
-        return;
-    }
-
-    store = pmcf->store;
-
-    if (store->ops->exit_process) {
+    if (store && store->ops->exit_process) {
         store->ops->exit_process(cycle, store);
     }
 }
