@@ -12,6 +12,7 @@
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_secret.h"
 
 
 static ngx_int_t ngx_http_payer_api_path(ngx_http_payer_call_t *call,
@@ -220,6 +221,7 @@ ngx_http_payer_api_fetch(ngx_http_payer_call_t *call)
     x->content_type = form;
     x->authorization = call->ctx->conf->merchant->basic;
     ngx_str_null(&x->request_id);
+    x->secret = 1;
     x->handler = ngx_http_payer_api_fetched;
     x->data = call;
 
@@ -294,6 +296,8 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
                                   "\"payer_zone\"");
                 }
 
+                ngx_http_payer_wipe(&token.token);
+
                 return;
             }
         }
@@ -354,6 +358,7 @@ ngx_http_payer_api_send(ngx_http_payer_call_t *call)
     x->content_type = json;
     x->authorization = call->token.bearer;
     x->request_id = call->request_id;
+    x->secret = 0;
     x->handler = ngx_http_payer_api_replied;
     x->data = call;
 
@@ -373,6 +378,8 @@ ngx_http_payer_api_replied(ngx_http_payer_exchange_t *x)
 
     ngx_http_payer_flow_exchanged(call->ctx);
     ngx_http_payer_api_account(x, ngx_http_payer_api_index(call));
+
+    ngx_http_payer_token_wipe(&call->token);
 
     ngx_http_payer_api_judge(call);
 }
@@ -637,6 +644,8 @@ ngx_http_payer_api_abandon(ngx_http_payer_ctx_t *ctx)
         ngx_http_payer_token_fail(conf->main->zone, conf->merchant,
                                   &call->token, 0);
     }
+
+    ngx_http_payer_token_wipe(&call->token);
 
     if (call->outcome != NGX_HTTP_PAYER_OPEN) {
         return;

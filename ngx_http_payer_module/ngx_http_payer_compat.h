@@ -1,7 +1,7 @@
 
 /*
  * What differs between the versions of nginx that the module builds with
- * (1.22 to 1.30), in one place.
+ * (1.22 to 1.30), and between systems, in one place.
  */
 
 
@@ -29,6 +29,19 @@
 
 #ifndef NGX_HTTP_UNPROCESSABLE_CONTENT
 #define NGX_HTTP_UNPROCESSABLE_CONTENT  422
+#endif
+
+
+/* whole pages that a core dump does not get, where the system can do that */
+
+#if defined MADV_DONTDUMP
+#define ngx_http_payer_undumped(p, size)                                     \
+    (void) madvise(p, size, MADV_DONTDUMP)
+#elif defined MADV_NOCORE
+#define ngx_http_payer_undumped(p, size)                                     \
+    (void) madvise(p, size, MADV_NOCORE)
+#else
+#define ngx_http_payer_undumped(p, size)
 #endif
 
 

@@ -257,7 +257,7 @@ ngx_http_payer_merchant(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
                 - buf;
 
     encoded.len = sizeof("Basic ") - 1 + ngx_base64_encoded_length(plain.len);
-    encoded.data = ngx_pnalloc(cf->pool, encoded.len);
+    encoded.data = ngx_http_payer_secret_alloc(cf, encoded.len);
 
     if (encoded.data == NULL) {
         ngx_explicit_memzero(buf, plain.len);
@@ -275,10 +275,6 @@ ngx_http_payer_merchant(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     merchant->basic.len = sizeof("Basic ") - 1 + encoded.len;
 
     ngx_explicit_memzero(buf, plain.len);
-
-    if (ngx_http_payer_keep_secret(cf, &merchant->basic) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
 
     conf->merchant = merchant;
 

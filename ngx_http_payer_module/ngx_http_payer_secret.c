@@ -1,15 +1,18 @@
 
 /*
  * Secrets in files: read by the master, wiped when the configuration goes.
+ * They have pages of their own, which are left out of core dumps; what nginx
+ * copied of them and of tokens in order to send it is wiped afterwards.
  */
 
 
 #include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_compat.h"
 
 
 static ngx_int_t ngx_http_payer_take_secret(ngx_conf_t *cf, ngx_str_t *name,
     u_char *buf, size_t len, ngx_str_t *secret);
-static void ngx_http_payer_wipe_secret(void *data);
+static void ngx_http_payer_secret_free(void *data);
 
 
 ngx_int_t
@@ -101,40 +104,102 @@ ngx_http_payer_take_secret(ngx_conf_t *cf, ngx_str_t *name, u_char *buf,
     }
 
     secret->len = len;
-    secret->data = ngx_pnalloc(cf->pool, len);
+    secret->data = ngx_http_payer_secret_alloc(cf, len);
     if (secret->data == NULL) {
         return NGX_ERROR;
     }
 
     ngx_memcpy(secret->data, buf, len);
 
-    return ngx_http_payer_keep_secret(cf, secret);
-}
-
-
-ngx_int_t
-ngx_http_payer_keep_secret(ngx_conf_t *cf, ngx_str_t *secret)
-{
-    ngx_str_t           *kept;
-    ngx_pool_cleanup_t  *cln;
-
-    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_str_t));
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    kept = cln->data;
-    *kept = *secret;
-    cln->handler = ngx_http_payer_wipe_secret;
-
     return NGX_OK;
 }
 
 
+u_char *
+ngx_http_payer_secret_alloc(ngx_conf_t *cf, size_t len)
+{
+    u_char              *p;
+    ngx_str_t           *secret;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_str_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    p = mmap(NULL, len, PROT_READ|PROT_WRITE, MAP_ANON|MAP_PRIVATE, -1, 0);
+
+    if (p == MAP_FAILED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "mmap(%uz) for a secret failed", len);
+        return NULL;
+    }
+
+    ngx_http_payer_undumped(p, len);
+
+    secret = cln->data;
+    secret->data = p;
+    secret->len = len;
+
+    cln->handler = ngx_http_payer_secret_free;
+
+    return p;
+}
+
+
 static void
-ngx_http_payer_wipe_secret(void *data)
+ngx_http_payer_secret_free(void *data)
 {
     ngx_str_t  *secret = data;
 
-    ngx_explicit_memzero(secret->data, secret->len);
+    ngx_http_payer_wipe(secret);
+
+    (void) munmap(secret->data, secret->len);
+}
+
+
+void
+ngx_http_payer_wipe(ngx_str_t *secret)
+{
+    if (secret->len) {
+        ngx_explicit_memzero(secret->data, secret->len);
+    }
+}
+
+
+void
+ngx_http_payer_wipe_sent(ngx_http_upstream_t *u, ngx_str_t *body)
+{
+    ngx_buf_t  *b;
+
+    if (u->request_bufs == NULL) {
+        return;
+    }
+
+    b = u->request_bufs->buf;
+
+    /* the body stands there if there was no memory for a header */
+
+    if (b->start != body->data) {
+        ngx_explicit_memzero(b->start, b->last - b->start);
+    }
+}
+
+
+void
+ngx_http_payer_wipe_record(ngx_connection_t *c)
+{
+#if (NGX_HTTP_SSL)
+    ngx_buf_t  *b;
+
+    if (c == NULL || c->ssl == NULL || c->ssl->buf == NULL) {
+        return;
+    }
+
+    b = c->ssl->buf;
+
+    if (b->start && b->pos == b->last) {
+        ngx_explicit_memzero(b->start, b->end - b->start);
+    }
+#endif
 }

@@ -13,6 +13,7 @@
 
 
 #include "ngx_http_payer_subrequest.h"
+#include "ngx_http_payer_secret.h"
 
 
 static ngx_int_t ngx_http_payer_exchange_uri(ngx_http_request_t *r,
@@ -442,6 +443,14 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     x->handler(x);
 
+    if (x->road && sr->upstream) {
+        ngx_http_payer_wipe_sent(sr->upstream, &x->body);
+    }
+
+    if (x->secret) {
+        ngx_http_payer_wipe(&x->reply);
+    }
+
     return NGX_OK;
 }
 
@@ -487,6 +496,10 @@ ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
         /* nginx's own page of an error: there is no reply of Payer's */
 
         return NGX_OK;
+    }
+
+    if (x->road) {
+        ngx_http_payer_wipe_record(r->upstream->peer.connection);
     }
 
     x->status = r->headers_out.status;
@@ -578,6 +591,10 @@ ngx_http_payer_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
                 return NGX_ERROR;
             }
 
+            if (x->secret && b->temporary) {
+                ngx_explicit_memzero(b->pos, b->last - b->pos);
+            }
+
             b->pos = b->last;
         }
 
@@ -625,6 +642,10 @@ ngx_http_payer_capture(ngx_http_request_t *r, ngx_http_payer_exchange_t *x,
         }
 
         ngx_memcpy(data, x->reply.data, x->reply.len);
+
+        if (x->secret) {
+            ngx_http_payer_wipe(&x->reply);
+        }
 
         x->reply.data = data;
         x->size = size;

@@ -57,6 +57,7 @@ struct ngx_http_payer_exchange_s {
     time_t                        retry_after;  /* seconds, -1: not given */
     ngx_msec_t                    time;         /* it took */
 
+    unsigned                      secret:1;     /* the reply is wiped */
     unsigned                      active:1;     /* in flight */
     unsigned                      sent:1;       /* Payer may have seen it */
     unsigned                      complete:1;   /* the body came to its end */

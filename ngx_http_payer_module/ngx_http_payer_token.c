@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_payer_token.h"
+#include "ngx_http_payer_secret.h"
 
 
 /* a token without expires_in is kept as long as the public client does */
@@ -46,6 +47,7 @@ static ngx_uint_t ngx_http_payer_token_valid(
 static ngx_int_t ngx_http_payer_token_lease(ngx_http_payer_zone_t *zone,
     ngx_http_payer_token_node_t *node, ngx_msec_t lease,
     ngx_http_payer_token_t *token);
+static void ngx_http_payer_token_sweep(ngx_http_payer_zone_t *zone);
 static void ngx_http_payer_token_erase(ngx_http_payer_zone_t *zone,
     ngx_http_payer_token_node_t *node);
 
@@ -94,14 +96,18 @@ ngx_http_payer_token_get(ngx_pool_t *pool, ngx_http_payer_zone_t *zone,
     if (len && rc != NGX_ERROR) {
 
         token->bearer.data = ngx_pnalloc(pool, len);
+
         if (token->bearer.data == NULL) {
             ngx_http_payer_token_fail(zone, merchant, token, 0);
-            return NGX_ERROR;
-        }
+            rc = NGX_ERROR;
 
-        ngx_memcpy(token->bearer.data, buf, len);
-        token->bearer.len = len;
+        } else {
+            ngx_memcpy(token->bearer.data, buf, len);
+            token->bearer.len = len;
+        }
     }
+
+    ngx_explicit_memzero(buf, len);
 
     return rc;
 }
@@ -218,6 +224,8 @@ ngx_http_payer_token_put(ngx_pool_t *pool, ngx_http_payer_zone_t *zone,
         return NGX_ERROR;
     }
 
+    ngx_http_payer_token_wipe(token);
+
     token->bearer.data = p;
     token->bearer.len = len;
 
@@ -259,6 +267,8 @@ ngx_http_payer_token_put(ngx_pool_t *pool, ngx_http_payer_zone_t *zone,
             rc = NGX_OK;
         }
     }
+
+    ngx_http_payer_token_sweep(zone);
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
@@ -321,6 +331,39 @@ ngx_http_payer_token_drop(ngx_http_payer_zone_t *zone,
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+void
+ngx_http_payer_token_wipe(ngx_http_payer_token_t *token)
+{
+    ngx_http_payer_wipe(&token->bearer);
+
+    token->bearer.len = 0;
+}
+
+
+/*
+ * wipes what has expired: a merchant whose secret was replaced has a node that
+ * nobody renews; the mutex is held
+ */
+
+static void
+ngx_http_payer_token_sweep(ngx_http_payer_zone_t *zone)
+{
+    ngx_queue_t                  *q;
+    ngx_http_payer_token_node_t  *node;
+
+    for (q = ngx_queue_head(&zone->sh->tokens);
+         q != ngx_queue_sentinel(&zone->sh->tokens);
+         q = ngx_queue_next(q))
+    {
+        node = ngx_queue_data(q, ngx_http_payer_token_node_t, queue);
+
+        if (!ngx_http_payer_token_valid(node)) {
+            ngx_http_payer_token_erase(zone, node);
+        }
+    }
 }
 
 

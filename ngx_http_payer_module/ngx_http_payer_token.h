@@ -55,6 +55,9 @@ void ngx_http_payer_token_fail(ngx_http_payer_zone_t *zone,
     ngx_http_payer_merchant_t *merchant, ngx_http_payer_token_t *token,
     ngx_uint_t status);
 
+/* the request needs its copy no longer */
+void ngx_http_payer_token_wipe(ngx_http_payer_token_t *token);
+
 /* Payer refused the token (401): drops it unless there is a newer one */
 void ngx_http_payer_token_drop(ngx_http_payer_zone_t *zone,
     ngx_http_payer_merchant_t *merchant, ngx_http_payer_token_t *token);

@@ -6,6 +6,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_http_payer_compat.h"
 #include "ngx_http_payer_zone.h"
 
 
@@ -48,6 +49,8 @@ ngx_http_payer_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     zone = shm_zone->data;
     zone->shm_zone = shm_zone;
+
+    ngx_http_payer_undumped(shm_zone->shm.addr, shm_zone->shm.size);
 
     if (ozone) {
         zone->sh = ozone->sh;
