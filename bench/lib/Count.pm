@@ -1,0 +1,364 @@
+package Count;
+
+# What a request costs when nobody looks at a clock: the instructions and the
+# system calls of nginx, which do not depend on what else the machine does.
+#
+# Two runs of one nginx under callgrind (or strace), with N1 and with N2
+# requests over one kept connection; the difference, divided by N2 - N1, is
+# the cost of one request, without start, warm-up and stop.
+
+use strict;
+use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
+use Cwd            qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path     qw(make_path remove_tree);
+use IO::Socket::INET ();
+use POSIX       qw(WNOHANG);
+use Time::HiRes qw(sleep time);
+
+our $REPO = dirname(dirname(dirname(abs_path(__FILE__))));
+
+use constant PATIENCE => 60;
+
+my $NGINX = '/usr/sbin/nginx';
+
+# Both are above all that happens once: buffers, connections, tree levels.
+my @REQUESTS = (200, 1200);
+
+my $MODULE = <<'CONF';
+    payer_zone  payer 64m;
+    payer_store @STORE@;
+CONF
+
+my $SHOP = <<'CONF';
+        payer_api                /_payer;
+        payer_client_id          4711;
+        payer_client_secret_file payer.secret;
+        payer_insecure_upstream  on;
+
+        location /_payer/ {
+            internal;
+            include    @REPO@/conf/payer_api.conf;
+            proxy_pass http://provider/;
+        }
+
+        location = /checkout {
+            payer_checkout;
+            payer_reference      $arg_order;
+            payer_amount         12900;
+            payer_currency       SEK;
+            payer_return_success /thanks?order=$payer_reference;
+            payer_return_fail    /cart;
+            payer_return_back    /cart;
+        }
+
+        location = /thanks {
+            payer_verify $arg_order;
+            empty_gif;
+        }
+CONF
+
+my $ORDER = '{"amount":12900,"currencyCode":"SEK",'
+    . '"externalPaymentReference":"100000001","languageCode":"sv",'
+    . '"orderId":null,'
+    . '"redirectOnSuccessURL":"http://shop.example/thanks?order=100000001",'
+    . '"redirectOnFailURL":"http://shop.example/cart",'
+    . '"backToShopURL":"http://shop.example/cart"}';
+
+my $UUID = '0123456789abcdef0123456789abcdef';
+
+# Each subject: what its server{} has beside listen, and the nth request.
+our %SUBJECTS = (
+    'floor_return' => {
+        server  => "location = /checkout { return 303 "
+            . "https://widget.example/card/$UUID; }",
+        request => sub ($n) { visit(1) },
+    },
+    'floor_proxy' => {
+        server => <<'CONF',
+        location = /checkout {
+            proxy_pass         http://provider/api/v2/payments/cards/direct;
+            proxy_http_version 1.1;
+            proxy_set_header   Connection "";
+        }
+CONF
+        request => sub ($n) {
+            "POST /checkout?order=100000001 HTTP/1.1\r\n"
+                . "Host: shop.example\r\nContent-Type: application/json\r\n"
+                . 'Content-Length: '
+                . length($ORDER)
+                . "\r\n\r\n$ORDER";
+        },
+    },
+    'floor_verify' => {
+        server => <<'CONF',
+        location = /paid { internal; return 204; }
+        location = /thanks { auth_request /paid; empty_gif; }
+CONF
+        request => sub ($n) { thanks(1) },
+    },
+    'repeated memory' => {
+        store   => 'memory',
+        request => sub ($n) { visit(1) },
+    },
+    'repeated lmdb' => {
+        store   => 'lmdb:payments',
+        request => sub ($n) { visit(1) },
+    },
+    'first memory' => {
+        store   => 'memory',
+        request => sub ($n) { visit($n) },
+    },
+    'first lmdb' => {
+        store   => 'lmdb:payments',
+        request => sub ($n) { visit($n) },
+    },
+    'verify memory' => {
+        store   => 'memory',
+        before  => visit(1),
+        request => sub ($n) { thanks(1) },
+    },
+);
+
+
+sub visit ($n) { get(sprintf '/checkout?order=%d', 100_000_000 + $n) }
+sub thanks ($n) { get(sprintf '/thanks?order=%d',  100_000_000 + $n) }
+sub get   ($uri) { "GET $uri HTTP/1.1\r\nHost: shop.example\r\n\r\n" }
+
+
+# dir: where the servers run; it is made anew.  keepalive: connections kept
+# to the provider.
+
+sub new ($class, %args) {
+    my $self = bless {
+        dir       => $args{dir} // "$REPO/build/bench/count",
+        module    => $ENV{MODULE} // "$REPO/build/ngx_http_payer_module.so",
+        keepalive => $args{keepalive} // 64,
+    }, $class;
+
+    remove_tree($self->{dir});
+    make_path(map {"$self->{dir}/$_"} qw(temp logs));
+
+    @$self{qw(provider subject)} = free_ports(2);
+
+    $self->_write('payer.secret', "bench\n");
+    $self->_write('provider.conf',
+        $self->_template('provider.conf', {}));
+
+    $self->{provider_pid} = $self->_start($NGINX, '-p', "$self->{dir}/", '-c',
+        'provider.conf', '-g', 'daemon off; master_process off;');
+    $self->_wait_for($self->{provider}, $self->{provider_pid});
+
+    return $self;
+}
+
+
+# Instructions of the process for one request of the subject.
+
+sub instructions ($self, $name) {
+    my @total;
+
+    for my $n (@REQUESTS) {
+        my $out = "$self->{dir}/callgrind.out";
+        unlink $out;
+
+        $self->_run($name, $n, 'valgrind', '-q', '--tool=callgrind', '--fair-sched=yes',
+            "--callgrind-out-file=$out");
+
+        push @total, $self->_slurp($out) =~ /^(?:totals|summary): (\d+)/m
+            ? $1 : die "callgrind said nothing of \"$name\"\n";
+    }
+
+    return ($total[1] - $total[0]) / ($REQUESTS[1] - $REQUESTS[0]);
+}
+
+
+# System calls of all threads for one request of the subject.
+
+sub system_calls ($self, $name) {
+    my @total;
+
+    for my $n (@REQUESTS) {
+        my $out = "$self->{dir}/strace.out";
+        unlink $out;
+
+        $self->_run($name, $n, 'strace', '-f', '-qq', '-e', 'signal=none',
+            '-o', $out);
+
+        # one that was interrupted by another thread's has two lines
+        push @total,
+            scalar grep { !/ resumed>/ } split /\n/, $self->_slurp($out);
+    }
+
+    return ($total[1] - $total[0]) / ($REQUESTS[1] - $REQUESTS[0]);
+}
+
+
+sub _run ($self, $name, $n, @tool) {
+    my $subject = $SUBJECTS{$name} // die "no subject \"$name\"\n";
+
+    remove_tree("$self->{dir}/payments");
+    $self->_write('subject.conf', $self->_configuration($subject));
+
+    my $pid = $self->_start(@tool, $NGINX, '-p', "$self->{dir}/",
+        '-c', 'subject.conf');
+
+    $self->_wait_for($self->{subject}, $pid);
+
+    my $c = IO::Socket::INET->new("127.0.0.1:$self->{subject}")
+        or die "no connection to the subject: $!\n";
+
+    exchange($c, $subject->{before}) if $subject->{before};
+
+    for my $i (1 .. $n) {
+        my $answer = exchange($c, $subject->{request}->($i));
+
+        die "\"$name\" answered $answer\n"
+            unless $answer =~ m{\AHTTP/1.1 (?:303|200)};
+    }
+
+    close $c;
+    $self->_stop($pid);
+}
+
+
+sub _configuration ($self, $subject) {
+    my $store = $subject->{store};
+
+    my $head = "daemon off;\nmaster_process off;\nuser root;";
+    $head = "load_module $self->{module};\n$head" if $store;
+
+    return $self->_template('subject.conf', {
+        HEAD      => $head,
+        HTTP      => $store ? $MODULE =~ s/\@STORE\@/$store/r : '',
+        SERVER    => $store ? $SHOP : $subject->{server},
+    });
+}
+
+
+# One exchange over a kept connection; the answer is read to its end.
+
+sub exchange ($c, $request) {
+    my $answer = '';
+
+    syswrite $c, $request;
+
+    while ($answer !~ /\r\n\r\n/) {
+        sysread $c, $answer, 65536, length $answer
+            or die "the subject closed the connection\n";
+    }
+
+    my ($head, $body) = split /\r\n\r\n/, $answer, 2;
+    my $length = $head =~ /^Content-Length: (\d+)/mi ? $1 : 0;
+
+    while (length $body < $length) {
+        sysread $c, $body, 65536, length $body
+            or die "the subject closed the connection\n";
+    }
+
+    return $head;
+}
+
+
+sub _template ($self, $file, $words) {
+    my %words = (
+        REPO      => $REPO,
+        PROVIDER  => $self->{provider},
+        SUBJECT   => $self->{subject},
+        KEEPALIVE => $self->{keepalive},
+    );
+
+    my $text = $self->_slurp("$REPO/bench/conf/$file");
+
+    $text =~ s/\@(HEAD|HTTP|SERVER)\@/$words->{$1}/g;
+    $text =~ s/\@([A-Z]+)\@/$words{$1} \/\/ die "no word $1\n"/ge;
+
+    return $text;
+}
+
+
+# All are open at once, so that no two are the same.
+
+sub free_ports ($n) {
+    my @open = map {
+        IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+            or die "no free port: $!\n"
+    } 1 .. $n;
+
+    return map { $_->sockport } @open;
+}
+
+
+sub _start ($self, @command) {
+    my $pid = fork // die "fork: $!\n";
+
+    return $self->{pids}{$pid} = $pid if $pid;
+
+    open STDIN,  '<',  '/dev/null';
+    open STDERR, '>>', "$self->{dir}/stderr.log";
+    exec @command or POSIX::_exit(127);
+}
+
+
+sub _wait_for ($self, $port, $pid) {
+    my $until = time + PATIENCE;
+
+    while (time < $until) {
+        return if IO::Socket::INET->new("127.0.0.1:$port");
+
+        die "a server did not start: see $self->{dir}/stderr.log\n"
+            if waitpid($pid, WNOHANG) == $pid;
+
+        sleep 0.02;
+    }
+
+    die "a server does not listen\n";
+}
+
+
+# strace passes no signal on, so nginx gets it itself; more than once, since
+# one that comes just before nginx waits for events is not looked at.
+
+sub _stop ($self, $pid) {
+    my ($nginx) = $self->_slurp("$self->{dir}/subject.pid") =~ /(\d+)/;
+
+    my $until = time + PATIENCE;
+
+    until (waitpid($pid, WNOHANG) == $pid) {
+        die "the subject does not stop\n" if time > $until;
+        kill QUIT => $nginx;
+        sleep 0.1;
+    }
+
+    delete $self->{pids}{$pid};
+}
+
+
+sub _write ($self, $file, $text) {
+    open my $fh, '>', "$self->{dir}/$file" or die "$file: $!\n";
+    print $fh $text;
+    close $fh;
+}
+
+
+sub _slurp ($self, $file) {
+    open my $fh, '<', $file or die "$file: $!\n";
+    local $/;
+    return <$fh>;
+}
+
+
+sub DESTROY ($self) {
+    local $?;
+
+    for my $pid (values %{ $self->{pids} }) {
+        kill TERM => $pid;
+        waitpid $pid, 0;
+    }
+}
+
+
+1;
