@@ -57,6 +57,10 @@ static ngx_int_t ngx_http_payer_checkout_unavailable(ngx_http_request_t *r,
 
 #define NGX_HTTP_PAYER_CLAIM_POLL   50      /* ms */
 
+/* a link from further in the future was made by a clock that was wrong */
+
+#define NGX_HTTP_PAYER_LINK_AHEAD   86400
+
 
 ngx_http_payer_door_t  ngx_http_payer_checkout_door = {
     ngx_string("payer_checkout"),
@@ -197,6 +201,7 @@ ngx_http_payer_checkout_live(ngx_http_payer_ctx_t *ctx)
     return record->state == NGX_HTTP_PAYER_INITIATED
            && record->amount == ctx->order.amount
            && record->created + ctx->conf->link_ttl > ngx_time()
+           && record->created <= ngx_time() + NGX_HTTP_PAYER_LINK_AHEAD
            && record->currency.len == ctx->order.currency.len
            && ngx_memcmp(record->currency.data, ctx->order.currency.data,
                          record->currency.len) == 0;

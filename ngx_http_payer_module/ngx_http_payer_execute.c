@@ -188,6 +188,11 @@ ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
         /* one that was sent is counted when its reply is there */
 
         ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_NOT_SENT);
+
+    } else if (ex->ctx->io.rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, ex->ctx->request->connection->log, 0,
+                      "payer: the outcome of \"%V\" could not be stored",
+                      &ex->key);
     }
 
     return NGX_OK;
@@ -609,11 +614,7 @@ ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
         ex->deed.reply = x->reply;
     }
 
-    if (ngx_http_payer_execute_write(ex, 0) == NGX_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, ex->ctx->request->connection->log, 0,
-                      "payer: the outcome of \"%V\" could not be stored",
-                      &ex->key);
-    }
+    (void) ngx_http_payer_execute_write(ex, 0);
 }
 
 

@@ -198,6 +198,10 @@ ngx_http_payer_lmdb_env(ngx_http_payer_store_t *store)
         }
     }
 
+    if (lmdb->env != NULL) {
+        lmdb->env->zone = store->zone;
+    }
+
     return lmdb->env;
 }
 

@@ -34,26 +34,28 @@
 
 
 typedef struct {
-    ngx_queue_t           queue;        /* of the environments of a process */
-    ngx_str_t             path;         /* the directory, ends with a NUL */
-    MDB_env              *env;          /* NULL: could not be reopened */
-    MDB_dbi               dbi;
-    MDB_txn              *reader;       /* of the event loop, reset */
+    ngx_queue_t             queue;      /* of the environments of a process */
+    ngx_str_t               path;       /* the directory, ends with a NUL */
+    MDB_env                *env;        /* NULL: could not be reopened */
+    MDB_dbi                 dbi;
+    MDB_txn                *reader;     /* of the event loop, reset */
+    ngx_http_payer_zone_t  *zone;       /* of the store in use */
 
-    /* writing: the event loop owns "waiting", the task owns "batch", "rc"
-     * and "sweep" while it runs */
-    ngx_queue_t           waiting;
-    ngx_queue_t           batch;
-    int                   rc;
-    MDB_val               sweep;        /* the key that was looked at last */
-    u_char                sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
-    ngx_uint_t            running;      /* unsigned  running:1; */
+    /* writing: the event loop owns "waiting", the task owns "batch", "rc",
+     * "horizon" and "sweep" while it runs */
+    ngx_queue_t             waiting;
+    ngx_queue_t             batch;
+    int                     rc;
+    time_t                  horizon;    /* what is older may be dropped */
+    MDB_val                 sweep;      /* the key that was looked at last */
+    u_char                  sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
+    ngx_uint_t              running;    /* unsigned  running:1; */
 
 #if (NGX_THREADS)
-    ngx_thread_pool_t    *pool;         /* NULL: write in the event loop */
-    ngx_thread_task_t     task;
-    ngx_thread_mutex_t    mutex;        /* held while a batch is written */
-    ngx_event_t           hold;         /* keeps a worker from leaving */
+    ngx_thread_pool_t      *pool;       /* NULL: write in the event loop */
+    ngx_thread_task_t       task;
+    ngx_thread_mutex_t      mutex;      /* held while a batch is written */
+    ngx_event_t             hold;       /* keeps a worker from leaving */
 #endif
 } ngx_http_payer_lmdb_env_t;
 

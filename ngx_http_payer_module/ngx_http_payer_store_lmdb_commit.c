@@ -264,7 +264,7 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 
         expires = ngx_http_payer_lmdb_expires(&value);
 
-        if (expires != 0 && expires < ngx_time()) {
+        if (expires != 0 && expires < le->horizon) {
             rc = mdb_cursor_del(cursor, 0);
 
             if (rc != 0) {

@@ -376,6 +376,7 @@ ngx_http_payer_memory_alloc(ngx_http_payer_zone_t *zone, size_t size)
 static ngx_uint_t
 ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone)
 {
+    ngx_uint_t                leapt;
     ngx_rbtree_node_t        *node;
     ngx_http_payer_memory_t  *memory;
 
@@ -387,7 +388,7 @@ ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone)
 
     node = ngx_rbtree_min(memory->expiring.root, memory->expiring.sentinel);
 
-    if ((time_t) node->key >= ngx_time()) {
+    if ((time_t) node->key >= ngx_http_payer_zone_horizon(zone, &leapt)) {
         return 0;
     }
 

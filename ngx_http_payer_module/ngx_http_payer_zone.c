@@ -14,6 +14,10 @@
 #define NGX_HTTP_PAYER_CLAIM_SWEEP       2
 #define NGX_HTTP_PAYER_CLAIM_FULL_SWEEP  256
 
+/* a leap of the clock, and for how long nothing is dropped then */
+#define NGX_HTTP_PAYER_ZONE_LEAP         86400
+#define NGX_HTTP_PAYER_ZONE_HOLD         (31 * 86400)
+
 
 typedef struct {
     ngx_rbtree_node_t    node;                  /* key: crc32 of the key */
@@ -38,6 +42,7 @@ static void ngx_http_payer_claim_delete(ngx_http_payer_zone_t *zone,
 static void ngx_http_payer_claim_sweep(ngx_http_payer_zone_t *zone,
     ngx_uint_t n);
 static ngx_uint_t ngx_http_payer_claim_stale(ngx_http_payer_claim_node_t *cn);
+static time_t ngx_http_payer_zone_uptime(void);
 
 
 ngx_int_t
@@ -87,6 +92,8 @@ ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
                     ngx_http_payer_claim_insert_value);
     ngx_queue_init(&sh->claims_queue);
     ngx_queue_init(&sh->tokens);
+
+    sh->epoch = ngx_time() - ngx_http_payer_zone_uptime();
 
     len = sizeof(" in payer_zone \"\"") + shm_zone->shm.name.len;
 
@@ -328,4 +335,39 @@ static ngx_uint_t
 ngx_http_payer_claim_stale(ngx_http_payer_claim_node_t *cn)
 {
     return (ngx_msec_int_t) (cn->expires - ngx_current_msec) <= 0;
+}
+
+
+/*
+ * A clock that was wrong, or is wrong now, makes what is in use look old.  As
+ * nobody can tell, nothing is dropped until any link of before is dead.
+ */
+
+time_t
+ngx_http_payer_zone_horizon(ngx_http_payer_zone_t *zone, ngx_uint_t *leapt)
+{
+    time_t                     uptime, epoch;
+    ngx_http_payer_zone_sh_t  *sh;
+
+    sh = zone->sh;
+
+    uptime = ngx_http_payer_zone_uptime();
+    epoch = ngx_time() - uptime;
+
+    *leapt = (epoch - sh->epoch > NGX_HTTP_PAYER_ZONE_LEAP);
+
+    if (*leapt) {
+        sh->held = uptime + NGX_HTTP_PAYER_ZONE_HOLD;
+    }
+
+    sh->epoch = epoch;
+
+    return (uptime < sh->held) ? 0 : ngx_time();
+}
+
+
+static time_t
+ngx_http_payer_zone_uptime(void)
+{
+    return (time_t) (ngx_current_msec / 1000);
 }

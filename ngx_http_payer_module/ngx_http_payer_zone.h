@@ -4,8 +4,8 @@
  * flight, counters, and the root of the memory store.  It survives a reload
  * and is gone after a restart.
  *
- * Every function takes and frees the zone's mutex by itself; under it nothing
- * is logged, evaluated, or allocated from a pool.  Counters need no mutex.
+ * Functions take and free the zone's mutex by themselves; under it nothing is
+ * logged, evaluated, or allocated from a pool.  Counters need no mutex.
  */
 
 
@@ -33,6 +33,8 @@ typedef struct {
     ngx_queue_t                   claims_queue; /* the same, for cleaning */
     ngx_queue_t                   tokens;       /* ..._token_node_t */
     void                         *memory;       /* root of the memory store */
+    time_t                        epoch;        /* of the monotonic clock */
+    time_t                        held;         /* by it: nothing expires */
     ngx_atomic_t                  serial;       /* names owners of leases */
     ngx_atomic_t                  counters[NGX_HTTP_PAYER_COUNTERS];
 } ngx_http_payer_zone_sh_t;
@@ -66,6 +68,14 @@ ngx_int_t ngx_http_payer_zone_claim(ngx_http_payer_zone_t *zone,
 /* gives the claim back; one that was taken over meanwhile is left alone */
 void ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim);
+
+/*
+ * the second before which what has expired may be dropped: the present, or 0
+ * for some time after the clock leapt ahead; "leapt" is set by the first call
+ * after that.  The mutex is held.
+ */
+time_t ngx_http_payer_zone_horizon(ngx_http_payer_zone_t *zone,
+    ngx_uint_t *leapt);
 
 
 #endif /* _NGX_HTTP_PAYER_ZONE_H_INCLUDED_ */
