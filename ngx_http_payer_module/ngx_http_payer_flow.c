@@ -266,7 +266,14 @@ ngx_http_payer_flow_cleanup(void *data)
     }
 
     if (ctx->abandon) {
+
+        /* nginx has unset the pool by now, which lives until we return */
+
+        ctx->request->pool = ctx->io.pool;
+
         ctx->abandon(ctx);
+
+        ctx->request->pool = NULL;
     }
 
     if (ctx->io.pending) {

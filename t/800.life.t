@@ -375,3 +375,24 @@ GET /
 --- after
 get("/checkout?order=$_") for 1 .. 5;
 is(get('/checkout?order=6')->status, 303, 'at once');
+
+
+
+=== TEST 16: an operation that is cut off in the middle crashes nothing
+--- main_config
+    worker_shutdown_timeout  300ms;
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+pay('1');
+faults('capture: silence');
+
+my $capture = begin(POST => '/capture?reference=1');
+under_way('capture');
+my $master = nginx_pid();
+kill 'QUIT', $master;
+ok(gone($master, 5), 'nginx is gone');
+finish($capture);
+ok(error_log_text() !~ /exited on signal/, 'and nothing crashed');
