@@ -271,6 +271,7 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
         }
 
         if (x->complete) {
+            reason = "left no memory to read its reply";
             rc = ngx_http_payer_json_read_token(call->ctx->request->pool,
                                                 &x->reply, &token, &reason);
 
@@ -294,6 +295,10 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
                     ngx_log_error(NGX_LOG_WARN, log, 0,
                                   "payer: could not keep the token in "
                                   "\"payer_zone\"");
+
+                    /* for this request it was got, if there was memory */
+
+                    call->token.failure = NGX_HTTP_INTERNAL_SERVER_ERROR;
                 }
 
                 ngx_http_payer_wipe(&token.token);
