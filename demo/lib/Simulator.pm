@@ -14,6 +14,7 @@ use Mojo::Parameters;
 use Mojo::Server::Daemon;
 use Mojo::Transaction::HTTP;
 use Mojo::URL;
+use Mojo::Util qw(b64_decode);
 use Time::HiRes ();
 
 use Simulator::Api;
@@ -146,7 +147,7 @@ sub handler ($self, $tx) {
 
     my $entry = $self->_note($tx, $req, $route->{name}, $path);
     my $fault = $self->faults->take($route->{name},
-        "$method $path?$entry->{query}\n$entry->{body}");
+        "$method $path?$entry->{query}\n$entry->{body}", $entry->{agent});
 
     return $self->_send($tx, $server->call($route, $req), $entry) if !$fault;
 
@@ -235,6 +236,7 @@ sub _note ($self, $tx, $req, $call, $path) {
             } @{ $headers->names }
         ],
         body       => $req->body,
+        agent      => $self->_agent($headers->authorization // ''),
         connection => $self->_connection($tx),
         tls        => $req->url->base->protocol eq 'https' ? \1 : \0,
         status     => undef,
@@ -250,6 +252,17 @@ sub _note ($self, $tx, $req, $call, $path) {
     });
 
     return $entry;
+}
+
+
+# Whose credentials a request carries, whether they are good or not: of a
+# token that is not known, or not any more, nobody knows whose it is.
+
+sub _agent ($self, $authorization) {
+    return $self->{books}->agent_of($1) if $authorization =~ /\ABearer (\S+)/i;
+
+    return $authorization =~ /\ABasic (\S+)/i
+        ? (split /:/, b64_decode($1), 2)[0] : undef;
 }
 
 

@@ -452,6 +452,9 @@ subtest 'faults' => sub {
         silence            => [ qr/\A\z/, 'open', 0 ],
         'garbage-head'     => [ qr/\A\x00/, 'closed', 0 ],
         'reset-in-headers' => [ qr/\AHTTP.*Content-Ty\z/s, 'reset', 1 ],
+        'reset-in-body'    => [ qr/\AHTTP.*\r\n\r\n\{.*[^}]\z/s, 'reset', 1 ],
+        'short-length'     => [ qr/\AHTTP.*"url".*\}\z/s, 'closed', 1 ],
+        interim => [ qr/\AHTTP\/1.1 102.*HTTP\/1.1 200.*\}\z/s, 'closed', 1 ],
         truncate           => [ qr/\AHTTP.*"url".*\}\z/s, 'closed', 1 ],
         stall              => [ qr/\AHTTP.*[^}]\z/s, 'open', 1 ],
         drip               => [ qr/\AHTTP.*\}\z/s, 'closed', 1 ],
@@ -468,6 +471,26 @@ subtest 'faults' => sub {
         is sim(GET => 'journal?call=create')->[0]{fault}, $action,
             "$action: journal";
     }
+
+    fresh();
+    sim(POST => 'faults', { match => 'create', action => 'short-length',
+        body => { x => 'y' } });
+    like +(raw_create())[0], qr/^Content-Length: 4\r.*\{"x":"y"\}\z/ms,
+        'a body to break';
+
+    fresh();
+    sim(POST => 'faults', [
+        { agent => '4712', status => 500, times => 0 },
+        { match => 'create', octets => "\x{ff}\x{fe}" },
+    ]);
+    is create()->body, "\xff\xfe", 'octets, and another merchant passes';
+    is login('4712', 'other')->code, 500, 'agent: at the token';
+    sim(DELETE => 'faults');
+    $token = login('4712', 'other')->json->{access_token};
+    sim(POST => 'faults', { agent => '4712', status => 500 });
+    is $read->()->code, 500, 'agent: by the token';
+    is_deeply [ map { $_->{agent} } @{ sim(GET => 'journal') } ],
+        [qw(4711 4711 4712 4712 4712)], 'agent in the journal';
 
     fresh();
     sim(POST => 'faults', [

@@ -23,7 +23,10 @@ my %ACTIONS = (
     'garbage-head'     => 0,
     'lost-reply'       => 1,
     'reset-in-headers' => 1,
+    'reset-in-body'    => 1,
     truncate           => 1,
+    'short-length'     => 1,
+    interim            => 1,
     stall              => 1,
     drip               => 1,
     huge               => 1,
@@ -31,8 +34,8 @@ my %ACTIONS = (
 );
 
 my %FIELDS = map { $_ => 1 } qw(
-    match times skip contains delay delay_after status body headers action
-    work size chunk pause set drop
+    match agent times skip contains delay delay_after status body octets
+    headers action work size chunk pause set drop
 );
 
 my $HTML = <<'HTML';
@@ -60,7 +63,7 @@ sub add ($self, $fault) {
     }
 
     my $action = $fault->{action}
-        // (defined $fault->{status} || defined $fault->{body}
+        // ((grep { defined $fault->{$_} } qw(status body octets))
         ? 'reply' : 'none');
 
     return "unknown action $action"
@@ -83,8 +86,10 @@ sub add ($self, $fault) {
 # The fault that this request meets, if any.  Faults are tried in the order in
 # which they were set; "times" 0 lasts until the next reset.
 
-sub take ($self, $call, $text) {
+sub take ($self, $call, $text, $agent) {
     for my $fault (@{ $self->{list} }) {
+        next if defined $fault->{agent}
+            && $fault->{agent} ne ($agent // '');
         next unless $fault->{match} eq '*'
             || grep { $_ eq $call } split /\|/, $fault->{match};
         next if defined $fault->{contains}
@@ -104,8 +109,8 @@ sub take ($self, $call, $text) {
 }
 
 
-# Changes a reply before it is sent in the ordinary way.  $reply is undef when
-# the work was not done.
+# Changes a reply before it is sent, in the ordinary way or in a broken one.
+# $reply is undef when the work was not done.
 
 sub change ($self, $fault, $reply) {
     my $action = $fault->{action};
@@ -145,6 +150,11 @@ sub change ($self, $fault, $reply) {
             || $reply->{body} =~ /\A[\{\[]/ ? 'application/json' : 'text/plain';
     }
 
+    if (defined $fault->{octets}) {
+        $reply->{body} = _octets($fault->{octets});
+        $reply->{type} //= 'application/json';
+    }
+
     if (my $headers = $fault->{headers}) {
         $reply->{headers} = { %{ $reply->{headers} // {} }, %$headers };
     }
@@ -153,10 +163,19 @@ sub change ($self, $fault, $reply) {
 }
 
 
+# Text whose characters are bytes, for what JSON itself could not say.
+
+sub _octets ($text) {
+    utf8::downgrade($text, 1) or $text = encode('UTF-8', $text);
+    return $text;
+}
+
+
 # A valid JSON answer whose body is exactly $size bytes long, if it fits.
 
 sub _pad ($reply, $size) {
-    my $data = { %{ $reply->{data} // {} }, padding => '' };
+    my $true = ref $reply->{data} eq 'HASH' ? $reply->{data} : {};
+    my $data = { %$true, padding => '' };
     my $rest = $size - length encode_json($data);
 
     $data->{padding} = 'x' x ($rest > 0 ? $rest : 0);
@@ -222,15 +241,31 @@ my %WIRE = (
                 sub ($s) { Mojo::IOLoop->timer(0.05 => sub { _abort($s) }) });
     },
 
+    'reset-in-body' => sub ($self, $fault, $reply, $stream) {
+        $stream->write(_half($reply) =>
+                sub ($s) { Mojo::IOLoop->timer(0.05 => sub { _abort($s) }) });
+    },
+
+    'short-length' => sub ($self, $fault, $reply, $stream) {
+        my $body = $reply->{body};
+        $stream->write(_head($reply, int(length($body) / 2)) . $body =>
+                sub ($s) { $s->close });
+    },
+
+    interim => sub ($self, $fault, $reply, $stream) {
+        my $body = $reply->{body};
+        $stream->write("HTTP/1.1 102 Processing\r\n\r\n"
+                . _head($reply, length $body) . $body =>
+                sub ($s) { $s->close });
+    },
+
     truncate => sub ($self, $fault, $reply, $stream) {
         my $head = _head($reply, length($reply->{body}) + 100);
         $stream->write($head . $reply->{body} => sub ($s) { $s->close });
     },
 
     stall => sub ($self, $fault, $reply, $stream) {
-        my $body = $reply->{body};
-        $stream->write(
-            _head($reply, length $body) . substr $body, 0, length($body) / 2);
+        $stream->write(_half($reply));
     },
 
     drip => sub ($self, $fault, $reply, $stream) {
@@ -244,9 +279,17 @@ my %WIRE = (
 sub wire ($self, $fault, $reply, $stream) {
     my $run = $WIRE{ $fault->{action} } or return 0;
 
-    $self->$run($fault, $reply // { status => 200, body => '' }, $stream);
+    $self->$run($fault, $self->change($fault, $reply), $stream);
 
     return 1;
+}
+
+
+# The header and the first half of the body.
+
+sub _half ($reply) {
+    my $body = $reply->{body};
+    return _head($reply, length $body) . substr $body, 0, length($body) / 2;
 }
 
 
