@@ -177,10 +177,7 @@ ngx_http_payer_retire_was_cancelled(ngx_http_payer_call_t *call)
 
     record = &call->ctx->record;
 
-    if (call->outcome == NGX_HTTP_PAYER_DONE
-        || (call->outcome == NGX_HTTP_PAYER_REFUSED
-            && call->exchange.status == NGX_HTTP_NOT_FOUND))
-    {
+    if (call->outcome == NGX_HTTP_PAYER_DONE) {
         record->state = NGX_HTTP_PAYER_CANCELLED;
         record->unknown = 0;
 
@@ -217,7 +214,10 @@ ngx_http_payer_retire_cancelled(ngx_http_payer_retire_t *rt)
 }
 
 
-/* paid, cancelled, or expired by now: Payer knows */
+/*
+ * Paid, cancelled, or expired by now: Payer knows.  A 404 to the cancel may be
+ * that of a wrong path; only one to the read says that there is no payment.
+ */
 
 static ngx_int_t
 ngx_http_payer_retire_ask(ngx_http_payer_retire_t *rt)
@@ -253,9 +253,9 @@ ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call)
 {
     ngx_http_payer_record_t  *record;
 
-    if (call->outcome == NGX_HTTP_PAYER_DONE) {
-        record = &call->ctx->record;
+    record = &call->ctx->record;
 
+    if (call->outcome == NGX_HTTP_PAYER_DONE) {
         ngx_http_payer_ledger_apply(call->ctx, call->result);
 
         if (record->state == NGX_HTTP_PAYER_INITIATED
@@ -266,6 +266,15 @@ ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call)
 
         (void) ngx_http_payer_ledger_write(call->ctx,
                                            NGX_HTTP_PAYER_BY_VERIFY);
+
+    } else if (call->outcome == NGX_HTTP_PAYER_REFUSED
+               && call->exchange.status == NGX_HTTP_NOT_FOUND)
+    {
+        record->state = NGX_HTTP_PAYER_CANCELLED;
+        record->unknown = 0;
+
+        (void) ngx_http_payer_ledger_write(call->ctx,
+                                           NGX_HTTP_PAYER_BY_REPLY);
     }
 }
 
@@ -280,7 +289,9 @@ ngx_http_payer_retire_read(ngx_http_payer_retire_t *rt)
         return rc;
     }
 
-    if (rt->call->outcome != NGX_HTTP_PAYER_DONE) {
+    if (rt->call->outcome != NGX_HTTP_PAYER_DONE
+        && rt->ctx->record.state != NGX_HTTP_PAYER_CANCELLED)
+    {
         return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_FAILED);
     }
 

@@ -149,3 +149,25 @@ like($r->header('Location'), qr{/thanks}, 'where a paid order goes');
 --- books
 1: links=1 authorized=12900
 
+
+
+=== TEST 6: a cancel that finds nothing does not make the old link a dead one
+--- config perl: checkout(payer_amount => '$payer_test_amount')
+--- http_config
+map $arg_price $payer_test_amount { default 10000; new 8000; }
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+faults({ match => 'cancel', status => 404, times => 0,
+    headers => { 'Content-Type' => 'text/html' }, body => '<p>No such page' });
+is(get('/checkout?order=1&price=new')->status, 503, 'no other link');
+is(get('/checkout?order=1')->header('Location'), (links('1'))[0]{url},
+   'the old price has the old link');
+--- calls
+token: 1
+create: 1
+cancel: 1
+read: 1
+--- books
+1: links=1 liveLinks=1

@@ -862,7 +862,7 @@ is(calls()->{read}, 1, 'after a read');
 GET /checkout?order=1
 --- error_code: 303
 --- after
-faults('cancel: status=404 body={}');
+faults('cancel|read: status=404 times=2 body={}');
 is(get('/more?order=1')->status, 303, 'a link');
 is(books('1')->{amount}, 99900, 'of the new amount');
 
