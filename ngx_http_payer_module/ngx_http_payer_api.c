@@ -259,6 +259,12 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
                  ? NGX_HTTP_GATEWAY_TIME_OUT : NGX_HTTP_BAD_GATEWAY;
         reason = "got no reply";
 
+    } else if (x->status == NGX_HTTP_REQUEST_TIME_OUT
+               || x->status == NGX_HTTP_TOO_MANY_REQUESTS)
+    {
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        reason = "was put off";
+
     } else if (x->oversized) {
         reason = "got a reply that is too large";
 

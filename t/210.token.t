@@ -386,3 +386,26 @@ for my $word ($secret, $basic, $basic =~ s/=+$//r,
 my $link = books('1')->{url};
 like($link, qr{^http}, 'there is a payment page');
 is(index($log, $link), -1, 'nor is its address');
+
+
+
+=== TEST 26: a token endpoint that is too busy is a reason to come again
+--- config perl: checkout()
+--- faults
+token: status=429 headers={"Retry-After":"7"}
+token: status=408
+--- request
+GET /checkout?order=1
+--- error_code: 503
+--- response_headers
+Retry-After: 7
+--- json
+detail: no token
+payerStatus: ^429$
+--- error_log
+payer: the token request of client "4711" failed: was put off, status 429
+--- after
+my $r = get('/checkout?order=1');
+is($r->status, 503, '408, too');
+is($r->header('Retry-After'), 1, 'in a moment');
+is(get('/checkout?order=1')->status, 303, 'then there is one');
