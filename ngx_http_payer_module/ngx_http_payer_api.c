@@ -509,7 +509,7 @@ ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call)
                                   : "is truncated";
 
     } else if (call->read == NULL) {
-        rc = NGX_OK;
+        rc = ngx_http_payer_api_read_any(call, &x->reply);
 
     } else {
         rc = call->read(call, &x->reply);

@@ -53,7 +53,7 @@ struct ngx_http_payer_call_s {
     ngx_str_t                          args;
     ngx_str_t                          body;
     ngx_str_t                          request_id;
-    ngx_http_payer_read_pt             read;    /* or NULL */
+    ngx_http_payer_read_pt             read;    /* or NULL: _read_any */
     void                              *result;
     ngx_http_payer_settle_pt           settle;  /* or NULL */
     void                              *data;    /* of the door */
@@ -101,13 +101,18 @@ ngx_uint_t ngx_http_payer_api_heard(ngx_http_payer_call_t *call);
 const ngx_http_payer_call_type_t *ngx_http_payer_api_type(
     ngx_http_payer_call_e type);
 
-/* readers: call->result is a ..._json_link_t or a ..._json_payment_t, or not
- * used for any object */
+/*
+ * readers: call->result is a ..._json_link_t or a ..._json_payment_t, or not
+ * used for any object, or for anything that is not evidently broken or a page
+ * of somebody else's, where it is not known what Payer writes
+ */
 ngx_int_t ngx_http_payer_api_read_link(ngx_http_payer_call_t *call,
     ngx_str_t *reply);
 ngx_int_t ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call,
     ngx_str_t *reply);
 ngx_int_t ngx_http_payer_api_read_object(ngx_http_payer_call_t *call,
+    ngx_str_t *reply);
+ngx_int_t ngx_http_payer_api_read_any(ngx_http_payer_call_t *call,
     ngx_str_t *reply);
 
 

@@ -50,3 +50,20 @@ ngx_http_payer_api_read_object(ngx_http_payer_call_t *call, ngx_str_t *reply)
 {
     return ngx_http_payer_json_read_object(reply, &call->reason);
 }
+
+
+ngx_int_t
+ngx_http_payer_api_read_any(ngx_http_payer_call_t *call, ngx_str_t *reply)
+{
+    ngx_str_t   *type;
+    ngx_uint_t   json;
+
+    static ngx_str_t  name = ngx_string("application/json");
+
+    type = &call->exchange.reply_type;
+
+    json = (type->len >= name.len
+            && ngx_strncasecmp(type->data, name.data, name.len) == 0);
+
+    return ngx_http_payer_json_read_any(reply, json, &call->reason);
+}

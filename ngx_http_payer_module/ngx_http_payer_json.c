@@ -501,6 +501,27 @@ ngx_http_payer_json_read_object(ngx_str_t *text, const char **reason)
 
 
 ngx_int_t
+ngx_http_payer_json_read_any(ngx_str_t *text, ngx_uint_t json,
+    const char **reason)
+{
+    u_char  *p, *last;
+
+    p = text->data;
+    last = p + text->len;
+
+    while (p < last && *p <= 0x20) {
+        p++;
+    }
+
+    if (p == last || ngx_http_payer_json_check(text, reason) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    return (json || *p == '<') ? NGX_DECLINED : NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
     ngx_str_t *message)
 {

@@ -104,6 +104,14 @@ ngx_int_t ngx_http_payer_json_read_object(ngx_str_t *text,
     const char **reason);
 
 /*
+ * whether a text of which nothing is needed is one that Payer may have
+ * written: empty, JSON, or plain; "json" says that it was announced as JSON:
+ * NGX_OK, NGX_DECLINED
+ */
+ngx_int_t ngx_http_payer_json_read_any(ngx_str_t *text, ngx_uint_t json,
+    const char **reason);
+
+/*
  * any JSON object will do: what is contradictory or not well-formed in it is
  * left out.  A reference has passed ngx_http_payer_check_reference().
  */

@@ -29,8 +29,6 @@ typedef struct {
 } ngx_http_payer_json_scan_t;
 
 
-static ngx_int_t ngx_http_payer_json_check(ngx_str_t *text,
-    const char **reason);
 static ngx_int_t ngx_http_payer_json_check_value(
     ngx_http_payer_json_scan_t *scan);
 static ngx_int_t ngx_http_payer_json_check_open(
@@ -89,7 +87,7 @@ ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root, const char **reason)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_payer_json_check(ngx_str_t *text, const char **reason)
 {
     ngx_int_t                    rc;

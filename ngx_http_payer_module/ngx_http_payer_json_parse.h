@@ -28,6 +28,12 @@ ngx_int_t ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root,
     const char **reason);
 
 /*
+ * whether a text is JSON as described above, an object or any other value:
+ * NGX_OK, NGX_DECLINED with "reason" set
+ */
+ngx_int_t ngx_http_payer_json_check(ngx_str_t *text, const char **reason);
+
+/*
  * how the value of the n-th member of an object is written in a text that
  * has been parsed; only for numbers and literals
  */

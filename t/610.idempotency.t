@@ -365,3 +365,37 @@ is($r->status, 504, 'lost, then no token: nobody knows');
 is($r->json->{type}, 'outcome-unknown', 'and nobody guesses');
 --- books
 17: captured=400
+
+
+
+=== TEST 17: a page of somebody else's is not taken for a cancel or a release
+--- config eval: $::shop
+--- request
+GET /checkout?order=18
+--- error_code: 303
+--- then
+my @pages = (
+    { body => "\n<html>Please log in</html>" },
+    { octets => '{"message": "cut' },
+    { octets => "{\"a\": \"\xff\"}" },
+);
+
+for my $page (@pages) {
+    faults({ match => 'cancel', status => 200, %$page });
+    my $r = request('PUT', '/cancel', json => { reference => '18' });
+    is($r->status, 502, 'a bad gateway');
+    is($r->json->{type}, 'outcome-unknown', 'and unknown');
+}
+
+like(error_log_text(), qr/the reply to "cancel" is HTML/,
+     'and the log says why');
+
+for my $page ({ body => '' }, { body => " \r\n" }, { body => 'OK' },
+    { body => { a => 1 } }, { octets => '[]' })
+{
+    faults({ match => 'cancel', status => 200, %$page });
+    is(request('PUT', '/cancel', json => { reference => '18' })->status, 200,
+       'what Payer may well have written');
+}
+--- books
+18: liveLinks=1
