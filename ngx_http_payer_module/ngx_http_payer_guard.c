@@ -204,6 +204,13 @@ ngx_http_payer_body_copy(u_char *p, ngx_buf_t *b)
 
     size = (size_t) ngx_buf_size(b);
 
+    if (size == 0) {
+
+        /* over HTTP/3 the end comes in a buffer without anything in it */
+
+        return p;
+    }
+
     if (ngx_buf_in_memory(b)) {
         return ngx_cpymem(p, b->pos, size);
     }

@@ -350,8 +350,7 @@ static void
 ngx_http_payer_request_host(ngx_http_request_t *r, ngx_str_t *host,
     ngx_str_t *port)
 {
-    u_char                    *p, *last;
-    ngx_str_t                 *value;
+    u_char                    *p, *first, *last;
     ngx_http_core_srv_conf_t  *cscf;
 
     ngx_str_null(port);
@@ -364,18 +363,23 @@ ngx_http_payer_request_host(ngx_http_request_t *r, ngx_str_t *host,
 
     *host = r->headers_in.server;
 
-    if (r->headers_in.host == NULL) {
-        return;
+    if (r->headers_in.host) {
+        first = r->headers_in.host->value.data;
+        last = first + r->headers_in.host->value.len;
+
+    } else {
+
+        /* HTTP/3 has it in ":authority" alone */
+
+        first = r->host_start;
+        last = r->host_end;
     }
 
-    value = &r->headers_in.host->value;
-    last = value->data + value->len;
-
-    for (p = last; p > value->data && p[-1] >= '0' && p[-1] <= '9'; p--) {
+    for (p = last; p > first && p[-1] >= '0' && p[-1] <= '9'; p--) {
         /* void */
     }
 
-    if (p < last && p > value->data && p[-1] == ':') {
+    if (p < last && p > first && p[-1] == ':') {
         port->data = p - 1;
         port->len = last - port->data;
     }

@@ -105,6 +105,7 @@ for (1 .. 3) {
 
 
 === TEST 6: addresses are escaped for HTML, and for nothing else
+--- no_http3: the addresses are those of http
 --- config perl
 checkout(payer_present => 'iframe',
     payer_return_success => '/thanks?order=$payer_reference&a=1',
@@ -221,6 +222,7 @@ GET /checkout?order=1001
 
 
 === TEST 14: a page of the shop behind a proxy is handed the link in a header
+--- no_http2: what is slow here is HTTP/1.0
 --- http_config
     server {
         listen 127.0.0.1:$TEST_NGINX_H2_PORT;

@@ -216,6 +216,7 @@ is(scalar(shop_requests()), 1, 'and the shop was told once');
 
 
 === TEST 11: Payer delivers an event once more on its own
+--- no_http2: the simulator calls over HTTP/1.1
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request

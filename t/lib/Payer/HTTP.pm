@@ -53,39 +53,20 @@ sub at_once {
         }
     }
 
-    return map { _response($_) } @calls;
+    return map { response($_) } @calls;
 }
 
 
 sub _open {
     my ($port, $method, $path, %option) = @_;
 
-    my %headers = (
+    my ($body, %headers) = body_and_headers(%option);
+
+    %headers = (
         Host       => "127.0.0.1:$port",
         Connection => 'close',
-        %{ $option{headers} // {} },
+        %headers,
     );
-    my $body = $option{body};
-
-    if (exists $option{json}) {
-        $body = JSON::PP->new->utf8->canonical->encode($option{json});
-        $headers{'Content-Type'} //= 'application/json';
-
-    } elsif ($option{form}) {
-        my $form = $option{form};
-        $body = join '&', map { _escape($_) . '=' . _escape($form->{$_}) }
-            sort keys %$form;
-        $headers{'Content-Type'} //= 'application/x-www-form-urlencoded';
-    }
-
-    if ($option{chunked}) {
-        $headers{'Transfer-Encoding'} = 'chunked';
-        $body = join '', map { sprintf "%x\r\n%s\r\n", length, $_ }
-            unpack("(A$option{chunked})*", $body), '';
-
-    } elsif (defined $body) {
-        $headers{'Content-Length'} //= length $body;
-    }
 
     my $call = {
         method => $method,
@@ -117,6 +98,38 @@ sub _open {
     $call->{socket} = $socket;
 
     return $call;
+}
+
+
+# What the options of a request amount to.
+
+sub body_and_headers {
+    my (%option) = @_;
+
+    my $body = $option{body};
+    my %headers = %{ $option{headers} // {} };
+
+    if (exists $option{json}) {
+        $body = JSON::PP->new->utf8->canonical->encode($option{json});
+        $headers{'Content-Type'} //= 'application/json';
+
+    } elsif ($option{form}) {
+        my $form = $option{form};
+        $body = join '&', map { _escape($_) . '=' . _escape($form->{$_}) }
+            sort keys %$form;
+        $headers{'Content-Type'} //= 'application/x-www-form-urlencoded';
+    }
+
+    if ($option{chunked}) {
+        $headers{'Transfer-Encoding'} = 'chunked';
+        $body = join '', map { sprintf "%x\r\n%s\r\n", length, $_ }
+            unpack("(A$option{chunked})*", $body), '';
+
+    } elsif (defined $body) {
+        $headers{'Content-Length'} //= length $body;
+    }
+
+    return ($body, %headers);
 }
 
 
@@ -191,7 +204,10 @@ sub _read {
 }
 
 
-sub _response {
+# What was got, as an answer; over HTTP/2 and HTTP/3 curl writes it the same
+# way.
+
+sub response {
     my ($call) = @_;
 
     my $response = bless {
@@ -205,7 +221,7 @@ sub _response {
 
     # What comes before the answer proper, as 100 Continue does, is skipped.
     my $got = $call->{got};
-    $got =~ s/\AHTTP\/1\.\d 1\d\d.*?\r\n\r\n//s;
+    $got =~ s/\AHTTP\/\d(?:\.\d)? 1\d\d.*?\r\n\r\n//s;
 
     my ($head, $body) = split /\r\n\r\n/, $got, 2;
 

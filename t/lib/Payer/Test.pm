@@ -72,6 +72,7 @@ use JSON::PP ();
 use POSIX    ();
 use Time::HiRes qw(sleep time);
 
+use Payer::Front qw(at_once_over front_of use_front);
 use Payer::HTTP qw(at_once);
 use Payer::Sim;
 
@@ -91,6 +92,9 @@ my ($agent, $secret) = ('4711', 'api-key-of-the-test-merchant');
 my ($root, $dir, @locks, %option);
 
 my $test_base;
+
+# how this block is asked: over http2, http3, or as usual
+my $front;
 
 
 # use Payer::Test; use Payer::Test simulator => 0;
@@ -140,6 +144,7 @@ sub _prepare {
     _check_module();
 
     write_file('payer.secret', "$secret\n", 0600);
+    use_front();
 
     return unless $option{simulator};
 
@@ -461,6 +466,7 @@ sub _before_block {
     my ($block) = @_;
 
     _check_sections($block);
+    $front = front_of($block);
     sim_reset() if $option{simulator};
     remove_tree("$dir/payments");
 
@@ -675,14 +681,17 @@ sub _stop_nginx {
 
 sub nginx_port { return $Test::Nginx::Util::ServerPort }
 
-sub request { return (at_once(nginx_port(), [@_]))[0] }
+sub request { return (together([@_]))[0] }
 
 sub get { return request('GET', @_) }
 
 sub post { return request('POST', @_) }
 
 # together([ GET => '/a' ], [ POST => '/b', json => {} ]): together
-sub together { return at_once(nginx_port(), @_) }
+sub together {
+    return at_once_over($front, nginx_port(), @_) if $front;
+    return at_once(nginx_port(), @_);
+}
 
 
 sub nginx_pid {
