@@ -390,6 +390,9 @@ ngx_http_payer_api_replied(ngx_http_payer_exchange_t *x)
     ngx_http_payer_flow_exchanged(call->ctx);
     ngx_http_payer_api_account(x, ngx_http_payer_api_index(call));
 
+    ngx_http_payer_api_mask(call, &x->reply);
+    ngx_http_payer_api_mask(call, &x->reply_type);
+
     ngx_http_payer_token_wipe(&call->token);
 
     ngx_http_payer_api_judge(call);

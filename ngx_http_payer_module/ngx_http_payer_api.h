@@ -101,6 +101,10 @@ ngx_uint_t ngx_http_payer_api_heard(ngx_http_payer_call_t *call);
 const ngx_http_payer_call_type_t *ngx_http_payer_api_type(
     ngx_http_payer_call_e type);
 
+/* hides what Payer repeats of our credentials: what it says may get into a
+ * log, to the caller, or to the shop */
+void ngx_http_payer_api_mask(ngx_http_payer_call_t *call, ngx_str_t *text);
+
 /*
  * readers: call->result is a ..._json_link_t or a ..._json_payment_t, or not
  * used for any object, or for anything that is not evidently broken or a page

@@ -1,10 +1,12 @@
 
 /*
- * The readers of Payer's replies, for the doors to choose from.
+ * The readers of Payer's replies, for the doors to choose from; and what no
+ * reply may have in it.
  */
 
 
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_secret.h"
 
 
 ngx_int_t
@@ -66,4 +68,22 @@ ngx_http_payer_api_read_any(ngx_http_payer_call_t *call, ngx_str_t *reply)
             && ngx_strncasecmp(type->data, name.data, name.len) == 0);
 
     return ngx_http_payer_json_read_any(reply, json, &call->reason);
+}
+
+
+void
+ngx_http_payer_api_mask(ngx_http_payer_call_t *call, ngx_str_t *text)
+{
+    ngx_str_t                  *bearer, *basic;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    conf = call->ctx->conf;
+    bearer = &call->token.bearer;
+    basic = &conf->merchant->basic;
+
+    ngx_http_payer_mask(text, bearer->data + sizeof("Bearer ") - 1,
+                        bearer->len - (sizeof("Bearer ") - 1));
+    ngx_http_payer_mask(text, basic->data + sizeof("Basic ") - 1,
+                        basic->len - (sizeof("Basic ") - 1));
+    ngx_http_payer_mask(text, conf->secret.data, conf->secret.len);
 }

@@ -1,8 +1,7 @@
 
 /*
  * Secrets in files: read by the master, wiped when the configuration goes.
- * They have pages of their own, which are left out of core dumps; what nginx
- * copied of them and of tokens in order to send it is wiped afterwards.
+ * They have pages of their own, which are left out of core dumps.
  */
 
 
@@ -13,6 +12,11 @@
 static ngx_int_t ngx_http_payer_take_secret(ngx_conf_t *cf, ngx_str_t *name,
     u_char *buf, size_t len, ngx_str_t *secret);
 static void ngx_http_payer_secret_free(void *data);
+static u_char *ngx_http_payer_match(u_char *p, u_char *last, u_char *secret,
+    size_t len);
+
+
+#define NGX_HTTP_PAYER_MIN_MASKED   16
 
 
 ngx_int_t
@@ -168,38 +172,51 @@ ngx_http_payer_wipe(ngx_str_t *secret)
 
 
 void
-ngx_http_payer_wipe_sent(ngx_http_upstream_t *u, ngx_str_t *body)
+ngx_http_payer_mask(ngx_str_t *text, u_char *secret, size_t len)
 {
-    ngx_buf_t  *b;
+    u_char  *p, *end, *last;
 
-    if (u->request_bufs == NULL) {
+    if (len < NGX_HTTP_PAYER_MIN_MASKED) {
         return;
     }
 
-    b = u->request_bufs->buf;
+    p = text->data;
+    last = p + text->len;
 
-    /* the body stands there if there was no memory for a header */
+    while ((size_t) (last - p) >= len) {
 
-    if (b->start != body->data) {
-        ngx_explicit_memzero(b->start, b->last - b->start);
+        end = ngx_http_payer_match(p, last, secret, len);
+
+        if (end) {
+            ngx_memset(p, '*', end - p);
+            p = end;
+
+        } else {
+            p++;
+        }
     }
 }
 
 
-void
-ngx_http_payer_wipe_record(ngx_connection_t *c)
+/* the end of the secret that begins at p, or NULL; JSON may escape a slash */
+
+static u_char *
+ngx_http_payer_match(u_char *p, u_char *last, u_char *secret, size_t len)
 {
-#if (NGX_HTTP_SSL)
-    ngx_buf_t  *b;
+    size_t  i;
 
-    if (c == NULL || c->ssl == NULL || c->ssl->buf == NULL) {
-        return;
+    for (i = 0; i < len; i++) {
+
+        if (secret[i] == '/' && last - p > 1 && p[0] == '\\' && p[1] == '/') {
+            p++;
+        }
+
+        if (p == last || *p != secret[i]) {
+            return NULL;
+        }
+
+        p++;
     }
 
-    b = c->ssl->buf;
-
-    if (b->start && b->pos == b->last) {
-        ngx_explicit_memzero(b->start, b->end - b->start);
-    }
-#endif
+    return p;
 }

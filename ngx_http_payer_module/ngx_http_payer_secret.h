@@ -10,7 +10,6 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ngx_http.h>
 
 
 #define NGX_HTTP_PAYER_MAX_SECRET   1024
@@ -34,13 +33,10 @@ u_char *ngx_http_payer_secret_alloc(ngx_conf_t *cf, size_t len);
 void ngx_http_payer_wipe(ngx_str_t *secret);
 
 /*
- * the header of a request that was sent, or was to be: our credentials are in
- * it.  The body that follows is left alone, for another try may need it.
+ * puts asterisks in place of the secret, wherever the text has it: Payer may
+ * repeat what it was sent.  One of less than 16 bytes could be any word.
  */
-void ngx_http_payer_wipe_sent(ngx_http_upstream_t *u, ngx_str_t *body);
-
-/* what went into the last TLS record of a connection, which may be kept */
-void ngx_http_payer_wipe_record(ngx_connection_t *c);
+void ngx_http_payer_mask(ngx_str_t *text, u_char *secret, size_t len);
 
 
 #endif /* _NGX_HTTP_PAYER_SECRET_H_INCLUDED_ */

@@ -29,7 +29,6 @@ static ngx_int_t ngx_http_payer_exchange_body(ngx_http_request_t *sr,
 static ngx_int_t ngx_http_payer_exchange_variables(ngx_http_request_t *sr);
 static void ngx_http_payer_exchange_route(ngx_http_request_t *sr,
     ngx_http_payer_road_t *road);
-static ngx_int_t ngx_http_payer_exchange_handler(ngx_http_request_t *sr);
 static void ngx_http_payer_exchange_abort(ngx_http_request_t *sr);
 static ngx_int_t ngx_http_payer_exchange_done(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
@@ -345,33 +344,7 @@ ngx_http_payer_exchange_route(ngx_http_request_t *sr,
 
     ngx_http_update_location_config(sr);
 
-    sr->content_handler = ngx_http_payer_exchange_handler;
-}
-
-
-/* the location's own handler, while nothing is written to the debug log:
- * it would show the header with our credentials */
-
-static ngx_int_t
-ngx_http_payer_exchange_handler(ngx_http_request_t *sr)
-{
-    ngx_int_t                  rc;
-    ngx_log_t                 *log;
-    ngx_uint_t                 level;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
-
-    log = sr->connection->log;
-    level = log->log_level;
-
-    log->log_level = ngx_min(level, NGX_LOG_DEBUG_FIRST - 1);
-
-    rc = clcf->handler(sr);
-
-    log->log_level = level;
-
-    return rc;
+    sr->content_handler = ngx_http_payer_wire_handler;
 }
 
 
@@ -443,8 +416,8 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     x->handler(x);
 
-    if (x->road && sr->upstream) {
-        ngx_http_payer_wipe_sent(sr->upstream, &x->body);
+    if (x->road) {
+        ngx_http_payer_wire_wipe(sr, &x->body);
     }
 
     if (x->secret) {
@@ -496,10 +469,6 @@ ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
         /* nginx's own page of an error: there is no reply of Payer's */
 
         return NGX_OK;
-    }
-
-    if (x->road) {
-        ngx_http_payer_wipe_record(r->upstream->peer.connection);
     }
 
     x->status = r->headers_out.status;

@@ -57,6 +57,11 @@ struct ngx_http_payer_exchange_s {
     time_t                        retry_after;  /* seconds, -1: not given */
     ngx_msec_t                    time;         /* it took */
 
+    /* the proxy's own, see ngx_http_payer_subrequest_wire.c */
+    ngx_int_t                   (*process_header)(ngx_http_request_t *r);
+    void                        (*finalize_request)(ngx_http_request_t *r,
+                                                    ngx_int_t rc);
+
     unsigned                      secret:1;     /* the reply is wiped */
     unsigned                      active:1;     /* in flight */
     unsigned                      sent:1;       /* Payer may have seen it */
@@ -83,6 +88,15 @@ void ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x);
 
 /* whether the subrequest is an exchange */
 ngx_uint_t ngx_http_payer_is_exchange(ngx_http_request_t *r);
+
+/* the content handler of an exchange with Payer */
+ngx_int_t ngx_http_payer_wire_handler(ngx_http_request_t *sr);
+
+/*
+ * wipes the header that was sent, or was to be: our credentials are in it.
+ * The body that follows is left alone, for another try may need it.
+ */
+void ngx_http_payer_wire_wipe(ngx_http_request_t *sr, ngx_str_t *body);
 
 /* installs the capture filters */
 ngx_int_t ngx_http_payer_subrequest_init(ngx_conf_t *cf);

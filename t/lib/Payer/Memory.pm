@@ -17,6 +17,9 @@ no warnings 'portable';    # 64 bits are what addresses have here
 
 use Exporter qw(import);
 
+# What is larger is no memory but addresses, which a sanitizer has reserved.
+my $RESERVED = 1 << 30;
+
 our @EXPORT = qw(unreadable found dumped in_file);
 
 
@@ -52,6 +55,7 @@ sub _search {
 
     for my $area (_areas($pid)) {
         next unless $area->{mode} =~ /^r/ && $area->{name} !~ /^\[v/;
+        next if $area->{to} - $area->{from} > $RESERVED;
         next unless $wanted->($area);
 
         my $bytes = _read_area($mem, @$area{qw(from to)});

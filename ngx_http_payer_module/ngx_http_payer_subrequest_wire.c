@@ -1,0 +1,140 @@
+
+/*
+ * What nginx's proxy does for an exchange with Payer: without a word in the
+ * debug log, which would show our credentials, and without leaving them in its
+ * buffers.
+ *
+ * We stand in front of three handlers of the proxy's: of the location, of the
+ * reply's header, and of the end.
+ */
+
+
+#include "ngx_http_payer_subrequest.h"
+
+
+static ngx_int_t ngx_http_payer_wire_header(ngx_http_request_t *sr);
+static void ngx_http_payer_wire_end(ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_int_t ngx_http_payer_wire_unlogged(ngx_http_request_t *sr,
+    ngx_http_handler_pt handler);
+
+
+ngx_int_t
+ngx_http_payer_wire_handler(ngx_http_request_t *sr)
+{
+    ngx_int_t                   rc;
+    ngx_http_upstream_t        *u;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_payer_exchange_t  *x;
+
+    clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
+
+    rc = ngx_http_payer_wire_unlogged(sr, clcf->handler);
+
+    u = sr->upstream;
+
+    if (u) {
+        x = sr->post_subrequest->data;
+
+        x->process_header = u->process_header;
+        u->process_header = ngx_http_payer_wire_header;
+
+        x->finalize_request = u->finalize_request;
+        u->finalize_request = ngx_http_payer_wire_end;
+    }
+
+    return rc;
+}
+
+
+/* Payer may repeat in a header what it was sent */
+
+static ngx_int_t
+ngx_http_payer_wire_header(ngx_http_request_t *sr)
+{
+    ngx_int_t                   rc;
+    ngx_http_upstream_t        *u;
+    ngx_http_payer_exchange_t  *x;
+
+    u = sr->upstream;
+    x = sr->post_subrequest->data;
+
+    /* the one for the status line puts its successor in its place */
+
+    u->process_header = x->process_header;
+
+    rc = ngx_http_payer_wire_unlogged(sr, u->process_header);
+
+    x->process_header = u->process_header;
+    u->process_header = ngx_http_payer_wire_header;
+
+    return rc;
+}
+
+
+/* the connection is still there: what went into its last TLS record is wiped,
+ * whether it is kept or closed */
+
+static void
+ngx_http_payer_wire_end(ngx_http_request_t *sr, ngx_int_t rc)
+{
+    ngx_http_payer_exchange_t  *x;
+#if (NGX_HTTP_SSL)
+    ngx_buf_t                  *b;
+    ngx_connection_t           *c;
+
+    c = sr->upstream->peer.connection;
+
+    if (c && c->ssl && c->ssl->buf && c->ssl->buf->start) {
+        b = c->ssl->buf;
+
+        ngx_explicit_memzero(b->start, b->end - b->start);
+    }
+#endif
+
+    x = sr->post_subrequest->data;
+
+    x->finalize_request(sr, rc);
+}
+
+
+static ngx_int_t
+ngx_http_payer_wire_unlogged(ngx_http_request_t *sr,
+    ngx_http_handler_pt handler)
+{
+    ngx_int_t   rc;
+    ngx_log_t  *log;
+    ngx_uint_t  level;
+
+    log = sr->connection->log;
+    level = log->log_level;
+
+    log->log_level = ngx_min(level, NGX_LOG_DEBUG_FIRST - 1);
+
+    rc = handler(sr);
+
+    log->log_level = level;
+
+    return rc;
+}
+
+
+void
+ngx_http_payer_wire_wipe(ngx_http_request_t *sr, ngx_str_t *body)
+{
+    ngx_buf_t            *b;
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+
+    if (u == NULL || u->request_bufs == NULL) {
+        return;
+    }
+
+    b = u->request_bufs->buf;
+
+    /* the body stands there if there was no memory for a header */
+
+    if (b->start != body->data) {
+        ngx_explicit_memzero(b->start, b->last - b->start);
+    }
+}
