@@ -28,8 +28,8 @@ FUZZ_SECONDS = 60
 need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
-.PHONY: all demo demo-check test lint asan matrix fuzz fuzz-check bench deb \
-	install clean help
+.PHONY: all demo demo-check test lint asan matrix oom fuzz fuzz-check bench \
+	deb install clean help
 
 all:  ## build the module for the installed nginx
 	@$(call need,config,there is no module to build)
@@ -63,6 +63,11 @@ asan: all  ## run all tests under address and undefined behaviour sanitizers
 matrix: all  ## build with nginx 1.22, 1.26 and 1.30 and run all tests
 	@$(INSTALL) build demo test asan
 	@tools/matrix $(TESTS)
+
+oom: all  ## fail every allocation of everything that the module does
+	@$(INSTALL) build demo test
+	@tools/test-nginx >/dev/null
+	OOM_FULL=1 prove -v --timer t/830.out-of-memory.t
 
 fuzz:  ## fuzz each target for FUZZ_SECONDS
 	@$(call need,fuzz/run,there is nothing to fuzz)
