@@ -33,8 +33,6 @@ static ngx_int_t ngx_http_payer_execute_tally(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex);
 static void ngx_http_payer_execute_replied(ngx_http_payer_call_t *call);
 static void ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_execute_judge(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_json_payment_t *payment);
 static void ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
     ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x);
 static void ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex);
@@ -524,8 +522,9 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
 
     ex->read_back = 1;
 
-    switch (ngx_http_payer_execute_judge(ex, call->result)) {
-
+    switch (ngx_http_payer_judge(ex->operation, &ex->deed, call->result,
+                                 &ex->tally))
+    {
     case NGX_OK:
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
                                       &call->exchange);
@@ -541,34 +540,6 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
         break;
     }
-}
-
-
-/*
- * A key that is not known here may have been used, and forgotten since.  What
- * was captured before this request can then be the doing of the earlier one:
- * it does not show, but it is not refused either.
- */
-
-static ngx_int_t
-ngx_http_payer_execute_judge(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_json_payment_t *payment)
-{
-    ngx_int_t              rc;
-    ngx_http_payer_deed_t  deed;
-
-    rc = ngx_http_payer_judge(ex->operation, &ex->deed, payment, &ex->tally);
-
-    if (rc != NGX_DECLINED || ex->found || ex->id.len == 0) {
-        return rc;
-    }
-
-    deed = ex->deed;
-    deed.before = -1;
-
-    rc = ngx_http_payer_judge(ex->operation, &deed, payment, &ex->tally);
-
-    return rc == NGX_DECLINED ? NGX_DECLINED : NGX_AGAIN;
 }
 
 

@@ -14,6 +14,7 @@
 
 typedef struct {
     ngx_str_t                     path;
+    ngx_cycle_t                  *cycle;        /* of the configuration */
     ngx_http_payer_lmdb_env_t    *env;
     time_t                        tried;        /* to open it, in vain */
 } ngx_http_payer_lmdb_t;
@@ -23,6 +24,8 @@ static char *ngx_http_payer_lmdb_configure(ngx_conf_t *cf,
     ngx_http_payer_store_t *store, ngx_str_t *value);
 static ngx_int_t ngx_http_payer_lmdb_add_path(ngx_conf_t *cf,
     ngx_str_t *name);
+static ngx_int_t ngx_http_payer_lmdb_admit(void *data, ngx_log_t *log);
+static int ngx_http_payer_lmdb_examine_access(void *data);
 static ngx_int_t ngx_http_payer_lmdb_init_process(ngx_cycle_t *cycle,
     ngx_http_payer_store_t *store);
 static void ngx_http_payer_lmdb_exit_process(ngx_cycle_t *cycle,
@@ -95,7 +98,11 @@ ngx_http_payer_lmdb_configure(ngx_conf_t *cf, ngx_http_payer_store_t *store,
 
     ngx_cpystrn(lmdb->path.data, path.data, path.len + 1);
 
+    lmdb->cycle = cf->cycle;
     store->data = lmdb;
+
+    store->zone->admit = ngx_http_payer_lmdb_admit;
+    store->zone->data = lmdb;
 
     if (ngx_http_payer_lmdb_add_path(cf, &lmdb->path) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -140,6 +147,68 @@ ngx_http_payer_lmdb_add_path(ngx_conf_t *cf, ngx_str_t *name)
     path->line = cf->conf_file->line;
 
     return ngx_add_path(cf, &path);
+}
+
+
+/*
+ * Workers that could not write would be all that is left after a reload: the
+ * old ones stay instead.
+ */
+
+static ngx_int_t
+ngx_http_payer_lmdb_admit(void *data, ngx_log_t *log)
+{
+    ngx_http_payer_lmdb_t  *lmdb = data;
+
+    int  err;
+
+    err = ngx_http_payer_lmdb_child(log, ngx_http_payer_lmdb_examine_access,
+                                    lmdb);
+    if (err == 0) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, log, err,
+                  "payer_store \"lmdb:%V\" is not writable for the user of "
+                  "the workers", &lmdb->path);
+
+    return NGX_ERROR;
+}
+
+
+/* in a child process, as the workers' user: 0 or errno */
+
+static int
+ngx_http_payer_lmdb_examine_access(void *data)
+{
+    ngx_http_payer_lmdb_t  *lmdb = data;
+
+    char             *dir;
+    ngx_core_conf_t  *ccf;
+
+    dir = (char *) lmdb->path.data;
+    ccf = (ngx_core_conf_t *) ngx_get_conf(lmdb->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (geteuid() == 0 && ccf->master
+        && (setgid(ccf->group) == -1
+            || initgroups(ccf->username, ccf->group) == -1
+            || setuid(ccf->user) == -1))
+    {
+        return ngx_errno;
+    }
+
+    if (access(dir, R_OK|W_OK|X_OK) == -1 || chdir(dir) == -1) {
+        return ngx_errno;
+    }
+
+    if ((access("data.mdb", R_OK|W_OK) == -1 && ngx_errno != NGX_ENOENT)
+        || (access("lock.mdb", R_OK|W_OK) == -1 && ngx_errno != NGX_ENOENT))
+    {
+        return ngx_errno;
+    }
+
+    return 0;
 }
 
 

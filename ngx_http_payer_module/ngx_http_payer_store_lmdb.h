@@ -29,6 +29,9 @@
 #define NGX_HTTP_PAYER_LMDB_FORMAT_KEY   "!payer-store"
 #define NGX_HTTP_PAYER_LMDB_FORMAT       '1'
 
+/* sorted before it: nothing is dropped before this entry may be */
+#define NGX_HTTP_PAYER_LMDB_CLOCK_KEY    "!payer-clock"
+
 /* a value begins with the time after which it may be dropped */
 #define NGX_HTTP_PAYER_LMDB_EXPIRES_LEN  8
 
@@ -42,13 +45,13 @@ typedef struct {
     ngx_http_payer_zone_t  *zone;       /* of the store in use */
 
     /* writing: the event loop owns "waiting", the task owns "batch", "rc",
-     * "horizon" and "sweep" while it runs */
+     * "leapt" and "sweep" while it runs */
     ngx_queue_t             waiting;
     ngx_queue_t             batch;
     int                     rc;
-    time_t                  horizon;    /* what is older may be dropped */
     MDB_val                 sweep;      /* the key that was looked at last */
     u_char                  sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
+    ngx_uint_t              leapt;      /* unsigned  leapt:1; */
     ngx_uint_t              running;    /* unsigned  running:1; */
 
 #if (NGX_THREADS)
@@ -74,6 +77,13 @@ typedef struct {
     ngx_http_payer_store_entry_t    entries[1];
 } ngx_http_payer_lmdb_job_t;
 
+
+/*
+ * the exit code of a child process that examines something: the child has
+ * neither core dumps nor handlers; an errno (logged) if there is no child
+ */
+int ngx_http_payer_lmdb_child(ngx_log_t *log, int (*examine)(void *data),
+    void *data);
 
 /*
  * looks at the files in the directory, if there are any, from a child

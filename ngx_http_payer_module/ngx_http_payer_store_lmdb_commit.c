@@ -20,6 +20,8 @@ static int ngx_http_payer_lmdb_store(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, MDB_val *key, ngx_str_t *fresh, time_t expires);
 static int ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job,
     ngx_uint_t i, ngx_str_t *value, ngx_uint_t kept);
+static int ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn, time_t *until);
 static int ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn);
 static time_t ngx_http_payer_lmdb_expires(MDB_val *value);
@@ -35,6 +37,7 @@ int
 ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le)
 {
     int                         rc;
+    time_t                      until;
     MDB_txn                    *txn;
     ngx_queue_t                *q;
     ngx_http_payer_lmdb_job_t  *job;
@@ -78,14 +81,51 @@ again:
         goto again;
     }
 
-    rc = ngx_http_payer_lmdb_sweep(le, txn);
+    rc = ngx_http_payer_lmdb_hold(le, txn, &until);
+
+    if (rc == 0 && until < ngx_time()) {
+        rc = ngx_http_payer_lmdb_sweep(le, txn);
+    }
 
     if (rc != 0) {
         mdb_txn_abort(txn);
         return rc;
     }
 
-    return mdb_txn_commit(txn);
+    rc = mdb_txn_commit(txn);
+
+    if (rc == 0) {
+        le->leapt = 0;
+    }
+
+    return rc;
+}
+
+
+/* until when nothing is dropped; kept in the database, to survive a restart */
+
+static int
+ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    time_t *until)
+{
+    int        rc;
+    MDB_val    key, value;
+    ngx_str_t  none = ngx_null_string;
+
+    key.mv_data = NGX_HTTP_PAYER_LMDB_CLOCK_KEY;
+    key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_CLOCK_KEY) - 1;
+
+    if (le->leapt) {
+        *until = ngx_time() + NGX_HTTP_PAYER_STORE_HOLD;
+
+        return ngx_http_payer_lmdb_store(le, txn, &key, &none, *until);
+    }
+
+    rc = mdb_get(txn, le->dbi, &key, &value);
+
+    *until = (rc == 0) ? ngx_http_payer_lmdb_expires(&value) : 0;
+
+    return (rc == MDB_NOTFOUND) ? 0 : rc;
 }
 
 
@@ -264,7 +304,7 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 
         expires = ngx_http_payer_lmdb_expires(&value);
 
-        if (expires != 0 && expires < le->horizon) {
+        if (expires != 0 && expires < ngx_time()) {
             rc = mdb_cursor_del(cursor, 0);
 
             if (rc != 0) {

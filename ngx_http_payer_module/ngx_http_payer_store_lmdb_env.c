@@ -31,8 +31,7 @@
 #define NGX_HTTP_PAYER_LMDB_LIBRARY   203
 
 
-static int ngx_http_payer_lmdb_look(ngx_log_t *log, ngx_str_t *path);
-static int ngx_http_payer_lmdb_examine(ngx_str_t *path);
+static int ngx_http_payer_lmdb_examine(void *data);
 static int ngx_http_payer_lmdb_examine_env(MDB_env *env);
 static int ngx_http_payer_lmdb_examine_records(MDB_env *env, MDB_txn *txn,
     MDB_dbi dbi);
@@ -69,7 +68,8 @@ ngx_http_payer_lmdb_check(ngx_conf_t *cf, ngx_str_t *path)
 
     for (looks = 0; looks < NGX_HTTP_PAYER_LMDB_LOOKS; looks++) {
 
-        code = ngx_http_payer_lmdb_look(cf->log, path);
+        code = ngx_http_payer_lmdb_child(cf->log,
+                                         ngx_http_payer_lmdb_examine, path);
 
         if (code == 0 || code == ENOENT) {
             return NGX_OK;
@@ -84,14 +84,16 @@ ngx_http_payer_lmdb_check(ngx_conf_t *cf, ngx_str_t *path)
 }
 
 
-/* answers the exit code of the child; it is not left to nginx's SIGCHLD */
+/* the end of the child is not left to nginx's SIGCHLD */
 
-static int
-ngx_http_payer_lmdb_look(ngx_log_t *log, ngx_str_t *path)
+int
+ngx_http_payer_lmdb_child(ngx_log_t *log, int (*examine)(void *data),
+    void *data)
 {
-    int        status, rc, err;
-    sigset_t   set, old;
-    ngx_pid_t  pid;
+    int            status, rc, err;
+    sigset_t       set, old;
+    ngx_pid_t      pid;
+    struct rlimit  none;
 
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
@@ -100,7 +102,18 @@ ngx_http_payer_lmdb_look(ngx_log_t *log, ngx_str_t *path)
     pid = fork();
 
     if (pid == 0) {
-        _exit(ngx_http_payer_lmdb_examine(path));
+
+        /* a crash is an answer here */
+
+        none.rlim_cur = 0;
+        none.rlim_max = 0;
+        (void) setrlimit(RLIMIT_CORE, &none);
+
+        (void) signal(SIGSEGV, SIG_DFL);
+        (void) signal(SIGBUS, SIG_DFL);
+        (void) signal(SIGABRT, SIG_DFL);
+
+        _exit(examine(data));
     }
 
     err = ngx_errno;
@@ -127,21 +140,22 @@ ngx_http_payer_lmdb_look(ngx_log_t *log, ngx_str_t *path)
 
 
 static int
-ngx_http_payer_lmdb_examine(ngx_str_t *path)
+ngx_http_payer_lmdb_examine(void *data)
 {
-    int            rc;
-    MDB_env       *env;
-    struct rlimit  none;
+    ngx_str_t  *path = data;
 
-    /* a crash is an answer here: no core, no handlers */
+    int               rc;
+    MDB_env          *env;
+    ngx_file_info_t   fi;
 
-    none.rlim_cur = 0;
-    none.rlim_max = 0;
-    (void) setrlimit(RLIMIT_CORE, &none);
+    /* the disk was full when the file was made: as if there were none */
 
-    (void) signal(SIGSEGV, SIG_DFL);
-    (void) signal(SIGBUS, SIG_DFL);
-    (void) signal(SIGABRT, SIG_DFL);
+    if (chdir((char *) path->data) == 0
+        && ngx_file_info("data.mdb", &fi) == 0
+        && ngx_file_size(&fi) == 0)
+    {
+        return 0;
+    }
 
     rc = mdb_env_create(&env);
 

@@ -20,7 +20,7 @@ static ngx_http_payer_lmdb_job_t *ngx_http_payer_lmdb_job(
 static void ngx_http_payer_lmdb_free(ngx_http_payer_lmdb_job_t *job);
 
 static ngx_int_t ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le);
-static void ngx_http_payer_lmdb_look_ahead(ngx_http_payer_lmdb_env_t *le);
+static void ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le);
 #if (NGX_THREADS)
 static void ngx_http_payer_lmdb_post(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_thread(void *data, ngx_log_t *log);
@@ -220,16 +220,16 @@ ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le)
         return NGX_DECLINED;
     }
 
-    ngx_http_payer_lmdb_look_ahead(le);
+    ngx_http_payer_lmdb_watch_clock(le);
 
     return NGX_OK;
 }
 
 
-/* what the batch may drop, as far as the clock is to be trusted */
+/* the next batch to be written keeps it in mind */
 
 static void
-ngx_http_payer_lmdb_look_ahead(ngx_http_payer_lmdb_env_t *le)
+ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le)
 {
     ngx_uint_t        leapt;
     ngx_slab_pool_t  *shpool;
@@ -238,11 +238,13 @@ ngx_http_payer_lmdb_look_ahead(ngx_http_payer_lmdb_env_t *le)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    le->horizon = ngx_http_payer_zone_horizon(le->zone, &leapt);
+    leapt = ngx_http_payer_zone_leapt(le->zone);
 
     ngx_shmtx_unlock(&shpool->mutex);
 
     if (leapt) {
+        le->leapt = 1;
+
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "payer_store \"lmdb:%V\": the clock leapt ahead, "
                       "nothing expires for 31 days", &le->path);

@@ -26,6 +26,7 @@ typedef struct {
     ngx_rbtree_node_t       hashed_sentinel;
     ngx_rbtree_node_t       sorted_sentinel;
     ngx_rbtree_node_t       expiring_sentinel;
+    time_t                  held;               /* nothing is dropped until */
 } ngx_http_payer_memory_t;
 
 
@@ -125,7 +126,7 @@ ngx_http_payer_memory_init_module(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
-    memory = ngx_slab_alloc(zone->shpool, sizeof(ngx_http_payer_memory_t));
+    memory = ngx_slab_calloc(zone->shpool, sizeof(ngx_http_payer_memory_t));
     if (memory == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "payer_zone \"%V\" is too small",
@@ -376,11 +377,18 @@ ngx_http_payer_memory_alloc(ngx_http_payer_zone_t *zone, size_t size)
 static ngx_uint_t
 ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone)
 {
-    ngx_uint_t                leapt;
     ngx_rbtree_node_t        *node;
     ngx_http_payer_memory_t  *memory;
 
     memory = zone->sh->memory;
+
+    if (ngx_http_payer_zone_leapt(zone)) {
+        memory->held = ngx_time() + NGX_HTTP_PAYER_STORE_HOLD;
+    }
+
+    if (ngx_time() < memory->held) {
+        return 0;
+    }
 
     if (memory->expiring.root == memory->expiring.sentinel) {
         return 0;
@@ -388,7 +396,7 @@ ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone)
 
     node = ngx_rbtree_min(memory->expiring.root, memory->expiring.sentinel);
 
-    if ((time_t) node->key >= ngx_http_payer_zone_horizon(zone, &leapt)) {
+    if ((time_t) node->key >= ngx_time()) {
         return 0;
     }
 

@@ -14,9 +14,7 @@
 #define NGX_HTTP_PAYER_CLAIM_SWEEP       2
 #define NGX_HTTP_PAYER_CLAIM_FULL_SWEEP  256
 
-/* a leap of the clock, and for how long nothing is dropped then */
 #define NGX_HTTP_PAYER_ZONE_LEAP         86400
-#define NGX_HTTP_PAYER_ZONE_HOLD         (31 * 86400)
 
 
 typedef struct {
@@ -42,7 +40,7 @@ static void ngx_http_payer_claim_delete(ngx_http_payer_zone_t *zone,
 static void ngx_http_payer_claim_sweep(ngx_http_payer_zone_t *zone,
     ngx_uint_t n);
 static ngx_uint_t ngx_http_payer_claim_stale(ngx_http_payer_claim_node_t *cn);
-static time_t ngx_http_payer_zone_uptime(void);
+static time_t ngx_http_payer_zone_epoch(void);
 
 
 ngx_int_t
@@ -54,6 +52,12 @@ ngx_http_payer_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     zone = shm_zone->data;
     zone->shm_zone = shm_zone;
+
+    if (zone->admit != NULL
+        && zone->admit(zone->data, shm_zone->shm.log) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     ngx_http_payer_undumped(shm_zone->shm.addr, shm_zone->shm.size);
 
@@ -93,7 +97,7 @@ ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
     ngx_queue_init(&sh->claims_queue);
     ngx_queue_init(&sh->tokens);
 
-    sh->epoch = ngx_time() - ngx_http_payer_zone_uptime();
+    sh->epoch = ngx_http_payer_zone_epoch();
 
     len = sizeof(" in payer_zone \"\"") + shm_zone->shm.name.len;
 
@@ -338,36 +342,25 @@ ngx_http_payer_claim_stale(ngx_http_payer_claim_node_t *cn)
 }
 
 
-/*
- * A clock that was wrong, or is wrong now, makes what is in use look old.  As
- * nobody can tell, nothing is dropped until any link of before is dead.
- */
+/* the monotonic clock, with which the time of day should go along */
 
-time_t
-ngx_http_payer_zone_horizon(ngx_http_payer_zone_t *zone, ngx_uint_t *leapt)
+ngx_uint_t
+ngx_http_payer_zone_leapt(ngx_http_payer_zone_t *zone)
 {
-    time_t                     uptime, epoch;
-    ngx_http_payer_zone_sh_t  *sh;
+    time_t      epoch;
+    ngx_uint_t  leapt;
 
-    sh = zone->sh;
+    epoch = ngx_http_payer_zone_epoch();
+    leapt = (epoch - zone->sh->epoch > NGX_HTTP_PAYER_ZONE_LEAP);
 
-    uptime = ngx_http_payer_zone_uptime();
-    epoch = ngx_time() - uptime;
+    zone->sh->epoch = epoch;
 
-    *leapt = (epoch - sh->epoch > NGX_HTTP_PAYER_ZONE_LEAP);
-
-    if (*leapt) {
-        sh->held = uptime + NGX_HTTP_PAYER_ZONE_HOLD;
-    }
-
-    sh->epoch = epoch;
-
-    return (uptime < sh->held) ? 0 : ngx_time();
+    return leapt;
 }
 
 
 static time_t
-ngx_http_payer_zone_uptime(void)
+ngx_http_payer_zone_epoch(void)
 {
-    return (time_t) (ngx_current_msec / 1000);
+    return ngx_time() - (time_t) (ngx_current_msec / 1000);
 }

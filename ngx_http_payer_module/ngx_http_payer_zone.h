@@ -34,7 +34,6 @@ typedef struct {
     ngx_queue_t                   tokens;       /* ..._token_node_t */
     void                         *memory;       /* root of the memory store */
     time_t                        epoch;        /* of the monotonic clock */
-    time_t                        held;         /* by it: nothing expires */
     ngx_atomic_t                  serial;       /* names owners of leases */
     ngx_atomic_t                  counters[NGX_HTTP_PAYER_COUNTERS];
 } ngx_http_payer_zone_sh_t;
@@ -44,6 +43,11 @@ typedef struct {
     ngx_shm_zone_t               *shm_zone;
     ngx_slab_pool_t              *shpool;
     ngx_http_payer_zone_sh_t     *sh;
+
+    /* asked when the paths are made and before workers are: NGX_ERROR
+     * (logged) refuses the configuration; NULL: nobody asks */
+    ngx_int_t                   (*admit)(void *data, ngx_log_t *log);
+    void                         *data;
 } ngx_http_payer_zone_t;
 
 
@@ -69,13 +73,8 @@ ngx_int_t ngx_http_payer_zone_claim(ngx_http_payer_zone_t *zone,
 void ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim);
 
-/*
- * the second before which what has expired may be dropped: the present, or 0
- * for some time after the clock leapt ahead; "leapt" is set by the first call
- * after that.  The mutex is held.
- */
-time_t ngx_http_payer_zone_horizon(ngx_http_payer_zone_t *zone,
-    ngx_uint_t *leapt);
+/* whether the clock leapt ahead since the last call; the mutex is held */
+ngx_uint_t ngx_http_payer_zone_leapt(ngx_http_payer_zone_t *zone);
 
 
 #endif /* _NGX_HTTP_PAYER_ZONE_H_INCLUDED_ */

@@ -18,6 +18,24 @@ workers(2);
 
 our ($day, $year) = (86400, 365 * 86400);
 
+# The files are root's, or else those of who runs the tests.
+
+my $nobody = join ' ', 'nobody', scalar getgrgid((getpwnam 'nobody')[3]);
+
+sub take_store_away { change_user('root', $nobody, 0400) }
+sub give_store_back { change_user($nobody, 'root', 0600) }
+
+sub change_user {
+    my ($from, $to, $mode) = @_;
+
+    my $file = $Test::Nginx::Util::ConfFile;
+    my $conf = do { local (@ARGV, $/) = $file; <> };
+
+    $conf =~ s/^user $from;/user $to;/m
+        ? write_file($file, $conf)
+        : chmod $mode, work_dir() . '/payments/data.mdb';
+}
+
 run_payer_tests();
 
 __DATA__
@@ -32,6 +50,8 @@ my $first = books('1')->{url};
 clock_is_off($::year);
 get("/checkout?order=other-$_") for 1 .. 20;
 like(error_log_text(), qr/the clock leapt ahead/, 'nginx noticed');
+restart('KILL');
+get("/checkout?order=more-$_") for 1 .. 20;
 clock_is_off(0);
 
 is(get('/checkout?order=1')->header('Location'), $first, 'the link is known');
@@ -105,3 +125,78 @@ disk_is_good();
 is(post('/capture', %capture)->status, 200, 'the repeat');
 is(books('1')->{captured}, 4000, 'does not capture it again');
 is(post('/capture', %capture)->header('Idempotency-Replayed'), 'true', 'and has found out how it went');
+
+
+
+=== TEST 5: what cannot be stored is not sent, and what is stored is presented
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+my $first = books('1')->{url};
+my %capture = (json => { reference => '1', amount => 4000 }, headers => { 'Idempotency-Key' => 'once' });
+
+disk_is_broken();
+is(get('/checkout?order=2')->status, 503, 'no link for another order');
+is(post('/capture', %capture)->status, 503, 'no operation');
+is(get('/checkout?order=1')->header('Location'), $first, 'the link that is known');
+is(calls()->{create}, 1, 'Payer was not called');
+is(calls()->{capture}, undef, 'for either');
+like(error_log_text(), qr{did not take 1 of 1 writes, "order/4711/2" among them: }, 'the log says why');
+
+disk_is_good();
+is(get('/checkout?order=2')->status, 303, 'at once when the disk is good again');
+
+
+
+=== TEST 6: workers that could not write to the store do not take over
+--- config perl: checkout()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+my $first = books('1')->{url};
+my @workers = worker_pids();
+
+take_store_away();
+kill 'HUP', nginx_pid();
+ok(wait_until(sub { error_log_text() =~ /is not writable for the user of the workers \(13: / }), 'a reload is refused');
+is_deeply([ worker_pids() ], \@workers, 'the old workers stay');
+is(get('/checkout?order=2')->status, 303, 'and write');
+
+give_store_back();
+ok(reload(), 'then new ones come');
+is(get('/checkout?order=3')->status, 303, 'and write');
+is(calls()->{token}, 1, 'with the token of the old ones');
+
+take_store_away();
+ok(!eval { restart('QUIT'); 1 }, 'nginx does not start with them, either');
+give_store_back();
+start();
+is(get('/checkout?order=1')->header('Location'), $first, 'and then it does');
+--- alert: is not writable
+
+
+
+=== TEST 7: the directory itself is given back to the workers
+--- config perl: checkout()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+chmod 0, work_dir() . '/payments' or die "chmod: $!\n";
+reload();
+is(get('/checkout?order=2')->status, 303, 'by a reload');
+is((stat work_dir() . '/payments')[2] & 0777, 0700, 'which makes it theirs');
+
+
+
+=== TEST 8: a disk that was full when the store was made is no damage
+--- before
+mkdir work_dir() . '/payments';
+write_file(work_dir() . '/payments/data.mdb', '', 0600);
+--- config perl: checkout()
+--- request
+GET /checkout?order=1
+--- error_code: 303
