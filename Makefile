@@ -23,13 +23,14 @@ PROVE_FLAGS = -j2 --timer
 TESTS = $(wildcard t/*.t t/*/*.t demo/t/*.t)
 
 FUZZ_SECONDS = 60
+STORM_SECONDS = 15
 
 # $(call need,FILE,what is missing then)
 need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
-.PHONY: all demo demo-check test lint asan matrix oom fuzz fuzz-check bench \
-	deb install clean help
+.PHONY: all demo demo-check test storm lint asan matrix oom fuzz fuzz-check \
+	bench deb install clean help
 
 all:  ## build the module for the installed nginx
 	@$(call need,config,there is no module to build)
@@ -50,6 +51,11 @@ test: all  ## run all tests; TESTS="t/..." for some, PROVE_FLAGS for prove
 	@$(INSTALL) build demo test
 	@tools/test-nginx >/dev/null
 	PAYER_REQUIRE_BROWSER=1 $(PROVE) $(PROVE_FLAGS) $(TESTS)
+
+storm: all  ## reloads, kills, bad weather under load; STORM_SECONDS for each
+	@$(INSTALL) build demo test
+	@tools/test-nginx >/dev/null
+	STORM_SECONDS=$(STORM_SECONDS) prove -v $(wildcard t/8*storm*.t)
 
 lint:  ## style, analyzers and the rules of the architecture
 	@$(INSTALL) build demo test lint

@@ -297,29 +297,3 @@ like(summary(), qr/stillUnknown=0/, 'now it is clear');
 is(post(@$one)->status, 200, 'that the first was done, too');
 --- books
 16: captured=8000
-
-
-
-=== TEST 16: a capture that Payer did when it was forgotten already is not called refused
---- config eval
-$::shop . 'location = /payment { payer_payment; payer_allow 127.0.0.1; }
-           location = /hasty { payer_capture; payer_allow 127.0.0.1;
-                               payer_timeout 500ms; }'
---- request
-GET /checkout?order=17
---- error_code: 303
---- then
-pay('17');
-my $what = 'reference=17&amount=4000';
-my %k = (headers => { 'Idempotency-Key' => 'k' });
-faults('capture: delay=3');
-is(post("/hasty?$what", %k)->status, 504, 'Payer takes its time');
-like(summary(), qr/settled=2 stillUnknown=0/, 'and has not done it so far');
-ok(wait_until(sub { books('17')->{captured} }, 10), 'then it does it');
-is(get('/payment?reference=17')->status, 200, 'which is noticed');
-
-my $r = post("/capture?$what", %k);
-is($r->status, 504, 'whose doing it was nobody knows');
-is($r->json->{type}, 'outcome-unknown', 'and the answer says so');
---- books
-17: captured=4000

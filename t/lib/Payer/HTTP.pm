@@ -19,7 +19,7 @@ use IO::Socket::INET;
 use JSON::PP ();
 use Time::HiRes qw(time);
 
-our @EXPORT_OK = qw(at_once);
+our @EXPORT_OK = qw(at_once message response);
 
 
 sub at_once {
@@ -57,7 +57,9 @@ sub at_once {
 }
 
 
-sub _open {
+# The bytes of a request.
+
+sub message {
     my ($port, $method, $path, %option) = @_;
 
     my ($body, %headers) = body_and_headers(%option);
@@ -67,6 +69,14 @@ sub _open {
         Connection => 'close',
         %headers,
     );
+
+    return join "\r\n", "$method $path HTTP/1.1",
+        (map { "$_: $headers{$_}" } sort keys %headers), '', $body // '';
+}
+
+
+sub _open {
+    my ($port, $method, $path, %option) = @_;
 
     my $call = {
         method => $method,
@@ -85,12 +95,9 @@ sub _open {
         return { %$call, error => "connect: $!" };
     }
 
-    my $message = join "\r\n", "$method $path HTTP/1.1",
-        (map { "$_: $headers{$_}" } sort keys %headers), '', $body // '';
-
     local $SIG{PIPE} = 'IGNORE';
 
-    if (!_write_all($socket, $message)) {
+    if (!_write_all($socket, message($port, $method, $path, %option))) {
         return { %$call, error => "write: $!" };
     }
 
