@@ -30,7 +30,7 @@ need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
 .PHONY: all demo demo-check test storm lint asan matrix oom fuzz fuzz-check \
-	bench deb install clean help
+	bench bench-quick deb install clean help
 
 all:  ## build the module for the installed nginx
 	@$(call need,config,there is no module to build)
@@ -85,9 +85,14 @@ fuzz-check:  ## replay every fuzz corpus once
 	@$(INSTALL) build fuzz
 	@fuzz/check
 
-bench: all  ## measure
+bench: all  ## measure against the goals, and write docs/performance.md
 	@$(call need,bench/run,there is no benchmark)
-	@$(INSTALL) build demo
+	@$(INSTALL) build demo bench
+	@bench/run --full --write
+
+bench-quick: all  ## the same in less than 5 minutes, without writing
+	@$(call need,bench/run,there is no benchmark)
+	@$(INSTALL) build demo bench
 	@bench/run
 
 deb: all  ## build a Debian package for the installed nginx

@@ -70,7 +70,8 @@ my $ORDER = '{"amount":12900,"currencyCode":"SEK",'
 
 my $UUID = '0123456789abcdef0123456789abcdef';
 
-# Each subject: what its server{} has beside listen, and the nth request.
+# Each subject: what its server{} has beside listen, or all of nginx.conf as a
+# function of the ports of subject and provider, and the nth request.
 our %SUBJECTS = (
     'floor_return' => {
         server  => "location = /checkout { return 303 "
@@ -130,13 +131,14 @@ sub get   ($uri) { "GET $uri HTTP/1.1\r\nHost: shop.example\r\n\r\n" }
 
 
 # dir: where the servers run; it is made anew.  keepalive: connections kept
-# to the provider.
+# to the provider.  requests: N1 and N2.
 
 sub new ($class, %args) {
     my $self = bless {
         dir       => $args{dir} // "$REPO/build/bench/count",
         module    => $ENV{MODULE} // "$REPO/build/ngx_http_payer_module.so",
         keepalive => $args{keepalive} // 64,
+        requests  => $args{requests} // \@REQUESTS,
     }, $class;
 
     remove_tree($self->{dir});
@@ -159,9 +161,10 @@ sub new ($class, %args) {
 # Instructions of the process for one request of the subject.
 
 sub instructions ($self, $name) {
+    my @requests = @{ $self->{requests} };
     my @total;
 
-    for my $n (@REQUESTS) {
+    for my $n (@requests) {
         my $out = "$self->{dir}/callgrind.out";
         unlink $out;
 
@@ -172,16 +175,17 @@ sub instructions ($self, $name) {
             ? $1 : die "callgrind said nothing of \"$name\"\n";
     }
 
-    return ($total[1] - $total[0]) / ($REQUESTS[1] - $REQUESTS[0]);
+    return ($total[1] - $total[0]) / ($requests[1] - $requests[0]);
 }
 
 
 # System calls of all threads for one request of the subject.
 
 sub system_calls ($self, $name) {
+    my @requests = @{ $self->{requests} };
     my @total;
 
-    for my $n (@REQUESTS) {
+    for my $n (@requests) {
         my $out = "$self->{dir}/strace.out";
         unlink $out;
 
@@ -193,7 +197,7 @@ sub system_calls ($self, $name) {
             scalar grep { !/ resumed>/ } split /\n/, $self->_slurp($out);
     }
 
-    return ($total[1] - $total[0]) / ($REQUESTS[1] - $REQUESTS[0]);
+    return ($total[1] - $total[0]) / ($requests[1] - $requests[0]);
 }
 
 
@@ -227,6 +231,9 @@ sub _run ($self, $name, $n, @tool) {
 
 sub _configuration ($self, $subject) {
     my $store = $subject->{store};
+
+    return $subject->{configuration}->(@$self{qw(subject provider)})
+        if $subject->{configuration};
 
     my $head = "daemon off;\nmaster_process off;\nuser root;";
     $head = "load_module $self->{module};\n$head" if $store;

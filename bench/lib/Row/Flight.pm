@@ -1,0 +1,120 @@
+package Row::Flight;
+
+# Thousands of first visits that wait for a slow provider, and somebody who
+# wants a static file from the same worker meanwhile.
+
+use strict;
+use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
+use Bench qw(median);
+
+my @SYSTEMS = qw(floor lua njs memory lmdb);
+
+
+sub measure ($class, $bench) {
+    my $most = $bench->rig->most_in_flight;
+    my $many = $most < 10_000 ? $most : 10_000;
+
+    in_flight($bench, 2000, 200, 'flight/2000/200');
+    in_flight($bench, $many, 200, 'flight/10000/200');
+
+    if ($bench->full) {
+        in_flight($bench, 2000, 5000, 'flight/2000/5000');
+        in_flight($bench, $many, 5000, 'flight/10000/5000');
+    }
+
+    memory($bench);
+}
+
+
+# rig: the load goes to the provider itself.
+
+sub in_flight ($bench, $connections, $delay, $as) {
+    my @names = qw(floor memory);
+
+    push @names, qw(lmdb lua njs) if $bench->full || $connections == 2000;
+
+    my $all = $bench->in_turn($bench->either(1, 3), [ 'rig', @names ],
+        sub ($name) { fly($bench, $name, $connections, $delay) });
+
+    for my $name (@names) {
+        my $found = $bench->found->{$as}{$name} = {
+            connections => $connections,
+            of_rig      => Bench::ratio($all, $name, 'rig', 'rate'),
+            busy        => Bench::ratio($all, $name, 'floor', 'busy'),
+            file        => Bench::ratio($all, $name, 'floor', 'file_p50'),
+            core        => median(@{ $all->{$name}{busy} }),
+            file_us     => median(@{ $all->{$name}{file_p50} }),
+            rate        => median(@{ $all->{$name}{rate} }),
+            broken      => median(@{ $all->{$name}{broken} }),
+            refused     => median(@{ $all->{$name}{refused} }),
+        };
+
+        $bench->say('%s, %s: %.0f a second, %.3f of the rig, core busy %.2f, '
+            . 'file %.0f us, %d broken, %d refused', $as, $name,
+            @$found{qw(rate of_rig core file_us broken refused)});
+    }
+}
+
+
+sub fly ($bench, $name, $connections, $delay) {
+    my $rig = $bench->rig;
+    my $straight = $name eq 'rig';
+
+    my $system = $straight
+        ? System->straight($rig, $rig->provider(delay => $delay))
+        : $rig->system($name, delay => $delay, warm => 1,
+            keepalive => $connections);
+
+    my $seconds = $bench->either(3, 8);
+
+    my $came = $system->flight(
+        visit       => 'first',
+        connections => $connections,
+        file        => !$straight,
+        ramp        => $delay / 1000 + ($connections > 2000 ? 6 : 1),
+        window      => $seconds > 2 * $delay / 1000 ? $seconds
+            : 2 * $delay / 1000,
+    );
+
+    $system->stop if !$straight;
+
+    return $came;
+}
+
+
+# What a visit that waits holds: the worker's own memory with many of them,
+# less what it had before, for each.
+
+sub memory ($bench) {
+    my $visits = 2000;
+
+    my $all = $bench->in_turn($bench->either(1, 3), [@SYSTEMS], sub ($name) {
+        my $system = $bench->rig->system($name, delay => 5000, warm => 1,
+            keepalive => $visits);
+        my $before = $system->anonymous;
+
+        my $fh = $system->begin(visit => 'first', connections => $visits,
+            seconds => 4);
+
+        select undef, undef, undef, 3.2;
+
+        my $after = $system->anonymous;
+        $system->read_result($fh);
+        $system->stop;
+
+        return { bytes => ($after - $before) / $visits };
+    });
+
+    for my $name (@SYSTEMS) {
+        my $bytes = median(@{ $all->{$name}{bytes} });
+
+        $bench->found->{memory}{$name} = { kb => $bytes / 1000 };
+        $bench->say('memory, %s: %.1f KB a visit', $name, $bytes / 1000);
+    }
+}
+
+
+1;

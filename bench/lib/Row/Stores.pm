@@ -1,0 +1,64 @@
+package Row::Stores;
+
+# First visits with the durable store in relation to those with the store in
+# memory, 64 at a time; and how long the disk takes to keep something.
+
+use strict;
+use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
+use Bench qw(median);
+use IO::Handle ();
+use Time::HiRes qw(time);
+
+
+sub measure ($class, $bench) {
+    my %systems = map { $_ => $bench->rig->system($_) } qw(memory lmdb);
+
+    my $all = $bench->in_turn($bench->either(3, 9), [qw(memory lmdb)],
+        sub ($name) {
+            return $systems{$name}->counted_load(
+                visit       => 'first',
+                connections => 64,
+                seconds     => $bench->either(1, 3),
+            );
+        });
+
+    $_->stop for values %systems;
+
+    my $found = $bench->found->{stores} = {
+        ratio  => Bench::ratio($all, 'lmdb', 'memory', 'rate'),
+        memory => median(@{ $all->{memory}{rate} }),
+        lmdb   => median(@{ $all->{lmdb}{rate} }),
+        p50_ms => median(@{ $all->{lmdb}{p50} }) / 1000,
+        sync_ms => 1000 * sync_time($bench->rig->dir),
+    };
+
+    $bench->say('stores: lmdb %.0f a second, memory %.0f, ratio %.2f; '
+        . 'a sync takes %.2f ms', @$found{qw(lmdb memory ratio sync_ms)});
+}
+
+
+sub sync_time ($dir) {
+    my $page = "\0" x 4096;
+    my @took;
+
+    open my $fh, '>', "$dir/sync" or die "$dir/sync: $!\n";
+
+    for (1 .. 101) {
+        my $began = time;
+
+        syswrite $fh, $page;
+        $fh->sync;
+        push @took, time - $began;
+    }
+
+    close $fh;
+    unlink "$dir/sync";
+
+    return median(@took);
+}
+
+
+1;

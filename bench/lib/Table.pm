@@ -1,0 +1,361 @@
+package Table;
+
+# What was found out, as two tables: the module against its goals, and all
+# systems next to each other.
+
+use strict;
+use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
+our @SYSTEMS = (
+    [ floor  => 'nginx alone (the floor)' ],
+    [ memory => 'the module, `memory`' ],
+    [ lmdb   => 'the module, `lmdb`' ],
+    [ lua    => 'Lua' ],
+    [ njs    => 'njs' ],
+);
+
+
+# [what, goal, measured, met]; what was not measured has no row.
+
+sub goals ($found) {
+    return (
+        counted($found),
+        processor($found),
+        memory($found),
+        flight($found),
+        growth($found),
+        workers($found),
+        refresh($found),
+    );
+}
+
+
+sub at_most ($value, $limit) { $value <= $limit * 1.00001 ? 1 : 0 }
+
+
+# Instructions in relation to a floor, and system calls.
+
+sub counted ($found) {
+    my $counted = $found->{counted} or return;
+    my @rows;
+
+    for (
+        [ 'repeated visit, `memory`', 'repeated memory', 'floor_return', 1.0, 3 ],
+        [ 'repeated visit, `lmdb`', 'repeated lmdb', 'floor_return', 1.1 ],
+        [ 'first visit, `memory`', 'first memory', 'floor_proxy', 1.3, 7 ],
+        [ '`payer_verify`, answer cached', 'verify memory', 'floor_verify', 1.1 ],
+    ) {
+        my ($what, $name, $floor, $limit, $calls) = @$_;
+        my ($is, $to) = map { $counted->{$_} // next } $name, $floor;
+        my $ratio = $is->{instructions} / $to->{instructions};
+
+        push @rows, [
+            "$what: instructions",
+            sprintf('≤ %.1f × %s', $limit, $floor),
+            sprintf('%.2f × (%s to %s)', $ratio,
+                commas($is->{instructions}), commas($to->{instructions})),
+            at_most($ratio, $limit)
+        ];
+
+        push @rows, [
+            "$what: system calls", $calls, sprintf('%.2f', $is->{calls}),
+            at_most($is->{calls}, $calls + 0.05)
+        ] if $calls;
+    }
+
+    return @rows;
+}
+
+
+sub processor ($found) {
+    my @rows;
+
+    if (my $first = $found->{'processor/first'}) {
+        push @rows, [
+            'first visit, `memory`, 32 connections: processor time',
+            '≤ 1.15 × floor_proxy',
+            sprintf('%.2f ×', $first->{memory}{ratio}),
+            at_most($first->{memory}{ratio}, 1.15)
+        ];
+    }
+
+    for my $keepalive (64, 256) {
+        my $of = $found->{"keepalive/$keepalive"} or next;
+
+        push @rows, [
+            "the same, 256 connections, `keepalive $keepalive`",
+            '≤ 1.15 × floor_proxy',
+            sprintf('%.2f ×', $of->{memory}{ratio}),
+            at_most($of->{memory}{ratio}, 1.15)
+        ];
+    }
+
+    if (my $stores = $found->{stores}) {
+        push @rows, [
+            'first visits a second, 64 in flight, `lmdb`', '≥ 0.7 of `memory`',
+            sprintf('%.2f (%s to %s)', $stores->{ratio},
+                commas($stores->{lmdb}), commas($stores->{memory})),
+            $stores->{ratio} >= 0.7 ? 1 : 0
+        ];
+    }
+
+    return @rows;
+}
+
+
+sub memory ($found) {
+    my $memory = $found->{memory} or return;
+
+    return map {
+        my $kb = $memory->{$_}{kb};
+
+        [ "memory for each checkout in flight, `$_`", '≤ 11 KB',
+            sprintf('%.1f KB', $kb), at_most($kb, 11) ]
+    } qw(memory lmdb);
+}
+
+
+sub flight ($found) {
+    my @rows;
+
+    for my $as (sort { by_flight($a) <=> by_flight($b) }
+        grep {m{^flight/}} keys %$found) {
+
+        my ($delay) = $as =~ /(\d+)$/;
+        my $of   = $found->{$as}{memory};
+        my $what = sprintf '%s in flight, provider %s s',
+            commas($of->{connections}), $delay / 1000;
+
+        push @rows, [
+            "$what: visits a second",
+            '≥ 0.97 of the rig',
+            sprintf('%.2f (floor_proxy %.2f)', $of->{of_rig},
+                $found->{$as}{floor}{of_rig}),
+            $of->{of_rig} >= 0.97 ? 1 : 0
+          ],
+          [
+            "$what: core busy",
+            '≤ 1.15 × floor_proxy',
+            sprintf('%.2f × (%.2f)', $of->{busy}, $of->{core}),
+            at_most($of->{busy}, 1.15)
+          ],
+          [
+            "$what: static file, p50",
+            '≤ 1.2 × floor_proxy',
+            sprintf('%.2f × (%.2f ms)', $of->{file}, $of->{file_us} / 1000),
+            at_most($of->{file}, 1.2)
+          ];
+    }
+
+    return @rows;
+}
+
+
+sub by_flight ($name) {
+    my (undef, $connections, $delay) = split m{/}, $name;
+    return $delay * 1e6 + $connections;
+}
+
+
+sub growth ($found) {
+    my @rows;
+
+    for my $visit (qw(again first)) {
+        my $stores = $found->{"growth/$visit"} or next;
+
+        for my $store (grep { $stores->{$_} } qw(memory lmdb)) {
+            my $of    = $stores->{$store};
+            my @sizes = sort { $a <=> $b } keys %$of;
+            my @costs = map  { $of->{$_} } @sizes;
+            my ($least, $most) = (sort { $a <=> $b } @costs)[ 0, -1 ];
+            my $more = 100 * ($most / $least - 1);
+
+            push @rows, [
+                ($visit eq 'again' ? 'repeated' : 'first')
+                    . " visit, `$store`: instructions with "
+                    . join(', ', map { commas($_) } @sizes)
+                    . ' orders',
+                'within 15 %',
+                sprintf('%.1f %% (%s)', $more,
+                    join(', ', map { commas($_) } @costs)),
+                at_most($more, 15)
+            ];
+        }
+    }
+
+    return @rows;
+}
+
+
+# Where provider and load leave no room for a second worker, the goal is that
+# the workers do not wait for each other.
+
+sub workers ($found) {
+    my @rows;
+
+    for my $visit (qw(again first)) {
+        my $of = ($found->{"workers/$visit"} // next)->{memory};
+
+        push @rows, [
+            ($visit eq 'again' ? 'repeated' : 'first')
+                . ' visit, `memory`: 1 to 2 workers',
+            '≥ 1.8 × the visits, or as few lock waits as with one',
+            sprintf('%.2f × the visits, each at %.2f × the processor time; '
+                    . '%.4f lock waits a visit',
+                @$of{qw(rate cost waits)}),
+            $of->{rate} >= 1.8 || $of->{waits} <= 0.01 ? 1 : 0
+        ];
+    }
+
+    return @rows;
+}
+
+
+sub refresh ($found) {
+    my $of = $found->{refresh} or return;
+
+    return [
+        'p99 in the second in which the token is renewed',
+        '≤ 1.2 × before',
+        sprintf('%.2f × (%.1f ms to %.1f ms)', @$of{qw(ratio during before)}),
+        at_most($of->{ratio}, 1.2)
+    ];
+}
+
+
+# The systems next to each other: a list of rows, the first one the head.
+
+sub systems ($found) {
+    my @rows = [
+        'system', 'repeated visit: instructions', 'system calls',
+        'first visit: instructions', 'system calls',
+        'processor time × floor, repeated', 'first',
+        'memory in flight', '2,000 in flight: of the rig', 'core busy'
+    ];
+
+    for my $system (@SYSTEMS) {
+        my ($name, $title) = @$system;
+
+        push @rows, [
+            $title,
+            counts($found, $name, 'repeated', 'floor_return'),
+            counts($found, $name, 'first', 'floor_proxy'),
+            (
+                map { number('%.2f', $found->{"processor/$_"}{$name}{ratio}) }
+                    qw(again first)
+            ),
+            number('%.1f KB', $found->{memory}{$name}{kb}),
+            map { number('%.2f', $found->{'flight/2000/200'}{$name}{$_}) }
+                qw(of_rig core),
+        ];
+    }
+
+    return @rows;
+}
+
+
+sub counts ($found, $name, $visit, $floor) {
+    my $counted = $found->{counted};
+    my $is = $counted->{ $name eq 'floor' ? $floor : "$visit $name" };
+    my $to = $counted->{$floor};
+
+    return ('', '') if !$is || !$to;
+    return (
+        sprintf('%s (%.2f)', commas($is->{instructions}),
+            $is->{instructions} / $to->{instructions}),
+        sprintf('%.3g', $is->{calls})
+    );
+}
+
+
+sub number ($format, $value) { defined $value ? sprintf $format, $value : '' }
+
+
+sub commas ($number) {
+    my $text = sprintf '%.0f', $number;
+
+    1 while $text =~ s/^(\d+)(\d{3})/$1,$2/;
+    return $text;
+}
+
+
+# What one core is good for: the arithmetic of docs/scaling.md.
+
+sub capacity ($found) {
+    my @rows = [ 'on one core', 'measured', 'that is' ];
+
+    for (
+        [ 'repeated visits', $found->{'processor/again'}{memory}{rate} ],
+        [ 'first visits, `memory`', $found->{stores}{memory} ],
+        [ 'first visits, `lmdb`, 64 in flight', $found->{stores}{lmdb} ],
+    ) {
+        my ($what, $rate) = @$_;
+
+        next if !defined $rate;
+        push @rows, [
+            $what,
+            commas($rate) . ' a second',
+            sprintf('%.0f million a day', $rate * 86_400 / 1e6)
+        ];
+    }
+
+    if (defined(my $sync = $found->{stores}{sync_ms})) {
+        push @rows, [
+            'the disk has kept 4 KB', sprintf('after %.2f ms', $sync),
+            sprintf('%.1f ms for the two commits of one visit alone, and '
+                    . '%s visits a second if each waited for the one before',
+                2 * $sync, commas(500 / $sync))
+        ];
+    }
+
+    for my $store (qw(memory lmdb)) {
+        my $kb = $found->{memory}{$store}{kb} // next;
+
+        push @rows, [
+            "a checkout in flight, `$store`", sprintf('%.1f KB', $kb),
+            sprintf('%.0f MB for 10,000, with 20,000 connections', $kb * 10)
+        ];
+    }
+
+    return @rows;
+}
+
+
+sub goal_rows (@goals) {
+    return ([ 'what', 'goal', 'measured', '' ],
+        map { [ @$_[ 0 .. 2 ], $_->[3] ? 'met' : '**missed**' ] } @goals);
+}
+
+
+sub markdown (@rows) {
+    my ($head, @body) = map { '| ' . join(' | ', @$_) . " |\n" } @rows;
+
+    return join '', $head, '|' . '---|' x @{ $rows[0] } . "\n", @body;
+}
+
+
+# For a terminal: columns one below the other.
+
+sub plain (@rows) {
+    my @width;
+
+    @rows = map { [ map {s/\*\*|`//gr} @$_ ] } @rows;
+
+    for my $row (@rows) {
+        for my $i (0 .. $#$row) {
+            my $length = length $row->[$i];
+            $width[$i] = $length if $length > ($width[$i] // 0);
+        }
+    }
+
+    return join '', map {
+        my $row = $_;
+        join('  ', map { sprintf '%-*s', $width[$_], $row->[$_] } 0 .. $#$row)
+            =~ s/ +$//r . "\n"
+    } @rows;
+}
+
+
+1;
