@@ -66,7 +66,7 @@ asan: all  ## run all tests under address and undefined behaviour sanitizers
 	@$(INSTALL) build demo test asan
 	@tools/asan $(TESTS)
 
-matrix: all  ## build with nginx 1.22, 1.26 and 1.30 and run all tests
+matrix: all  ## run all tests with nginx 1.22, 1.26 and 1.30, built in many ways
 	@$(INSTALL) build demo test asan
 	@tools/matrix $(TESTS)
 

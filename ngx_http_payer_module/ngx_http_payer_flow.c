@@ -138,6 +138,11 @@ ngx_http_payer_flow_resume(ngx_http_request_t *r)
 
     ctx = ngx_http_payer_get_ctx(r);
 
+    if (ctx == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
     rc = ngx_http_payer_flow_run(r, ctx);
 
     if (rc != NGX_AGAIN) {

@@ -126,8 +126,14 @@ close $fh;
 isnt($status, 0, 'with a broken module the file fails');
 like($said, qr/does not take the module/, 'and says so');
 
-($status, $said) = run_file('static', block(1, ''), PAYER_MODULE => 'static');
-isnt($status, 0, 'with an nginx that lacks the module the file fails');
-like($said, qr/unknown directive "payer_zone"/, 'and says so');
+SKIP: {
+    skip 'this nginx has the module built in', 2
+        if ($ENV{PAYER_MODULE} // '') eq 'static';
+
+    ($status, $said) = run_file('static', block(1, ''),
+        PAYER_MODULE => 'static');
+    isnt($status, 0, 'with an nginx that lacks the module the file fails');
+    like($said, qr/unknown directive "payer_zone"/, 'and says so');
+}
 
 done_testing();
