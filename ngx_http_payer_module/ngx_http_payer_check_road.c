@@ -114,6 +114,17 @@ ngx_http_payer_check_road(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     conf->road = road;
 
+#if (NGX_HTTP_SSL && defined SSL_OP_CLEANSE_PLAINTEXT)
+
+    /* what OpenSSL decrypts may be a token: it is not to stay in a buffer */
+
+    if (proxy->upstream.ssl) {
+        SSL_CTX_set_options(proxy->upstream.ssl->ctx,
+                            SSL_OP_CLEANSE_PLAINTEXT);
+    }
+
+#endif
+
     /* one token for all locations with the same credentials and host */
 
     texts[0] = road->host;
