@@ -115,6 +115,11 @@ ngx_http_payer_answer_body(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.status = status;
     r->headers_out.content_length_n = body->len;
 
+    /* a condition of the request's must not hide what was done: If-Match
+     * would make 412 of it */
+
+    r->disable_not_modified = 1;
+
     if (content_type->len) {
         r->headers_out.content_type = *content_type;
         r->headers_out.content_type_len = content_type->len;
