@@ -601,6 +601,9 @@ for my $to ('javascript:alert(1)', 'data:text/html,x', 'evil.example', '',
     shape("to $to", visit("/any-url?order=any&to=$to"), 400, '');
 }
 
+shape('to another site, since that is configured',
+    visit('/any-url?order=any&to=https://elsewhere.example/'), 303, 'create:1');
+
 for my $host ('evil.example, shop.example', 'evil example', 'evil/example',
     'evil.example:80:80', 'evil.example@shop', '"><script>', '', '[::1')
 {
