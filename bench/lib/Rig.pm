@@ -15,6 +15,7 @@ use File::Path       qw(make_path remove_tree);
 use File::Temp       qw(tempdir);
 use HTTP::Tiny;
 use IO::Socket::INET ();
+use List::Util       qw(min);
 use POSIX            qw(WNOHANG);
 use Time::HiRes      qw(sleep time);
 
@@ -24,6 +25,7 @@ our $REPO = dirname(dirname(dirname(abs_path(__FILE__))));
 
 use constant {
     PATIENCE => 30,
+    FILES    => 21_000, # enough for 10,000 requests that wait
     CALL     => 2,      # bytes of a call in the provider's log
 };
 
@@ -86,8 +88,12 @@ sub most_in_flight ($self) { int(($self->{files} - 100) / 2) }
 sub connections ($self) { int($self->{files} * 5 / 4) }
 
 
+# Not more than there is a use for: nginx takes memory for each.
+
 sub open_files () {
-    return slurp('/proc/self/limits') =~ /^Max open files\s+(\d+)/m ? $1 : 1024;
+    my ($limit) = slurp('/proc/self/limits') =~ /^Max open files\s+(\d+)/m;
+
+    return min($limit // FILES, FILES);
 }
 
 
@@ -198,8 +204,14 @@ sub system ($self, $name, %args) {
         "$dir/", '-c', 'nginx.conf');
 
     my $system = System->new(
-        rig => $self, name => $name, dir => $dir, port => $port, pid => $pid,
-        provider => $provider, unbound => $args{unbound},
+        rig      => $self,
+        name     => $name,
+        dir      => $dir,
+        port     => $port,
+        pid      => $pid,
+        provider => $provider,
+        unbound  => $args{unbound},
+        finishes => defined $SYSTEMS{$name}{store},
     );
 
     $system->warm_up($args{warm} // 1000);

@@ -13,6 +13,9 @@ use Time::HiRes qw(sleep time);
 # Each thread of the load counts its orders from a number of its own.
 use constant BLOCK => 10_000_000;
 
+# Seconds until all that was sent has arrived.
+use constant PATIENCE => 20;
+
 
 sub new ($class, %args) { return bless {%args}, $class }
 
@@ -191,10 +194,11 @@ sub creates ($self) {
 
 # Load for a while, looked at in its second part, when all connections are
 # there: visits as the provider sees them, the processor time of the worker,
-# and how long a static file takes meanwhile.
+# and how long a static file takes meanwhile.  took: seconds of the provider.
 
 sub flight ($self, %args) {
     my ($rig, $provider) = @$self{qw(rig provider)};
+    my $created = $self->creates;
     my $fh = $self->begin(%args, seconds => int($args{ramp} + $args{window} + 2));
 
     sleep $args{ramp};
@@ -212,6 +216,9 @@ sub flight ($self, %args) {
     # some connections may not have come to be at the first try
     my $came = parse($fh);
 
+    $self->all_created($came->{sent}, $created, $args{took})
+        if $self->{finishes} && !$came->{broken};
+
     return {
         rate     => $visits / $seconds,
         busy     => $cpu / $seconds,
@@ -220,6 +227,21 @@ sub flight ($self, %args) {
         broken   => $came->{broken},
         refused  => $came->{refused},
     };
+}
+
+
+# Whoever sent a visit and left has a link all the same, and only one.
+
+sub all_created ($self, $sent, $before, $took) {
+    my $until = time + $took + PATIENCE;
+    my $calls = 0;
+
+    while ($calls < $sent && time < $until) {
+        $calls = $self->creates - $before;
+    }
+
+    die $self->name . ": $sent visits made $calls links: see $self->{dir}\n"
+        if $calls != $sent;
 }
 
 

@@ -201,7 +201,7 @@ sub workers ($found) {
         push @rows, [
             ($visit eq 'again' ? 'repeated' : 'first')
                 . ' visit, `memory`: 1 to 2 workers',
-            '≥ 1.8 × the visits, or as few lock waits as with one',
+            '≥ 1.8 × the visits, or ≤ 0.01 lock waits a visit',
             sprintf('%.2f × the visits, each at %.2f × the processor time; '
                     . '%.4f lock waits a visit',
                 @$of{qw(rate cost waits)}),

@@ -9,20 +9,17 @@ use feature 'signatures';
 no warnings 'experimental::signatures';
 
 use Bench qw(median);
+use List::Util qw(min);
 
 my @SYSTEMS = qw(floor lua njs memory lmdb);
 
 
 sub measure ($class, $bench) {
-    my $most = $bench->rig->most_in_flight;
-    my $many = $most < 10_000 ? $most : 10_000;
-
-    in_flight($bench, 2000, 200, 'flight/2000/200');
-    in_flight($bench, $many, 200, 'flight/10000/200');
-
-    if ($bench->full) {
-        in_flight($bench, 2000, 5000, 'flight/2000/5000');
-        in_flight($bench, $many, 5000, 'flight/10000/5000');
+    for my $delay (200, $bench->full ? 5000 : ()) {
+        for my $connections (2000, 10_000) {
+            in_flight($bench, $connections, $delay,
+                "flight/$connections/$delay");
+        }
     }
 
     memory($bench);
@@ -31,12 +28,15 @@ sub measure ($class, $bench) {
 
 # rig: the load goes to the provider itself.
 
-sub in_flight ($bench, $connections, $delay, $as) {
+sub in_flight ($bench, $wanted, $delay, $as) {
+    my $connections = min($wanted, $bench->rig->most_in_flight);
     my @names = qw(floor memory);
 
-    push @names, qw(lmdb lua njs) if $bench->full || $connections == 2000;
+    push @names, 'lmdb' if $bench->full || $as eq 'flight/2000/200';
+    push @names, qw(lua njs) if $as eq 'flight/2000/200';
 
-    my $all = $bench->in_turn($bench->either(1, 3), [ 'rig', @names ],
+    my $rounds = $bench->either(1, $delay > 1000 ? 2 : 3);
+    my $all = $bench->in_turn($rounds, [ 'rig', @names ],
         sub ($name) { fly($bench, $name, $connections, $delay) });
 
     for my $name (@names) {
@@ -68,15 +68,17 @@ sub fly ($bench, $name, $connections, $delay) {
         : $rig->system($name, delay => $delay, warm => 1,
             keepalive => $connections);
 
-    my $seconds = $bench->either(3, 8);
+    # a whole number of turns, where they are long
+    my $took = $delay / 1000;
+    my $window = $took > 1 ? 2 * $took : $bench->either(3, 6);
 
     my $came = $system->flight(
         visit       => 'first',
         connections => $connections,
+        took        => $took,
         file        => !$straight,
-        ramp        => $delay / 1000 + ($connections > 2000 ? 6 : 1),
-        window      => $seconds > 2 * $delay / 1000 ? $seconds
-            : 2 * $delay / 1000,
+        ramp        => $took + ($connections > 2000 ? 6 : 1),
+        window      => $window,
     );
 
     $system->stop if !$straight;

@@ -36,12 +36,12 @@ sub measure ($class, $bench) {
 
 
 sub compare ($bench, $systems, $visit, $connections, $as) {
-    my $all = $bench->in_turn($bench->either(3, 9), [ sort keys %$systems ],
+    my $all = $bench->in_turn($bench->either(3, 7), [ sort keys %$systems ],
         sub ($name) {
             return $systems->{$name}->counted_load(
                 visit       => $visit,
                 connections => $connections,
-                seconds     => $bench->either(1, 3),
+                seconds     => $bench->either(1, 2),
             );
         });
 

@@ -16,12 +16,12 @@ use Time::HiRes qw(time);
 sub measure ($class, $bench) {
     my %systems = map { $_ => $bench->rig->system($_) } qw(memory lmdb);
 
-    my $all = $bench->in_turn($bench->either(3, 9), [qw(memory lmdb)],
+    my $all = $bench->in_turn($bench->either(3, 7), [qw(memory lmdb)],
         sub ($name) {
             return $systems{$name}->counted_load(
                 visit       => 'first',
                 connections => 64,
-                seconds     => $bench->either(1, 3),
+                seconds     => $bench->either(1, 2),
             );
         });
 

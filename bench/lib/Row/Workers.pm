@@ -39,11 +39,11 @@ sub measure ($class, $bench) {
 
 
 sub compare ($bench, $systems, $visit) {
-    my $all = $bench->in_turn($bench->either(2, 7), [@NAMES], sub ($name) {
+    my $all = $bench->in_turn($bench->either(2, 5), [@NAMES], sub ($name) {
         return $systems->{$name}->counted_load(
             visit       => $visit,
             connections => 64,
-            seconds     => $bench->either(1, 3),
+            seconds     => $bench->either(1, 2),
         );
     });
 
