@@ -74,16 +74,22 @@ ngx_http_payer_api_read_any(ngx_http_payer_call_t *call, ngx_str_t *reply)
 void
 ngx_http_payer_api_mask(ngx_http_payer_call_t *call, ngx_str_t *text)
 {
-    ngx_str_t                  *bearer, *basic;
+    ngx_str_t                  *bearer, basic;
     ngx_http_payer_loc_conf_t  *conf;
 
     conf = call->ctx->conf;
     bearer = &call->token.bearer;
-    basic = &conf->merchant->basic;
+    basic = conf->merchant->basic;
+
+    /* padding says nothing, and may be left out */
+
+    while (basic.data[basic.len - 1] == '=') {
+        basic.len--;
+    }
 
     ngx_http_payer_mask(text, bearer->data + sizeof("Bearer ") - 1,
                         bearer->len - (sizeof("Bearer ") - 1));
-    ngx_http_payer_mask(text, basic->data + sizeof("Basic ") - 1,
-                        basic->len - (sizeof("Basic ") - 1));
+    ngx_http_payer_mask(text, basic.data + sizeof("Basic ") - 1,
+                        basic.len - (sizeof("Basic ") - 1));
     ngx_http_payer_mask(text, conf->secret.data, conf->secret.len);
 }

@@ -141,7 +141,7 @@ sub signature {
 # of no use to anybody but the payment page.
 
 sub secrets {
-    my ($agent, $secret) = merchant();
+    my ($agent, $secret) = ((merchant())[0], @_, (merchant())[1]);
     my %seen;
     my @tokens = grep { !$seen{$_}++ }
         map { /^authorization: Bearer (\S+)$/mi } map { sent($_) }
@@ -284,6 +284,10 @@ nothing_is_seen(%texts);
 --- config eval: ::server()
 --- log_level: debug
 --- timeout: 60
+--- before
+our $slashed = 'a?/secret?/of~~~the?/merchant';
+write_file('payer.secret', "$slashed\n", 0600);
+sim_config(merchants => { (merchant())[0] => $slashed });
 --- request
 GET /checkout?order=1
 --- error_code: 303
@@ -291,7 +295,9 @@ GET /checkout?order=1
 @out = ();
 shop_reset();
 
-my %texts = secrets();
+# The simulator's JSON escapes a slash, and there is one in each.
+my %texts = secrets($slashed);
+like($texts{$_}, qr{/}, "a slash in $_") for 'secret', 'id and secret';
 my $said = join ' ', map { $texts{$_} }
     grep { /^token|^secret$|^id and secret$/ } sort keys %texts;
 
@@ -311,6 +317,9 @@ like(error_log_text(), qr/"create" was refused with status 400: "you said \*+/,
 ok((grep { $_->[1] =~ /you said \*+/ } @out), 'and passed on');
 
 nothing_is_seen(%texts);
+
+sim_config(merchants => { merchant() });
+write_file('payer.secret', (merchant())[1] . "\n", 0600);
 
 
 
