@@ -38,6 +38,8 @@ size_t      shim_last_size;
 /* nginx's own ngx_string.c asks for it */
 volatile ngx_cycle_t  *ngx_cycle;
 
+ngx_pid_t  ngx_pid;
+
 
 void
 shim_init(void)
