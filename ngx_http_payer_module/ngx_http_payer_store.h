@@ -80,11 +80,12 @@ typedef struct {
  * All operations answer NGX_OK, NGX_DECLINED (no such key), NGX_ERROR
  * (logged) or NGX_AGAIN (the handler will be called with one of the others).
  *
- * put() writes all entries or none, durably as far as the backend can; it
- * copies the entries before it returns.  An entry whose merge declines is
- * left as it is stored, the others are written, and the answer is NGX_OK; if
- * the first entry has a merge, io->value becomes what is now stored under
- * its key, and io->kept says whether that is somebody else's.  "io" may be
+ * put() writes all entries or none, durably as far as the backend can; their
+ * keys differ, and it has copied them when it returns.  An entry whose merge
+ * declines is left as it is stored, the others are written, and the answer is
+ * NGX_OK; if the first entry has a merge, io->value becomes what is now
+ * stored under its key (possibly the caller's own bytes, which the merge may
+ * have edited), and io->kept says whether that is somebody else's.  "io" may be
  * NULL when nobody waits.  After forget() a put goes on but reports to
  * nobody.
  */

@@ -18,6 +18,9 @@
 /* the part of the zone that entries do not get: one in so many pages */
 #define NGX_HTTP_PAYER_MEMORY_RESERVE  8
 
+/* the least that an entry takes */
+#define NGX_HTTP_PAYER_MEMORY_CHUNK    256
+
 
 typedef struct {
     ngx_rbtree_t            hashed;
@@ -34,10 +37,21 @@ typedef struct {
     ngx_rbtree_node_t       hashed;             /* key: hash of the key */
     ngx_rbtree_node_t       sorted;
     ngx_rbtree_node_t       expiring;           /* key: time; 0: not linked */
+    uint32_t                size;               /* of all this */
     uint32_t                key_len;
     uint32_t                value_len;
     u_char                  data[1];            /* the key, then the value */
 } ngx_http_payer_memory_entry_t;
+
+
+/* what a put() does to one entry */
+
+typedef struct {
+    ngx_rbtree_key_t                hash;
+    ngx_http_payer_memory_entry_t  *old;        /* what is stored, or NULL */
+    ngx_http_payer_memory_entry_t  *fresh;      /* NULL: it fits into "old",
+                                                 * or is a delete */
+} ngx_http_payer_memory_change_t;
 
 
 #define ngx_http_payer_memory_sorted(node)                                    \
@@ -63,24 +77,28 @@ static ngx_int_t ngx_http_payer_memory_next(ngx_http_payer_store_t *store,
 static void ngx_http_payer_memory_forget(ngx_http_payer_io_t *io);
 
 static ngx_int_t ngx_http_payer_memory_prepare(ngx_http_payer_zone_t *zone,
-    ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
-    ngx_http_payer_memory_entry_t **fresh);
-static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_alloc(
-    ngx_http_payer_zone_t *zone, size_t size);
-static ngx_uint_t ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone);
+    ngx_http_payer_store_entry_t *entries,
+    ngx_http_payer_memory_change_t *changes, ngx_uint_t n);
+static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_create(
+    ngx_http_payer_zone_t *zone, ngx_http_payer_store_entry_t *entry,
+    ngx_http_payer_memory_change_t *changes, ngx_uint_t n);
+static ngx_uint_t ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_memory_change_t *changes, ngx_uint_t n);
 static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_write(
     ngx_http_payer_zone_t *zone, ngx_http_payer_store_entry_t *entry,
-    ngx_http_payer_memory_entry_t *fresh);
+    ngx_http_payer_memory_change_t *change);
+static void ngx_http_payer_memory_update(ngx_http_payer_memory_t *memory,
+    ngx_http_payer_memory_entry_t *old, ngx_http_payer_store_entry_t *entry);
+static size_t ngx_http_payer_memory_size(ngx_http_payer_store_entry_t *entry);
 static void ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
     ngx_http_payer_memory_entry_t *entry);
 static void ngx_http_payer_memory_delete(ngx_http_payer_zone_t *zone,
     ngx_http_payer_memory_entry_t *entry);
 
 static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_lookup(
-    ngx_http_payer_memory_t *memory, ngx_str_t *key);
+    ngx_http_payer_memory_t *memory, ngx_rbtree_key_t hash, ngx_str_t *key);
 static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_seek(
     ngx_http_payer_memory_t *memory, ngx_str_t *prefix, ngx_str_t *after);
-static ngx_rbtree_key_t ngx_http_payer_memory_hash(u_char *data, size_t len);
 static void ngx_http_payer_memory_insert_hashed(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 static void ngx_http_payer_memory_insert_sorted(ngx_rbtree_node_t *temp,
@@ -159,14 +177,16 @@ ngx_http_payer_memory_get(ngx_http_payer_store_t *store, ngx_str_t *key,
     size_t                          len;
     u_char                          buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
     ngx_slab_pool_t                *shpool;
+    ngx_rbtree_key_t                hash;
     ngx_http_payer_memory_entry_t  *entry;
 
     len = 0;
     shpool = store->zone->shpool;
+    hash = ngx_http_payer_zone_hash(key);
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    entry = ngx_http_payer_memory_lookup(store->zone->sh->memory, key);
+    entry = ngx_http_payer_memory_lookup(store->zone->sh->memory, hash, key);
 
     if (entry != NULL) {
         len = entry->value_len;
@@ -183,40 +203,45 @@ ngx_http_payer_memory_get(ngx_http_payer_store_t *store, ngx_str_t *key,
 }
 
 
+/* what was merged goes the same way, if it is not what the caller has */
+
 static ngx_int_t
 ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
     ngx_http_payer_io_t *io)
 {
-    size_t                          len;
-    u_char                          buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
-    ngx_int_t                       rc;
-    ngx_uint_t                      i, kept;
-    ngx_http_payer_zone_t          *zone;
-    ngx_http_payer_memory_entry_t  *entry, *fresh[
+    size_t                           len;
+    u_char                           buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
+    ngx_int_t                        rc;
+    ngx_uint_t                       i;
+    ngx_http_payer_zone_t           *zone;
+    ngx_http_payer_memory_entry_t   *kept;
+    ngx_http_payer_memory_change_t   changes[
                                           NGX_HTTP_PAYER_STORE_MAX_ENTRIES];
 
     if (ngx_http_payer_store_check(entries, n) != NGX_OK) {
         return NGX_ERROR;
     }
 
+    for (i = 0; i < n; i++) {
+        changes[i].hash = ngx_http_payer_zone_hash(&entries[i].key);
+    }
+
     len = 0;
-    kept = 0;
+    kept = NULL;
     zone = store->zone;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    rc = ngx_http_payer_memory_prepare(zone, entries, n, fresh);
+    rc = ngx_http_payer_memory_prepare(zone, entries, changes, n);
 
-    for (i = 0; rc == NGX_OK && i < n; i++) {
+    for (i = n; rc == NGX_OK && i-- > 0; /* void */ ) {
+        kept = ngx_http_payer_memory_write(zone, &entries[i], &changes[i]);
+    }
 
-        entry = ngx_http_payer_memory_write(zone, &entries[i], fresh[i]);
-
-        if (i == 0 && entries[0].merge != NULL && entry != NULL) {
-            kept = (entry != fresh[0]);
-            len = entry->value_len;
-            ngx_memcpy(buf, ngx_http_payer_memory_value(entry), len);
-        }
+    if (kept) {
+        len = kept->value_len;
+        ngx_memcpy(buf, ngx_http_payer_memory_value(kept), len);
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
@@ -232,9 +257,14 @@ ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
         return NGX_OK;
     }
 
-    io->kept = kept;
+    io->kept = (kept != NULL);
 
     if (entries[0].merge == NULL) {
+        return NGX_OK;
+    }
+
+    if (kept == NULL) {
+        io->value = entries[0].value;
         return NGX_OK;
     }
 
@@ -289,43 +319,41 @@ ngx_http_payer_memory_forget(ngx_http_payer_io_t *io)
 }
 
 
-/* the new entries, complete but not linked: all of them or none */
+/* the room for all of them or none; nothing that is stored has changed yet */
 
 static ngx_int_t
 ngx_http_payer_memory_prepare(ngx_http_payer_zone_t *zone,
-    ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
-    ngx_http_payer_memory_entry_t **fresh)
+    ngx_http_payer_store_entry_t *entries,
+    ngx_http_payer_memory_change_t *changes, ngx_uint_t n)
 {
-    u_char                         *p;
-    size_t                          size;
-    ngx_uint_t                      i;
-    ngx_http_payer_memory_entry_t  *entry;
+    ngx_uint_t                       i;
+    ngx_http_payer_memory_change_t  *change;
 
     for (i = 0; i < n; i++) {
-        fresh[i] = NULL;
+        changes[i].fresh = NULL;
+        changes[i].old = ngx_http_payer_memory_lookup(zone->sh->memory,
+                                                      changes[i].hash,
+                                                      &entries[i].key);
+    }
 
-        if (entries[i].value.data == NULL) {
+    for (i = 0; i < n; i++) {
+        change = &changes[i];
+
+        if (entries[i].value.data == NULL
+            || (change->old
+                && change->old->size
+                   >= ngx_http_payer_memory_size(&entries[i])))
+        {
             continue;
         }
 
-        size = offsetof(ngx_http_payer_memory_entry_t, data)
-               + entries[i].key.len + entries[i].value.len;
-
-        entry = ngx_http_payer_memory_alloc(zone, size);
-        if (entry == NULL) {
+        change->fresh = ngx_http_payer_memory_create(zone, &entries[i],
+                                                     changes, n);
+        if (change->fresh == NULL) {
             goto full;
         }
 
-        entry->hashed.key = ngx_http_payer_memory_hash(entries[i].key.data,
-                                                       entries[i].key.len);
-        entry->expiring.key = entries[i].expires;
-        entry->key_len = entries[i].key.len;
-        entry->value_len = entries[i].value.len;
-
-        p = ngx_cpymem(entry->data, entries[i].key.data, entries[i].key.len);
-        ngx_memcpy(p, entries[i].value.data, entries[i].value.len);
-
-        fresh[i] = entry;
+        change->fresh->hashed.key = change->hash;
     }
 
     return NGX_OK;
@@ -333,8 +361,8 @@ ngx_http_payer_memory_prepare(ngx_http_payer_zone_t *zone,
 full:
 
     while (i--) {
-        if (fresh[i] != NULL) {
-            ngx_slab_free_locked(zone->shpool, fresh[i]);
+        if (changes[i].fresh != NULL) {
+            ngx_slab_free_locked(zone->shpool, changes[i].fresh);
         }
     }
 
@@ -342,43 +370,91 @@ full:
 }
 
 
-static ngx_http_payer_memory_entry_t *
-ngx_http_payer_memory_alloc(ngx_http_payer_zone_t *zone, size_t size)
+/*
+ * Sizes are those that the slab allocator would round to, so that a record
+ * that grows, as each does when its link comes, mostly fits where it is.
+ */
+
+static size_t
+ngx_http_payer_memory_size(ngx_http_payer_store_entry_t *entry)
 {
+    size_t  size, chunk;
+
+    size = offsetof(ngx_http_payer_memory_entry_t, data)
+           + entry->key.len + entry->value.len;
+
+    if (size > ngx_pagesize / 2) {
+        return ngx_align(size, ngx_pagesize);
+    }
+
+    chunk = NGX_HTTP_PAYER_MEMORY_CHUNK;
+
+    while (chunk < size) {
+        chunk <<= 1;
+    }
+
+    return chunk;
+}
+
+
+/* complete, but not linked */
+
+static ngx_http_payer_memory_entry_t *
+ngx_http_payer_memory_create(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_store_entry_t *entry,
+    ngx_http_payer_memory_change_t *changes, ngx_uint_t n)
+{
+    size_t                          size;
+    u_char                         *p;
     ngx_uint_t                      pages, reserve;
     ngx_slab_pool_t                *shpool;
-    ngx_http_payer_memory_entry_t  *entry;
+    ngx_http_payer_memory_entry_t  *fresh;
 
+    size = ngx_http_payer_memory_size(entry);
     shpool = zone->shpool;
     reserve = zone->shm_zone->shm.size / ngx_pagesize
               / NGX_HTTP_PAYER_MEMORY_RESERVE;
 
-    do {
+    for ( ;; ) {
         pages = shpool->pfree;
 
-        entry = ngx_slab_alloc_locked(shpool, size);
+        fresh = ngx_slab_alloc_locked(shpool, size);
 
-        if (entry == NULL) {
-            continue;
+        if (fresh && (shpool->pfree == pages || shpool->pfree >= reserve)) {
+            break;
         }
 
-        if (shpool->pfree == pages || shpool->pfree >= reserve) {
-            return entry;
+        if (fresh) {
+            ngx_slab_free_locked(shpool, fresh);
         }
 
-        ngx_slab_free_locked(shpool, entry);
+        if (!ngx_http_payer_memory_evict(zone, changes, n)) {
+            return NULL;
+        }
+    }
 
-    } while (ngx_http_payer_memory_evict(zone));
+    fresh->expiring.key = entry->expires;
+    fresh->size = size;
+    fresh->key_len = entry->key.len;
+    fresh->value_len = entry->value.len;
 
-    return NULL;
+    p = ngx_cpymem(fresh->data, entry->key.data, entry->key.len);
+    ngx_memcpy(p, entry->value.data, entry->value.len);
+
+    return fresh;
 }
 
 
+/* the oldest that may go, and is not about to be written */
+
 static ngx_uint_t
-ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone)
+ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_memory_change_t *changes, ngx_uint_t n)
 {
-    ngx_rbtree_node_t        *node;
-    ngx_http_payer_memory_t  *memory;
+    ngx_uint_t                      i;
+    ngx_rbtree_node_t              *node;
+    ngx_http_payer_memory_t        *memory;
+    ngx_http_payer_memory_entry_t  *entry;
 
     memory = zone->sh->memory;
 
@@ -394,47 +470,68 @@ ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone)
         return 0;
     }
 
-    node = ngx_rbtree_min(memory->expiring.root, memory->expiring.sentinel);
+    for (node = ngx_rbtree_min(memory->expiring.root,
+                               memory->expiring.sentinel);
+         node && (time_t) node->key < ngx_time();
+         node = ngx_rbtree_next(&memory->expiring, node))
+    {
+        entry = ngx_http_payer_memory_expiring(node);
 
-    if ((time_t) node->key >= ngx_time()) {
-        return 0;
+        for (i = 0; i < n; i++) {
+            if (changes[i].old == entry) {
+                break;
+            }
+        }
+
+        if (i == n) {
+            ngx_http_payer_memory_delete(zone, entry);
+            return 1;
+        }
     }
 
-    ngx_http_payer_memory_delete(zone, ngx_http_payer_memory_expiring(node));
-
-    return 1;
+    return 0;
 }
 
 
-/* answers the entry that is stored afterwards */
+/* NULL, or what stays because the merge declined */
 
 static ngx_http_payer_memory_entry_t *
 ngx_http_payer_memory_write(ngx_http_payer_zone_t *zone,
     ngx_http_payer_store_entry_t *entry,
-    ngx_http_payer_memory_entry_t *fresh)
+    ngx_http_payer_memory_change_t *change)
 {
-    ngx_str_t                       stored, value;
-    ngx_http_payer_memory_entry_t  *old;
+    ngx_str_t                       stored;
+    ngx_http_payer_memory_entry_t  *old, *fresh;
 
-    old = ngx_http_payer_memory_lookup(zone->sh->memory, &entry->key);
+    old = change->old;
+    fresh = change->fresh;
 
-    if (old != NULL && fresh != NULL && entry->merge != NULL) {
-
+    if (old && entry->merge) {
         stored.data = ngx_http_payer_memory_value(old);
         stored.len = old->value_len;
 
-        value.data = ngx_http_payer_memory_value(fresh);
-        value.len = fresh->value_len;
+        if (entry->merge(&stored, &entry->value) != NGX_OK) {
 
-        if (entry->merge(&stored, &value) != NGX_OK) {
-            ngx_slab_free_locked(zone->shpool, fresh);
+            if (fresh) {
+                ngx_slab_free_locked(zone->shpool, fresh);
+            }
+
             return old;
+        }
+
+        if (fresh) {
+            ngx_memcpy(ngx_http_payer_memory_value(fresh), entry->value.data,
+                       entry->value.len);
         }
     }
 
-    if (old != NULL) {
+    if (old && fresh == NULL && entry->value.data) {
+        ngx_http_payer_memory_update(zone->sh->memory, old, entry);
+        return NULL;
+    }
 
-        if (fresh != NULL) {
+    if (old) {
+        if (fresh) {
             fresh->expiring.key = ngx_http_payer_store_later(
                                      fresh->expiring.key, old->expiring.key);
         }
@@ -442,11 +539,39 @@ ngx_http_payer_memory_write(ngx_http_payer_zone_t *zone,
         ngx_http_payer_memory_delete(zone, old);
     }
 
-    if (fresh != NULL) {
+    if (fresh) {
         ngx_http_payer_memory_link(zone->sh->memory, fresh);
     }
 
-    return fresh;
+    return NULL;
+}
+
+
+static void
+ngx_http_payer_memory_update(ngx_http_payer_memory_t *memory,
+    ngx_http_payer_memory_entry_t *old, ngx_http_payer_store_entry_t *entry)
+{
+    ngx_rbtree_key_t  expires;
+
+    ngx_memcpy(ngx_http_payer_memory_value(old), entry->value.data,
+               entry->value.len);
+
+    old->value_len = entry->value.len;
+
+    expires = ngx_http_payer_store_later((ngx_rbtree_key_t) entry->expires,
+                                         old->expiring.key);
+
+    if (expires == old->expiring.key) {
+        return;
+    }
+
+    ngx_rbtree_delete(&memory->expiring, &old->expiring);
+
+    old->expiring.key = expires;
+
+    if (expires) {
+        ngx_rbtree_insert(&memory->expiring, &old->expiring);
+    }
 }
 
 
@@ -483,14 +608,12 @@ ngx_http_payer_memory_delete(ngx_http_payer_zone_t *zone,
 
 
 static ngx_http_payer_memory_entry_t *
-ngx_http_payer_memory_lookup(ngx_http_payer_memory_t *memory, ngx_str_t *key)
+ngx_http_payer_memory_lookup(ngx_http_payer_memory_t *memory,
+    ngx_rbtree_key_t hash, ngx_str_t *key)
 {
     ngx_int_t                       rc;
-    ngx_rbtree_key_t                hash;
     ngx_rbtree_node_t              *node, *sentinel;
     ngx_http_payer_memory_entry_t  *entry;
-
-    hash = ngx_http_payer_memory_hash(key->data, key->len);
 
     node = memory->hashed.root;
     sentinel = memory->hashed.sentinel;
@@ -561,36 +684,6 @@ ngx_http_payer_memory_seek(ngx_http_payer_memory_t *memory,
     }
 
     return found;
-}
-
-
-/* FNV-1a over eight bytes at a time; the trees bear with collisions */
-
-static ngx_rbtree_key_t
-ngx_http_payer_memory_hash(u_char *data, size_t len)
-{
-    uint64_t  h, word;
-
-    h = 0xcbf29ce484222325ULL ^ len;
-
-    while (len) {
-        word = 0;
-
-        if (len >= sizeof(word)) {
-            ngx_memcpy(&word, data, sizeof(word));
-            data += sizeof(word);
-            len -= sizeof(word);
-
-        } else {
-            ngx_memcpy(&word, data, len);
-            len = 0;
-        }
-
-        h = (h ^ word) * 0x100000001b3ULL;
-        h ^= h >> 32;
-    }
-
-    return (ngx_rbtree_key_t) h;
 }
 
 

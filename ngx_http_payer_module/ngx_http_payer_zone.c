@@ -18,7 +18,7 @@
 
 
 typedef struct {
-    ngx_rbtree_node_t    node;                  /* key: crc32 of the key */
+    ngx_rbtree_node_t    node;                  /* key: hash of the key */
     ngx_queue_t          queue;
     ngx_uint_t           owner;
     ngx_msec_t           expires;
@@ -119,6 +119,41 @@ ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
 }
 
 
+/* FNV-1a over eight bytes at a time; the trees bear with collisions */
+
+ngx_rbtree_key_t
+ngx_http_payer_zone_hash(ngx_str_t *key)
+{
+    size_t     len;
+    u_char    *data;
+    uint64_t   h, word;
+
+    data = key->data;
+    len = key->len;
+
+    h = 0xcbf29ce484222325ULL ^ len;
+
+    while (len) {
+        word = 0;
+
+        if (len >= sizeof(word)) {
+            ngx_memcpy(&word, data, sizeof(word));
+            data += sizeof(word);
+            len -= sizeof(word);
+
+        } else {
+            ngx_memcpy(&word, data, len);
+            len = 0;
+        }
+
+        h = (h ^ word) * 0x100000001b3ULL;
+        h ^= h >> 32;
+    }
+
+    return (ngx_rbtree_key_t) h;
+}
+
+
 ngx_int_t
 ngx_http_payer_zone_claim(ngx_http_payer_zone_t *zone, ngx_str_t *key,
     ngx_msec_t lease, ngx_http_payer_claim_t *claim)
@@ -130,7 +165,7 @@ ngx_http_payer_zone_claim(ngx_http_payer_zone_t *zone, ngx_str_t *key,
     claim->owner = 0;
     claim->key = *key;
 
-    hash = ngx_crc32_short(key->data, key->len);
+    hash = ngx_http_payer_zone_hash(key);
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
@@ -182,7 +217,7 @@ ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
         return;
     }
 
-    hash = ngx_crc32_short(claim->key.data, claim->key.len);
+    hash = ngx_http_payer_zone_hash(&claim->key);
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 

@@ -61,6 +61,9 @@ typedef struct {
 /* init handler of the shared memory; shm_zone->data is the zone */
 ngx_int_t ngx_http_payer_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
+/* a hash of the key, for trees that order equal hashes by their keys */
+ngx_rbtree_key_t ngx_http_payer_zone_hash(ngx_str_t *key);
+
 /*
  * claims the key for "lease" milliseconds unless somebody holds it: NGX_OK,
  * NGX_BUSY, or NGX_ERROR when the zone is full.  A claim whose lease ran out

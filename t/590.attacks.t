@@ -416,7 +416,7 @@ attack('after a reload', 402, thanks('1001'));
 === TEST 11: a full zone
 --- bare
 --- http_config perl
-"payer_zone payer 64k;
+"payer_zone payer 256k;
  payer_store memory;
  upstream payer { server 127.0.0.1:$ENV{TEST_NGINX_SIM_PORT}; }
 " . Payer::Gate::_shop($ENV{TEST_NGINX_SHOP_PORT})
@@ -443,19 +443,25 @@ payer_server() . '
 GET /thanks
 --- error_code: 402
 --- after
-order($_) for 1001, 1002;
+my @paid = map { sprintf '%0*d', 2 * $_, $_ } 10 .. 60;
+order($_) for 1001, @paid;
 
 my $n = 0;
 for my $tail ('x' x 200, 'x' x 100, '') {
-    1 while $n < 500 && get("/buy?order=fill-$tail" . $n++)->status == 303;
+    1 while $n < 1000 && get("/buy?order=fill-$tail" . $n++)->status == 303;
 }
-cmp_ok($n, '<', 500, "the zone is full after $n orders");
+cmp_ok($n, '<', 1000, "the zone is full after $n orders");
 
-attack('full zone, an order that was not paid', 503, thanks('1001'));
+attack('full zone, an order that was not paid', 402, thanks('1001'));
 attack('full zone, an order that is not there', 402, thanks('none'));
-pay('1002');
-is_refused(thanks('1002'), 503,
-    'also who has paid has to wait, when that cannot be stored');
+
+# What a payment adds fits into the place that most orders have already.
+pay($_) for @paid;
+my %seen;
+$seen{ thanks($_)->status }++ for @paid;
+is(join(' ', sort keys %seen), '200 503', 'who has paid is let on, or has'
+    . ' to wait where that cannot be stored');
+cmp_ok($seen{200}, '>', $seen{503}, 'most are let on');
 
 
 
