@@ -209,7 +209,10 @@ ngx_http_payer_check_buyer(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 }
 
 
-/* what has no variables can be refused now instead of at the first buyer */
+/*
+ * what has no variables can be refused now instead of at the first buyer, and
+ * need not be read again at each
+ */
 
 static ngx_int_t
 ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
@@ -231,6 +234,8 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
             return NGX_ERROR;
         }
 
+        conf->exponent = exponent;
+
     } else if (conf->amount_major) {
 
         /* what fits depends on the currency */
@@ -241,7 +246,7 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     if (known
         && ngx_http_payer_parse_amount(&conf->amount->value,
                                        conf->amount_major ? exponent : 0,
-                                       &amount)
+                                       &conf->fixed_amount)
            != NGX_OK)
     {
         ngx_http_payer_refuse(cf, conf, "invalid amount \"%V\" of "

@@ -26,6 +26,10 @@
 static ngx_int_t ngx_http_payer_checkout_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_checkout_order(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_urls(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_wrong(ngx_http_request_t *r,
+    ngx_int_t rc, ngx_http_payer_problem_t *problem);
 static ngx_int_t ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_claim(ngx_http_request_t *r,
@@ -133,19 +137,43 @@ ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         rc = ngx_http_payer_intake(r, ctx, &problem);
     }
 
-    if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "payer: %s: %s", problem.field, problem.detail);
-        return ngx_http_payer_answer_buyer(r, &problem);
-    }
-
     if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return ngx_http_payer_checkout_wrong(r, rc, &problem);
     }
 
     ctx->step = ngx_http_payer_checkout_lookup;
 
     return NGX_OK;
+}
+
+
+/* only for those who need them: a link that is there was made with its own */
+
+static ngx_int_t
+ngx_http_payer_checkout_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_problem_t  problem;
+
+    rc = ngx_http_payer_intake_urls(r, ctx, &problem);
+
+    return rc == NGX_OK ? NGX_OK
+                        : ngx_http_payer_checkout_wrong(r, rc, &problem);
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_wrong(ngx_http_request_t *r, ngx_int_t rc,
+    ngx_http_payer_problem_t *problem)
+{
+    if (rc != NGX_DECLINED) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "payer: %s: %s", problem->field, problem->detail);
+
+    return ngx_http_payer_answer_buyer(r, problem);
 }
 
 
@@ -224,6 +252,13 @@ ngx_http_payer_checkout_sold(ngx_http_payer_ctx_t *ctx)
 static ngx_int_t
 ngx_http_payer_checkout_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_checkout_urls(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     ctx->step = ngx_http_payer_checkout_lookup;
 
     switch (ngx_http_payer_ledger_claim(ctx)) {
@@ -495,6 +530,18 @@ static ngx_int_t
 ngx_http_payer_checkout_present(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
+    ngx_int_t  rc;
+
+    if (ctx->conf->present == NGX_HTTP_PAYER_PRESENT_IFRAME) {
+
+        /* the page has to know them, to leave the frame for them */
+
+        rc = ngx_http_payer_checkout_urls(r, ctx);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     ngx_http_payer_ledger_unclaim(ctx);
 
     ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_OTHERS,
@@ -507,6 +554,13 @@ ngx_http_payer_checkout_present(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_payer_checkout_paid(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_checkout_urls(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     ngx_http_payer_ledger_unclaim(ctx);
 
     if (ctx->link == NGX_HTTP_PAYER_LINK_NONE) {

@@ -65,9 +65,9 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->api, api_host, client_id, secret, paths = { 0, NULL };
-     *     conf->reference = { NULL, 0 };
+     *     conf->reference = { NULL, 0, 0 };
      *     conf->amount, currency, ..., back = NULL;
-     *     conf->amount_major = 0;
+     *     conf->amount_major, fixed_amount = 0;
      *     conf->signature, signature_keys, signature_expires = NULL;
      *     conf->present_uri, allow = NULL;
      *     conf->event_pass, event_args = { 0, NULL };
@@ -78,6 +78,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
     conf->tries = NGX_CONF_UNSET_UINT;
     conf->insecure = NGX_CONF_UNSET;
     conf->auto_capture = NGX_CONF_UNSET;
+    conf->exponent = -1;
     conf->link_ttl = NGX_CONF_UNSET;
     conf->present = NGX_CONF_UNSET_UINT;
 

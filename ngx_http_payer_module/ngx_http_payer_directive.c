@@ -7,6 +7,7 @@
 
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_secret.h"
 
 
@@ -271,7 +272,7 @@ ngx_http_payer_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     text = (ngx_http_payer_text_t *) (p + cmd->offset);
     value = cf->args->elts;
 
-    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    rv = ngx_http_payer_intake_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

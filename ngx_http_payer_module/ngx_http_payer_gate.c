@@ -56,7 +56,7 @@ ngx_http_payer_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs the reference of an order";
     }
 
-    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    rv = ngx_http_payer_intake_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

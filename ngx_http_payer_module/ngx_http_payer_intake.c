@@ -15,10 +15,13 @@
 
 static ngx_int_t ngx_http_payer_intake_money(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+static ngx_int_t ngx_http_payer_intake_amount(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_int_t exponent);
 static ngx_int_t ngx_http_payer_intake_texts(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
-static ngx_int_t ngx_http_payer_intake_urls(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+static ngx_int_t ngx_http_payer_intake_url(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_complex_value_t *value,
+    ngx_str_t *url);
 static ngx_int_t ngx_http_payer_complete_url(ngx_http_request_t *r,
     ngx_str_t *url);
 static void ngx_http_payer_request_host(ngx_http_request_t *r,
@@ -56,12 +59,7 @@ ngx_http_payer_intake(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return rc;
     }
 
-    rc = ngx_http_payer_intake_texts(r, ctx, problem);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_payer_intake_urls(r, ctx, problem);
+    return ngx_http_payer_intake_texts(r, ctx, problem);
 }
 
 
@@ -69,10 +67,27 @@ ngx_int_t
 ngx_http_payer_intake_reference(ngx_http_request_t *r,
     ngx_http_payer_text_t *text, ngx_str_t *reference)
 {
-    ngx_int_t  rc;
+    ngx_int_t                   rc;
+    ngx_http_variable_value_t  *vv;
 
-    if (ngx_http_complex_value(r, text->value, reference) != NGX_OK) {
+    if (text->variable) {
+        vv = ngx_http_get_flushed_variable(r, text->variable - 1);
+
+        ngx_str_null(reference);
+
+        if (vv && !vv->not_found) {
+            reference->data = vv->data;
+            reference->len = vv->len;
+        }
+
+    } else if (ngx_http_complex_value(r, text->value, reference) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    /* most are numbers: nothing to decode, nothing to object to */
+
+    if (ngx_http_payer_check_payment_id(reference) == NGX_OK) {
+        return NGX_OK;
     }
 
     if (text->unescape) {
@@ -87,6 +102,55 @@ ngx_http_payer_intake_reference(ngx_http_request_t *r,
 }
 
 
+char *
+ngx_http_payer_intake_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    char                   *rv;
+    u_char                 *name, *last, ch;
+    ngx_int_t               index;
+    ngx_str_t               variable;
+    ngx_http_payer_text_t  *text;
+
+    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    text = (ngx_http_payer_text_t *) (p + cmd->offset);
+
+    name = text->value->value.data;
+    last = name + text->value->value.len;
+
+    if (last - name < 2 || *name++ != '$' || (*name >= '0' && *name <= '9')) {
+        return NGX_CONF_OK;
+    }
+
+    variable.data = name;
+    variable.len = last - name;
+
+    for ( /* void */ ; name < last; name++) {
+        ch = *name | 0x20;
+
+        if ((ch < 'a' || ch > 'z') && (*name < '0' || *name > '9')
+            && *name != '_')
+        {
+            return NGX_CONF_OK;
+        }
+    }
+
+    index = ngx_http_get_variable_index(cf, &variable);
+    if (index == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    text->variable = index + 1;
+
+    return NGX_CONF_OK;
+}
+
+
 /* %XX and plus as browsers write them; anything else stays as it is */
 
 static ngx_int_t
@@ -97,9 +161,13 @@ ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text)
 
     last = text->data + text->len;
 
-    if (ngx_strlchr(text->data, last, '%') == NULL
-        && ngx_strlchr(text->data, last, '+') == NULL)
-    {
+    for (src = text->data; src < last; src++) {
+        if (*src == '%' || *src == '+') {
+            break;
+        }
+    }
+
+    if (src == last) {
         return NGX_OK;
     }
 
@@ -155,7 +223,7 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
     int64_t                     max;
-    ngx_int_t                   exponent;
+    ngx_int_t                   rc, exponent;
     ngx_str_t                   text;
     ngx_http_payer_loc_conf_t  *conf;
 
@@ -167,7 +235,9 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    exponent = ngx_http_payer_currency_exponent(&ctx->order.currency);
+    exponent = (conf->exponent >= 0)
+               ? conf->exponent
+               : ngx_http_payer_currency_exponent(&ctx->order.currency);
 
     if (exponent == NGX_DECLINED) {
         ngx_str_null(&ctx->order.currency);
@@ -177,14 +247,9 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
                                     "letters that ISO 4217 knows");
     }
 
-    if (ngx_http_complex_value(r, conf->amount, &text) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    rc = ngx_http_payer_intake_amount(r, ctx, exponent);
 
-    if (ngx_http_payer_parse_amount(&text, conf->amount_major ? exponent : 0,
-                                    &ctx->order.amount)
-        != NGX_OK)
-    {
+    if (rc == NGX_DECLINED) {
         ctx->order.amount = 0;
 
         return ngx_http_payer_wrong(problem, "payer_amount",
@@ -195,8 +260,8 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
                                       "in minor units");
     }
 
-    if (conf->max_amount == NULL) {
-        return NGX_OK;
+    if (rc != NGX_OK || conf->max_amount == NULL) {
+        return rc;
     }
 
     if (ngx_http_complex_value(r, conf->max_amount, &text) != NGX_OK) {
@@ -211,6 +276,30 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_intake_amount(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_int_t exponent)
+{
+    ngx_str_t                   text;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    conf = ctx->conf;
+
+    if (conf->fixed_amount) {
+        ctx->order.amount = conf->fixed_amount;
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, conf->amount, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_parse_amount(&text,
+                                       conf->amount_major ? exponent : 0,
+                                       &ctx->order.amount);
 }
 
 
@@ -259,50 +348,72 @@ ngx_http_payer_intake_texts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_payer_intake_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
-    ngx_int_t                   rc;
-    ngx_str_t                  *url;
-    ngx_uint_t                  i;
-    ngx_http_complex_value_t   *value;
-    ngx_http_payer_loc_conf_t  *conf;
-
-    static const char  *fields[] = {
-        "payer_return_success", "payer_return_fail", "payer_return_back"
-    };
+    ngx_int_t                     rc;
+    const char                   *field;
+    ngx_http_payer_loc_conf_t    *conf;
+    ngx_http_payer_json_order_t  *order;
 
     conf = ctx->conf;
+    order = &ctx->order;
 
-    for (i = 0; i < 3; i++) {
-        value = (i == 0) ? conf->success : (i == 1) ? conf->fail : conf->back;
-        url = (i == 0) ? &ctx->order.success
-                       : (i == 1) ? &ctx->order.fail : &ctx->order.back;
+    if (order->back.len) {
+        return NGX_OK;
+    }
 
-        /* inside a URL the reference is escaped */
+    ngx_memzero(problem, sizeof(ngx_http_payer_problem_t));
 
-        ctx->escape = 1;
-        rc = ngx_http_complex_value(r, value, url);
-        ctx->escape = 0;
+    field = "payer_return_success";
+    rc = ngx_http_payer_intake_url(r, ctx, conf->success, &order->success);
 
-        if (rc != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (rc == NGX_OK) {
+        field = "payer_return_fail";
+        rc = ngx_http_payer_intake_url(r, ctx, conf->fail, &order->fail);
+    }
 
-        if (url->len && url->data[0] == '/'
-            && ngx_http_payer_complete_url(r, url) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (rc == NGX_OK) {
+        field = "payer_return_back";
+        rc = ngx_http_payer_intake_url(r, ctx, conf->back, &order->back);
+    }
 
-        if (ngx_http_payer_check_url(url, 0) != NGX_OK) {
-            ngx_str_null(url);
+    if (rc == NGX_DECLINED) {
+        return ngx_http_payer_wrong(problem, field,
+                                    "the return address is not an "
+                                    "absolute http or https URL");
+    }
 
-            return ngx_http_payer_wrong(problem, fields[i],
-                                        "the return address is not an "
-                                        "absolute http or https URL");
-        }
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_payer_intake_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_http_complex_value_t *value, ngx_str_t *url)
+{
+    ngx_int_t  rc;
+
+    /* inside a URL the reference is escaped */
+
+    ctx->escape = 1;
+    rc = ngx_http_complex_value(r, value, url);
+    ctx->escape = 0;
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (url->len && url->data[0] == '/'
+        && ngx_http_payer_complete_url(r, url) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_check_url(url, 0) != NGX_OK) {
+        ngx_str_null(url);
+        return NGX_DECLINED;
     }
 
     return NGX_OK;
@@ -315,7 +426,7 @@ static ngx_int_t
 ngx_http_payer_complete_url(ngx_http_request_t *r, ngx_str_t *url)
 {
     size_t      len;
-    u_char     *p;
+    u_char     *p, *last;
     ngx_str_t   host, port, scheme;
 
     ngx_str_set(&scheme, "http://");
@@ -335,7 +446,10 @@ ngx_http_payer_complete_url(ngx_http_request_t *r, ngx_str_t *url)
         return NGX_ERROR;
     }
 
-    ngx_sprintf(p, "%V%V%V%V", &scheme, &host, &port, url);
+    last = ngx_cpymem(p, scheme.data, scheme.len);
+    last = ngx_cpymem(last, host.data, host.len);
+    last = ngx_cpymem(last, port.data, port.len);
+    ngx_memcpy(last, url->data, url->len);
 
     url->data = p;
     url->len = len;
@@ -353,7 +467,7 @@ ngx_http_payer_request_host(ngx_http_request_t *r, ngx_str_t *host,
     u_char                    *p, *first, *last;
     ngx_http_core_srv_conf_t  *cscf;
 
-    ngx_str_null(port);
+    ngx_str_set(port, "");
 
     if (r->headers_in.server.len == 0) {
         cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);

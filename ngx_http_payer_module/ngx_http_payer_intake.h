@@ -14,12 +14,25 @@
 
 
 /*
- * evaluates and validates the order of ctx->conf into ctx->order: NGX_OK,
- * NGX_DECLINED with "problem" filled (400, or 500 for what the operator has
- * to mend), NGX_ERROR
+ * evaluates and validates the order of ctx->conf into ctx->order, all but the
+ * return URLs: NGX_OK, NGX_DECLINED with "problem" filled (400), NGX_ERROR
  */
 ngx_int_t ngx_http_payer_intake(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+
+/*
+ * the same for the return URLs, which a visit of an order that has its link
+ * does not need; they are evaluated once, however often it is called
+ */
+ngx_int_t ngx_http_payer_intake_urls(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+
+/*
+ * sets an ngx_http_payer_text_t of the configuration: its value, and whether
+ * that is nothing but a variable, which then needs no script to be read
+ */
+char *ngx_http_payer_intake_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /*
  * evaluates a reference and decodes it if it is made of a URL's argument:

@@ -86,6 +86,8 @@ typedef struct {
 
 typedef struct {
     ngx_http_complex_value_t     *value;
+    ngx_uint_t                    variable;     /* its index + 1, if the value
+                                                 * is one variable; else 0 */
     ngx_uint_t                    unescape;     /* made of $arg_... */
 } ngx_http_payer_text_t;
 
@@ -125,6 +127,8 @@ typedef struct {
     ngx_http_payer_text_t         reference;
     ngx_http_complex_value_t     *amount;
     ngx_uint_t                    amount_major;
+    int64_t                       fixed_amount; /* 0: it depends */
+    ngx_int_t                     exponent;     /* -1: it depends */
     ngx_http_complex_value_t     *max_amount;
     ngx_http_complex_value_t     *currency;
     ngx_http_complex_value_t     *language;

@@ -234,6 +234,7 @@ ngx_http_payer_reference_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     u_char                *p;
+    uintptr_t              escapes;
     ngx_str_t             *reference, escaped;
     ngx_http_payer_ctx_t  *ctx;
 
@@ -247,14 +248,23 @@ ngx_http_payer_reference_variable(ngx_http_request_t *r,
     reference = ctx->order.reference.len ? &ctx->order.reference
                                          : &ctx->record.reference;
 
-    if (!ctx->escape) {
+    /* most are numbers, in which nothing needs to be escaped */
+
+    escapes = 0;
+
+    if (ctx->escape
+        && ngx_http_payer_check_payment_id(reference) != NGX_OK)
+    {
+        escapes = ngx_escape_uri(NULL, reference->data, reference->len,
+                                 NGX_ESCAPE_URI_COMPONENT);
+    }
+
+    if (escapes == 0) {
         ngx_http_payer_variable_text(v, reference);
         return NGX_OK;
     }
 
-    escaped.len = reference->len
-                  + 2 * ngx_escape_uri(NULL, reference->data, reference->len,
-                                       NGX_ESCAPE_URI_COMPONENT);
+    escaped.len = reference->len + 2 * escapes;
 
     p = ngx_pnalloc(r->pool, escaped.len);
     if (p == NULL) {
