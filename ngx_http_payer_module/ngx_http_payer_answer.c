@@ -23,7 +23,7 @@ static ngx_str_t  ngx_http_payer_problem_type =
 
 
 ngx_table_elt_t *
-ngx_http_payer_answer_header(ngx_http_request_t *r, char *name,
+ngx_http_payer_add_header(ngx_http_request_t *r, char *name, size_t len,
     ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
@@ -34,7 +34,7 @@ ngx_http_payer_answer_header(ngx_http_request_t *r, char *name,
     }
 
     h->hash = 1;
-    h->key.len = ngx_strlen(name);
+    h->key.len = len;
     h->key.data = (u_char *) name;
     h->value = *value;
     ngx_http_payer_header_init(h);
@@ -62,20 +62,30 @@ ngx_http_payer_answer_redirect(ngx_http_request_t *r, ngx_str_t *url)
     ngx_int_t         rc;
     ngx_log_t        *log;
     ngx_uint_t        level;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t  *location, *length;
+
+    static ngx_str_t  zero = ngx_string("0");
 
     if (ngx_http_payer_no_store(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    h = ngx_http_payer_answer_header(r, "Location", url);
-    if (h == NULL) {
+    location = ngx_http_payer_answer_header(r, "Location", url);
+    if (location == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    r->headers_out.location = h;
-    r->headers_out.status = NGX_HTTP_SEE_OTHER;
+    /* as a header, since nginx would have to format the number */
+
+    length = ngx_http_payer_answer_header(r, "Content-Length", &zero);
+    if (length == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.location = location;
+    r->headers_out.content_length = length;
     r->headers_out.content_length_n = 0;
+    r->headers_out.status = NGX_HTTP_SEE_OTHER;
 
     /* nothing follows the header, for any method */
 

@@ -46,9 +46,12 @@ ngx_int_t ngx_http_payer_answer_problem(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_answer_buyer(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
 
-/* a header of the answer, or NULL; name and value have to stay */
-ngx_table_elt_t *ngx_http_payer_answer_header(ngx_http_request_t *r,
-    char *name, ngx_str_t *value);
+/* a header of the answer, or NULL; the name is a literal, the value stays */
+#define ngx_http_payer_answer_header(r, name, value)                         \
+    ngx_http_payer_add_header(r, name, sizeof(name) - 1, value)
+
+ngx_table_elt_t *ngx_http_payer_add_header(ngx_http_request_t *r, char *name,
+    size_t len, ngx_str_t *value);
 
 
 #endif /* _NGX_HTTP_PAYER_ANSWER_H_INCLUDED_ */

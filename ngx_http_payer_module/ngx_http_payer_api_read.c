@@ -23,11 +23,6 @@ ngx_http_payer_api_read_link(ngx_http_payer_call_t *call, ngx_str_t *reply)
         return rc;
     }
 
-    if (ngx_http_payer_check_payment_id(&link->payment_id) != NGX_OK) {
-        call->reason = "has an invalid \"paymentId\"";
-        return NGX_DECLINED;
-    }
-
     if (ngx_http_payer_check_url(&link->url, !call->ctx->conf->insecure)
         != NGX_OK)
     {

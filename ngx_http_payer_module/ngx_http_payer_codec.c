@@ -8,39 +8,6 @@
 #include "ngx_http_payer_codec.h"
 
 
-u_char *
-ngx_http_payer_write_int(u_char *p, int64_t n)
-{
-    uint64_t    u;
-    ngx_uint_t  i;
-
-    u = (uint64_t) n;
-
-    for (i = 0; i < 8; i++) {
-        *p++ = (u_char) (u & 0xff);
-        u >>= 8;
-    }
-
-    return p;
-}
-
-
-int64_t
-ngx_http_payer_read_int(u_char *p)
-{
-    uint64_t    u;
-    ngx_uint_t  i;
-
-    u = 0;
-
-    for (i = 8; i > 0; i--) {
-        u = u << 8 | p[i - 1];
-    }
-
-    return (int64_t) u;
-}
-
-
 size_t
 ngx_http_payer_texts_len(ngx_str_t **texts, ngx_uint_t n)
 {

@@ -17,8 +17,42 @@
 
 
 /* eight bytes: where the next ones go */
-u_char *ngx_http_payer_write_int(u_char *p, int64_t n);
-int64_t ngx_http_payer_read_int(u_char *p);
+
+static ngx_inline u_char *
+ngx_http_payer_write_int(u_char *p, int64_t n)
+{
+    uint64_t  u;
+
+    u = (uint64_t) n;
+
+    /* compilers make one store of these */
+
+    p[0] = (u_char) u;
+    p[1] = (u_char) (u >> 8);
+    p[2] = (u_char) (u >> 16);
+    p[3] = (u_char) (u >> 24);
+    p[4] = (u_char) (u >> 32);
+    p[5] = (u_char) (u >> 40);
+    p[6] = (u_char) (u >> 48);
+    p[7] = (u_char) (u >> 56);
+
+    return p + 8;
+}
+
+
+static ngx_inline int64_t
+ngx_http_payer_read_int(u_char *p)
+{
+    return (int64_t) ((uint64_t) p[0]
+                      | (uint64_t) p[1] << 8
+                      | (uint64_t) p[2] << 16
+                      | (uint64_t) p[3] << 24
+                      | (uint64_t) p[4] << 32
+                      | (uint64_t) p[5] << 40
+                      | (uint64_t) p[6] << 48
+                      | (uint64_t) p[7] << 56);
+}
+
 
 /* how many bytes the n texts take, 0 if one of them is too long */
 size_t ngx_http_payer_texts_len(ngx_str_t **texts, ngx_uint_t n);

@@ -20,6 +20,12 @@
 #define NGX_HTTP_PAYER_JSON_NUMBER  60
 
 
+/* a character that stands for itself in a string; most do */
+
+#define ngx_http_payer_json_plain(ch)                                        \
+    ((ch) >= 0x20 && (ch) < 0x7f && (ch) != '"' && (ch) != '\\')
+
+
 typedef struct {
     u_char       *pos;
     u_char       *last;
@@ -260,12 +266,24 @@ ngx_http_payer_json_check_name(ngx_http_payer_json_scan_t *scan)
 static ngx_int_t
 ngx_http_payer_json_check_string(ngx_http_payer_json_scan_t *scan)
 {
-    u_char  ch;
+    u_char  ch, *p;
 
     scan->pos++;
 
-    while (scan->pos < scan->last) {
-        ch = *scan->pos;
+    for ( ;; ) {
+        p = scan->pos;
+
+        while (p < scan->last && ngx_http_payer_json_plain(*p)) {
+            p++;
+        }
+
+        scan->pos = p;
+
+        if (p == scan->last) {
+            return NGX_DECLINED;
+        }
+
+        ch = *p;
 
         if (ch == '"') {
             scan->pos++;
@@ -291,8 +309,6 @@ ngx_http_payer_json_check_string(ngx_http_payer_json_scan_t *scan)
             return NGX_DECLINED;
         }
     }
-
-    return NGX_DECLINED;
 }
 
 

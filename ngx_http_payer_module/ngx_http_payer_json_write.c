@@ -30,6 +30,8 @@ static void ngx_http_payer_json_set_word(ngx_http_payer_json_item_t *item,
     const char *name, const char *word);
 static void ngx_http_payer_json_set_text(ngx_http_payer_json_item_t *item,
     const char *name, ngx_str_t *value);
+static void ngx_http_payer_json_set_plain(ngx_http_payer_json_item_t *item,
+    const char *name, ngx_str_t *value);
 static size_t ngx_http_payer_json_item_len(ngx_http_payer_json_item_t *item);
 static u_char *ngx_http_payer_json_open(ngx_pool_t *pool, size_t len,
     ngx_str_t *text);
@@ -46,18 +48,18 @@ ngx_http_payer_json_write_order(ngx_pool_t *pool,
 
     ngx_http_payer_json_set_number(&items[0], "amount", order->amount,
                                    amount);
-    ngx_http_payer_json_set_text(&items[1], "currencyCode",
+    ngx_http_payer_json_set_plain(&items[1], "currencyCode",
                                  &order->currency);
     ngx_http_payer_json_set_text(&items[2], "externalPaymentReference",
                                  &order->reference);
-    ngx_http_payer_json_set_text(&items[3], "languageCode",
+    ngx_http_payer_json_set_plain(&items[3], "languageCode",
                                  &order->language);
     ngx_http_payer_json_set_text(&items[4], "orderId", &order->order_id);
-    ngx_http_payer_json_set_text(&items[5], "redirectOnSuccessURL",
+    ngx_http_payer_json_set_plain(&items[5], "redirectOnSuccessURL",
                                  &order->success);
-    ngx_http_payer_json_set_text(&items[6], "redirectOnFailURL",
+    ngx_http_payer_json_set_plain(&items[6], "redirectOnFailURL",
                                  &order->fail);
-    ngx_http_payer_json_set_text(&items[7], "backToShopURL", &order->back);
+    ngx_http_payer_json_set_plain(&items[7], "backToShopURL", &order->back);
 
     return ngx_http_payer_json_write_items(pool, items, 8, text);
 }
@@ -214,6 +216,20 @@ static void
 ngx_http_payer_json_set_text(ngx_http_payer_json_item_t *item,
     const char *name, ngx_str_t *value)
 {
+    ngx_http_payer_json_set_plain(item, name, value);
+
+    if (!item->word) {
+        item->escapes = ngx_escape_json(NULL, value->data, value->len);
+    }
+}
+
+
+/* a text that was checked to have nothing that JSON escapes */
+
+static void
+ngx_http_payer_json_set_plain(ngx_http_payer_json_item_t *item,
+    const char *name, ngx_str_t *value)
+{
     if (value->len == 0) {
         ngx_http_payer_json_set_word(item, name, "null");
         return;
@@ -222,7 +238,7 @@ ngx_http_payer_json_set_text(ngx_http_payer_json_item_t *item,
     item->name.len = ngx_strlen(name);
     item->name.data = (u_char *) name;
     item->value = *value;
-    item->escapes = ngx_escape_json(NULL, value->data, value->len);
+    item->escapes = 0;
     item->word = 0;
 }
 

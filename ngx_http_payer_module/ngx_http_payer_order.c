@@ -17,11 +17,42 @@
 #define NGX_HTTP_PAYER_C1_END        0xa0
 
 
+/* kinds of characters */
+#define NGX_HTTP_PAYER_URL           1
+#define NGX_HTTP_PAYER_ID            2
+
+#define ngx_http_payer_is(kind, ch)  (ngx_http_payer_chars[ch] & (kind))
+
+
 static u_char *ngx_http_payer_skip_scheme(ngx_str_t *url, ngx_uint_t secure);
 static ngx_int_t ngx_http_payer_check_authority(u_char *p, u_char *last);
 static u_char *ngx_http_payer_skip_host(u_char *p, u_char *last);
+static u_char *ngx_http_payer_skip_literal(u_char *p, u_char *last);
 static ngx_int_t ngx_http_payer_check_port(u_char *p, u_char *last);
 static ngx_int_t ngx_http_payer_add_digit(int64_t *value, u_char ch);
+
+
+/*
+ * URL: what may stand behind the scheme, visible and none of " ' < > \
+ * ID: letters, digits, "-" and "_", the same in a path, a header and a log
+ */
+
+static u_char  ngx_http_payer_chars[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+/*     !  "  #  $  %  &  '  (  )  *  +  ,  -  .  / */
+    0, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 3, 1, 1,
+/*  0  1  2  3  4  5  6  7  8  9  :  ;  <  =  >  ? */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 0, 1, 0, 1,
+/*  @  A  B  C  D  E  F  G  H  I  J  K  L  M  N  O */
+    1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+/*  P  Q  R  S  T  U  V  W  X  Y  Z  [  \  ]  ^  _ */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 0, 1, 1, 3,
+/*  `  a  b  c  d  e  f  g  h  i  j  k  l  m  n  o */
+    1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+/*  p  q  r  s  t  u  v  w  x  y  z  {  |  }  ~    */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 0
+};
 
 
 /*
@@ -41,6 +72,11 @@ static const u_char  ngx_http_payer_currencies[] =
     "RWF0SAR2SBD2SCR2SDG2SEK2SGD2SHP2SLE2SOS2SRD2SSP2STN2SVC2SYP2SZL2THB2"
     "TJS2TMT2TND3TOP2TRY2TTD2TWD2TZS2UAH2UGX0USD2USN2UYI0UYU2UYW4UZS2VED2"
     "VES2VND0VUV0WST2XAF0XCD2XCG2XOF0XPF0YER2ZAR2ZMW2ZWG2";
+
+/* three letters as a number, in their order */
+
+#define ngx_http_payer_currency_code(p)                                      \
+    ((uint32_t) (p)[0] << 16 | (uint32_t) (p)[1] << 8 | (uint32_t) (p)[2])
 
 
 ngx_int_t
@@ -122,6 +158,12 @@ ngx_http_payer_check_reference(ngx_str_t *reference)
     last = p + reference->len;
 
     while (p < last) {
+
+        if (*p >= 0x20 && *p < 0x7f) {
+            p++;
+            continue;
+        }
+
         code = ngx_http_payer_utf8_next(&p, last);
 
         /* NGX_DECLINED is negative, and so below the space as well */
@@ -138,7 +180,7 @@ ngx_http_payer_check_reference(ngx_str_t *reference)
 ngx_int_t
 ngx_http_payer_check_payment_id(ngx_str_t *id)
 {
-    u_char  *p, *last, ch;
+    u_char  *p, *last;
 
     if (id->len == 0 || id->len > NGX_HTTP_PAYER_MAX_PAYMENT_ID) {
         return NGX_DECLINED;
@@ -147,15 +189,9 @@ ngx_http_payer_check_payment_id(ngx_str_t *id)
     last = id->data + id->len;
 
     for (p = id->data; p < last; p++) {
-        ch = *p | 0x20;
-
-        if ((ch >= 'a' && ch <= 'z') || (*p >= '0' && *p <= '9')
-            || *p == '-' || *p == '_')
-        {
-            continue;
+        if (!ngx_http_payer_is(NGX_HTTP_PAYER_ID, *p)) {
+            return NGX_DECLINED;
         }
-
-        return NGX_DECLINED;
     }
 
     return NGX_OK;
@@ -254,9 +290,7 @@ ngx_http_payer_check_url(ngx_str_t *url, ngx_uint_t secure)
     last = url->data + url->len;
 
     for (p = host; p < last; p++) {
-        if (*p <= 0x20 || *p >= 0x7f || *p == '"' || *p == '\''
-            || *p == '<' || *p == '>' || *p == '\\')
-        {
+        if (!ngx_http_payer_is(NGX_HTTP_PAYER_URL, *p)) {
             return NGX_DECLINED;
         }
     }
@@ -274,19 +308,27 @@ ngx_http_payer_check_url(ngx_str_t *url, ngx_uint_t secure)
 static u_char *
 ngx_http_payer_skip_scheme(ngx_str_t *url, ngx_uint_t secure)
 {
-    if (url->len >= 8
-        && ngx_strncasecmp(url->data, (u_char *) "https://", 8) == 0)
+    u_char  *p;
+
+    p = url->data;
+
+    if (url->len < sizeof("https://") - 1
+        || (p[0] | 0x20) != 'h' || (p[1] | 0x20) != 't'
+        || (p[2] | 0x20) != 't' || (p[3] | 0x20) != 'p')
     {
-        return url->data + 8;
+        return NULL;
     }
 
-    if (!secure && url->len >= 7
-        && ngx_strncasecmp(url->data, (u_char *) "http://", 7) == 0)
-    {
-        return url->data + 7;
+    p += sizeof("http") - 1;
+
+    if ((*p | 0x20) == 's') {
+        p++;
+
+    } else if (secure) {
+        return NULL;
     }
 
-    return NULL;
+    return (p[0] == ':' && p[1] == '/' && p[2] == '/') ? p + 3 : NULL;
 }
 
 
@@ -315,47 +357,42 @@ ngx_http_payer_check_authority(u_char *p, u_char *last)
 static u_char *
 ngx_http_payer_skip_host(u_char *p, u_char *last)
 {
-    u_char      *host, ch;
-    ngx_uint_t   literal;
+    u_char  *host;
 
-    if (p == last) {
-        return NULL;
-    }
-
-    literal = (*p == '[');
-
-    if (literal) {
-        p++;
+    if (p < last && *p == '[') {
+        return ngx_http_payer_skip_literal(p + 1, last);
     }
 
     for (host = p; p < last; p++) {
-        ch = *p | 0x20;
-
-        if ((*p >= '0' && *p <= '9') || (ch >= 'a' && ch <= 'f')
-            || *p == '.')
-        {
-            continue;
-        }
-
-        if (literal) {
-            if (*p != ':') {
-                break;
-            }
-
-        } else if ((ch < 'g' || ch > 'z') && *p != '-' && *p != '_') {
+        if (*p != '.' && !ngx_http_payer_is(NGX_HTTP_PAYER_ID, *p)) {
             break;
         }
     }
 
-    if (p == host) {
+    return (p == host) ? NULL : p;
+}
+
+
+/* an address of IP version 6, and the bracket behind it */
+
+static u_char *
+ngx_http_payer_skip_literal(u_char *p, u_char *last)
+{
+    u_char  *address, ch;
+
+    for (address = p; p < last; p++) {
+        ch = *p | 0x20;
+
+        if ((*p < '0' || *p > ':') && (ch < 'a' || ch > 'f') && *p != '.') {
+            break;
+        }
+    }
+
+    if (p == address || p == last || *p != ']') {
         return NULL;
     }
 
-    if (literal) {
-        return (p < last && *p == ']') ? p + 1 : NULL;
-    }
-
-    return p;
+    return p + 1;
 }
 
 
@@ -383,13 +420,15 @@ ngx_http_payer_check_port(u_char *p, u_char *last)
 ngx_int_t
 ngx_http_payer_currency_exponent(ngx_str_t *currency)
 {
-    ngx_int_t      rc;
+    uint32_t       wanted, found;
     ngx_uint_t     low, high, middle;
     const u_char  *entry;
 
     if (currency->len != 3) {
         return NGX_DECLINED;
     }
+
+    wanted = ngx_http_payer_currency_code(currency->data);
 
     low = 0;
     high = (sizeof(ngx_http_payer_currencies) - 1) / 4;
@@ -398,13 +437,13 @@ ngx_http_payer_currency_exponent(ngx_str_t *currency)
         middle = (low + high) / 2;
         entry = ngx_http_payer_currencies + 4 * middle;
 
-        rc = ngx_memcmp(currency->data, entry, 3);
+        found = ngx_http_payer_currency_code(entry);
 
-        if (rc == 0) {
+        if (wanted == found) {
             return entry[3] - '0';
         }
 
-        if (rc < 0) {
+        if (wanted < found) {
             high = middle;
 
         } else {
@@ -488,7 +527,9 @@ ngx_http_payer_add_digit(int64_t *value, u_char ch)
 
     digit = ch - '0';
 
-    if (*value > (INT64_MAX - digit) / 10) {
+    if (*value >= INT64_MAX / 10
+        && (*value > INT64_MAX / 10 || digit > INT64_MAX % 10))
+    {
         return NGX_DECLINED;
     }
 

@@ -178,7 +178,7 @@ static ngx_http_payer_word_t  ngx_http_payer_words[] = {
 };
 
 
-static ngx_int_t ngx_http_payer_record_key(ngx_pool_t *pool, char *kind,
+static ngx_int_t ngx_http_payer_record_key(ngx_pool_t *pool, ngx_str_t *kind,
     ngx_str_t *merchant, ngx_str_t *name, ngx_str_t *key);
 static void ngx_http_payer_record_texts(ngx_http_payer_record_t *record,
     ngx_str_t **texts);
@@ -198,7 +198,9 @@ ngx_int_t
 ngx_http_payer_record_order_key(ngx_pool_t *pool, ngx_str_t *merchant,
     ngx_str_t *reference, ngx_str_t *key)
 {
-    return ngx_http_payer_record_key(pool, "order/", merchant, reference, key);
+    static ngx_str_t  kind = ngx_string("order/");
+
+    return ngx_http_payer_record_key(pool, &kind, merchant, reference, key);
 }
 
 
@@ -206,7 +208,9 @@ ngx_int_t
 ngx_http_payer_record_payment_key(ngx_pool_t *pool, ngx_str_t *merchant,
     ngx_str_t *payment_id, ngx_str_t *key)
 {
-    return ngx_http_payer_record_key(pool, "payment/", merchant, payment_id,
+    static ngx_str_t  kind = ngx_string("payment/");
+
+    return ngx_http_payer_record_key(pool, &kind, merchant, payment_id,
                                      key);
 }
 
@@ -215,27 +219,26 @@ ngx_int_t
 ngx_http_payer_record_event_key(ngx_pool_t *pool, ngx_str_t *merchant,
     ngx_str_t *token, ngx_str_t *key)
 {
-    return ngx_http_payer_record_key(pool, "event/", merchant, token, key);
+    static ngx_str_t  kind = ngx_string("event/");
+
+    return ngx_http_payer_record_key(pool, &kind, merchant, token, key);
 }
 
 
 static ngx_int_t
-ngx_http_payer_record_key(ngx_pool_t *pool, char *kind, ngx_str_t *merchant,
-    ngx_str_t *name, ngx_str_t *key)
+ngx_http_payer_record_key(ngx_pool_t *pool, ngx_str_t *kind,
+    ngx_str_t *merchant, ngx_str_t *name, ngx_str_t *key)
 {
     u_char  *p;
-    size_t   len;
 
-    len = ngx_strlen(kind);
-
-    key->len = len + merchant->len + 1 + name->len;
+    key->len = kind->len + merchant->len + 1 + name->len;
 
     key->data = ngx_pnalloc(pool, key->len);
     if (key->data == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(key->data, kind, len);
+    p = ngx_cpymem(key->data, kind->data, kind->len);
     p = ngx_cpymem(p, merchant->data, merchant->len);
     *p++ = '/';
     ngx_memcpy(p, name->data, name->len);

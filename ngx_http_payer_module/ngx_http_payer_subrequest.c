@@ -16,6 +16,12 @@
 #include "ngx_http_payer_secret.h"
 
 
+typedef struct {
+    ngx_str_t     name;                         /* in lower case */
+    ngx_uint_t    hash;                         /* 0: not known yet */
+} ngx_http_payer_name_t;
+
+
 static ngx_int_t ngx_http_payer_exchange_uri(ngx_http_request_t *r,
     ngx_http_payer_exchange_t *x, ngx_str_t *uri);
 static ngx_int_t ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
@@ -23,7 +29,9 @@ static ngx_int_t ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
 static ngx_int_t ngx_http_payer_exchange_fields(ngx_http_request_t *sr,
     ngx_http_payer_exchange_t *x);
 static ngx_table_elt_t *ngx_http_payer_exchange_push(ngx_http_request_t *sr,
-    char *name, ngx_str_t *value);
+    ngx_http_payer_name_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_payer_exchange_field(ngx_http_request_t *sr,
+    ngx_http_payer_field_t *field);
 static ngx_int_t ngx_http_payer_exchange_body(ngx_http_request_t *sr,
     ngx_http_payer_exchange_t *x);
 static ngx_int_t ngx_http_payer_exchange_variables(ngx_http_request_t *sr);
@@ -152,6 +160,10 @@ ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
     static ngx_str_t  agent = ngx_string("ngx_http_payer_module/"
                                          NGX_HTTP_PAYER_VERSION);
 
+    static ngx_http_payer_name_t  user_agent = { ngx_string("user-agent"), 0 };
+    static ngx_http_payer_name_t  type = { ngx_string("content-type"), 0 };
+    static ngx_http_payer_name_t  host = { ngx_string("host"), 0 };
+
     server = sr->headers_in.server;
 
     ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
@@ -167,7 +179,7 @@ ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
         return NGX_ERROR;
     }
 
-    h = ngx_http_payer_exchange_push(sr, "user-agent", &agent);
+    h = ngx_http_payer_exchange_push(sr, &user_agent, &agent);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -175,8 +187,7 @@ ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
     sr->headers_in.user_agent = h;
 
     if (x->body.len) {
-        h = ngx_http_payer_exchange_push(sr, "content-type",
-                                         &x->content_type);
+        h = ngx_http_payer_exchange_push(sr, &type, &x->content_type);
         if (h == NULL) {
             return NGX_ERROR;
         }
@@ -185,7 +196,7 @@ ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
     }
 
     if (x->road == NULL && server.len) {
-        h = ngx_http_payer_exchange_push(sr, "host", &server);
+        h = ngx_http_payer_exchange_push(sr, &host, &server);
         if (h == NULL) {
             return NGX_ERROR;
         }
@@ -205,17 +216,20 @@ ngx_http_payer_exchange_fields(ngx_http_request_t *sr,
 
     static ngx_str_t  json = ngx_string("application/json");
 
+    static ngx_http_payer_name_t  accept = { ngx_string("accept"), 0 };
+    static ngx_http_payer_name_t  auth = { ngx_string("authorization"), 0 };
+    static ngx_http_payer_name_t  id = { ngx_string("payer-request-id"), 0 };
+
     if (x->road
-        && (ngx_http_payer_exchange_push(sr, "accept", &json) == NULL
-            || ngx_http_payer_exchange_push(sr, "authorization",
-                                            &x->authorization) == NULL))
+        && (ngx_http_payer_exchange_push(sr, &accept, &json) == NULL
+            || ngx_http_payer_exchange_push(sr, &auth, &x->authorization)
+               == NULL))
     {
         return NGX_ERROR;
     }
 
     if (x->request_id.len
-        && ngx_http_payer_exchange_push(sr, "payer-request-id",
-                                        &x->request_id) == NULL)
+        && ngx_http_payer_exchange_push(sr, &id, &x->request_id) == NULL)
     {
         return NGX_ERROR;
     }
@@ -223,8 +237,7 @@ ngx_http_payer_exchange_fields(ngx_http_request_t *sr,
     for (i = 0; i < x->nfields; i++) {
 
         if (x->fields[i].value.len
-            && ngx_http_payer_exchange_push(sr, x->fields[i].name,
-                                            &x->fields[i].value) == NULL)
+            && ngx_http_payer_exchange_field(sr, &x->fields[i]) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -234,9 +247,11 @@ ngx_http_payer_exchange_fields(ngx_http_request_t *sr,
 }
 
 
+/* a header that all calls have; its hash is taken only once */
+
 static ngx_table_elt_t *
-ngx_http_payer_exchange_push(ngx_http_request_t *sr, char *name,
-    ngx_str_t *value)
+ngx_http_payer_exchange_push(ngx_http_request_t *sr,
+    ngx_http_payer_name_t *name, ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
 
@@ -245,19 +260,46 @@ ngx_http_payer_exchange_push(ngx_http_request_t *sr, char *name,
         return NULL;
     }
 
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
-
-    h->lowcase_key = ngx_pnalloc(sr->pool, h->key.len);
-    if (h->lowcase_key == NULL) {
-        return NULL;
+    if (name->hash == 0) {
+        name->hash = ngx_hash_key(name->name.data, name->name.len);
     }
 
-    h->hash = ngx_hash_strlow(h->lowcase_key, h->key.data, h->key.len);
+    h->hash = name->hash;
+    h->key = name->name;
+    h->lowcase_key = name->name.data;
     h->value = *value;
     ngx_http_payer_header_init(h);
 
     return h;
+}
+
+
+/* one that keeps its capital letters */
+
+static ngx_int_t
+ngx_http_payer_exchange_field(ngx_http_request_t *sr,
+    ngx_http_payer_field_t *field)
+{
+    ngx_table_elt_t        *h;
+    ngx_http_payer_name_t   name;
+
+    name.name.len = ngx_strlen(field->name);
+    name.name.data = ngx_pnalloc(sr->pool, name.name.len);
+    if (name.name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    name.hash = ngx_hash_strlow(name.name.data, (u_char *) field->name,
+                                name.name.len);
+
+    h = ngx_http_payer_exchange_push(sr, &name, &field->value);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->key.data = (u_char *) field->name;
+
+    return NGX_OK;
 }
 
 
