@@ -15,7 +15,7 @@ use constant {
     PANEL  => 420,      # width of one
     HEIGHT => 190,      # and its height
     TOP    => 60,
-    LABEL  => 118,      # for the names left of the bars
+    LABEL  => 126,      # for the names left of the bars
     BAR    => 20,
     GAP    => 7,
 };

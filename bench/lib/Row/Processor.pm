@@ -21,6 +21,14 @@ sub measure ($class, $bench) {
 
     $_->stop for values %systems;
 
+    # what provider and load can do when nobody is between them
+    my $straight = System->straight($bench->rig, $bench->rig->provider);
+    my $rate = $straight->load(visit => 'first', connections => 32,
+        seconds => $bench->either(1, 2))->{rate};
+
+    $bench->found->{provider} = { rate => $rate };
+    $bench->say('the provider alone: %.0f a second', $rate);
+
     return if !$bench->full;
 
     # more connections than the upstream keeps, and as many

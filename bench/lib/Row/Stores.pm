@@ -28,15 +28,16 @@ sub measure ($class, $bench) {
     $_->stop for values %systems;
 
     my $found = $bench->found->{stores} = {
-        ratio  => Bench::ratio($all, 'lmdb', 'memory', 'rate'),
-        memory => median(@{ $all->{memory}{rate} }),
-        lmdb   => median(@{ $all->{lmdb}{rate} }),
-        p50_ms => median(@{ $all->{lmdb}{p50} }) / 1000,
+        ratio   => Bench::ratio($all, 'lmdb', 'memory', 'rate'),
+        memory  => median(@{ $all->{memory}{rate} }),
+        lmdb    => median(@{ $all->{lmdb}{rate} }),
+        busy    => median(@{ $all->{lmdb}{busy} }),
         sync_ms => 1000 * sync_time($bench->rig->dir),
     };
 
     $bench->say('stores: lmdb %.0f a second, memory %.0f, ratio %.2f; '
-        . 'a sync takes %.2f ms', @$found{qw(lmdb memory ratio sync_ms)});
+        . 'core busy %.2f, a sync takes %.2f ms',
+        @$found{qw(lmdb memory ratio busy sync_ms)});
 }
 
 
