@@ -20,6 +20,8 @@
 
 static ngx_int_t ngx_http_payer_reconcile_next(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_reconcile_fresh(ngx_http_payer_ctx_t *ctx,
+    time_t updated);
 static ngx_int_t ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
 static void ngx_http_payer_reconcile_damaged(ngx_http_payer_ctx_t *ctx,
@@ -147,7 +149,6 @@ static ngx_int_t
 ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
-    time_t                             lease;
     ngx_str_t                          name;
     const ngx_http_payer_call_type_t  *type;
 
@@ -160,12 +161,8 @@ ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    /* one that may still be under way is left alone */
-
-    lease = ctx->conf->timeout / 1000 + 5;
-
     if (rec->deed.state == NGX_HTTP_PAYER_DEED_SENT
-        && rec->deed.updated + lease > ngx_time())
+        && ngx_http_payer_reconcile_fresh(ctx, rec->deed.updated))
     {
         return NGX_OK;
     }
@@ -194,6 +191,23 @@ ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * One that may still be under way is left alone; one from the future is not,
+ * as the clock was set back since.
+ */
+
+static ngx_uint_t
+ngx_http_payer_reconcile_fresh(ngx_http_payer_ctx_t *ctx, time_t updated)
+{
+    time_t  now, lease;
+
+    now = ngx_time();
+    lease = ctx->conf->timeout / 1000 + 5;
+
+    return updated + lease > now && updated <= now + lease;
 }
 
 
@@ -285,7 +299,7 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
 
     if (record->state == NGX_HTTP_PAYER_CREATING) {
 
-        if (record->updated + (time_t) ctx->conf->timeout / 1000 + 5 > now) {
+        if (ngx_http_payer_reconcile_fresh(ctx, record->updated)) {
             return NGX_OK;
         }
 

@@ -200,3 +200,38 @@ write_file(work_dir() . '/payments/data.mdb', '', 0600);
 --- request
 GET /checkout?order=1
 --- error_code: 303
+
+
+
+=== TEST 9: a capture from the future, in whose middle the worker died, is found out
+--- config perl: checkout() . operations() . 'location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }'
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+my %capture = (json => { reference => '1', amount => 4000 }, headers => { 'Idempotency-Key' => 'once' });
+
+clock_is_off($::year);
+pay('1');
+faults('capture: delay_after=3');
+
+killed(sub {
+    my @workers = worker_pids();
+    my $child = fork // die "fork: $!\n";
+
+    if ($child == 0) {
+        wait_until(sub { calls()->{capture} });
+        kill 'KILL', @workers;
+        POSIX::_exit(0);
+    }
+
+    is(post('/capture', %capture)->status, 0, 'no answer');
+    waitpid $child, 0;
+});
+
+sim('DELETE', 'faults');
+clock_is_off(0);
+reconcile('/reconcile');
+is(books('1')->{captured}, 4000, 'Payer has captured');
+is(post('/capture', %capture)->header('Idempotency-Replayed'), 'true', 'and the record knows');
+--- alert: exited on signal 9
