@@ -11,6 +11,7 @@ use Payer::Test;
 use Payer::Conf;
 use Payer::Life;
 use Payer::Storm;
+use List::Util qw(sum);
 use Time::HiRes qw(sleep time);
 
 master_on();
@@ -67,6 +68,10 @@ sub end_upgrade {
         or die "an upgrade does not end\n";
 }
 
+# How many calls Payer has had.
+
+sub at_payer { return sum values %{ calls() } }
+
 # All are in the middle of a call to Payer when the server is told to quit.
 
 sub quit_in_the_middle {
@@ -84,13 +89,13 @@ sub quit_in_the_middle {
     faults('create|capture|read: delay=0.6 times=0');
 
     my $master = nginx_pid();
-    my $before = my @calls = journal();
+    my $before = at_payer();
 
     $storm->wave(
         [ (map { [ $_, 'visit' ] } @new), (map { [ $_, 'capture' ] } @paid),
           (map { [ $_, 'thanks' ] } @going) ],
         [ 0.02, sub {
-            return if !$master || journal() < $before + 24;
+            return if !$master || at_payer() < $before + 24;
             kill 'QUIT', $master;
             undef $master;
         } ],
@@ -149,7 +154,7 @@ storm('reload, lmdb',
 is(calls()->{token}, 1, 'the token was fetched once');
 cmp_ok($after[0] - $before[0], '<', 128, 'the master is no larger than after the first ones')
     if slow() == 1;
-is($after[1], $before[1], 'nor has it more descriptors');
+cmp_ok($after[1], '<=', $before[1], 'nor has it more descriptors');
 
 
 

@@ -6,7 +6,8 @@ package Payer::Storm;
 #     storm('reload',
 #         every => [ [ 0.1, sub { kill 'HUP', nginx_pid() } ] ],
 #         rules => { ... },           of Payer::Ledger
-#         patience => 10,             seconds until a step has to succeed
+#         patience => 10,             seconds after the storm in which a step
+#                                     that did not succeed has to
 #         calm  => sub { ... },       when the storm is over, under load
 #         then  => sub { ... },       when the load is over, too
 #     );
@@ -113,7 +114,7 @@ sub new {
 sub blow {
     my ($self) = @_;
 
-    my $stop = time + storm_seconds();
+    my $stop = $self->{stop} = time + storm_seconds();
     my $calm = $self->{calm};
     my @every = map {
         my ($pause, $code) = @$_;
@@ -258,6 +259,7 @@ package Payer::Storm::Story;
 
 # What one client does with one order.
 
+use List::Util qw(max);
 use Time::HiRes qw(time);
 
 
@@ -269,7 +271,6 @@ sub new {
         order  => $order,
         steps  => \@steps,
         pause  => 0,
-        since  => time,
     }, $class;
 }
 
@@ -343,15 +344,18 @@ sub took {
     my $step = $self->{steps}[0];
     my $storm = $self->{storm};
     my $verdict = $storm->{ledger}->take($self->{order}, $step, $r);
+    my $now = time;
+
+    $self->{end} //= max($now, $storm->{stop} // 0) + ($storm->{patience} // 0);
 
     if ($verdict eq 'right') {
         shift @{ $self->{steps} };
-        $self->{since} = time;
+        delete $self->{end};
 
     } elsif ($verdict eq 'wrong') {
         $self->{steps} = [];
 
-    } elsif (time < $self->{since} + ($storm->{patience} // 0)) {
+    } elsif ($now < $self->{end}) {
         $self->{pause} = 0.1 + rand 0.2;
 
         # his link was replaced: the buyer goes back to the shop
