@@ -61,12 +61,19 @@ ngx_int_t
 ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x)
 {
+    void                        *active;
     ngx_str_t                    uri;
     ngx_http_request_t          *sr;
+    ngx_http_posted_request_t   *posted;
     ngx_http_post_subrequest_t  *ps;
 
     ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
     if (ps == NULL) {
+        return NGX_ERROR;
+    }
+
+    posted = ngx_palloc(r->pool, sizeof(ngx_http_posted_request_t));
+    if (posted == NULL) {
         return NGX_ERROR;
     }
 
@@ -90,11 +97,24 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     x->expired = 0;
     x->time = ngx_current_msec;
 
+    sr = NULL;
+    active = r->connection->data;
+
     if (ngx_http_subrequest(r, &uri, &x->args, &sr, ps,
                             NGX_HTTP_SUBREQUEST_WAITED)
         != NGX_OK)
     {
-        return NGX_ERROR;
+        if (sr == NULL) {
+
+            /* without memory nginx stops halfway, and r would wait for ever */
+
+            r->connection->data = active;
+            return NGX_ERROR;
+        }
+
+        /* it is there, and only could not be posted */
+
+        (void) ngx_http_post_request(sr, posted);
     }
 
     x->subrequest = sr;

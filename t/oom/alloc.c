@@ -7,6 +7,7 @@
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,15 @@
 
 #define OOM_ERROR  -1               /* NGX_ERROR */
 #define OOM_500    500
+
+
+/* the beginnings of an ngx_http_request_t and of an ngx_connection_t */
+
+typedef struct {
+    uint32_t    signature;
+    void      **connection;
+} oom_request_t;
+
 
 #define oom_caller()  __builtin_return_address(0)
 
@@ -294,12 +304,25 @@ oom_thread_task_post(void *tp, void *task)
 }
 
 
+/*
+ * As nginx fails: by then the subrequest is what the connection is busy with,
+ * and not its parent any more.
+ */
+
 static long
 oom_subrequest(void *r, void *uri, void *args, void *psr, void *ps,
     unsigned long flags)
 {
-    return oom_fails("ngx_http_subrequest", oom_caller())
-           ? OOM_ERROR : oom_real_subrequest(r, uri, args, psr, ps, flags);
+    oom_request_t  *request;
+
+    if (oom_fails("ngx_http_subrequest", oom_caller())) {
+        request = r;
+        *request->connection = psr;
+
+        return OOM_ERROR;
+    }
+
+    return oom_real_subrequest(r, uri, args, psr, ps, flags);
 }
 
 
