@@ -67,15 +67,13 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ngx_http_posted_request_t   *posted;
     ngx_http_post_subrequest_t  *ps;
 
-    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
+    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)
+                             + sizeof(ngx_http_posted_request_t));
     if (ps == NULL) {
         return NGX_ERROR;
     }
 
-    posted = ngx_palloc(r->pool, sizeof(ngx_http_posted_request_t));
-    if (posted == NULL) {
-        return NGX_ERROR;
-    }
+    posted = (ngx_http_posted_request_t *) (ps + 1);
 
     ps->handler = ngx_http_payer_exchange_done;
     ps->data = x;
