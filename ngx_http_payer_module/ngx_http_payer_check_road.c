@@ -118,7 +118,7 @@ ngx_http_payer_check_road(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     /* what OpenSSL decrypts may be a token: it is not to stay in a buffer */
 
-    if (proxy->upstream.ssl) {
+    if (proxy->upstream.ssl && proxy->upstream.ssl->ctx) {
         SSL_CTX_set_options(proxy->upstream.ssl->ctx,
                             SSL_OP_CLEANSE_PLAINTEXT);
     }
