@@ -85,8 +85,8 @@ typedef struct {
  * declines is left as it is stored, the others are written, and the answer is
  * NGX_OK; if the first entry has a merge, io->value becomes what is now
  * stored under its key (possibly the caller's own bytes, which the merge may
- * have edited), and io->kept says whether that is somebody else's.  "io" may be
- * NULL when nobody waits.  After forget() a put goes on but reports to
+ * have edited), and io->kept says whether that is somebody else's.  "io" may
+ * be NULL when nobody waits.  After forget() a put goes on but reports to
  * nobody.
  */
 typedef struct {

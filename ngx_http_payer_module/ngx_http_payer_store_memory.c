@@ -1,18 +1,14 @@
 
 /*
  * The store that lives in the zone: for trying things out, since a restart
- * forgets it.
- *
- * An entry hangs in two trees: by the hash of its key, for a cheap get(), and
- * by the key itself, for next(); one that may be dropped also in a third, by
- * the time of that.  Claims and tokens share the zone and are worth more than
+ * forgets it.  Claims and tokens share the zone and are worth more than
  * another payment, so the last pages are left to them.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include "ngx_http_payer_store.h"
+#include "ngx_http_payer_store_memory.h"
 
 
 /* the part of the zone that entries do not get: one in so many pages */
@@ -20,28 +16,6 @@
 
 /* the least that an entry takes */
 #define NGX_HTTP_PAYER_MEMORY_CHUNK    256
-
-
-typedef struct {
-    ngx_rbtree_t            hashed;
-    ngx_rbtree_t            sorted;
-    ngx_rbtree_t            expiring;
-    ngx_rbtree_node_t       hashed_sentinel;
-    ngx_rbtree_node_t       sorted_sentinel;
-    ngx_rbtree_node_t       expiring_sentinel;
-    time_t                  held;               /* nothing is dropped until */
-} ngx_http_payer_memory_t;
-
-
-typedef struct {
-    ngx_rbtree_node_t       hashed;             /* key: hash of the key */
-    ngx_rbtree_node_t       sorted;
-    ngx_rbtree_node_t       expiring;           /* key: time; 0: not linked */
-    uint32_t                size;               /* of all this */
-    uint32_t                key_len;
-    uint32_t                value_len;
-    u_char                  data[1];            /* the key, then the value */
-} ngx_http_payer_memory_entry_t;
 
 
 /* what a put() does to one entry */
@@ -52,15 +26,6 @@ typedef struct {
     ngx_http_payer_memory_entry_t  *fresh;      /* NULL: it fits into "old",
                                                  * or is a delete */
 } ngx_http_payer_memory_change_t;
-
-
-#define ngx_http_payer_memory_sorted(node)                                    \
-    ngx_rbtree_data(node, ngx_http_payer_memory_entry_t, sorted)
-
-#define ngx_http_payer_memory_expiring(node)                                  \
-    ngx_rbtree_data(node, ngx_http_payer_memory_entry_t, expiring)
-
-#define ngx_http_payer_memory_value(entry)  ((entry)->data + (entry)->key_len)
 
 
 static char *ngx_http_payer_memory_configure(ngx_conf_t *cf,
@@ -90,19 +55,6 @@ static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_write(
 static void ngx_http_payer_memory_update(ngx_http_payer_memory_t *memory,
     ngx_http_payer_memory_entry_t *old, ngx_http_payer_store_entry_t *entry);
 static size_t ngx_http_payer_memory_size(ngx_http_payer_store_entry_t *entry);
-static void ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
-    ngx_http_payer_memory_entry_t *entry);
-static void ngx_http_payer_memory_delete(ngx_http_payer_zone_t *zone,
-    ngx_http_payer_memory_entry_t *entry);
-
-static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_lookup(
-    ngx_http_payer_memory_t *memory, ngx_rbtree_key_t hash, ngx_str_t *key);
-static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_seek(
-    ngx_http_payer_memory_t *memory, ngx_str_t *prefix, ngx_str_t *after);
-static void ngx_http_payer_memory_insert_hashed(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-static void ngx_http_payer_memory_insert_sorted(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 
 
 ngx_http_payer_store_ops_t  ngx_http_payer_store_memory_ops = {
@@ -152,12 +104,7 @@ ngx_http_payer_memory_init_module(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    ngx_rbtree_init(&memory->hashed, &memory->hashed_sentinel,
-                    ngx_http_payer_memory_insert_hashed);
-    ngx_rbtree_init(&memory->sorted, &memory->sorted_sentinel,
-                    ngx_http_payer_memory_insert_sorted);
-    ngx_rbtree_init(&memory->expiring, &memory->expiring_sentinel,
-                    ngx_rbtree_insert_value);
+    ngx_http_payer_memory_init(memory);
 
     zone->sh->memory = memory;
 
@@ -572,186 +519,4 @@ ngx_http_payer_memory_update(ngx_http_payer_memory_t *memory,
     if (expires) {
         ngx_rbtree_insert(&memory->expiring, &old->expiring);
     }
-}
-
-
-static void
-ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
-    ngx_http_payer_memory_entry_t *entry)
-{
-    ngx_rbtree_insert(&memory->hashed, &entry->hashed);
-    ngx_rbtree_insert(&memory->sorted, &entry->sorted);
-
-    if (entry->expiring.key != 0) {
-        ngx_rbtree_insert(&memory->expiring, &entry->expiring);
-    }
-}
-
-
-static void
-ngx_http_payer_memory_delete(ngx_http_payer_zone_t *zone,
-    ngx_http_payer_memory_entry_t *entry)
-{
-    ngx_http_payer_memory_t  *memory;
-
-    memory = zone->sh->memory;
-
-    if (entry->expiring.key != 0) {
-        ngx_rbtree_delete(&memory->expiring, &entry->expiring);
-    }
-
-    ngx_rbtree_delete(&memory->sorted, &entry->sorted);
-    ngx_rbtree_delete(&memory->hashed, &entry->hashed);
-
-    ngx_slab_free_locked(zone->shpool, entry);
-}
-
-
-static ngx_http_payer_memory_entry_t *
-ngx_http_payer_memory_lookup(ngx_http_payer_memory_t *memory,
-    ngx_rbtree_key_t hash, ngx_str_t *key)
-{
-    ngx_int_t                       rc;
-    ngx_rbtree_node_t              *node, *sentinel;
-    ngx_http_payer_memory_entry_t  *entry;
-
-    node = memory->hashed.root;
-    sentinel = memory->hashed.sentinel;
-
-    while (node != sentinel) {
-
-        if (hash != node->key) {
-            node = (hash < node->key) ? node->left : node->right;
-            continue;
-        }
-
-        entry = (ngx_http_payer_memory_entry_t *) node;
-
-        rc = ngx_memn2cmp(key->data, entry->data, key->len, entry->key_len);
-
-        if (rc == 0) {
-            return entry;
-        }
-
-        node = (rc < 0) ? node->left : node->right;
-    }
-
-    return NULL;
-}
-
-
-/* the least key that is greater than "after" and not less than "prefix" */
-
-static ngx_http_payer_memory_entry_t *
-ngx_http_payer_memory_seek(ngx_http_payer_memory_t *memory,
-    ngx_str_t *prefix, ngx_str_t *after)
-{
-    ngx_int_t                       rc;
-    ngx_rbtree_node_t              *node, *sentinel;
-    ngx_http_payer_memory_entry_t  *entry, *found;
-
-    found = NULL;
-    node = memory->sorted.root;
-    sentinel = memory->sorted.sentinel;
-
-    while (node != sentinel) {
-
-        entry = ngx_http_payer_memory_sorted(node);
-
-        rc = ngx_memn2cmp(entry->data, after->data, entry->key_len,
-                          after->len);
-
-        if (rc > 0) {
-            rc = (ngx_memn2cmp(entry->data, prefix->data, entry->key_len,
-                               prefix->len)
-                  >= 0);
-        }
-
-        if (rc > 0) {
-            found = entry;
-            node = node->left;
-
-        } else {
-            node = node->right;
-        }
-    }
-
-    if (found == NULL
-        || found->key_len < prefix->len
-        || ngx_memcmp(found->data, prefix->data, prefix->len) != 0)
-    {
-        return NULL;
-    }
-
-    return found;
-}
-
-
-static void
-ngx_http_payer_memory_insert_hashed(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
-{
-    ngx_rbtree_node_t              **p;
-    ngx_http_payer_memory_entry_t   *entry, *other;
-
-    for ( ;; ) {
-
-        if (node->key != temp->key) {
-            p = (node->key < temp->key) ? &temp->left : &temp->right;
-
-        } else {
-            entry = (ngx_http_payer_memory_entry_t *) node;
-            other = (ngx_http_payer_memory_entry_t *) temp;
-
-            p = (ngx_memn2cmp(entry->data, other->data, entry->key_len,
-                              other->key_len)
-                 < 0)
-                ? &temp->left : &temp->right;
-        }
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
-static void
-ngx_http_payer_memory_insert_sorted(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
-{
-    ngx_rbtree_node_t              **p;
-    ngx_http_payer_memory_entry_t   *entry, *other;
-
-    entry = ngx_http_payer_memory_sorted(node);
-
-    for ( ;; ) {
-
-        other = ngx_http_payer_memory_sorted(temp);
-
-        p = (ngx_memn2cmp(entry->data, other->data, entry->key_len,
-                          other->key_len)
-             < 0)
-            ? &temp->left : &temp->right;
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
 }
