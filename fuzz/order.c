@@ -19,6 +19,7 @@ static void fuzz_amount(ngx_str_t *text, ngx_uint_t decimals);
 static int64_t fuzz_amount_of(ngx_str_t *text, ngx_uint_t decimals);
 static void fuzz_texts(ngx_str_t *text);
 static void fuzz_url(ngx_str_t *url);
+static ngx_str_t fuzz_checked(ngx_str_t *field, ngx_uint_t good);
 static void fuzz_write_order(ngx_http_payer_json_order_t *order);
 static void fuzz_write_params(ngx_http_payer_json_order_t *order);
 static void fuzz_write_members(ngx_http_payer_json_order_t *order);
@@ -57,13 +58,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (writable) {
         order.amount = (fields[0].len < 8) ? (int64_t) fields[0].len
                                            : INT64_MAX - fields[0].len;
-        order.currency = fields[1];
+        order.currency = fuzz_checked(&fields[1],
+                            ngx_http_payer_currency_exponent(&fields[1]) >= 0);
         order.reference = fields[2];
-        order.language = fields[3];
+        order.language = fuzz_checked(&fields[3],
+                          ngx_http_payer_check_language(&fields[3]) == NGX_OK);
         order.order_id = fields[4];
-        order.success = fields[5];
-        order.fail = fields[6];
-        order.back = fields[7];
+        order.success = fuzz_checked(&fields[5],
+                            ngx_http_payer_check_url(&fields[5], 0) == NGX_OK);
+        order.fail = fuzz_checked(&fields[6],
+                            ngx_http_payer_check_url(&fields[6], 0) == NGX_OK);
+        order.back = fuzz_checked(&fields[7],
+                            ngx_http_payer_check_url(&fields[7], 0) == NGX_OK);
 
         fuzz_write_order(&order);
         fuzz_write_params(&order);
@@ -260,6 +266,17 @@ fuzz_url(ngx_str_t *url)
     }
 
     free(copy);
+}
+
+
+/* what has to be checked before it is written, or nothing */
+
+static ngx_str_t
+fuzz_checked(ngx_str_t *field, ngx_uint_t good)
+{
+    ngx_str_t  none = ngx_string("");
+
+    return good ? *field : none;
 }
 
 

@@ -25,6 +25,10 @@
 #define ngx_http_payer_json_plain(ch)                                        \
     ((ch) >= 0x20 && (ch) < 0x7f && (ch) != '"' && (ch) != '\\')
 
+/* in each of eight bytes: the character */
+
+#define ngx_http_payer_each(ch)   (0x0101010101010101ULL * (ch))
+
 
 typedef struct {
     u_char       *pos;
@@ -45,6 +49,7 @@ static ngx_int_t ngx_http_payer_json_check_name(
     ngx_http_payer_json_scan_t *scan);
 static ngx_int_t ngx_http_payer_json_check_string(
     ngx_http_payer_json_scan_t *scan);
+static u_char *ngx_http_payer_json_skip_plain(u_char *p, u_char *last);
 static ngx_int_t ngx_http_payer_json_check_escape(
     ngx_http_payer_json_scan_t *scan);
 static ngx_int_t ngx_http_payer_json_check_hex(
@@ -271,11 +276,7 @@ ngx_http_payer_json_check_string(ngx_http_payer_json_scan_t *scan)
     scan->pos++;
 
     for ( ;; ) {
-        p = scan->pos;
-
-        while (p < scan->last && ngx_http_payer_json_plain(*p)) {
-            p++;
-        }
+        p = ngx_http_payer_json_skip_plain(scan->pos, scan->last);
 
         scan->pos = p;
 
@@ -309,6 +310,41 @@ ngx_http_payer_json_check_string(ngx_http_payer_json_scan_t *scan)
             return NGX_DECLINED;
         }
     }
+}
+
+
+/*
+ * Eight characters at a time: a subtraction leaves the high bit set in a byte
+ * that was less than what was taken from it, and above it perhaps in others,
+ * which are looked at one by one then.
+ */
+
+static u_char *
+ngx_http_payer_json_skip_plain(u_char *p, u_char *last)
+{
+    uint64_t  word, odd;
+
+    while (last - p >= 8) {
+        ngx_memcpy(&word, p, 8);
+
+        odd = word
+              | (word + ngx_http_payer_each(1))
+              | (word - ngx_http_payer_each(0x20))
+              | ((word ^ ngx_http_payer_each('"')) - ngx_http_payer_each(1))
+              | ((word ^ ngx_http_payer_each('\\')) - ngx_http_payer_each(1));
+
+        if (odd & ngx_http_payer_each(0x80)) {
+            break;
+        }
+
+        p += 8;
+    }
+
+    while (p < last && ngx_http_payer_json_plain(*p)) {
+        p++;
+    }
+
+    return p;
 }
 
 

@@ -185,6 +185,14 @@ ngx_http_payer_mask(ngx_str_t *text, u_char *secret, size_t len)
 
     while ((size_t) (last - p) >= len) {
 
+        if (*secret != '/') {
+            p = memchr(p, *secret, last - p);
+
+            if (p == NULL) {
+                return;
+            }
+        }
+
         end = ngx_http_payer_match(p, last, secret, len);
 
         if (end) {
