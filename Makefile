@@ -30,7 +30,7 @@ need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
 .PHONY: all demo demo-check test storm lint asan matrix oom fuzz fuzz-check \
-	bench bench-quick deb install clean help
+	bench bench-quick bench-guard deb install clean help
 
 all:  ## build the module for the installed nginx
 	@$(call need,config,there is no module to build)
@@ -94,6 +94,11 @@ bench-quick: all  ## the same in less than 5 minutes, without writing
 	@$(call need,bench/run,there is no benchmark)
 	@$(INSTALL) build demo bench
 	@bench/run
+
+bench-guard: all  ## fail if a visit costs more than it did
+	@$(call need,bench/guard,there is no benchmark)
+	@$(INSTALL) build bench
+	@bench/guard
 
 deb: all  ## build a Debian package for the installed nginx
 	@$(INSTALL) build deb
