@@ -167,7 +167,8 @@ sub fail_each {
         last if !$fails;
 
         push @wrong, map { "$what (" . int($nth) . "): $_" } grep { defined }
-            wrong_answer($scene, $r), wrong_repeat($scene, $order);
+            wrong_answer($scene, $r, $what),
+            wrong_repeat($scene, $order, $what);
 
         $all++;
         $answers{ $r->status }++;
@@ -178,8 +179,14 @@ sub fail_each {
 }
 
 
+# A variable for whose value nginx has no memory is empty: an order without an
+# amount is not valid.
+
 sub wrong_answer {
-    my ($scene, $r) = @_;
+    my ($scene, $r, $what) = @_;
+
+    my @good = ($scene->{status}, 500, 502, 503, 504);
+    push @good, 400 if $what =~ /in nginx/;
 
     my $status = $r->status;
     my $error = $r->error // '';
@@ -187,7 +194,7 @@ sub wrong_answer {
     return "no answer: $error" if $error =~ /timed out|connect/;
     return undef if $error;
     return 'answer ' . $r->raw
-        unless grep { $status eq $_ } $scene->{status}, 500, 502, 503, 504;
+        unless grep { $status eq $_ } @good;
 
     if (($r->header('Content-Type') // '') =~ /json/) {
         eval { $r->json; 1 } or return "answer $r";
@@ -200,16 +207,29 @@ sub wrong_answer {
 # With memory again, the same once more.
 
 sub wrong_repeat {
-    my ($scene, $order) = @_;
+    my ($scene, $order, $what) = @_;
 
     my $start = time;
     my $r = $scene->{act}->($order);
+
+    $r = $scene->{act}->($order) if $what =~ /in nginx/ && is_garbled($r);
+
     my $took = time - $start;
 
     return "repeat $r" unless good_repeat($scene, $r);
     return sprintf 'the repeat took %.1f s', $took if $took > $SOON;
 
     return $scene->{wrong}->($order);
+}
+
+
+# Without memory for the header Content-Length nginx's proxy leaves it out, and
+# Payer takes the body for the beginning of the next request.
+
+sub is_garbled {
+    my ($r) = @_;
+
+    return $r->status == 502 && $r->body =~ /"payerStatus":40[05]\b/;
 }
 
 
