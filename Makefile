@@ -29,8 +29,8 @@ STORM_SECONDS = 15
 need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
-.PHONY: all demo demo-check test storm lint asan matrix oom fuzz fuzz-check \
-	bench bench-quick bench-guard deb install clean help
+.PHONY: all demo demo-check test storm lint asan valgrind matrix oom fuzz \
+	fuzz-check bench bench-quick bench-guard deb install clean help
 
 all:  ## build the module for the installed nginx
 	@$(call need,config,there is no module to build)
@@ -65,6 +65,10 @@ lint:  ## style, analyzers and the rules of the architecture
 asan: all  ## run all tests under address and undefined behaviour sanitizers
 	@$(INSTALL) build demo test asan
 	@tools/asan $(TESTS)
+
+valgrind:  ## run the core of the tests under valgrind's memcheck
+	@$(INSTALL) build demo test asan valgrind
+	@tools/valgrind $(VALGRIND_TESTS)
 
 matrix: all  ## run all tests with nginx 1.22, 1.26 and 1.30, built in many ways
 	@$(INSTALL) build demo test asan

@@ -196,3 +196,42 @@ ngx_alloc(size_t size, ngx_log_t *log)
 {
     return shim_malloc(size);
 }
+
+
+ngx_array_t *
+ngx_array_create(ngx_pool_t *pool, ngx_uint_t n, size_t size)
+{
+    ngx_array_t  *array;
+
+    array = ngx_pcalloc(pool, sizeof(ngx_array_t));
+
+    if (array != NULL) {
+        array->size = size;
+        array->pool = pool;
+    }
+
+    return array;
+}
+
+
+/* moved each time, so that a pointer to an earlier element is found out */
+
+void *
+ngx_array_push(ngx_array_t *array)
+{
+    void  *elts;
+
+    elts = ngx_pnalloc(array->pool, (array->nelts + 1) * array->size);
+
+    if (elts == NULL) {
+        return NULL;
+    }
+
+    if (array->nelts) {
+        ngx_memcpy(elts, array->elts, array->nelts * array->size);
+    }
+
+    array->elts = elts;
+
+    return (u_char *) elts + array->size * array->nelts++;
+}
