@@ -91,12 +91,12 @@ fuzz-check:  ## replay every fuzz corpus once
 
 bench: all  ## measure against the goals, and write docs/performance.md
 	@$(call need,bench/run,there is no benchmark)
-	@$(INSTALL) build demo bench
+	@$(INSTALL) build bench
 	@bench/run --full --write
 
 bench-quick: all  ## the same in less than 5 minutes, without writing
 	@$(call need,bench/run,there is no benchmark)
-	@$(INSTALL) build demo bench
+	@$(INSTALL) build bench
 	@bench/run
 
 bench-guard: all  ## fail if a visit costs more than it did

@@ -30,8 +30,11 @@ sub found ($self) { $self->{found} }
 sub either ($self, $quick, $full) { $self->{full} ? $full : $quick }
 
 
+sub seconds ($self) { time - $self->{began} }
+
+
 sub say ($self, $format, @values) {
-    printf STDERR "%6.1f s  $format\n", time - $self->{began}, @values;
+    printf STDERR "%6.1f s  $format\n", $self->seconds, @values;
 }
 
 
