@@ -21,11 +21,8 @@ static void fuzz_amount(ngx_str_t *text, ngx_uint_t decimals);
 static int64_t fuzz_amount_of(ngx_str_t *text, ngx_uint_t decimals);
 static void fuzz_texts(ngx_str_t *text);
 static void fuzz_url(ngx_str_t *url);
-<<<<<<< HEAD
 static ngx_str_t fuzz_checked(ngx_str_t *field, ngx_uint_t good);
-=======
 static void fuzz_plain_url(ngx_str_t *url, ngx_int_t any, ngx_int_t secure);
->>>>>>> 0bde7d6 (Valgrind, fuzz: lost memory, hidden arguments, proofs and deeds)
 static void fuzz_write_order(ngx_http_payer_json_order_t *order);
 static void fuzz_write_params(ngx_http_payer_json_order_t *order);
 static void fuzz_write_members(ngx_http_payer_json_order_t *order);
@@ -277,7 +274,6 @@ fuzz_url(ngx_str_t *url)
 }
 
 
-<<<<<<< HEAD
 /* what has to be checked before it is written, or nothing */
 
 static ngx_str_t
@@ -286,7 +282,9 @@ fuzz_checked(ngx_str_t *field, ngx_uint_t good)
     ngx_str_t  none = ngx_string("");
 
     return good ? *field : none;
-=======
+}
+
+
 /* a URL without anything special in it is accepted */
 
 static void
@@ -321,7 +319,6 @@ fuzz_plain_url(ngx_str_t *url, ngx_int_t any, ngx_int_t secure)
     }
 
     free(copy);
->>>>>>> 0bde7d6 (Valgrind, fuzz: lost memory, hidden arguments, proofs and deeds)
 }
 
 
