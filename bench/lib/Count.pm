@@ -168,14 +168,50 @@ sub instructions ($self, $name) {
         my $out = "$self->{dir}/callgrind.out";
         unlink $out;
 
-        $self->_run($name, $n, 'valgrind', '-q', '--tool=callgrind', '--fair-sched=yes',
-            "--callgrind-out-file=$out");
+        $self->_callgrind($name, $n, $out);
 
         push @total, $self->_slurp($out) =~ /^(?:totals|summary): (\d+)/m
             ? $1 : die "callgrind said nothing of \"$name\"\n";
     }
 
     return ($total[1] - $total[0]) / ($requests[1] - $requests[0]);
+}
+
+
+# The same for each function: a list of [instructions, object, function], the
+# most expensive first.  Functions of nginx that have no name are addresses.
+
+sub functions ($self, $name) {
+    my %cost;
+
+    for my $i (0, 1) {
+        my $out = "$self->{dir}/callgrind.out";
+        unlink $out;
+
+        $self->_callgrind($name, $REQUESTS[$i], $out);
+
+        open my $fh, '-|', 'callgrind_annotate', '--threshold=100',
+            '--show-percs=no', '--auto=no', $out
+            or die "callgrind_annotate: $!\n";
+
+        while (<$fh>) {
+            my ($ir, $function, $object) =
+                /^\s*([\d,]+)\s+\S*?:([^:\s]\S*)(?:.*\[(\S+)\])?$/
+                or next;
+
+            # what is not attributed to an object is of the C library
+            $object //= 'libc.so';
+
+            $ir =~ tr/,//d;
+            $cost{"$object $function"} += $i ? $ir : -$ir;
+        }
+    }
+
+    my @list = map {
+        [ $cost{$_} / ($REQUESTS[1] - $REQUESTS[0]), split / /, $_, 2 ]
+    } keys %cost;
+
+    return sort { $b->[0] <=> $a->[0] } @list;
 }
 
 
@@ -198,6 +234,12 @@ sub system_calls ($self, $name) {
     }
 
     return ($total[1] - $total[0]) / ($requests[1] - $requests[0]);
+}
+
+
+sub _callgrind ($self, $name, $n, $out) {
+    $self->_run($name, $n, 'valgrind', '-q', '--tool=callgrind',
+        '--fair-sched=yes', "--callgrind-out-file=$out");
 }
 
 
