@@ -10,13 +10,14 @@ no warnings 'experimental::signatures';
 
 use Bench qw(median);
 use List::Util qw(min);
+use Time::HiRes qw(sleep);
 
 my @SYSTEMS = qw(floor lua njs memory lmdb);
 
 
 sub measure ($class, $bench) {
     for my $delay (200, $bench->full ? 5000 : ()) {
-        for my $connections (2000, 10_000) {
+        for my $connections (2000, $bench->full ? 10_000 : ()) {
             in_flight($bench, $connections, $delay,
                 "flight/$connections/$delay");
         }
@@ -94,14 +95,14 @@ sub memory ($bench) {
     my $visits = 2000;
 
     my $all = $bench->in_turn($bench->either(1, 3), [@SYSTEMS], sub ($name) {
-        my $system = $bench->rig->system($name, delay => 5000, warm => 1,
+        my $system = $bench->rig->system($name, delay => 2500, warm => 1,
             keepalive => $visits);
         my $before = $system->anonymous;
 
         my $fh = $system->begin(visit => 'first', connections => $visits,
-            seconds => 4);
+            seconds => 2);
 
-        select undef, undef, undef, 3.2;
+        sleep 1.8;
 
         my $after = $system->anonymous;
         $system->read_result($fh);
