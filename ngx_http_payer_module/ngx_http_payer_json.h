@@ -141,8 +141,9 @@ ngx_int_t ngx_http_payer_form_read_params(ngx_pool_t *pool, ngx_str_t *text,
 
 /* bodies for Payer, allocated exactly once from the pool: NGX_OK, NGX_ERROR;
  * of the order, currency, language and URLs have passed their checks, or are
- * empty, and are not escaped; of the parameters only amount, releaseRemainingFunds and
- * transactionDescription, and only those given and not empty */
+ * empty, and are not escaped; of the parameters only amount,
+ * releaseRemainingFunds and transactionDescription, and only those given and
+ * not empty */
 ngx_int_t ngx_http_payer_json_write_order(ngx_pool_t *pool,
     ngx_http_payer_json_order_t *order, ngx_str_t *text);
 ngx_int_t ngx_http_payer_json_write_params(ngx_pool_t *pool,

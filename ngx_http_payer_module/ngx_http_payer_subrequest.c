@@ -34,7 +34,6 @@ static ngx_int_t ngx_http_payer_exchange_field(ngx_http_request_t *sr,
     ngx_http_payer_field_t *field);
 static ngx_int_t ngx_http_payer_exchange_body(ngx_http_request_t *sr,
     ngx_http_payer_exchange_t *x);
-static ngx_int_t ngx_http_payer_exchange_variables(ngx_http_request_t *sr);
 static void ngx_http_payer_exchange_route(ngx_http_request_t *sr,
     ngx_http_payer_road_t *road);
 static void ngx_http_payer_exchange_abort(ngx_http_request_t *sr);
@@ -123,7 +122,7 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
 
     if (ngx_http_payer_exchange_headers(sr, x) != NGX_OK
         || ngx_http_payer_exchange_body(sr, x) != NGX_OK
-        || ngx_http_payer_exchange_variables(sr) != NGX_OK)
+        || ngx_http_payer_wire_variables(sr) != NGX_OK)
     {
         /* it is posted already: let it end without having been sent */
 
@@ -373,19 +372,6 @@ ngx_http_payer_exchange_body(ngx_http_request_t *sr,
     rb->buf = b;
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_exchange_variables(ngx_http_request_t *sr)
-{
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_get_module_main_conf(sr, ngx_http_core_module);
-
-    sr->variables = ngx_pcalloc(sr->pool, cmcf->variables.nelts
-                                          * sizeof(ngx_http_variable_value_t));
-    return sr->variables ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -696,5 +682,5 @@ ngx_http_payer_subrequest_init(ngx_conf_t *cf)
     ngx_http_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_http_payer_capture_body_filter;
 
-    return NGX_OK;
+    return ngx_http_payer_wire_init(cf);
 }

@@ -92,6 +92,13 @@ ngx_uint_t ngx_http_payer_is_exchange(ngx_http_request_t *r);
 /* the content handler of an exchange with Payer */
 ngx_int_t ngx_http_payer_wire_handler(ngx_http_request_t *sr);
 
+/* gives the subrequest variables of its own; its header is set: NGX_OK or
+ * NGX_ERROR */
+ngx_int_t ngx_http_payer_wire_variables(ngx_http_request_t *sr);
+
+/* when the configuration is read */
+ngx_int_t ngx_http_payer_wire_init(ngx_conf_t *cf);
+
 /*
  * wipes the header that was sent, or was to be: our credentials are in it.
  * The body that follows is left alone, for another try may need it.

@@ -18,6 +18,62 @@ static ngx_int_t ngx_http_payer_wire_unlogged(ngx_http_request_t *sr,
     ngx_http_handler_pt handler);
 
 
+/* the index of $proxy_internal_body_length */
+
+static ngx_int_t  ngx_http_payer_length_index;
+
+
+ngx_int_t
+ngx_http_payer_wire_init(ngx_conf_t *cf)
+{
+    static ngx_str_t  name = ngx_string("proxy_internal_body_length");
+
+    ngx_http_payer_length_index = ngx_http_get_variable_index(cf, &name);
+
+    return ngx_http_payer_length_index == NGX_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+/*
+ * Variables of its own, none of them known yet but the length of the body: the
+ * proxy leaves Content-Length out when it finds no memory for that, and what
+ * follows the header would be taken for another request.
+ */
+
+ngx_int_t
+ngx_http_payer_wire_variables(ngx_http_request_t *sr)
+{
+    ngx_http_variable_value_t  *vv;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(sr, ngx_http_core_module);
+
+    sr->variables = ngx_pcalloc(sr->pool, cmcf->variables.nelts
+                                          * sizeof(ngx_http_variable_value_t));
+    if (sr->variables == NULL) {
+        return NGX_ERROR;
+    }
+
+    vv = &sr->variables[ngx_http_payer_length_index];
+
+    if (sr->headers_in.content_length_n < 0) {
+        vv->not_found = 1;
+        return NGX_OK;
+    }
+
+    vv->data = ngx_pnalloc(sr->pool, NGX_OFF_T_LEN);
+    if (vv->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    vv->len = ngx_sprintf(vv->data, "%O", sr->headers_in.content_length_n)
+              - vv->data;
+    vv->valid = 1;
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_payer_wire_handler(ngx_http_request_t *sr)
 {
