@@ -21,13 +21,6 @@
 #define NGX_HTTP_PAYER_STORE_MAX_VALUE    16384
 #define NGX_HTTP_PAYER_STORE_MAX_ENTRIES  8         /* of one put() */
 
-/*
- * A clock that was wrong, or is wrong now, makes what is in use look old.  As
- * nobody can tell, nothing is dropped for so long after it leapt ahead: then
- * any link of before is dead.
- */
-#define NGX_HTTP_PAYER_STORE_HOLD         (31 * 86400)
-
 
 typedef struct ngx_http_payer_store_s     ngx_http_payer_store_t;
 typedef struct ngx_http_payer_io_s        ngx_http_payer_io_t;

@@ -45,13 +45,14 @@ typedef struct {
     ngx_http_payer_zone_t  *zone;       /* of the store in use */
 
     /* writing: the event loop owns "waiting", the task owns "batch", "rc",
-     * "leapt" and "sweep" while it runs */
+     * "now", "held" and "sweep" while it runs */
     ngx_queue_t             waiting;
     ngx_queue_t             batch;
     int                     rc;
     MDB_val                 sweep;      /* the key that was looked at last */
     u_char                  sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
-    ngx_uint_t              leapt;      /* unsigned  leapt:1; */
+    time_t                  now;        /* when the batch was made */
+    time_t                  held;       /* nothing is dropped until */
     ngx_uint_t              running;    /* unsigned  running:1; */
 
 #if (NGX_THREADS)

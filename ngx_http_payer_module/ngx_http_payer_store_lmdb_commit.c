@@ -83,7 +83,7 @@ again:
 
     rc = ngx_http_payer_lmdb_hold(le, txn, &until);
 
-    if (rc == 0 && until < ngx_time()) {
+    if (rc == 0 && until < le->now) {
         rc = ngx_http_payer_lmdb_sweep(le, txn);
     }
 
@@ -92,13 +92,7 @@ again:
         return rc;
     }
 
-    rc = mdb_txn_commit(txn);
-
-    if (rc == 0) {
-        le->leapt = 0;
-    }
-
-    return rc;
+    return mdb_txn_commit(txn);
 }
 
 
@@ -109,23 +103,32 @@ ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     time_t *until)
 {
     int        rc;
+    time_t     stored, most;
     MDB_val    key, value;
     ngx_str_t  none = ngx_null_string;
 
     key.mv_data = NGX_HTTP_PAYER_LMDB_CLOCK_KEY;
     key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_CLOCK_KEY) - 1;
 
-    if (le->leapt) {
-        *until = ngx_time() + NGX_HTTP_PAYER_STORE_HOLD;
-
-        return ngx_http_payer_lmdb_store(le, txn, &key, &none, *until);
-    }
-
     rc = mdb_get(txn, le->dbi, &key, &value);
 
-    *until = (rc == 0) ? ngx_http_payer_lmdb_expires(&value) : 0;
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
+    }
 
-    return (rc == MDB_NOTFOUND) ? 0 : rc;
+    stored = (rc == 0) ? ngx_http_payer_lmdb_expires(&value) : 0;
+
+    /* what is farther away is of a clock that was set back since */
+
+    most = le->now + NGX_HTTP_PAYER_ZONE_HOLD;
+
+    *until = ngx_max(ngx_min(stored, most), le->held);
+
+    if (*until == stored) {
+        return 0;
+    }
+
+    return ngx_http_payer_lmdb_store(le, txn, &key, &none, *until);
 }
 
 
@@ -304,7 +307,7 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 
         expires = ngx_http_payer_lmdb_expires(&value);
 
-        if (expires != 0 && expires < ngx_time()) {
+        if (expires != 0 && expires < le->now) {
             rc = mdb_cursor_del(cursor, 0);
 
             if (rc != 0) {

@@ -226,7 +226,7 @@ ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le)
 }
 
 
-/* the next batch to be written keeps it in mind */
+/* while the batch is written the clock may leap, and other workers know */
 
 static void
 ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le)
@@ -238,13 +238,12 @@ ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    leapt = ngx_http_payer_zone_leapt(le->zone);
+    le->now = ngx_time();
+    le->held = ngx_http_payer_zone_hold(le->zone, &leapt);
 
     ngx_shmtx_unlock(&shpool->mutex);
 
     if (leapt) {
-        le->leapt = 1;
-
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "payer_store \"lmdb:%V\": the clock leapt ahead, "
                       "nothing expires for 31 days", &le->path);

@@ -273,8 +273,10 @@ ngx_http_payer_memory_prepare(ngx_http_payer_zone_t *zone,
     ngx_http_payer_store_entry_t *entries,
     ngx_http_payer_memory_change_t *changes, ngx_uint_t n)
 {
-    ngx_uint_t                       i;
+    ngx_uint_t                       i, leapt;
     ngx_http_payer_memory_change_t  *change;
+
+    (void) ngx_http_payer_zone_hold(zone, &leapt);
 
     for (i = 0; i < n; i++) {
         changes[i].fresh = NULL;
@@ -405,15 +407,9 @@ ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone,
 
     memory = zone->sh->memory;
 
-    if (ngx_http_payer_zone_leapt(zone)) {
-        memory->held = ngx_time() + NGX_HTTP_PAYER_STORE_HOLD;
-    }
-
-    if (ngx_time() < memory->held) {
-        return 0;
-    }
-
-    if (memory->expiring.root == memory->expiring.sentinel) {
+    if (ngx_time() < zone->sh->held
+        || memory->expiring.root == memory->expiring.sentinel)
+    {
         return 0;
     }
 

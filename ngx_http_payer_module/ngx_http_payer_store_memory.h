@@ -21,7 +21,6 @@ typedef struct {
     ngx_rbtree_node_t       hashed_sentinel;
     ngx_rbtree_node_t       sorted_sentinel;
     ngx_rbtree_node_t       expiring_sentinel;
-    time_t                  held;               /* nothing is dropped until */
 } ngx_http_payer_memory_t;
 
 

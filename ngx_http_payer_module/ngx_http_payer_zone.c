@@ -377,22 +377,32 @@ ngx_http_payer_claim_stale(ngx_http_payer_claim_node_t *cn)
 }
 
 
-/* the monotonic clock, with which the time of day should go along */
-
-ngx_uint_t
-ngx_http_payer_zone_leapt(ngx_http_payer_zone_t *zone)
+time_t
+ngx_http_payer_zone_hold(ngx_http_payer_zone_t *zone, ngx_uint_t *leapt)
 {
-    time_t      epoch;
-    ngx_uint_t  leapt;
+    time_t                     epoch, most;
+    ngx_http_payer_zone_sh_t  *sh;
+
+    sh = zone->sh;
 
     epoch = ngx_http_payer_zone_epoch();
-    leapt = (epoch - zone->sh->epoch > NGX_HTTP_PAYER_ZONE_LEAP);
+    *leapt = (epoch - sh->epoch > NGX_HTTP_PAYER_ZONE_LEAP);
 
-    zone->sh->epoch = epoch;
+    sh->epoch = epoch;
 
-    return leapt;
+    most = ngx_time() + NGX_HTTP_PAYER_ZONE_HOLD;
+
+    /* what is farther away is of a clock that was set back since */
+
+    if (*leapt || sh->held > most) {
+        sh->held = most;
+    }
+
+    return sh->held;
 }
 
+
+/* when the monotonic clock began; it should not matter when one asks */
 
 static time_t
 ngx_http_payer_zone_epoch(void)

@@ -19,6 +19,13 @@
 
 #define NGX_HTTP_PAYER_KEY_LEN    32
 
+/*
+ * A clock that was wrong, or is wrong now, makes what is in use look old.  As
+ * nobody can tell, nothing is dropped for so long after it leapt ahead: then
+ * any link of before is dead.
+ */
+#define NGX_HTTP_PAYER_ZONE_HOLD  (31 * 86400)
+
 /* room for what ngx_http_payer_counter.h counts */
 
 #define NGX_HTTP_PAYER_COUNTERS   480
@@ -34,6 +41,7 @@ typedef struct {
     ngx_queue_t                   tokens;       /* ..._token_node_t */
     void                         *memory;       /* root of the memory store */
     time_t                        epoch;        /* of the monotonic clock */
+    time_t                        held;         /* nothing is dropped until */
     ngx_atomic_t                  serial;       /* names owners of leases */
     ngx_atomic_t                  counters[NGX_HTTP_PAYER_COUNTERS];
 } ngx_http_payer_zone_sh_t;
@@ -76,8 +84,12 @@ ngx_int_t ngx_http_payer_zone_claim(ngx_http_payer_zone_t *zone,
 void ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim);
 
-/* whether the clock leapt ahead since the last call; the mutex is held */
-ngx_uint_t ngx_http_payer_zone_leapt(ngx_http_payer_zone_t *zone);
+/*
+ * until when nothing may be dropped for its age; "leapt" is set if the clock
+ * leapt ahead since the last call of any process.  The mutex is held.
+ */
+time_t ngx_http_payer_zone_hold(ngx_http_payer_zone_t *zone,
+    ngx_uint_t *leapt);
 
 
 #endif /* _NGX_HTTP_PAYER_ZONE_H_INCLUDED_ */

@@ -74,7 +74,7 @@ my $turns = 0;
 storm('disk',
     every    => [ [ 0.4, sub { $weather[ $turns++ % @weather ]->() } ] ],
     rules    => {
-        refused => qr/^503 (?:the (?:order|link) could not be stored|the operation could not be stored, and so it was not sent|)$/,
+        refused => qr/^503 (?:the (?:order|link) could not be stored|the store could not be read|the operation could not be stored, and so it was not sent|)$/,
         settle  => 1,
     },
     patience => 5 * slow(),
