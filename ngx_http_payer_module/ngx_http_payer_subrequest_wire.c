@@ -35,15 +35,17 @@ ngx_http_payer_wire_init(ngx_conf_t *cf)
 
 
 /*
- * Variables of its own, none of them known yet but the length of the body: the
- * proxy leaves Content-Length out when it finds no memory for that, and what
- * follows the header would be taken for another request.
+ * Variables of its own, none of them known yet but, on the way to Payer, the
+ * length of the body: the proxy leaves Content-Length out when it finds no
+ * memory for that, and what follows the header would be taken for another
+ * request.  The shop's location may send another body, or none.
  */
 
 ngx_int_t
 ngx_http_payer_wire_variables(ngx_http_request_t *sr)
 {
     ngx_http_variable_value_t  *vv;
+    ngx_http_payer_exchange_t  *x;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(sr, ngx_http_core_module);
@@ -52,6 +54,12 @@ ngx_http_payer_wire_variables(ngx_http_request_t *sr)
                                           * sizeof(ngx_http_variable_value_t));
     if (sr->variables == NULL) {
         return NGX_ERROR;
+    }
+
+    x = sr->post_subrequest->data;
+
+    if (x->road == NULL) {
+        return NGX_OK;
     }
 
     vv = &sr->variables[ngx_http_payer_length_index];
