@@ -38,7 +38,7 @@ ngx_http_payer_wire_init(ngx_conf_t *cf)
  * Variables of its own, none of them known yet but, on the way to Payer, the
  * length of the body: the proxy leaves Content-Length out when it finds no
  * memory for that, and what follows the header would be taken for another
- * request.  The shop's location may send another body, or none.
+ * request.  The shop's location may send another body.
  */
 
 ngx_int_t

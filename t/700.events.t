@@ -563,27 +563,6 @@ is((shop_heads())[0]{'content-length'}, 17, 'with its own length');
 
 
 
-=== TEST 28: or no body at all
---- http_config eval: ::shop_upstream()
---- config eval
-::buying() . q{
-    location = /events { payer_events; payer_event_pass /shop/event; }
-    location = /shop/event {
-        internal;
-        proxy_pass_request_body off;
-        proxy_pass              http://shop;
-    }
-}
---- request
-GET /nothing
---- error_code: 404
---- after
-is(callback(paid_event('1001'))->status, 200, 'taken');
-is((shop_requests())[0]{body}, '', 'nothing arrives');
-is((shop_heads())[0]{'content-length'}, undef, 'and nothing is announced');
-
-
-
 === TEST 25: the log says what it was
 --- http_config eval
 ::shop_upstream() . "log_format op '\$payer_operation \$payer_api_status';"
