@@ -65,9 +65,10 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->api, api_host, client_id, secret, paths = { 0, NULL };
-     *     conf->reference = { NULL, 0, 0 };
+     *     conf->reference = { NULL, 0, 0, 0 };
      *     conf->amount, currency, ..., back = NULL;
-     *     conf->amount_major, fixed_amount = 0;
+     *     conf->amount_major, amount_trusted, fixed_amount = 0;
+     *     conf->currency_trusted = 0;
      *     conf->signature, signature_keys, signature_expires = NULL;
      *     conf->present_uri, allow = NULL;
      *     conf->event_pass, event_args = { 0, NULL };
@@ -155,6 +156,12 @@ ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
     if (conf->amount == NULL) {
         conf->amount = prev->amount;
         conf->amount_major = prev->amount_major;
+        conf->amount_trusted = prev->amount_trusted;
+    }
+
+    if (conf->currency == NULL) {
+        conf->currency = prev->currency;
+        conf->currency_trusted = prev->currency_trusted;
     }
 
 #define ngx_http_payer_merge_text(name)                                      \
@@ -163,7 +170,6 @@ ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
     }
 
     ngx_http_payer_merge_text(max_amount);
-    ngx_http_payer_merge_text(currency);
     ngx_http_payer_merge_text(language);
     ngx_http_payer_merge_text(order_id);
     ngx_http_payer_merge_text(success);

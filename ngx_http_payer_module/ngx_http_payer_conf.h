@@ -34,6 +34,7 @@ char *ngx_http_payer_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_reference(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_currency(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_present(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_event_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

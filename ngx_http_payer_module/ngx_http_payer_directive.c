@@ -277,6 +277,18 @@ ngx_http_payer_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strcmp(value[2].data, "public") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be "
+                               "\"public\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        text->open = 1;
+    }
+
     /* an argument is as the buyer's browser has escaped it */
 
     if (ngx_strstr(value[1].data, "$arg_")
@@ -294,6 +306,46 @@ ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_payer_loc_conf_t *plcf = conf;
 
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_uint_t   i, units;
+
+    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    value = cf->args->elts;
+    units = 0;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "trusted") == 0
+            && !plcf->amount_trusted)
+        {
+            plcf->amount_trusted = 1;
+
+        } else if (ngx_strcmp(value[i].data, "major") == 0 && !units++) {
+            plcf->amount_major = 1;
+
+        } else if (ngx_strcmp(value[i].data, "minor") != 0 || units++) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be one of "
+                               "\"minor\" and \"major\", or \"trusted\"",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_payer_currency(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
     char       *rv;
     ngx_str_t  *value;
 
@@ -308,15 +360,14 @@ ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_strcmp(value[2].data, "major") == 0) {
-        plcf->amount_major = 1;
-
-    } else if (ngx_strcmp(value[2].data, "minor") != 0) {
+    if (ngx_strcmp(value[2].data, "trusted") != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid unit \"%V\", it must be \"minor\" or "
-                           "\"major\"", &value[2]);
+                           "invalid parameter \"%V\", it must be "
+                           "\"trusted\"", &value[2]);
         return NGX_CONF_ERROR;
     }
+
+    plcf->currency_trusted = 1;
 
     return NGX_CONF_OK;
 }

@@ -108,14 +108,14 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NULL },
 
     { ngx_string("payer_reference"),
-      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_payer_reference,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, reference),
       NULL },
 
     { ngx_string("payer_amount"),
-      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE123,
       ngx_http_payer_amount,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, amount),
@@ -129,8 +129,8 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NULL },
 
     { ngx_string("payer_currency"),
-      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_payer_currency,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, currency),
       NULL },

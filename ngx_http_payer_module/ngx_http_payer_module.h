@@ -89,6 +89,7 @@ typedef struct {
     ngx_uint_t                    variable;     /* its index + 1, if the value
                                                  * is one variable; else 0 */
     ngx_uint_t                    unescape;     /* made of $arg_... */
+    ngx_uint_t                    open;         /* "public" */
 } ngx_http_payer_text_t;
 
 
@@ -127,10 +128,12 @@ typedef struct {
     ngx_http_payer_text_t         reference;
     ngx_http_complex_value_t     *amount;
     ngx_uint_t                    amount_major;
+    ngx_uint_t                    amount_trusted;
     int64_t                       fixed_amount; /* 0: it depends */
     ngx_int_t                     exponent;     /* -1: it depends */
     ngx_http_complex_value_t     *max_amount;
     ngx_http_complex_value_t     *currency;
+    ngx_uint_t                    currency_trusted;
     ngx_http_complex_value_t     *language;
     ngx_http_complex_value_t     *order_id;
     ngx_http_complex_value_t     *success;

@@ -527,7 +527,7 @@ invalid value "yes" in "payer_insecure_upstream" directive, it must be "on" or "
 --- config perl: checkout(payer_amount => '129 crowns')
 --- must_die
 --- error_log
-invalid unit "crowns", it must be "minor" or "major"
+invalid parameter "crowns", it must be one of "minor" and "major", or "trusted"
 
 
 === TEST 67: a variable that nobody defines is refused
@@ -667,7 +667,7 @@ GET /payment?reference=1
     payer_language       en;
     payer_return_fail    https://shop.example/failed;
 --- config
-    payer_reference      $arg_order;
+    payer_reference      $arg_order public;
     payer_return_success https://shop.example/thanks;
     payer_return_back    https://shop.example/cart;
 

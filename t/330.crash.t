@@ -61,7 +61,7 @@ our $shop = <<'EOF';
 
         location = /checkout {
             payer_checkout;
-            payer_reference       $arg_order;
+            payer_reference       $arg_order public;
             payer_amount          $payer_test_amount;
             payer_currency        SEK;
             payer_return_success  /thanks;

@@ -195,7 +195,7 @@ GET /checkout?order=1&product=coffee
 === TEST 13: amounts in major units fit their currency exactly, or are refused
 --- config perl
 'set $a $arg_a; set $c $arg_c;'
-    . checkout(payer_amount => '$a major', payer_currency => '$c')
+    . checkout(payer_amount => '$a major trusted', payer_currency => '$c trusted')
 --- request
 GET /
 --- after
@@ -233,7 +233,7 @@ is(calls()->{create}, $calls, 'without a call');
 
 
 === TEST 14: amounts in minor units are integers, or refused
---- config perl: 'set $a $arg_a;' . checkout(payer_amount => '$a')
+--- config perl: 'set $a $arg_a;' . checkout(payer_amount => '$a trusted')
 --- request
 GET /
 --- after
@@ -439,7 +439,7 @@ operation: ^create$
 
 
 === TEST 27: a currency that is none is refused
---- config perl: 'set $c XYZ;' . checkout(payer_currency => '$c')
+--- config perl: 'set $c XYZ;' . checkout(payer_currency => '$c trusted')
 --- request
 GET /checkout?order=1
 --- error_code: 400
@@ -456,7 +456,7 @@ operation: ^create$
 
 
 === TEST 28: a currency in small letters is refused
---- config perl: 'set $c sek;' . checkout(payer_currency => '$c')
+--- config perl: 'set $c sek;' . checkout(payer_currency => '$c trusted')
 --- request
 GET /checkout?order=1
 --- error_code: 400
@@ -473,7 +473,7 @@ operation: ^create$
 
 
 === TEST 29: an empty currency is refused
---- config perl: 'set $c "";' . checkout(payer_currency => '$c')
+--- config perl: 'set $c "";' . checkout(payer_currency => '$c trusted')
 --- request
 GET /checkout?order=1
 --- error_code: 400

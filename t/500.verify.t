@@ -274,7 +274,7 @@ is_thanked(get('/members/free/x'), 'the one with payer_verify off');
         internal;
         payer_verify off;
         payer_checkout;
-        payer_reference      $arg_order;
+        payer_reference      $arg_order public;
         payer_amount         12900;
         payer_currency       SEK;
         payer_return_success /thanks;

@@ -426,7 +426,7 @@ payer_server() . '
     location = /checkout {
         internal;
         payer_checkout;
-        payer_reference      $arg_order;
+        payer_reference      $arg_order public;
         payer_amount         12900;
         payer_currency       SEK;
         payer_return_success /thanks;

@@ -11,7 +11,7 @@ our $shop = <<'EOF';
 
         location = /checkout {
             payer_checkout;
-            payer_reference       $arg_order;
+            payer_reference       $arg_order public;
             payer_amount          10000;
             payer_currency        SEK;
             payer_return_success  /thanks;

@@ -463,7 +463,7 @@ for my $field (sort keys %wrong) {
 ::events_server() . q{
     location = /dearer {
         payer_checkout;
-        payer_reference       $arg_order;
+        payer_reference       $arg_order public;
         payer_amount          15000;
         payer_currency        SEK;
         payer_language        sv;

@@ -22,7 +22,7 @@ my $paid = 0;
 
 sub server {
     return "lingering_timeout 100ms;\n" . operations()
-        . checkout('= /checkout', payer_reference => '$arg_order',
+        . checkout('= /checkout', payer_reference => '$arg_order public',
             payer_language => '$arg_lang',
             payer_return_success => '/thanks?to=$arg_to',
             payer_return_back => '$arg_back/cart')

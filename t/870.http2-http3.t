@@ -25,7 +25,7 @@ sub fronts {
         location = /frame {
             payer_checkout;
             payer_present         iframe;
-            payer_reference       \$arg_order;
+            payer_reference       \$arg_order public;
             payer_amount          12900;
             payer_currency        SEK;
             payer_return_success  /thanks;

@@ -32,7 +32,7 @@ sub perl {
 
 my @CHECKOUT = (
     payer_checkout       => '',
-    payer_reference      => '$arg_order',
+    payer_reference      => '$arg_order public',
     payer_amount         => '12900',
     payer_currency       => 'SEK',
     payer_return_success => '/thanks?order=$payer_reference',

@@ -42,7 +42,7 @@ sub buying {
     return <<'EOF';
         location = /checkout {
             payer_checkout;
-            payer_reference       $arg_order;
+            payer_reference       $arg_order public;
             payer_amount          12900;
             payer_currency        SEK;
             payer_language        sv;

@@ -28,7 +28,7 @@ my $shop = shop_start();
 
 my $checkout = <<'EOF';
 payer_checkout;
-            payer_reference       $arg_order;
+            payer_reference       $arg_order public;
             payer_currency        SEK;
             payer_return_success  /thanks;
             payer_return_fail     /cart;

@@ -86,9 +86,11 @@ sub _locations {
         location = /checkout {
             internal;
             payer_checkout;
-            payer_reference      \$arg_order;
-            payer_amount         \$arg_amount;
-            payer_currency       \$arg_currency;
+            payer_reference      \$arg_order public;
+            set \$wanted           \$arg_amount;
+            set \$wanted_currency  \$arg_currency;
+            payer_amount         \$wanted trusted;
+            payer_currency       \$wanted_currency trusted;
             payer_return_success /thanks?order=\$payer_reference;
             payer_return_fail    /failed;
             payer_return_back    /cart;

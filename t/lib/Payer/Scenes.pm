@@ -30,7 +30,7 @@ our $shop = <<'EOF';
 
         payer_currency        SEK;
         payer_amount          $payer_test_amount;
-        payer_reference       $arg_order;
+        payer_reference       $arg_order public;
         payer_return_success  /thanks;
         payer_return_fail     /cart;
         payer_return_back     /cart;

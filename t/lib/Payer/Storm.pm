@@ -53,7 +53,7 @@ sub storm_conf {
 
         location = /checkout {
             payer_checkout;
-            payer_reference       \$arg_order;
+            payer_reference       \$arg_order public;
             payer_amount          $amount;
             payer_currency        SEK;
             payer_return_success  /thanks?order=\$payer_reference;

@@ -13,7 +13,7 @@ package Payer::Test;
 #     --- config
 #         location = /checkout {
 #             payer_checkout;
-#             payer_reference  $arg_order;
+#             payer_reference  $arg_order public;
 #             ...
 #         }
 #     --- request
