@@ -140,6 +140,7 @@ fuzz_check_reply(fuzz_reply_t *reply)
         fuzz_check_amount(reply->payment.amount);
         fuzz_check_amount(reply->payment.authorized);
         fuzz_check_amount(reply->payment.captured);
+        fuzz_check_amount(reply->payment.refunded);
     }
 
     if (reply->rc[3] == NGX_OK) {
@@ -235,6 +236,7 @@ fuzz_check_reprinted(const uint8_t *data, size_t size, fuzz_reply_t *reply)
         fuzz_assert(again.payment.amount == reply->payment.amount);
         fuzz_assert(again.payment.authorized == reply->payment.authorized);
         fuzz_assert(again.payment.captured == reply->payment.captured);
+        fuzz_assert(again.payment.refunded == reply->payment.refunded);
     }
 
     if (reply->rc[3] == NGX_OK) {
@@ -296,6 +298,8 @@ fuzz_check_numbers(cJSON *tree, fuzz_reply_t *reply)
                           reply->payment.authorized);
         fuzz_check_number(object, "capturedAmount",
                           reply->payment.captured);
+        fuzz_check_number(object, "refundedAmount",
+                          reply->payment.refunded);
     }
 
     if (reply->rc[0] == NGX_OK) {

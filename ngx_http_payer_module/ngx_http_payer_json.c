@@ -81,6 +81,8 @@ static ngx_http_payer_json_field_t  ngx_http_payer_authorized =
     ngx_http_payer_json_field("authorizedAmount");
 static ngx_http_payer_json_field_t  ngx_http_payer_captured =
     ngx_http_payer_json_field("capturedAmount");
+static ngx_http_payer_json_field_t  ngx_http_payer_refunded =
+    ngx_http_payer_json_field("refundedAmount");
 static ngx_http_payer_json_field_t  ngx_http_payer_message =
     ngx_http_payer_json_field("message");
 
@@ -393,6 +395,7 @@ ngx_http_payer_json_read_payment(ngx_pool_t *pool, ngx_str_t *text,
     payment->amount = -1;
     payment->authorized = -1;
     payment->captured = -1;
+    payment->refunded = -1;
 
     rc = ngx_http_payer_json_parse(text, &root, reason);
 
@@ -475,6 +478,9 @@ ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
            != NGX_OK
         || ngx_http_payer_json_get_amount(root, &ngx_http_payer_captured,
                                           &payment->captured, reason)
+           != NGX_OK
+        || ngx_http_payer_json_get_amount(root, &ngx_http_payer_refunded,
+                                          &payment->refunded, reason)
            != NGX_OK)
     {
         return NGX_DECLINED;

@@ -43,6 +43,7 @@ typedef struct {
     int64_t      amount;                /* -1 if absent */
     int64_t      authorized;            /* -1 if absent */
     int64_t      captured;              /* -1 if absent */
+    int64_t      refunded;              /* -1 if absent */
 } ngx_http_payer_json_payment_t;
 
 

@@ -479,6 +479,7 @@ test_payment(ngx_pool_t *pool)
                               "\"AUTHORIZED\",\"amount\":12900,"
                               "\"authorizedAmount\":12900,"
                               "\"capturedAmount\":0,"
+                              "\"refundedAmount\":700,"
                               "\"currencyCode\":\"SEK\","
                               "\"externalPaymentReference\":\"A-\\u00e5\","
                               "\"paymentOperations\":[{\"amount\":1}]}}"),
@@ -488,7 +489,8 @@ test_payment(ngx_pool_t *pool)
     unit_is(&p.status, "AUTHORIZED", "payment: its status");
     unit_is(&p.currency, "SEK", "payment: its currency");
     unit_is(&p.reference, "A-\xc3\xa5", "payment: its reference");
-    unit_ok(p.amount == 12900 && p.authorized == 12900 && p.captured == 0,
+    unit_ok(p.amount == 12900 && p.authorized == 12900 && p.captured == 0
+            && p.refunded == 700,
             "payment: its amounts");
 
     unit_ok(ngx_http_payer_json_read_payment(pool,
@@ -500,7 +502,8 @@ test_payment(ngx_pool_t *pool)
     unit_ok(p.payment_id.len == 0 && p.reference.len == 0
             && p.currency.len == 0,
             "payment: texts that are null or absent are empty");
-    unit_ok(p.amount == -1 && p.authorized == -1 && p.captured == -1,
+    unit_ok(p.amount == -1 && p.authorized == -1 && p.captured == -1
+            && p.refunded == -1,
             "payment: amounts that are null or absent are -1");
 
     unit_ok(ngx_http_payer_json_read_payment(pool,
