@@ -1,7 +1,8 @@
 
 /*
  * Records: any bytes decode or are refused, what decodes is encoded to the
- * same bytes, and a merge never goes backwards.  The input is two records,
+ * same bytes (of the former format: to a record that says the same), and a
+ * merge never goes backwards.  The input is two records,
  * the length of the first one in two bytes before it.
  *
  * sources: ngx_http_payer_record.c ngx_http_payer_codec.c
@@ -72,20 +73,37 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 fuzz_record_round(ngx_str_t *value, ngx_http_payer_record_t *record)
 {
-    ngx_str_t    again;
-    ngx_int_t    rc;
-    ngx_pool_t  *pool;
+    size_t                    len;
+    ngx_str_t                 again;
+    ngx_int_t                 rc;
+    ngx_pool_t               *pool;
+    ngx_http_payer_record_t   now;
 
     pool = shim_create_pool();
 
     rc = ngx_http_payer_record_encode(pool, record, &again);
 
-    if (value->len <= NGX_HTTP_PAYER_STORE_MAX_VALUE) {
+    len = value->len;
+
+    if (value->data[2] == 1) {
+        len += NGX_HTTP_PAYER_TICKET_LEN;
+    }
+
+    if (len > NGX_HTTP_PAYER_STORE_MAX_VALUE) {
+        fuzz_assert(rc == NGX_ERROR);
+
+    } else if (value->data[2] == 1) {
         fuzz_assert(rc == NGX_OK);
-        fuzz_assert(fuzz_same(value, &again));
+        fuzz_assert(again.len == len);
+        fuzz_assert(ngx_http_payer_record_decode(&again, &now) == NGX_OK);
+        fuzz_assert(!ngx_http_payer_record_has_ticket(&now));
+        fuzz_assert(now.amount == record->amount
+                    && now.state == record->state);
+        fuzz_assert(fuzz_same(&now.request_id, &record->request_id));
 
     } else {
-        fuzz_assert(rc == NGX_ERROR);
+        fuzz_assert(rc == NGX_OK);
+        fuzz_assert(fuzz_same(value, &again));
     }
 
     shim_destroy_pool(pool);
@@ -103,6 +121,11 @@ fuzz_record_merged(ngx_http_payer_record_t *stored,
 
     fuzz_assert(ngx_http_payer_record_decode(value, &now) == NGX_OK);
     fuzz_assert(fuzz_same(&now.payment_id, &fresh->payment_id));
+
+    if (ngx_http_payer_record_has_ticket(stored)) {
+        fuzz_assert(ngx_memcmp(now.ticket, stored->ticket,
+                               NGX_HTTP_PAYER_TICKET_LEN) == 0);
+    }
 
     if (now.payment_id.len == 0
         || !fuzz_same(&now.payment_id, &stored->payment_id))

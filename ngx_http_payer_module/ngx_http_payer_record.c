@@ -2,17 +2,19 @@
 /*
  * The record of an order: its bytes, and what may follow what.
  *
- * Format 1, integers little-endian:
+ * Format 2, integers little-endian:
  *
  *      0  "PR"           16  authorized    48  expires
- *      2  version, 1     24  captured      56  texts, each as two bytes of
- *      3  state          32  created           length and so many of text:
- *      4  flags          40  updated           reference, payment id, url,
- *      5  source                               currency, status, request id
- *      6  two zeros
+ *      2  version, 2     24  captured      56  ticket, 16 bytes
+ *      3  state          32  created       72  texts, each as two bytes of
+ *      4  flags          40  updated           length and so many of text:
+ *      5  source                               reference, payment id, url,
+ *      6  two zeros                            currency, status, request id
  *      8  amount
  *
- * The head has a fixed size so that a merge can correct it in place.
+ * The head has a fixed size so that a merge can correct it in place.  Format
+ * 1, which is read and not written any more, has no ticket: its texts begin
+ * at 56.
  */
 
 
@@ -22,8 +24,9 @@
 #include "ngx_http_payer_record.h"
 
 
-#define NGX_HTTP_PAYER_RECORD_VERSION     1
-#define NGX_HTTP_PAYER_RECORD_HEAD        56
+#define NGX_HTTP_PAYER_RECORD_VERSION     2
+#define NGX_HTTP_PAYER_RECORD_HEAD        72
+#define NGX_HTTP_PAYER_RECORD_TICKET      56        /* its place */
 #define NGX_HTTP_PAYER_RECORD_TEXTS       6
 
 #define NGX_HTTP_PAYER_RECORD_UNKNOWN     0x01      /* flags */
@@ -182,6 +185,7 @@ static ngx_int_t ngx_http_payer_record_key(ngx_pool_t *pool, ngx_str_t *kind,
     ngx_str_t *merchant, ngx_str_t *name, ngx_str_t *key);
 static void ngx_http_payer_record_texts(ngx_http_payer_record_t *record,
     ngx_str_t **texts);
+static size_t ngx_http_payer_record_head(ngx_str_t *value);
 static void ngx_http_payer_record_write_head(u_char *p,
     ngx_http_payer_record_t *record);
 static ngx_uint_t ngx_http_payer_record_same(
@@ -287,12 +291,13 @@ ngx_http_payer_record_decode(ngx_str_t *value,
     ngx_http_payer_record_t *record)
 {
     u_char     *p;
+    size_t      head;
     ngx_str_t  *texts[NGX_HTTP_PAYER_RECORD_TEXTS];
 
     p = value->data;
+    head = ngx_http_payer_record_head(value);
 
-    if (value->len < NGX_HTTP_PAYER_RECORD_HEAD
-        || p[0] != 'P' || p[1] != 'R' || p[2] != NGX_HTTP_PAYER_RECORD_VERSION
+    if (head == 0
         || p[3] < NGX_HTTP_PAYER_CREATING || p[3] > NGX_HTTP_PAYER_REFUNDED
         || (p[4] & ~NGX_HTTP_PAYER_RECORD_UNKNOWN) != 0
         || p[5] > NGX_HTTP_PAYER_BY_RECONCILE || p[6] != 0 || p[7] != 0)
@@ -316,11 +321,66 @@ ngx_http_payer_record_decode(ngx_str_t *value,
         return NGX_DECLINED;
     }
 
+    ngx_memzero(record->ticket, NGX_HTTP_PAYER_TICKET_LEN);
+
+    if (head > NGX_HTTP_PAYER_RECORD_TICKET) {
+        ngx_memcpy(record->ticket, p + NGX_HTTP_PAYER_RECORD_TICKET,
+                   NGX_HTTP_PAYER_TICKET_LEN);
+    }
+
     ngx_http_payer_record_texts(record, texts);
 
-    return ngx_http_payer_read_texts(p + NGX_HTTP_PAYER_RECORD_HEAD,
-                                     value->data + value->len, texts,
+    return ngx_http_payer_read_texts(p + head, value->data + value->len, texts,
                                      NGX_HTTP_PAYER_RECORD_TEXTS);
+}
+
+
+/* the size of the head, 0 for bytes that have none of a version we know */
+
+static size_t
+ngx_http_payer_record_head(ngx_str_t *value)
+{
+    size_t   head;
+    u_char  *p;
+
+    p = value->data;
+
+    if (value->len < NGX_HTTP_PAYER_RECORD_TICKET || p[0] != 'P'
+        || p[1] != 'R')
+    {
+        return 0;
+    }
+
+    switch (p[2]) {
+
+    case 1:
+        head = NGX_HTTP_PAYER_RECORD_TICKET;
+        break;
+
+    case NGX_HTTP_PAYER_RECORD_VERSION:
+        head = NGX_HTTP_PAYER_RECORD_HEAD;
+        break;
+
+    default:
+        return 0;
+    }
+
+    return value->len < head ? 0 : head;
+}
+
+
+ngx_uint_t
+ngx_http_payer_record_has_ticket(ngx_http_payer_record_t *record)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_PAYER_TICKET_LEN; i++) {
+        if (record->ticket[i]) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -334,16 +394,30 @@ ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
     /* what cannot be read is not replaced: it may be of a newer version */
 
     if (ngx_http_payer_record_decode(stored, &old) != NGX_OK
-        || ngx_http_payer_record_decode(fresh, &new) != NGX_OK)
+        || ngx_http_payer_record_decode(fresh, &new) != NGX_OK
+        || ngx_http_payer_record_head(fresh) != NGX_HTTP_PAYER_RECORD_HEAD)
     {
         return NGX_DECLINED;
+    }
+
+    /* the order's first ticket stays, whichever payment it has */
+
+    if (ngx_http_payer_record_has_ticket(&old)) {
+        ngx_memcpy(new.ticket, old.ticket, NGX_HTTP_PAYER_TICKET_LEN);
     }
 
     state = &ngx_http_payer_states[old.state];
     bit = ngx_http_payer_state_bit(new.state);
 
     if (!ngx_http_payer_record_same(&old, &new)) {
-        return (state->other & bit) ? NGX_OK : NGX_DECLINED;
+
+        if ((state->other & bit) == 0) {
+            return NGX_DECLINED;
+        }
+
+        ngx_http_payer_record_write_head(fresh->data, &new);
+
+        return NGX_OK;
     }
 
     back = (new.state == NGX_HTTP_PAYER_RELEASED
@@ -442,7 +516,8 @@ ngx_http_payer_record_write_head(u_char *p, ngx_http_payer_record_t *record)
     p = ngx_http_payer_write_int(p, record->captured);
     p = ngx_http_payer_write_int(p, record->created);
     p = ngx_http_payer_write_int(p, record->updated);
-    (void) ngx_http_payer_write_int(p, record->expires);
+    p = ngx_http_payer_write_int(p, record->expires);
+    ngx_memcpy(p, record->ticket, NGX_HTTP_PAYER_TICKET_LEN);
 }
 
 

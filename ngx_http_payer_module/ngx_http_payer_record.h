@@ -19,6 +19,10 @@
 
 #define NGX_HTTP_PAYER_LINK_LIFE  (31 * 86400)
 
+/* bytes of the ticket that the buyer of an order gets */
+
+#define NGX_HTTP_PAYER_TICKET_LEN  16
+
 
 /* the states of an order; what may follow what is a table in record.c */
 typedef enum {
@@ -57,6 +61,7 @@ typedef struct {
     time_t                    created;
     time_t                    updated;
     time_t                    expires;          /* of the link */
+    u_char                    ticket[NGX_HTTP_PAYER_TICKET_LEN];
     ngx_http_payer_state_e    state;
     ngx_http_payer_source_e   source;
     unsigned                  unknown:1;        /* an outcome is open */
@@ -97,6 +102,9 @@ ngx_int_t ngx_http_payer_record_decode(ngx_str_t *value,
  * what is known of times and amounts; the rules stand in record.c
  */
 ngx_int_t ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh);
+
+/* whether there is a ticket: orders of a former version have none */
+ngx_uint_t ngx_http_payer_record_has_ticket(ngx_http_payer_record_t *record);
 
 /* the name of a state, for logs and answers */
 ngx_str_t *ngx_http_payer_state_name(ngx_http_payer_state_e state);

@@ -49,6 +49,8 @@ static void test_order(void);
 static void test_other(void);
 static void test_amounts(void);
 static void test_attempts(void);
+static void test_ticket(void);
+static void test_former(void);
 
 
 int
@@ -61,6 +63,8 @@ main(void)
     test_other();
     test_amounts();
     test_attempts();
+    test_ticket();
+    test_former();
 
     printf("1..%u\n", (unsigned) count);
 
@@ -337,4 +341,85 @@ test_attempts(void)
 
     ngx_str_set(&fresh.currency, "EUR");
     ok(merge(&stored, &fresh, &now) == '.', "another currency", NULL);
+}
+
+
+/* it is in the hands of a buyer, so no later writer may change it */
+
+static void
+test_ticket(void)
+{
+    ngx_http_payer_record_t  stored, fresh, now;
+
+    init(&stored, NGX_HTTP_PAYER_INITIATED);
+    init(&fresh, NGX_HTTP_PAYER_AUTHORIZED);
+    ngx_memset(stored.ticket, 'a', NGX_HTTP_PAYER_TICKET_LEN);
+    ngx_memset(fresh.ticket, 'b', NGX_HTTP_PAYER_TICKET_LEN);
+
+    (void) merge(&stored, &fresh, &now);
+    ok(now.ticket[0] == 'a', "the first ticket of a payment stays", NULL);
+
+    ngx_memzero(fresh.ticket, NGX_HTTP_PAYER_TICKET_LEN);
+    (void) merge(&stored, &fresh, &now);
+    ok(now.ticket[NGX_HTTP_PAYER_TICKET_LEN - 1] == 'a'
+       && now.state == NGX_HTTP_PAYER_AUTHORIZED,
+       "and is not lost with a writer who does not know it", NULL);
+
+    init(&stored, NGX_HTTP_PAYER_CANCELLED);
+    ngx_memset(stored.ticket, 'a', NGX_HTTP_PAYER_TICKET_LEN);
+    init(&fresh, NGX_HTTP_PAYER_CREATING);
+    ngx_str_set(&fresh.request_id, "request-2");
+    ngx_memset(fresh.ticket, 'b', NGX_HTTP_PAYER_TICKET_LEN);
+
+    ok(merge(&stored, &fresh, &now) == 'C' && now.ticket[0] == 'a',
+       "it is the order's, also with another payment", NULL);
+
+    ngx_memzero(stored.ticket, NGX_HTTP_PAYER_TICKET_LEN);
+    ok(merge(&stored, &fresh, &now) == 'C' && now.ticket[0] == 'b',
+       "an order without one gets it with its next payment", NULL);
+}
+
+
+/* what an earlier version has stored: the same without a ticket */
+
+static void
+test_former(void)
+{
+    ngx_str_t                value, former;
+    ngx_pool_t              *pool;
+    ngx_http_payer_record_t  record, now;
+
+    pool = shim_create_pool();
+
+    init(&record, NGX_HTTP_PAYER_AUTHORIZED);
+    ngx_memset(record.ticket, 'a', NGX_HTTP_PAYER_TICKET_LEN);
+
+    (void) ngx_http_payer_record_encode(pool, &record, &value);
+
+    former.len = value.len - NGX_HTTP_PAYER_TICKET_LEN;
+    former.data = ngx_pnalloc(pool, former.len);
+    ngx_memcpy(former.data, value.data, 56);
+    ngx_memcpy(former.data + 56, value.data + 56 + NGX_HTTP_PAYER_TICKET_LEN,
+               former.len - 56);
+    former.data[2] = 1;
+
+    ok(ngx_http_payer_record_decode(&former, &now) == NGX_OK
+       && now.state == NGX_HTTP_PAYER_AUTHORIZED && now.amount == 12900
+       && now.request_id.len == sizeof("request-1") - 1,
+       "a record of the former format can be read", NULL);
+    ok(!ngx_http_payer_record_has_ticket(&now), "and has no ticket", NULL);
+
+    ok(ngx_http_payer_record_merge(&former, &value) == NGX_OK
+       && ngx_http_payer_record_decode(&value, &now) == NGX_OK
+       && now.ticket[0] == 'a',
+       "it is replaced by one of the present format", NULL);
+
+    ok(ngx_http_payer_record_merge(&value, &former) == NGX_DECLINED,
+       "and never the other way round", NULL);
+
+    value.data[2] = 3;
+    ok(ngx_http_payer_record_decode(&value, &now) == NGX_DECLINED,
+       "a format of the future is not guessed at", NULL);
+
+    shim_destroy_pool(pool);
 }
