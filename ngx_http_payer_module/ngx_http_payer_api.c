@@ -12,6 +12,7 @@
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_secret.h"
 
 
@@ -122,8 +123,8 @@ ngx_http_payer_api_request_id(ngx_http_payer_ctx_t *ctx)
     }
 
     if (ngx_http_payer_uuid(p) != NGX_OK) {
-        ngx_log_error(NGX_LOG_CRIT, ctx->request->connection->log, 0,
-                      "payer: no randomness for a request id");
+        ngx_http_payer_log(NGX_LOG_CRIT, ctx,
+                           "no randomness for a request id");
         return NGX_ERROR;
     }
 
@@ -191,8 +192,8 @@ ngx_http_payer_api_authorize(ngx_http_payer_call_t *call)
         return NGX_OK;
 
     default: /* NGX_ERROR */
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "payer: no memory for a token in \"payer_zone\"");
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "no memory for a token in \"payer_zone\"");
         ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_FAILED,
                                   NGX_HTTP_SERVICE_UNAVAILABLE, "no token");
         return NGX_OK;
@@ -235,7 +236,6 @@ static void
 ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
 {
     ngx_int_t                     rc;
-    ngx_log_t                    *log;
     ngx_uint_t                    status;
     const char                   *reason;
     ngx_http_payer_call_t        *call;
@@ -246,13 +246,13 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
     call = x->data;
     zone = call->ctx->conf->main->zone;
     merchant = call->ctx->conf->merchant;
-    log = call->ctx->request->connection->log;
 
     ngx_http_payer_flow_exchanged(call->ctx);
     ngx_http_payer_api_account(x, NGX_HTTP_PAYER_CALL_TOKEN);
 
     status = NGX_HTTP_BAD_GATEWAY;
     reason = "was refused";
+    rc = NGX_ERROR;
 
     if (x->status == 0) {
         status = (x->failure == NGX_HTTP_GATEWAY_TIME_OUT)
@@ -263,7 +263,7 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
                || x->status == NGX_HTTP_TOO_MANY_REQUESTS)
     {
         status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        reason = "was put off";
+        reason = "was refused for now";
 
     } else if (x->oversized) {
         reason = "got a reply that is too large";
@@ -277,14 +277,14 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
         }
 
         if (x->complete) {
-            reason = "left no memory to read its reply";
+            reason = "left no memory to read the reply";
             rc = ngx_http_payer_json_read_token(call->ctx->request->pool,
                                                 &x->reply, &token, &reason);
 
             if (rc == NGX_OK && token.token.len > NGX_HTTP_PAYER_MAX_TOKEN
                                                   - sizeof("Bearer "))
             {
-                reason = "is too large";
+                reason = "has a token that is too large";
                 rc = NGX_DECLINED;
             }
 
@@ -298,9 +298,9 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
                                              &token.token, token.expires_in)
                     != NGX_OK)
                 {
-                    ngx_log_error(NGX_LOG_WARN, log, 0,
-                                  "payer: could not keep the token in "
-                                  "\"payer_zone\"");
+                    ngx_http_payer_log(NGX_LOG_WARN, call->ctx,
+                                       "the token could not be kept in "
+                                       "\"payer_zone\"");
 
                     /* for this request it was got, if there was memory */
 
@@ -314,9 +314,11 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
         }
     }
 
-    ngx_log_error(NGX_LOG_ERR, log, 0,
-                  "payer: the token request of client \"%V\" failed: %s, "
-                  "status %ui", &merchant->id, reason, x->status);
+    ngx_http_payer_log(NGX_LOG_ERR, call->ctx,
+                       "the token request of client \"%V\" %s%s, status %ui",
+                       &merchant->id, rc == NGX_DECLINED
+                                      ? "got a reply that " : "",
+                       reason, x->status);
 
     ngx_http_payer_count(zone, NGX_HTTP_PAYER_COUNT_OTHERS,
                          NGX_HTTP_PAYER_COUNT_TOKENS, 0);
@@ -526,9 +528,9 @@ ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call)
         break;
 
     case NGX_DECLINED:
-        ngx_log_error(NGX_LOG_ERR, call->ctx->request->connection->log, 0,
-                      "payer: the reply to \"%V\" %s, status %ui",
-                      &call->type->name, call->reason, x->status);
+        ngx_http_payer_log(NGX_LOG_ERR, call->ctx,
+                           "the reply to \"%V\" %s, status %ui",
+                           &call->type->name, call->reason, x->status);
 
         ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_UNKNOWN,
                                   x->expired ? NGX_HTTP_GATEWAY_TIME_OUT
@@ -595,10 +597,10 @@ ngx_http_payer_api_retry(ngx_http_payer_call_t *call,
 
     level = again ? NGX_LOG_WARN : NGX_LOG_ERR;
 
-    ngx_log_error(level, call->ctx->request->connection->log, 0,
-                  "payer: \"%V\" failed: %s, status %ui, try %ui of %ui",
-                  &call->type->name, reason, call->exchange.status,
-                  call->tries, call->ctx->conf->tries);
+    ngx_http_payer_log(level, call->ctx,
+                       "\"%V\" failed: %s, status %ui, try %ui of %ui",
+                       &call->type->name, reason, call->exchange.status,
+                       call->tries, call->ctx->conf->tries);
 
     if (again) {
         call->pause = pause;
@@ -636,6 +638,8 @@ ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
     ngx_http_payer_count(call->ctx->conf->main->zone,
                          NGX_HTTP_PAYER_COUNT_CALLS,
                          ngx_http_payer_api_index(call), call->outcome);
+
+    ngx_http_payer_api_log(call);
 
     if (call->settle) {
         call->settle(call);

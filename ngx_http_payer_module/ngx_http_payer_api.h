@@ -57,6 +57,8 @@ struct ngx_http_payer_call_s {
     void                              *result;
     ngx_http_payer_settle_pt           settle;  /* or NULL */
     void                              *data;    /* of the door */
+    ngx_uint_t                         expected;    /* a status of which
+                                                     * no line is needed */
 
     /* of the driver */
     ngx_int_t                        (*state)(ngx_http_payer_call_t *call);
@@ -96,6 +98,9 @@ ngx_int_t ngx_http_payer_api_run(ngx_http_payer_call_t *call);
  * the load: only then Payer has handled the request
  */
 ngx_uint_t ngx_http_payer_api_heard(ngx_http_payer_call_t *call);
+
+/* logs what the outcome is, if somebody has to know */
+void ngx_http_payer_api_log(ngx_http_payer_call_t *call);
 
 /* the call type, for configuration and names */
 const ngx_http_payer_call_type_t *ngx_http_payer_api_type(

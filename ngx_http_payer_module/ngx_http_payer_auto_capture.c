@@ -11,6 +11,7 @@
 
 #include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_execute.h"
+#include "ngx_http_payer_log.h"
 
 
 static ngx_int_t ngx_http_payer_auto_capture_start(
@@ -90,11 +91,10 @@ ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx)
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                  "payer: automatic capture of payment \"%V\" failed: %s, "
-                  "status %ui", &ctx->record.payment_id,
-                  ex->call && ex->call->reason ? ex->call->reason
-                  : ex->replayed ? "it was refused before"
-                  : "it could not be recorded",
-                  ex->deed.status);
+    ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                       "automatic capture failed: %s, status %ui",
+                       ex->call && ex->call->reason ? ex->call->reason
+                       : ex->replayed ? "it was refused before"
+                       : "it could not be recorded",
+                       ex->deed.status);
 }

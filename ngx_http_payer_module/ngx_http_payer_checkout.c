@@ -18,6 +18,7 @@
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_present.h"
 #include "ngx_http_payer_retire.h"
 #include "ngx_http_payer_signature.h"
@@ -170,8 +171,8 @@ ngx_http_payer_checkout_wrong(ngx_http_request_t *r, ngx_int_t rc,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "payer: %s: %s", problem->field, problem->detail);
+    ngx_http_payer_log(NGX_LOG_WARN, ngx_http_payer_get_ctx(r),
+                       "%s: %s", problem->field, problem->detail);
 
     return ngx_http_payer_answer_buyer(r, problem);
 }
@@ -282,8 +283,8 @@ ngx_http_payer_checkout_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                               "another visit of this order takes too long");
 
     default: /* NGX_ERROR */
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "payer: no memory for a claim in \"payer_zone\"");
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "no memory for a claim in \"payer_zone\"");
 
         return ngx_http_payer_checkout_unavailable(r,
                                                    "the server is too busy");
@@ -600,13 +601,6 @@ ngx_http_payer_checkout_failed(ngx_http_request_t *r,
     if (problem.payer_status >= 400) {
         (void) ngx_http_payer_json_read_message(r->pool, &call->exchange.reply,
                                                 &problem.message);
-    }
-
-    if (call->outcome == NGX_HTTP_PAYER_REFUSED) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "payer: \"%V\" was refused with status %ui: \"%V\"",
-                      &call->type->name, call->exchange.status,
-                      &problem.message);
     }
 
     return ngx_http_payer_answer_buyer(r, &problem);

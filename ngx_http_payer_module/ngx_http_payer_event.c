@@ -22,6 +22,7 @@
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_hint.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_shop.h"
 
 
@@ -169,6 +170,7 @@ ngx_http_payer_event_token(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     call->read = ngx_http_payer_event_read_reply;
     call->result = &event->hint.event;
+    call->expected = NGX_HTTP_NOT_FOUND;
 
     ctx->step = ngx_http_payer_event_lookup;
 
@@ -313,8 +315,8 @@ ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                        "another callback of this event takes too long", 0);
 
     default: /* NGX_ERROR */
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "payer: no memory for a claim in \"payer_zone\"");
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "no memory for a claim in \"payer_zone\"");
 
         return ngx_http_payer_event_again(r, "the server is too busy", 0);
     }
@@ -529,23 +531,11 @@ ngx_http_payer_event_ack(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 static ngx_int_t
 ngx_http_payer_event_failed(ngx_http_request_t *r, ngx_http_payer_call_t *call)
 {
-    ngx_uint_t  status;
-
-    status = call->exchange.status;
-
-    if (call->outcome == NGX_HTTP_PAYER_REFUSED) {
-
-        if (status == NGX_HTTP_NOT_FOUND) {
-            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                          "payer: Payer does not know the token of an event");
-
-            return ngx_http_payer_event_refuse(r, NGX_HTTP_NOT_FOUND,
-                                              "Payer does not know the token");
-        }
-
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "payer: \"%V\" was refused with status %ui",
-                      &call->type->name, status);
+    if (call->outcome == NGX_HTTP_PAYER_REFUSED
+        && call->exchange.status == NGX_HTTP_NOT_FOUND)
+    {
+        return ngx_http_payer_event_refuse(r, NGX_HTTP_NOT_FOUND,
+                                           "Payer does not know the token");
     }
 
     return ngx_http_payer_event_again(r, call->reason,

@@ -15,6 +15,7 @@
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
 
 
 static ngx_int_t ngx_http_payer_execute_identify(
@@ -190,9 +191,9 @@ ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
         ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_NOT_SENT);
 
     } else if (ex->ctx->io.rc == NGX_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, ex->ctx->request->connection->log, 0,
-                      "payer: the outcome of \"%V\" could not be stored",
-                      &ex->key);
+        ngx_http_payer_log(NGX_LOG_ERR, ex->ctx,
+                           "the outcome of \"%V\" could not be stored",
+                           &ex->key);
     }
 
     return NGX_OK;
@@ -228,8 +229,8 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
         || (rc == NGX_OK
             && ngx_http_payer_deed_decode(&ctx->io.value, &deed) != NGX_OK))
     {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "payer: the record \"%V\" could not be read", &ex->key);
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "the record \"%V\" could not be read", &ex->key);
 
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
     }
@@ -289,8 +290,8 @@ ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex)
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_KEY_IN_FLIGHT);
 
     default: /* NGX_ERROR */
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "payer: no memory for a claim in \"payer_zone\"");
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "no memory for a claim in \"payer_zone\"");
 
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
     }

@@ -14,6 +14,7 @@
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_proof.h"
 
 
@@ -181,12 +182,6 @@ ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
 
     if (call->outcome != NGX_HTTP_PAYER_DONE) {
 
-        if (call->outcome == NGX_HTTP_PAYER_REFUSED) {
-            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                          "payer: \"%V\" was refused with status %ui",
-                          &call->type->name, call->exchange.status);
-        }
-
         hint->reason = call->reason;
         hint->retry_after = call->exchange.retry_after;
 
@@ -241,9 +236,8 @@ ngx_http_payer_hint_fits(ngx_http_payer_ctx_t *ctx,
     }
 
     if (reason) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "payer: the reply for payment \"%V\" of order \"%V\" %s",
-                      &record->payment_id, &record->reference, reason);
+        ngx_http_payer_log(NGX_LOG_ERR, ctx, "the reply to \"read\" %s",
+                           reason);
     }
 
     return fits;

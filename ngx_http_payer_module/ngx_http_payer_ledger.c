@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
 
 
 static ngx_int_t ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
@@ -51,9 +52,9 @@ ngx_http_payer_ledger_find(ngx_http_payer_ctx_t *ctx, ngx_str_t *reference)
     }
 
     if (ngx_http_payer_record_decode(&ctx->io.value, &ctx->record) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "payer: the record \"%V\" is damaged or of a newer "
-                      "version", &ctx->key);
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "the record \"%V\" is damaged or of a newer "
+                           "version", &ctx->key);
         ngx_http_payer_ledger_blank(&ctx->record);
         return NGX_ERROR;
     }

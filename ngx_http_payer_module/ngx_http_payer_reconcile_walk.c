@@ -12,6 +12,7 @@
 #include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
 
 
 #define NGX_HTTP_PAYER_RECONCILE_SCAN       10000   /* records in a call */
@@ -240,9 +241,9 @@ static void
 ngx_http_payer_reconcile_damaged(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
-    ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                  "payer: the record \"%V\" is damaged or of a newer "
-                  "version", &rec->after);
+    ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                       "the record \"%V\" is damaged or of a newer "
+                       "version", &rec->after);
 }
 
 

@@ -165,6 +165,7 @@ ngx_http_payer_retire_cancel(ngx_http_payer_retire_t *rt)
     }
 
     rt->call->request_id = ctx->request_id;
+    rt->call->expected = NGX_HTTP_BAD_REQUEST;
 
     return NGX_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "ngx_http_payer_shop.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_log.h"
 
 
 static ngx_int_t ngx_http_payer_shop_fields(ngx_pool_t *pool,
@@ -119,11 +120,11 @@ ngx_http_payer_shop_answered(ngx_http_payer_exchange_t *x)
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, shop->ctx->request->connection->log, 0,
-                  "payer: the shop did not take an event: \"%V\" answered "
-                  "with status %ui%s", &x->path,
-                  x->status ? x->status : x->failure,
-                  x->status && !x->complete ? " and broke off" : "");
+    ngx_http_payer_log(NGX_LOG_ERR, shop->ctx,
+                       "the shop did not take an event: \"%V\" answered "
+                       "with status %ui%s", &x->path,
+                       x->status ? x->status : x->failure,
+                       x->status && !x->complete ? " and broke off" : "");
 }
 
 

@@ -16,6 +16,7 @@
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_query.h"
 
 
@@ -119,8 +120,8 @@ ngx_http_payer_verify_value(ngx_http_request_t *r,
 {
     if (verify->args && !ngx_http_payer_query_clear(&r->args, verify->args)) {
 
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "payer: the order is named more than once in the query");
+        ngx_http_payer_log(NGX_LOG_WARN, ngx_http_payer_get_ctx(r),
+                           "the order is named more than once in the query");
         return NGX_DECLINED;
     }
 
@@ -346,9 +347,8 @@ ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
     }
 
     if (reason) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "payer: the reply for payment \"%V\" of order \"%V\" %s",
-                      &ctx->record.payment_id, &ctx->record.reference, reason);
+        ngx_http_payer_log(NGX_LOG_ERR, ctx, "the reply to \"read\" %s",
+                           reason);
     }
 }
 
@@ -380,13 +380,6 @@ ngx_http_payer_verify_ask(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (rc != NGX_OK) {
         return rc == NGX_AGAIN ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (call->outcome == NGX_HTTP_PAYER_REFUSED) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "payer: payment \"%V\" of order \"%V\" could not be "
-                      "read, status %ui", &ctx->record.payment_id,
-                      &ctx->record.reference, call->exchange.status);
     }
 
     if (ctx->verify.written) {

@@ -499,7 +499,7 @@ token: status=200 body=<html></html>
 GET /checkout?order=1
 --- error_code: 502
 --- error_log
-payer: the token request of client "4711" failed: is HTML, status 200
+payer: the token request of client "4711" got a reply that is HTML, status 200
 --- calls
 token: 1
 

@@ -187,7 +187,7 @@ detail: no token
 --- calls
 token: 1
 --- error_log
-payer: the token request of client "4712" failed: was refused, status 401
+payer: the token request of client "4712" was refused, status 401
 
 
 === TEST 14: who waited for a token that failed has an answer, and the next one asks again
@@ -232,7 +232,7 @@ faults('token: status=500 times=0');
 
 is(get("/checkout?order=c$_")->status, 303, 'a link') for 1 .. 3;
 cmp_ok(calls()->{token}, '<', 4, 'without asking for each of them');
-like(error_log_text(), qr/payer: the token request of client "4711" failed: was refused, status 500/,
+like(error_log_text(), qr/payer: the token request of client "4711" was refused, status 500/,
     'the operator is told');
 
 
@@ -315,7 +315,7 @@ faults({ match => 'token', action => 'reply',
 GET /checkout?order=1
 --- error_code: 502
 --- error_log
-payer: the token request of client "4711" failed: is too large, status 200
+payer: the token request of client "4711" got a reply that has a token that is too large, status 200
 
 
 === TEST 22: a long token as some servers make them is taken
@@ -403,7 +403,7 @@ Retry-After: 7
 detail: no token
 payerStatus: ^429$
 --- error_log
-payer: the token request of client "4711" failed: was put off, status 429
+payer: the token request of client "4711" was refused for now, status 429
 --- after
 my $r = get('/checkout?order=1');
 is($r->status, 503, '408, too');

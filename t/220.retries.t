@@ -165,7 +165,7 @@ detail: no token
 --- response_body_unlike
 outcome-unknown
 --- error_log
-payer: the token request of client "4711" failed: got no reply, status 0
+payer: the token request of client "4711" got no reply, status 0
 
 
 === TEST 11: Retry-After is waited for

@@ -68,7 +68,7 @@ order('4');
 pay('4');
 faults('capture: status=400');
 is_thanked(thanks('4'), 'thanked');
-like(error_log_text(), qr/automatic capture of payment "[^"]+" failed/, 'logged');
+like(error_log_text(), qr/automatic capture failed: .*, order: "[^"]+", payment: "/, 'logged');
 --- books
 4: captured=0
 

@@ -40,6 +40,6 @@ faults('capture: status=400');
 is(callback($token)->status, 200, 'taken');
 is(scalar(my @shop = shop_requests()), 1, 'and handed to the shop');
 is(event_of($token)->{acked}, 1, 'and acknowledged');
-like(error_log_text(), qr/automatic capture of payment/, 'with a log line');
+like(error_log_text(), qr/automatic capture failed/, 'with a log line');
 --- books
 1001: captured=0

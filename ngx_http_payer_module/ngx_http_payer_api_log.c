@@ -1,0 +1,49 @@
+
+/*
+ * What the log says of a call that is over.
+ */
+
+
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_log.h"
+
+
+/*
+ * A refusal is logged with Payer's own message, and so is what nobody knows.
+ * A create in doubt does no harm: nobody has its link.
+ */
+
+void
+ngx_http_payer_api_log(ngx_http_payer_call_t *call)
+{
+    ngx_str_t   message;
+    ngx_uint_t  level;
+
+    if (call->outcome == NGX_HTTP_PAYER_REFUSED) {
+
+        ngx_str_null(&message);
+
+        (void) ngx_http_payer_json_read_message(call->ctx->request->pool,
+                                                &call->exchange.reply,
+                                                &message);
+
+        level = (call->exchange.status == call->expected) ? NGX_LOG_INFO
+                                                          : NGX_LOG_ERR;
+
+        ngx_http_payer_log(level, call->ctx,
+                           "\"%V\" was refused with status %ui: \"%V\"",
+                           &call->type->name, call->exchange.status, &message);
+        return;
+    }
+
+    if (call->outcome == NGX_HTTP_PAYER_UNKNOWN && !call->type->safe) {
+
+        level = (call->type
+                 == ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_CREATE))
+                ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+        ngx_http_payer_log(level, call->ctx,
+                           "the outcome of \"%V\" is unknown: %s",
+                           &call->type->name, call->reason);
+    }
+}
