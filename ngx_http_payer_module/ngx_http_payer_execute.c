@@ -553,7 +553,12 @@ ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
     ngx_http_payer_record_t  *record;
 
     record = &ex->ctx->record;
-    record->unknown = 0;
+
+    /* of another operation that is in doubt this reply says nothing */
+
+    if (ex->found || ex->operation == NGX_HTTP_PAYER_CALL_CANCEL) {
+        record->unknown = 0;
+    }
 
     switch (ex->operation) {
 

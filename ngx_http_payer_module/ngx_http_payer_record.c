@@ -9,7 +9,7 @@
  *      3  state          32  created       72  texts, each as two bytes of
  *      4  flags          40  updated           length and so many of text:
  *      5  source                               reference, payment id, url,
- *      6  two zeros                            currency, status, request id
+ *      6  doubts                               currency, status, request id
  *      8  amount
  *
  * The head has a fixed size so that a merge can correct it in place.  Format
@@ -62,6 +62,12 @@
  * written with the stored state: amounts and Payer's word show to an operator
  * what happened.  Amounts only grow, unless a release or a refund says so;
  * what was ordered never changes.
+ *
+ * An outcome that is open stays so until a read says otherwise that began
+ * later.  No clock tells which came first, as clocks are set: doubts are
+ * counted, a reader brings the count that it found before it asked Payer, and
+ * one that has been overtaken by another doubt leaves it open.  Whoever does
+ * not know an outcome, unlike a reader that was told nothing new, adds a doubt.
  *
  * A record of another payment or attempt may take the order over when
  *
@@ -194,6 +200,8 @@ static ngx_uint_t ngx_http_payer_record_poorer(
     ngx_http_payer_record_t *stored, ngx_http_payer_record_t *fresh);
 static void ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
     ngx_http_payer_record_t *fresh, ngx_uint_t back);
+static void ngx_http_payer_record_doubt(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh);
 static ngx_uint_t ngx_http_payer_record_equal(ngx_str_t *one,
     ngx_str_t *other);
 
@@ -300,7 +308,7 @@ ngx_http_payer_record_decode(ngx_str_t *value,
     if (head == 0
         || p[3] < NGX_HTTP_PAYER_CREATING || p[3] > NGX_HTTP_PAYER_REFUNDED
         || (p[4] & ~NGX_HTTP_PAYER_RECORD_UNKNOWN) != 0
-        || p[5] > NGX_HTTP_PAYER_BY_RECONCILE || p[6] != 0 || p[7] != 0)
+        || p[5] > NGX_HTTP_PAYER_BY_RECONCILE)
     {
         return NGX_DECLINED;
     }
@@ -308,6 +316,7 @@ ngx_http_payer_record_decode(ngx_str_t *value,
     record->state = p[3];
     record->source = p[5];
     record->unknown = (p[4] & NGX_HTTP_PAYER_RECORD_UNKNOWN) ? 1 : 0;
+    record->doubts = p[6] | p[7] << 8;
     record->amount = ngx_http_payer_read_int(p + 8);
     record->authorized = ngx_http_payer_read_int(p + 16);
     record->captured = ngx_http_payer_read_int(p + 24);
@@ -508,8 +517,8 @@ ngx_http_payer_record_write_head(u_char *p, ngx_http_payer_record_t *record)
     *p++ = (u_char) record->state;
     *p++ = record->unknown ? NGX_HTTP_PAYER_RECORD_UNKNOWN : 0;
     *p++ = (u_char) record->source;
-    *p++ = 0;
-    *p++ = 0;
+    *p++ = (u_char) (record->doubts & 0xff);
+    *p++ = (u_char) (record->doubts >> 8 & 0xff);
 
     p = ngx_http_payer_write_int(p, record->amount);
     p = ngx_http_payer_write_int(p, record->authorized);
@@ -581,11 +590,7 @@ ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
         fresh->captured = stored->captured;
     }
 
-    /* an outcome that was lost later than this was known is still open */
-
-    if (stored->unknown && stored->updated > fresh->updated) {
-        fresh->unknown = 1;
-    }
+    ngx_http_payer_record_doubt(stored, fresh);
 
     fresh->amount = stored->amount;
     fresh->updated = ngx_max(fresh->updated, stored->updated);
@@ -596,6 +601,34 @@ ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
 
     if (fresh->expires == 0) {
         fresh->expires = stored->expires;
+    }
+}
+
+
+/* the count wraps, as it is only ever compared for being the same */
+
+static void
+ngx_http_payer_record_doubt(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh)
+{
+    ngx_uint_t  overtaken, reader;
+
+    overtaken = (fresh->doubts != stored->doubts);
+
+    reader = (fresh->source == NGX_HTTP_PAYER_BY_VERIFY
+              || fresh->source == NGX_HTTP_PAYER_BY_EVENT
+              || fresh->source == NGX_HTTP_PAYER_BY_RECONCILE);
+
+    fresh->doubts = stored->doubts;
+
+    if (fresh->unknown) {
+
+        if (!reader || !stored->unknown) {
+            fresh->doubts = (stored->doubts + 1) & 0xffff;
+        }
+
+    } else if (stored->unknown && overtaken) {
+        fresh->unknown = 1;
     }
 }
 

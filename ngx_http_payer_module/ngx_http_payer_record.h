@@ -64,6 +64,7 @@ typedef struct {
     u_char                    ticket[NGX_HTTP_PAYER_TICKET_LEN];
     ngx_http_payer_state_e    state;
     ngx_http_payer_source_e   source;
+    ngx_uint_t                doubts;           /* how often one was open */
     unsigned                  unknown:1;        /* an outcome is open */
 } ngx_http_payer_record_t;
 

@@ -137,6 +137,13 @@ ngx_http_payer_retire_marked(ngx_http_payer_retire_t *rt)
         return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
     }
 
+    /* what becomes of the cancel is about the doubt that was just counted */
+
+    if (ngx_http_payer_ledger_reread(ctx) != NGX_OK) {
+        return ngx_http_payer_retire_over(rt,
+                                          NGX_HTTP_PAYER_RETIRE_NOT_STORED);
+    }
+
     if (ngx_http_payer_retire_cancel(rt) != NGX_OK) {
         return NGX_ERROR;
     }

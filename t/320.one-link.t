@@ -8,12 +8,15 @@ use lib 't/lib';
 
 BEGIN { $ENV{PAYER_TEST_STORE} = 'lmdb' }
 
+use Payer::Weather;
 use Payer::Test;
 use Payer::Conf;
 use Payer::Life;
 
 master_on();
 workers(1);
+
+sub thanks { return 'location = /thanks { payer_verify $arg_order; }' }
 
 # a zone of another size is an empty one: nobody knows of a claim any more
 sub lose_the_zone {
@@ -171,3 +174,56 @@ cancel: 1
 read: 1
 --- books
 1: links=1 liveLinks=1
+
+
+
+=== TEST 7: a read that began before a cancel was lost does not bring the dead link back
+--- config perl: checkout(payer_amount => '$payer_test_amount', payer_tries => 1) . thanks()
+--- http_config
+map $arg_price $payer_test_amount { default 10000; new 8000; }
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+faults('read: delay_after=2', 'cancel: lost-reply');
+
+my $child = open(my $gate, '-|') // die "fork: $!\n";
+
+if ($child == 0) {
+    print get('/thanks?order=1')->status, "\n";
+    close STDOUT;
+    POSIX::_exit(0);
+}
+
+wait_until(sub { calls()->{read} }, 5);
+is(get('/checkout?order=1&price=new')->status, 504, 'nobody knows what became of the link');
+is(<$gate>, "402\n", 'the slow read told that it was alive');
+close $gate;
+
+my $r = get('/checkout?order=1');
+my ($link) = grep { $_->{url} eq $r->header('Location') } links('1');
+ok($link->{live}, 'the old price gets a link that is alive');
+--- books
+1: links=2 liveLinks=1
+
+
+
+=== TEST 8: a clock that was set back keeps no link in doubt
+--- config perl: checkout(payer_amount => '$payer_test_amount', payer_tries => 1)
+--- http_config
+map $arg_price $payer_test_amount { default 10000; new 8000; }
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+faults('cancel: reset');
+clock_is_off(3600);
+is(get('/checkout?order=1&price=new')->status, 504, 'nobody knows');
+clock_is_off(0);
+is(get('/checkout?order=1')->header('Location'), (links('1'))[0]{url}, 'one read tells');
+is(get('/checkout?order=1')->status, 303, 'once and for all');
+--- calls
+token: 1
+create: 1
+cancel: 1
+read: 1

@@ -235,3 +235,18 @@ reconcile('/reconcile');
 is(books('1')->{captured}, 4000, 'Payer has captured');
 is(post('/capture', %capture)->header('Idempotency-Replayed'), 'true', 'and the record knows');
 --- alert: exited on signal 9
+
+
+
+=== TEST 10: an operation that had no token says nothing of the store
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+pay('1');
+restart('KILL');
+faults('token: status=500 times=0');
+is(post('/capture?reference=1')->status, 502, 'no token, no capture');
+is(post('/capture', json => { reference => '1' }, headers => { 'Idempotency-Key' => 'k' })->status, 502, 'with a key, too');
+unlike(error_log_text(), qr{could not be stored}, 'nothing was wrong with the store');

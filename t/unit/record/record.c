@@ -48,6 +48,7 @@ static void test_table(void);
 static void test_order(void);
 static void test_other(void);
 static void test_amounts(void);
+static void test_doubts(void);
 static void test_attempts(void);
 static void test_ticket(void);
 static void test_former(void);
@@ -62,6 +63,7 @@ main(void)
     test_order();
     test_other();
     test_amounts();
+    test_doubts();
     test_attempts();
     test_ticket();
     test_former();
@@ -281,7 +283,6 @@ test_amounts(void)
     init(&stored, NGX_HTTP_PAYER_PARTIALLY_CAPTURED);
     stored.authorized = 12900;
     stored.captured = 5000;
-    stored.unknown = 1;
     stored.updated = 1700000500;
 
     init(&fresh, NGX_HTTP_PAYER_PARTIALLY_CAPTURED);
@@ -292,12 +293,7 @@ test_amounts(void)
     (void) merge(&stored, &fresh, &now);
     ok(now.captured == 5000, "a late read takes no capture back", NULL);
     ok(now.amount == 12900, "what was ordered does not change", NULL);
-    ok(now.unknown && now.updated == 1700000500,
-       "an older read does not settle what is open", NULL);
-
-    fresh.updated = 1700000600;
-    (void) merge(&stored, &fresh, &now);
-    ok(!now.unknown, "a later one does", NULL);
+    ok(now.updated == 1700000500, "nor the time of a later write", NULL);
 
     fresh.state = NGX_HTTP_PAYER_REFUNDED;
     fresh.captured = 0;
@@ -314,6 +310,73 @@ test_amounts(void)
     fresh.updated = 1700000700;
     ok(merge(&stored, &fresh, &now) == 'P' && now.unknown,
        "an open outcome is noted, though it comes late", NULL);
+}
+
+
+/*
+ * One process finds the record, asks Payer, and writes what it was told;
+ * another one meanwhile loses an outcome.  Clocks say anything.
+ */
+
+static void
+test_doubts(void)
+{
+    ngx_http_payer_record_t  stored, found, fresh, now;
+
+    init(&stored, NGX_HTTP_PAYER_INITIATED);
+    found = stored;
+
+    fresh = stored;
+    fresh.unknown = 1;
+    fresh.source = NGX_HTTP_PAYER_BY_SELF;
+    (void) merge(&stored, &fresh, &now);
+    ok(now.unknown && now.doubts == stored.doubts + 1,
+       "a doubt is counted", NULL);
+
+    stored = now;
+    fresh = found;
+    fresh.source = NGX_HTTP_PAYER_BY_VERIFY;
+    fresh.updated = stored.updated + 1000;
+    (void) merge(&stored, &fresh, &now);
+    ok(now.unknown && now.doubts == stored.doubts,
+       "a read that began before it leaves it, however late it is written",
+       NULL);
+
+    fresh.state = NGX_HTTP_PAYER_AUTHORIZED;
+    ok(merge(&stored, &fresh, &now) == 'A' && now.unknown,
+       "though what it was told is taken", NULL);
+
+    found = stored;
+    fresh = found;
+    fresh.unknown = 0;
+    fresh.source = NGX_HTTP_PAYER_BY_VERIFY;
+    fresh.updated = stored.updated - 1000;
+    (void) merge(&stored, &fresh, &now);
+    ok(!now.unknown, "one that began after it settles it, with the clock set "
+       "back, too", NULL);
+
+    fresh.unknown = 1;
+    (void) merge(&stored, &fresh, &now);
+    ok(now.unknown && now.doubts == stored.doubts,
+       "a read that tells nothing new adds no doubt", NULL);
+
+    fresh.source = NGX_HTTP_PAYER_BY_SELF;
+    (void) merge(&stored, &fresh, &now);
+    ok(now.unknown && now.doubts == stored.doubts + 1,
+       "a second doubt is one more", NULL);
+
+    stored = now;
+    fresh = found;
+    fresh.unknown = 0;
+    fresh.source = NGX_HTTP_PAYER_BY_VERIFY;
+    (void) merge(&stored, &fresh, &now);
+    ok(now.unknown, "which a read from between both does not settle", NULL);
+
+    stored.doubts = 0xffff;
+    fresh = stored;
+    fresh.source = NGX_HTTP_PAYER_BY_SELF;
+    (void) merge(&stored, &fresh, &now);
+    ok(now.unknown && now.doubts == 0, "the count wraps", NULL);
 }
 
 
