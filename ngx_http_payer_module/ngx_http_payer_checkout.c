@@ -22,6 +22,7 @@
 #include "ngx_http_payer_present.h"
 #include "ngx_http_payer_retire.h"
 #include "ngx_http_payer_signature.h"
+#include "ngx_http_payer_ticket.h"
 
 
 static ngx_int_t ngx_http_payer_checkout_handler(ngx_http_request_t *r);
@@ -195,6 +196,10 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
                                             "the store could not be read");
     }
 
+    if (ctx->found && ngx_http_payer_ticket_adopt(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (ctx->found && ngx_http_payer_checkout_sold(ctx)) {
         ctx->step = ngx_http_payer_checkout_paid;
 
@@ -254,6 +259,10 @@ static ngx_int_t
 ngx_http_payer_checkout_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t  rc;
+
+    if (ngx_http_payer_ticket_make(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     rc = ngx_http_payer_checkout_urls(r, ctx);
     if (rc != NGX_OK) {
@@ -367,7 +376,9 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
 
     record = &ctx->record;
 
-    if (ngx_http_payer_api_request_id(ctx) != NGX_OK) {
+    if (ngx_http_payer_api_request_id(ctx) != NGX_OK
+        || ngx_http_payer_ticket_make(ctx) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -380,6 +391,7 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     record->authorized = -1;
     record->captured = -1;
     record->state = NGX_HTTP_PAYER_CREATING;
+    ngx_memcpy(record->ticket, ctx->ticket_bytes, NGX_HTTP_PAYER_TICKET_LEN);
 
     ctx->step = ngx_http_payer_checkout_prepare;
 
@@ -393,6 +405,7 @@ static ngx_int_t
 ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
+    ngx_int_t               rc;
     ngx_http_payer_call_t  *call;
 
     if (ctx->io.rc != NGX_OK) {
@@ -407,6 +420,19 @@ ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
         ngx_http_payer_ledger_unclaim(ctx);
         ctx->step = ngx_http_payer_checkout_lookup;
         return NGX_OK;
+    }
+
+    /* what the store has made of it: the order's ticket may be an older one */
+
+    if (ngx_http_payer_ledger_reread(ctx) != NGX_OK
+        || ngx_http_payer_ticket_adopt(ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_checkout_urls(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_CREATE, NULL);

@@ -223,6 +223,46 @@ ngx_http_payer_random(u_char bytes[NGX_HTTP_PAYER_UUID_BYTES])
 
 
 ngx_int_t
+ngx_http_payer_ticket(u_char ticket[NGX_HTTP_PAYER_UUID_BYTES])
+{
+    return ngx_http_payer_random(ticket);
+}
+
+
+void
+ngx_http_payer_ticket_text(u_char ticket[NGX_HTTP_PAYER_UUID_BYTES],
+    u_char text[NGX_HTTP_PAYER_TICKET_TEXT])
+{
+    ngx_str_t  src, dst;
+
+    src.len = NGX_HTTP_PAYER_UUID_BYTES;
+    src.data = ticket;
+    dst.data = text;
+
+    ngx_encode_base64url(&dst, &src);
+}
+
+
+ngx_int_t
+ngx_http_payer_ticket_check(u_char ticket[NGX_HTTP_PAYER_UUID_BYTES],
+    ngx_str_t *value)
+{
+    u_char  text[NGX_HTTP_PAYER_TICKET_TEXT];
+
+    /* the texts, since several of them decode to the same bytes */
+
+    if (value->len != NGX_HTTP_PAYER_TICKET_TEXT) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_payer_ticket_text(ticket, text);
+
+    return CRYPTO_memcmp(text, value->data, NGX_HTTP_PAYER_TICKET_TEXT) == 0
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
 ngx_http_payer_uuid_of(ngx_str_t *texts, ngx_uint_t n,
     u_char uuid[NGX_HTTP_PAYER_UUID_LEN])
 {

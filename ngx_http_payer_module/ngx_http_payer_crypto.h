@@ -15,6 +15,7 @@
 
 #define NGX_HTTP_PAYER_DIGEST_LEN  32       /* SHA-256 */
 #define NGX_HTTP_PAYER_UUID_LEN    36
+#define NGX_HTTP_PAYER_TICKET_TEXT 22       /* base64url of 16 bytes */
 
 
 /* SHA-256 of the n texts, each preceded by its length: NGX_OK, NGX_ERROR */
@@ -35,6 +36,15 @@ ngx_int_t ngx_http_payer_verify_hmac(ngx_str_t *key, ngx_str_t *message,
 
 /* a random UUID (RFC 9562, version 4), lowercase: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_payer_uuid(u_char uuid[NGX_HTTP_PAYER_UUID_LEN]);
+
+/*
+ * the ticket of an order: 16 random bytes, shown as base64url without padding
+ * and compared with "value" in constant time: NGX_OK, NGX_DECLINED, NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_ticket(u_char ticket[16]);
+void ngx_http_payer_ticket_text(u_char ticket[16],
+    u_char text[NGX_HTTP_PAYER_TICKET_TEXT]);
+ngx_int_t ngx_http_payer_ticket_check(u_char ticket[16], ngx_str_t *value);
 
 /* a UUID made from the digest of texts (version 8): the same texts always
  * give the same UUID: NGX_OK, NGX_ERROR */

@@ -10,6 +10,7 @@
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_query.h"
 #include "ngx_http_payer_subrequest.h"
+#include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_verify.h"
 
 
@@ -102,6 +103,10 @@ ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
         if (conf->reference.value == NGX_CONF_UNSET_PTR) {
             conf->reference.value = NULL;
         }
+    }
+
+    if (conf->ticket == NULL) {
+        conf->ticket = prev->ticket;
     }
 
     ngx_conf_merge_sec_value(conf->cache, prev->cache, 5);
@@ -209,6 +214,14 @@ ngx_http_payer_gate_same(ngx_http_request_t *r,
         || ngx_memcmp(ctx->conf->merchant->key, conf->merchant->key,
                       NGX_HTTP_PAYER_KEY_LEN)
            != 0)
+    {
+        return 0;
+    }
+
+    /* where the main request has shown none, this one has to */
+
+    if (ctx->conf->verify.ticket == NULL
+        && ngx_http_payer_ticket_admit(r, conf, &ctx->record) != NGX_OK)
     {
         return 0;
     }

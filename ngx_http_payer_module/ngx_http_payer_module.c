@@ -15,6 +15,7 @@
 #include "ngx_http_payer_signature.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_subscription.h"
+#include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_variable.h"
 
 
@@ -210,6 +211,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       ngx_http_payer_gate,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, verify.reference),
+      NULL },
+
+    { ngx_string("payer_verify_ticket"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_verify_ticket,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, verify.ticket),
       NULL },
 
     { ngx_string("payer_verify_cache"),

@@ -97,6 +97,7 @@ typedef struct {
 typedef struct {
     ngx_http_payer_text_t         reference;    /* value NULL: everybody */
     ngx_array_t                  *args;         /* ngx_str_t, or NULL */
+    ngx_http_complex_value_t     *ticket;
     time_t                        cache;
     ngx_msec_t                    wait;
     u_char                       *file;         /* where it stands */
@@ -235,6 +236,8 @@ struct ngx_http_payer_ctx_s {
     ngx_msec_t                    api_time;
 
     ngx_str_t                     reference;    /* of a payment id */
+    ngx_str_t                     ticket;       /* in a checkout: its text, */
+    u_char                        ticket_bytes[NGX_HTTP_PAYER_TICKET_LEN];
 
     ngx_http_payer_verify_t       verify;
 

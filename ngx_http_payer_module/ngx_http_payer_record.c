@@ -26,7 +26,7 @@
 
 #define NGX_HTTP_PAYER_RECORD_VERSION     2
 #define NGX_HTTP_PAYER_RECORD_HEAD        72
-#define NGX_HTTP_PAYER_RECORD_TICKET      56        /* its place */
+#define NGX_HTTP_PAYER_RECORD_TICKET      56        /* of the ticket */
 #define NGX_HTTP_PAYER_RECORD_TEXTS       6
 
 #define NGX_HTTP_PAYER_RECORD_UNKNOWN     0x01      /* flags */

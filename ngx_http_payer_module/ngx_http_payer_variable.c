@@ -50,6 +50,9 @@ static ngx_http_variable_t  ngx_http_payer_variables[] = {
     ngx_http_payer_variable("payer_status", ngx_http_payer_text_variable,
         offsetof(ngx_http_payer_ctx_t, record.status)),
 
+    ngx_http_payer_variable("payer_ticket", ngx_http_payer_text_variable,
+        offsetof(ngx_http_payer_ctx_t, ticket)),
+
     ngx_http_payer_variable("payer_request_id", ngx_http_payer_text_variable,
         offsetof(ngx_http_payer_ctx_t, request_id)),
 

@@ -18,6 +18,7 @@
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_query.h"
+#include "ngx_http_payer_ticket.h"
 
 
 static ngx_int_t ngx_http_payer_verify_value(ngx_http_request_t *r,
@@ -42,6 +43,7 @@ static ngx_int_t ngx_http_payer_verify_capture(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e verdict);
+static ngx_int_t ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_retry(ngx_http_payer_ctx_t *ctx);
 
 
@@ -83,6 +85,10 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
         ctx = ngx_http_payer_flow_create(r, conf,
                                          ngx_http_payer_verify_reference);
         if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (ngx_http_payer_ticket_hide(r, conf) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -169,11 +175,18 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNSURE);
     }
 
+    record = &ctx->record;
+
+    rc = ngx_http_payer_ticket_admit(r, ctx->conf, record);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? ngx_http_payer_verify_stranger(ctx)
+                                  : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (!ctx->found) {
         return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
     }
-
-    record = &ctx->record;
 
     ctx->order.amount = record->amount;
     ctx->order.currency = record->currency;
@@ -534,6 +547,28 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
     }
 
     return ngx_http_payer_verify_retry(ctx);
+}
+
+
+/*
+ * Who guesses order numbers learns nothing: neither whether there is such an
+ * order, nor what the variables would say of it.
+ */
+
+static ngx_int_t
+ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                  "payer: the ticket for order \"%V\" is missing or wrong",
+                  &ctx->order.reference);
+
+    ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
+    ctx->record.authorized = -1;
+    ctx->record.captured = -1;
+
+    (void) ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
+
+    return NGX_HTTP_FORBIDDEN;
 }
 
 

@@ -1,0 +1,218 @@
+
+/*
+ * The ticket of an order: who has it came from the checkout, and not by
+ * guessing order numbers.
+ */
+
+
+#include "ngx_http_payer_ticket.h"
+#include "ngx_http_payer_secret.h"
+
+
+typedef struct {
+    ngx_http_log_handler_pt       next;
+    ngx_str_t                     value;
+} ngx_http_payer_ticket_log_t;
+
+
+static ngx_int_t ngx_http_payer_ticket_set(ngx_http_payer_ctx_t *ctx,
+    u_char *ticket);
+static void ngx_http_payer_ticket_shown(void *data);
+static u_char *ngx_http_payer_ticket_log(ngx_http_request_t *r,
+    ngx_http_request_t *sr, u_char *buf, size_t len);
+
+
+char *
+ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return "needs a value: an empty one is no order's ticket";
+    }
+
+    return ngx_http_set_complex_value_slot(cf, cmd, conf);
+}
+
+
+ngx_int_t
+ngx_http_payer_ticket_adopt(ngx_http_payer_ctx_t *ctx)
+{
+    if (!ngx_http_payer_record_has_ticket(&ctx->record)) {
+
+        if (ctx->ticket.len) {
+            ngx_str_null(&ctx->ticket);
+            ngx_str_null(&ctx->order.back);
+        }
+
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_ticket_set(ctx, ctx->record.ticket);
+}
+
+
+ngx_int_t
+ngx_http_payer_ticket_make(ngx_http_payer_ctx_t *ctx)
+{
+    u_char  ticket[NGX_HTTP_PAYER_TICKET_LEN];
+
+    if (ctx->ticket.len) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_payer_ticket(ticket) != NGX_OK) {
+        ngx_log_error(NGX_LOG_CRIT, ctx->request->connection->log, 0,
+                      "payer: no randomness for a ticket");
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_ticket_set(ctx, ticket);
+}
+
+
+static ngx_int_t
+ngx_http_payer_ticket_set(ngx_http_payer_ctx_t *ctx, u_char *ticket)
+{
+    u_char  text[NGX_HTTP_PAYER_TICKET_TEXT], *p;
+
+    ngx_http_payer_ticket_text(ticket, text);
+
+    if (ctx->ticket.len
+        && ngx_memcmp(ctx->ticket.data, text, NGX_HTTP_PAYER_TICKET_TEXT) == 0)
+    {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_TICKET_TEXT);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, text, NGX_HTTP_PAYER_TICKET_TEXT);
+    ngx_memcpy(ctx->ticket_bytes, ticket, NGX_HTTP_PAYER_TICKET_LEN);
+
+    ctx->ticket.data = p;
+    ctx->ticket.len = NGX_HTTP_PAYER_TICKET_TEXT;
+
+    /* return addresses have the ticket in them: make them anew */
+
+    ngx_str_null(&ctx->order.back);
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx adds the request line and the referrer to every line of the error
+ * log, ours and its own.  Who reads logs must not get the buyer's ticket.
+ */
+
+ngx_int_t
+ngx_http_payer_ticket_hide(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_str_t                     value;
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_payer_ticket_log_t  *log;
+
+    if (conf->verify.ticket == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, conf->verify.ticket, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (value.len == 0 || r->main->log_handler == ngx_http_payer_ticket_log) {
+        return NGX_OK;
+    }
+
+    cln = ngx_pool_cleanup_add(r->main->pool,
+                               sizeof(ngx_http_payer_ticket_log_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_payer_ticket_shown;
+
+    log = cln->data;
+    log->next = r->main->log_handler;
+    log->value = value;
+
+    r->main->log_handler = ngx_http_payer_ticket_log;
+
+    return NGX_OK;
+}
+
+
+/* before the value goes with the pool */
+
+static void
+ngx_http_payer_ticket_shown(void *data)
+{
+    ngx_http_payer_ticket_log_t *log = data;
+
+    ngx_str_null(&log->value);
+}
+
+
+static u_char *
+ngx_http_payer_ticket_log(ngx_http_request_t *r, ngx_http_request_t *sr,
+    u_char *buf, size_t len)
+{
+    u_char                       *p;
+    ngx_str_t                     text;
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_payer_ticket_log_t  *log;
+
+    for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_payer_ticket_shown) {
+            break;
+        }
+    }
+
+    if (cln == NULL) {
+
+        /* the request is being destroyed: better a line without an end */
+
+        return buf;
+    }
+
+    log = cln->data;
+
+    p = log->next(r, sr, buf, len);
+
+    text.data = buf;
+    text.len = p - buf;
+
+    if (log->value.len) {
+        ngx_http_payer_mask(&text, log->value.data, log->value.len);
+    }
+
+    return p;
+}
+
+
+ngx_int_t
+ngx_http_payer_ticket_admit(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_payer_record_t *record)
+{
+    ngx_str_t  value;
+
+    if (conf->verify.ticket == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, conf->verify.ticket, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_payer_record_has_ticket(record)) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_payer_ticket_check(record->ticket, &value);
+}

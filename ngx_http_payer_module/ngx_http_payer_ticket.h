@@ -1,0 +1,40 @@
+
+/*
+ * The ticket of an order: who has it came from the checkout, and not by
+ * guessing order numbers.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_TICKET_H_INCLUDED_
+#define _NGX_HTTP_PAYER_TICKET_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/* the setter of payer_verify_ticket */
+char *ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * for a checkout, which has just read ctx->record: $payer_ticket becomes the
+ * record's, or empty: NGX_OK or NGX_ERROR.  Return addresses that were made
+ * with another ticket are dropped.
+ */
+ngx_int_t ngx_http_payer_ticket_adopt(ngx_http_payer_ctx_t *ctx);
+
+/* the same for an order that has no ticket yet: it gets one */
+ngx_int_t ngx_http_payer_ticket_make(ngx_http_payer_ctx_t *ctx);
+
+/* from here on the log does not show the ticket that came with the request:
+ * NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_payer_ticket_hide(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf);
+
+/* whether the request has the ticket of the record: NGX_OK, NGX_DECLINED,
+ * NGX_ERROR; NGX_OK where the location asks for none */
+ngx_int_t ngx_http_payer_ticket_admit(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_payer_record_t *record);
+
+
+#endif /* _NGX_HTTP_PAYER_TICKET_H_INCLUDED_ */
