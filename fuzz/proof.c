@@ -86,7 +86,21 @@ static ngx_uint_t
 fuzz_is_paid(ngx_http_payer_record_t *record,
     ngx_http_payer_json_payment_t *payment)
 {
-    ngx_uint_t  before;
+    int64_t     authorized, captured, refunded;
+    ngx_uint_t  before, given_back;
+
+    /* everything captured, or the rest released, and all of it refunded */
+
+    authorized = ngx_max(record->authorized, payment->authorized);
+    captured = ngx_max(record->captured, payment->captured);
+    refunded = ngx_max(record->refunded, payment->refunded);
+
+    given_back = captured > 0 && refunded >= captured
+                 && (fuzz_is(&payment->status, "FULLY_CAPTURED")
+                     || (fuzz_is(&payment->status, "PARTIALLY_CAPTURED")
+                         && (record->rest_gone
+                             || (captured >= authorized
+                                 && captured >= record->amount))));
 
     before = (record->state == NGX_HTTP_PAYER_AUTHORIZED
               || record->state == NGX_HTTP_PAYER_PARTIALLY_CAPTURED
@@ -104,6 +118,7 @@ fuzz_is_paid(ngx_http_payer_record_t *record,
            && (payment->currency.len
                ? fuzz_same(&payment->currency, &record->currency)
                : payment->amount == record->amount)
+           && !given_back
            && (before
                || (record->amount > 0
                    && (payment->authorized >= record->amount

@@ -390,6 +390,7 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     record->request_id = ctx->request_id;
     record->authorized = -1;
     record->captured = -1;
+    record->refunded = -1;
     record->state = NGX_HTTP_PAYER_CREATING;
     ngx_memcpy(record->ticket, ctx->ticket_bytes, NGX_HTTP_PAYER_TICKET_LEN);
 

@@ -110,6 +110,7 @@ ngx_http_payer_event_handler(ngx_http_request_t *r)
     ctx->operation =
                &ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_EVENT)->name;
     ctx->record.authorized = -1;
+    ctx->record.refunded = -1;
     ctx->record.captured = -1;
 
     rc = ngx_http_payer_guard_method(r, NGX_HTTP_GET|NGX_HTTP_POST, &allow);

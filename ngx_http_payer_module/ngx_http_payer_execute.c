@@ -549,7 +549,6 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
 static void
 ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
 {
-    int64_t                   captured;
     ngx_http_payer_record_t  *record;
 
     record = &ex->ctx->record;
@@ -563,39 +562,21 @@ ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
     switch (ex->operation) {
 
     case NGX_HTTP_PAYER_CALL_CAPTURE:
-
-        if (ex->deed.amount == -1) {
-            record->state = NGX_HTTP_PAYER_FULLY_CAPTURED;
-            break;
-        }
-
-        captured = ngx_max(record->captured, 0) + ex->deed.amount;
-
-        record->captured = captured;
-        record->state = (captured >= ngx_max(record->authorized,
-                                             record->amount))
-                        ? NGX_HTTP_PAYER_FULLY_CAPTURED
-                        : NGX_HTTP_PAYER_PARTIALLY_CAPTURED;
+        ngx_http_payer_record_captured(record, ex->deed.amount,
+                                       ex->params->release_rest == 1);
         break;
 
     case NGX_HTTP_PAYER_CALL_CANCEL:
         record->state = NGX_HTTP_PAYER_CANCELLED;
+        record->closed = 1;
         break;
 
     case NGX_HTTP_PAYER_CALL_RELEASE:
-
-        if (record->captured <= 0) {
-            record->state = NGX_HTTP_PAYER_RELEASED;
-        }
-
+        ngx_http_payer_record_released(record);
         break;
 
     default: /* NGX_HTTP_PAYER_CALL_REFUND */
-
-        if (record->captured > 0 && ex->deed.amount >= record->captured) {
-            record->state = NGX_HTTP_PAYER_REFUNDED;
-        }
-
+        ngx_http_payer_record_refunded(record, ex->deed.amount);
         break;
     }
 }

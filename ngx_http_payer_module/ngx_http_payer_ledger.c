@@ -10,6 +10,7 @@
 
 static ngx_int_t ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t *n);
+static time_t ngx_http_payer_ledger_expires(ngx_http_payer_record_t *record);
 static void ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record);
 
 
@@ -72,6 +73,7 @@ ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record)
 
     record->authorized = -1;
     record->captured = -1;
+    record->refunded = -1;
 }
 
 
@@ -211,9 +213,7 @@ ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
 
     entries[0].merge = ngx_http_payer_record_merge;
 
-    if (!ngx_http_payer_state_paid(record->state)) {
-        entries[0].expires = ngx_time() + NGX_HTTP_PAYER_KEEP_UNPAID;
-    }
+    entries[0].expires = ngx_http_payer_ledger_expires(record);
 
     *n = 1;
 
@@ -237,6 +237,28 @@ ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
 }
 
 
+/*
+ * An order for which money has moved stays; and one that a signed link must
+ * not sell again stays as long as a signed link may.
+ */
+
+static time_t
+ngx_http_payer_ledger_expires(ngx_http_payer_record_t *record)
+{
+    time_t  expires;
+
+    if (ngx_http_payer_state_paid(record->state)
+        || record->state == NGX_HTTP_PAYER_REFUNDED)
+    {
+        return 0;
+    }
+
+    expires = ngx_time() + NGX_HTTP_PAYER_KEEP_UNPAID;
+
+    return ngx_max(expires, record->signed_until);
+}
+
+
 void
 ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_json_payment_t *payment)
@@ -256,7 +278,11 @@ ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
         record->captured = payment->captured;
     }
 
-    state = ngx_http_payer_state_of(&payment->status);
+    if (payment->refunded >= 0) {
+        record->refunded = payment->refunded;
+    }
+
+    state = ngx_http_payer_proof_state(payment);
 
     if (state) {
         record->state = state;

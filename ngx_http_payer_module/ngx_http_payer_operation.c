@@ -135,6 +135,7 @@ ngx_http_payer_operation_handler(ngx_http_request_t *r)
     ctx->operation = &ngx_http_payer_api_type(op->call)->name;
     ctx->record.authorized = -1;
     ctx->record.captured = -1;
+    ctx->record.refunded = -1;
 
     rc = ngx_http_payer_guard(r, conf, op->methods, (ngx_str_t *) &op->allow);
     if (rc != NGX_OK) {

@@ -11,8 +11,62 @@
 #include "ngx_http_payer_proof.h"
 
 
+static ngx_uint_t ngx_http_payer_proof_given_back(
+    ngx_http_payer_record_t *record, ngx_http_payer_json_payment_t *payment,
+    ngx_http_payer_state_e state);
 static ngx_uint_t ngx_http_payer_proof_equal(ngx_str_t *one,
     ngx_str_t *other);
+
+
+ngx_http_payer_state_e
+ngx_http_payer_proof_state(ngx_http_payer_json_payment_t *payment)
+{
+    ngx_http_payer_state_e  state;
+
+    state = ngx_http_payer_state_of(&payment->status);
+
+    return (state == 0 && payment->dead) ? NGX_HTTP_PAYER_CANCELLED : state;
+}
+
+
+int64_t
+ngx_http_payer_proof_sum(ngx_http_payer_record_t *record)
+{
+    return ngx_max(record->authorized, record->captured);
+}
+
+
+ngx_uint_t
+ngx_http_payer_proof_covers(ngx_http_payer_record_t *record, int64_t amount,
+    ngx_str_t *currency)
+{
+    int64_t  sum;
+
+    sum = ngx_http_payer_proof_sum(record);
+
+    if (sum < 0) {
+        sum = record->amount;
+    }
+
+    return sum >= amount
+           && ngx_http_payer_proof_equal(&record->currency, currency);
+}
+
+
+ngx_uint_t
+ngx_http_payer_proof_wanted(ngx_http_payer_record_t *record)
+{
+    ngx_str_t  currency;
+
+    if (record->wanted == 0) {
+        return 1;
+    }
+
+    currency.data = record->wanted_currency;
+    currency.len = 3;
+
+    return ngx_http_payer_proof_covers(record, record->wanted, &currency);
+}
 
 
 ngx_uint_t
@@ -21,7 +75,7 @@ ngx_http_payer_proof_paid(ngx_http_payer_record_t *record)
     return ngx_http_payer_state_paid(record->state)
            && record->payment_id.len
            && record->amount > 0
-           && ngx_max(record->authorized, record->captured) >= record->amount;
+           && ngx_http_payer_proof_sum(record) >= record->amount;
 }
 
 
@@ -98,7 +152,7 @@ ngx_http_payer_proof_weigh(ngx_http_payer_record_t *record,
 
     *reason = NULL;
 
-    state = ngx_http_payer_state_of(&payment->status);
+    state = ngx_http_payer_proof_state(payment);
 
     if (state == 0) {
         *reason = "has a status that is not known here";
@@ -106,6 +160,10 @@ ngx_http_payer_proof_weigh(ngx_http_payer_record_t *record,
     }
 
     if (!ngx_http_payer_state_paid(state)) {
+        return NGX_HTTP_PAYER_UNPAID;
+    }
+
+    if (ngx_http_payer_proof_given_back(record, payment, state)) {
         return NGX_HTTP_PAYER_UNPAID;
     }
 
@@ -128,6 +186,26 @@ ngx_http_payer_proof_weigh(ngx_http_payer_record_t *record,
     }
 
     return NGX_HTTP_PAYER_PAID;
+}
+
+
+/* whether all of the money was given back, by what is known and by the read */
+
+static ngx_uint_t
+ngx_http_payer_proof_given_back(ngx_http_payer_record_t *record,
+    ngx_http_payer_json_payment_t *payment, ngx_http_payer_state_e state)
+{
+    ngx_http_payer_record_t  now;
+
+    now = *record;
+    now.state = state;
+    now.authorized = ngx_max(record->authorized, payment->authorized);
+    now.captured = ngx_max(record->captured, payment->captured);
+    now.refunded = ngx_max(record->refunded, payment->refunded);
+
+    ngx_http_payer_record_balance(&now);
+
+    return now.state == NGX_HTTP_PAYER_REFUNDED;
 }
 
 

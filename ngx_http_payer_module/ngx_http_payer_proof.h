@@ -24,6 +24,26 @@ typedef enum {
 } ngx_http_payer_verdict_e;
 
 
+/*
+ * the state that a read stands for, 0 for a word that is not known: Payer's
+ * own word, or cancelled for one that payer_status_dead names
+ */
+ngx_http_payer_state_e ngx_http_payer_proof_state(
+    ngx_http_payer_json_payment_t *payment);
+
+/* what was paid, in minor units of the record's currency, -1: not known */
+int64_t ngx_http_payer_proof_sum(ngx_http_payer_record_t *record);
+
+/*
+ * whether what was paid is in this currency and at least so much.  A record
+ * of which no amount was read covers what was ordered.
+ */
+ngx_uint_t ngx_http_payer_proof_covers(ngx_http_payer_record_t *record,
+    int64_t amount, ngx_str_t *currency);
+
+/* the same for what the shop said last: 1 also if it has said nothing */
+ngx_uint_t ngx_http_payer_proof_wanted(ngx_http_payer_record_t *record);
+
 /* whether the record itself says that the order is paid, and how much */
 ngx_uint_t ngx_http_payer_proof_paid(ngx_http_payer_record_t *record);
 

@@ -4,17 +4,19 @@
  *
  * Format 2, integers little-endian:
  *
- *      0  "PR"           16  authorized    48  expires
- *      2  version, 2     24  captured      56  ticket, 16 bytes
- *      3  state          32  created       72  texts, each as two bytes of
- *      4  flags          40  updated           length and so many of text:
- *      5  source                               reference, payment id, url,
- *      6  doubts                               currency, status, request id
- *      8  amount
+ *      0  "PR"           16  authorized     72  refunded
+ *      2  version, 2     24  captured       80  wanted
+ *      3  state          32  created        88  wanted currency
+ *      4  flags          40  updated        96  words
+ *      5  source         48  expires       104  signed until
+ *      6  doubts         56  ticket,       112  texts, each as two bytes of
+ *      8  amount             16 bytes           length and so many of text:
+ *                                               reference, payment id, url,
+ *                                               currency, status, request id
  *
  * The head has a fixed size so that a merge can correct it in place.  Format
- * 1, which is read and not written any more, has no ticket: its texts begin
- * at 56.
+ * 1, which is read and not written any more, has no ticket and nothing of what
+ * follows it: its texts begin at 56.
  */
 
 
@@ -25,11 +27,14 @@
 
 
 #define NGX_HTTP_PAYER_RECORD_VERSION     2
-#define NGX_HTTP_PAYER_RECORD_HEAD        72
+#define NGX_HTTP_PAYER_RECORD_HEAD        112
 #define NGX_HTTP_PAYER_RECORD_TICKET      56        /* of the ticket */
 #define NGX_HTTP_PAYER_RECORD_TEXTS       6
 
 #define NGX_HTTP_PAYER_RECORD_UNKNOWN     0x01      /* flags */
+#define NGX_HTTP_PAYER_RECORD_CLOSED      0x02
+#define NGX_HTTP_PAYER_RECORD_REST_GONE   0x04
+#define NGX_HTTP_PAYER_RECORD_FLAGS       0x07
 
 
 /*
@@ -42,26 +47,27 @@
  *                         the link is dead, and Payer knows better
  *     cancelled           nothing: an authorization that overtook the cancel
  *                         is no sale, Payer gives the money back
- *     authorized          captured (both), released, refunded; and cancelled,
- *                         but only by the reply to our own cancel
+ *     authorized          captured (both), released, refunded, ended
  *     partially captured  fully captured, refunded; releasing the rest does
  *                         not give back what was captured
  *     fully captured      refunded
  *     released            captured (both), refunded: a release that crossed a
  *                         capture does not undo it
  *     refunded            nothing
+ *     ended               captured (both), released, refunded
  *
  * The source matters in one case only.  Payer grants a cancel before the
  * authorization and not after it, so a granted one was overtaken by an
- * authorization that is void, and wins over it.  A cancellation that is merely
- * read (for verify, an event, reconcile) takes no paid order back.  Otherwise
- * words may arrive in any order and lead to the same end.
+ * authorization that is void, and makes an authorized order cancelled.  A
+ * cancellation that is merely read (for verify, an event, reconcile) of an
+ * authorized order says that the authorization ended at Payer: the order is
+ * ended.  Otherwise words may arrive in any order and lead to the same end.
  *
  * A state that is earlier than the stored one is old news: nothing is written,
  * unless it brings an open outcome.  A later one that is not allowed is
  * written with the stored state: amounts and Payer's word show to an operator
- * what happened.  Amounts only grow, unless a release or a refund says so;
- * what was ordered never changes.
+ * what happened.  Amounts are sums and only grow; what was ordered never
+ * changes.
  *
  * An outcome that is open stays so until a read says otherwise that began
  * later.  No clock tells which came first, as clocks are set: doubts are
@@ -71,13 +77,14 @@
  *
  * A record of another payment or attempt may take the order over when
  *
- *     stored                 and it is
- *     creating               creating: the intent to make another link
- *     expired, cancelled     creating or initiated
+ *     stored                     and it is
+ *     creating                   creating: the intent to make another link
+ *     expired, cancelled         creating or initiated
+ *     released, refunded, ended  creating
  *
  * and never one whose link somebody may have, which is to be cancelled first,
- * nor an order that was paid, whatever became of the money later.  What
- * happens to the former link afterwards does not touch the order any more.
+ * nor an order that is paid.  What happens to the former payment afterwards
+ * does not touch the order any more.
  * So the reply to a creator whose claim was taken over meanwhile is not
  * stored either: put() says "kept", and that creator presents the other link.
  */
@@ -99,9 +106,13 @@
     (ngx_http_payer_state_bit(NGX_HTTP_PAYER_RELEASED)                        \
      | NGX_HTTP_PAYER_STATES_PARTIAL)
 
+#define NGX_HTTP_PAYER_STATES_ENDED                                           \
+    (ngx_http_payer_state_bit(NGX_HTTP_PAYER_ENDED)                           \
+     | NGX_HTTP_PAYER_STATES_RELEASED)
+
 #define NGX_HTTP_PAYER_STATES_AUTHORIZED                                      \
     (ngx_http_payer_state_bit(NGX_HTTP_PAYER_AUTHORIZED)                      \
-     | NGX_HTTP_PAYER_STATES_RELEASED)
+     | NGX_HTTP_PAYER_STATES_ENDED)
 
 #define NGX_HTTP_PAYER_STATES_CANCELLED                                       \
     ngx_http_payer_state_bit(NGX_HTTP_PAYER_CANCELLED)
@@ -162,10 +173,13 @@ static ngx_http_payer_state_t  ngx_http_payer_states[] = {
       NGX_HTTP_PAYER_STATES_FULL, 0, 0, 1 },
 
     { ngx_string("released"),
-      NGX_HTTP_PAYER_STATES_RELEASED, 0, 0, 0 },
+      NGX_HTTP_PAYER_STATES_RELEASED, 0, NGX_HTTP_PAYER_STATES_INTENT, 0 },
 
     { ngx_string("refunded"),
-      NGX_HTTP_PAYER_STATES_REFUNDED, 0, 0, 0 }
+      NGX_HTTP_PAYER_STATES_REFUNDED, 0, NGX_HTTP_PAYER_STATES_INTENT, 0 },
+
+    { ngx_string("ended"),
+      NGX_HTTP_PAYER_STATES_ENDED, 0, NGX_HTTP_PAYER_STATES_INTENT, 0 }
 };
 
 
@@ -191,6 +205,12 @@ static ngx_int_t ngx_http_payer_record_key(ngx_pool_t *pool, ngx_str_t *kind,
     ngx_str_t *merchant, ngx_str_t *name, ngx_str_t *key);
 static void ngx_http_payer_record_texts(ngx_http_payer_record_t *record,
     ngx_str_t **texts);
+static ngx_uint_t ngx_http_payer_record_ended(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh);
+static void ngx_http_payer_record_inherit(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh, ngx_uint_t same);
+static ngx_int_t ngx_http_payer_record_read_more(u_char *p,
+    ngx_http_payer_record_t *record);
 static size_t ngx_http_payer_record_head(ngx_str_t *value);
 static void ngx_http_payer_record_write_head(u_char *p,
     ngx_http_payer_record_t *record);
@@ -199,7 +219,7 @@ static ngx_uint_t ngx_http_payer_record_same(
 static ngx_uint_t ngx_http_payer_record_poorer(
     ngx_http_payer_record_t *stored, ngx_http_payer_record_t *fresh);
 static void ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
-    ngx_http_payer_record_t *fresh, ngx_uint_t back);
+    ngx_http_payer_record_t *fresh);
 static void ngx_http_payer_record_doubt(ngx_http_payer_record_t *stored,
     ngx_http_payer_record_t *fresh);
 static ngx_uint_t ngx_http_payer_record_equal(ngx_str_t *one,
@@ -224,6 +244,16 @@ ngx_http_payer_record_payment_key(ngx_pool_t *pool, ngx_str_t *merchant,
 
     return ngx_http_payer_record_key(pool, &kind, merchant, payment_id,
                                      key);
+}
+
+
+ngx_int_t
+ngx_http_payer_record_past_key(ngx_pool_t *pool, ngx_str_t *merchant,
+    ngx_str_t *payment_id, ngx_str_t *key)
+{
+    static ngx_str_t  kind = ngx_string("past/");
+
+    return ngx_http_payer_record_key(pool, &kind, merchant, payment_id, key);
 }
 
 
@@ -306,8 +336,8 @@ ngx_http_payer_record_decode(ngx_str_t *value,
     head = ngx_http_payer_record_head(value);
 
     if (head == 0
-        || p[3] < NGX_HTTP_PAYER_CREATING || p[3] > NGX_HTTP_PAYER_REFUNDED
-        || (p[4] & ~NGX_HTTP_PAYER_RECORD_UNKNOWN) != 0
+        || p[3] < NGX_HTTP_PAYER_CREATING || p[3] > NGX_HTTP_PAYER_STATES
+        || (p[4] & ~NGX_HTTP_PAYER_RECORD_FLAGS) != 0
         || p[5] > NGX_HTTP_PAYER_BY_RECONCILE)
     {
         return NGX_DECLINED;
@@ -316,6 +346,8 @@ ngx_http_payer_record_decode(ngx_str_t *value,
     record->state = p[3];
     record->source = p[5];
     record->unknown = (p[4] & NGX_HTTP_PAYER_RECORD_UNKNOWN) ? 1 : 0;
+    record->closed = (p[4] & NGX_HTTP_PAYER_RECORD_CLOSED) ? 1 : 0;
+    record->rest_gone = (p[4] & NGX_HTTP_PAYER_RECORD_REST_GONE) ? 1 : 0;
     record->doubts = p[6] | p[7] << 8;
     record->amount = ngx_http_payer_read_int(p + 8);
     record->authorized = ngx_http_payer_read_int(p + 16);
@@ -330,17 +362,51 @@ ngx_http_payer_record_decode(ngx_str_t *value,
         return NGX_DECLINED;
     }
 
-    ngx_memzero(record->ticket, NGX_HTTP_PAYER_TICKET_LEN);
-
-    if (head > NGX_HTTP_PAYER_RECORD_TICKET) {
-        ngx_memcpy(record->ticket, p + NGX_HTTP_PAYER_RECORD_TICKET,
-                   NGX_HTTP_PAYER_TICKET_LEN);
+    if (ngx_http_payer_record_read_more(head > NGX_HTTP_PAYER_RECORD_TICKET
+                                        ? p + NGX_HTTP_PAYER_RECORD_TICKET
+                                        : NULL, record)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
     }
 
     ngx_http_payer_record_texts(record, texts);
 
     return ngx_http_payer_read_texts(p + head, value->data + value->len, texts,
                                      NGX_HTTP_PAYER_RECORD_TEXTS);
+}
+
+
+/* what format 1 does not have ("p" is NULL then): NGX_OK, NGX_DECLINED */
+
+static ngx_int_t
+ngx_http_payer_record_read_more(u_char *p, ngx_http_payer_record_t *record)
+{
+    if (p == NULL) {
+        ngx_memzero(record->ticket, NGX_HTTP_PAYER_TICKET_LEN);
+        ngx_memzero(record->wanted_currency, NGX_HTTP_PAYER_CURRENCY_LEN);
+
+        record->refunded = -1;
+        record->wanted = 0;
+        record->words = 0;
+        record->signed_until = 0;
+
+        return NGX_OK;
+    }
+
+    ngx_memcpy(record->ticket, p, NGX_HTTP_PAYER_TICKET_LEN);
+    p += NGX_HTTP_PAYER_TICKET_LEN;
+
+    record->refunded = ngx_http_payer_read_int(p);
+    record->wanted = ngx_http_payer_read_int(p + 8);
+    ngx_memcpy(record->wanted_currency, p + 16, NGX_HTTP_PAYER_CURRENCY_LEN);
+    record->words = ngx_http_payer_read_int(p + 24);
+    record->signed_until = ngx_http_payer_read_int(p + 32);
+
+    return (record->refunded < -1 || record->wanted < 0 || record->words < 0
+            || record->signed_until < 0
+            || ngx_http_payer_read_int(p + 16) >> 24 != 0) ? NGX_DECLINED
+                                                          : NGX_OK;
 }
 
 
@@ -396,7 +462,7 @@ ngx_http_payer_record_has_ticket(ngx_http_payer_record_t *record)
 ngx_int_t
 ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
 {
-    ngx_uint_t                bit, next, back;
+    ngx_uint_t                bit, next, same;
     ngx_http_payer_state_t   *state;
     ngx_http_payer_record_t   old, new;
 
@@ -409,29 +475,26 @@ ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
         return NGX_DECLINED;
     }
 
-    /* the order's first ticket stays, whichever payment it has */
-
-    if (ngx_http_payer_record_has_ticket(&old)) {
-        ngx_memcpy(new.ticket, old.ticket, NGX_HTTP_PAYER_TICKET_LEN);
-    }
-
     state = &ngx_http_payer_states[old.state];
-    bit = ngx_http_payer_state_bit(new.state);
+    same = ngx_http_payer_record_same(&old, &new);
 
-    if (!ngx_http_payer_record_same(&old, &new)) {
+    if (!same) {
 
-        if ((state->other & bit) == 0) {
+        if ((state->other & ngx_http_payer_state_bit(new.state)) == 0) {
             return NGX_DECLINED;
         }
 
+        ngx_http_payer_record_inherit(&old, &new, 0);
         ngx_http_payer_record_write_head(fresh->data, &new);
 
         return NGX_OK;
     }
 
-    back = (new.state == NGX_HTTP_PAYER_RELEASED
-            || new.state == NGX_HTTP_PAYER_REFUNDED);
+    if (ngx_http_payer_record_ended(&old, &new)) {
+        new.state = NGX_HTTP_PAYER_ENDED;
+    }
 
+    bit = ngx_http_payer_state_bit(new.state);
     next = state->next;
 
     if (new.source == NGX_HTTP_PAYER_BY_REPLY) {
@@ -440,7 +503,10 @@ ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
 
     if ((next & bit) == 0) {
 
-        if (new.state < old.state && !new.unknown) {
+        if (new.state < old.state && !new.unknown
+            && new.words <= old.words
+            && new.signed_until <= old.signed_until)
+        {
             return NGX_DECLINED;
         }
 
@@ -451,17 +517,136 @@ ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
         return NGX_DECLINED;
     }
 
-    ngx_http_payer_record_combine(&old, &new, back);
+    ngx_http_payer_record_combine(&old, &new);
+    ngx_http_payer_record_inherit(&old, &new, 1);
+    ngx_http_payer_record_balance(&new);
     ngx_http_payer_record_write_head(fresh->data, &new);
 
     return NGX_OK;
 }
 
 
+/* an authorization of which a read says that it is no more */
+
+static ngx_uint_t
+ngx_http_payer_record_ended(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh)
+{
+    return stored->state == NGX_HTTP_PAYER_AUTHORIZED
+           && fresh->state == NGX_HTTP_PAYER_CANCELLED
+           && fresh->source >= NGX_HTTP_PAYER_BY_VERIFY;
+}
+
+
+/* what is the order's, and not one payment's */
+
+static void
+ngx_http_payer_record_inherit(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh, ngx_uint_t same)
+{
+    /* the first ticket stays */
+
+    if (ngx_http_payer_record_has_ticket(stored)) {
+        ngx_memcpy(fresh->ticket, stored->ticket, NGX_HTTP_PAYER_TICKET_LEN);
+    }
+
+    fresh->signed_until = ngx_max(fresh->signed_until, stored->signed_until);
+
+    if (fresh->words < stored->words) {
+        fresh->words = stored->words;
+        fresh->wanted = stored->wanted;
+        ngx_memcpy(fresh->wanted_currency, stored->wanted_currency,
+                   NGX_HTTP_PAYER_CURRENCY_LEN);
+    }
+
+    if (same) {
+        fresh->closed |= stored->closed;
+        fresh->rest_gone |= stored->rest_gone;
+    }
+}
+
+
+void
+ngx_http_payer_record_balance(ngx_http_payer_record_t *record)
+{
+    if (record->captured > 0 && record->refunded >= record->captured
+        && (record->state == NGX_HTTP_PAYER_FULLY_CAPTURED
+            || record->state == NGX_HTTP_PAYER_RELEASED
+            || record->state == NGX_HTTP_PAYER_ENDED
+            || (record->state == NGX_HTTP_PAYER_PARTIALLY_CAPTURED
+                && (record->rest_gone
+                    || record->captured >= ngx_max(record->authorized,
+                                                   record->amount)))))
+    {
+        record->state = NGX_HTTP_PAYER_REFUNDED;
+    }
+}
+
+
+void
+ngx_http_payer_record_captured(ngx_http_payer_record_t *record, int64_t amount,
+    ngx_uint_t rest_gone)
+{
+    int64_t  all;
+
+    all = ngx_max(record->authorized, record->amount);
+
+    record->captured = (amount == -1)
+                       ? ngx_max(record->captured, all)
+                       : ngx_max(record->captured, 0) + amount;
+
+    if (rest_gone) {
+        record->rest_gone = 1;
+    }
+
+    record->state = (record->captured >= all)
+                    ? NGX_HTTP_PAYER_FULLY_CAPTURED
+                    : NGX_HTTP_PAYER_PARTIALLY_CAPTURED;
+
+    ngx_http_payer_record_balance(record);
+}
+
+
+void
+ngx_http_payer_record_released(ngx_http_payer_record_t *record)
+{
+    if (record->captured <= 0) {
+        record->state = NGX_HTTP_PAYER_RELEASED;
+        record->closed = 1;
+        return;
+    }
+
+    /* what was captured is still the shop's */
+
+    record->rest_gone = 1;
+
+    ngx_http_payer_record_balance(record);
+
+    if (record->state == NGX_HTTP_PAYER_REFUNDED) {
+        record->closed = 1;
+    }
+}
+
+
+void
+ngx_http_payer_record_refunded(ngx_http_payer_record_t *record, int64_t amount)
+{
+    record->refunded = (amount == -1)
+                       ? ngx_max(record->refunded, record->captured)
+                       : ngx_max(record->refunded, 0) + amount;
+
+    ngx_http_payer_record_balance(record);
+
+    if (record->state == NGX_HTTP_PAYER_REFUNDED) {
+        record->closed = 1;
+    }
+}
+
+
 ngx_str_t *
 ngx_http_payer_state_name(ngx_http_payer_state_e state)
 {
-    if (state < NGX_HTTP_PAYER_CREATING || state > NGX_HTTP_PAYER_REFUNDED) {
+    if (state < NGX_HTTP_PAYER_CREATING || state > NGX_HTTP_PAYER_STATES) {
         state = 0;
     }
 
@@ -472,7 +657,7 @@ ngx_http_payer_state_name(ngx_http_payer_state_e state)
 ngx_uint_t
 ngx_http_payer_state_paid(ngx_http_payer_state_e state)
 {
-    if (state < NGX_HTTP_PAYER_CREATING || state > NGX_HTTP_PAYER_REFUNDED) {
+    if (state < NGX_HTTP_PAYER_CREATING || state > NGX_HTTP_PAYER_STATES) {
         return 0;
     }
 
@@ -515,7 +700,9 @@ ngx_http_payer_record_write_head(u_char *p, ngx_http_payer_record_t *record)
     *p++ = 'R';
     *p++ = NGX_HTTP_PAYER_RECORD_VERSION;
     *p++ = (u_char) record->state;
-    *p++ = record->unknown ? NGX_HTTP_PAYER_RECORD_UNKNOWN : 0;
+    *p++ = (record->unknown ? NGX_HTTP_PAYER_RECORD_UNKNOWN : 0)
+           | (record->closed ? NGX_HTTP_PAYER_RECORD_CLOSED : 0)
+           | (record->rest_gone ? NGX_HTTP_PAYER_RECORD_REST_GONE : 0);
     *p++ = (u_char) record->source;
     *p++ = (u_char) (record->doubts & 0xff);
     *p++ = (u_char) (record->doubts >> 8 & 0xff);
@@ -526,7 +713,15 @@ ngx_http_payer_record_write_head(u_char *p, ngx_http_payer_record_t *record)
     p = ngx_http_payer_write_int(p, record->created);
     p = ngx_http_payer_write_int(p, record->updated);
     p = ngx_http_payer_write_int(p, record->expires);
-    ngx_memcpy(p, record->ticket, NGX_HTTP_PAYER_TICKET_LEN);
+    p = ngx_cpymem(p, record->ticket, NGX_HTTP_PAYER_TICKET_LEN);
+    p = ngx_http_payer_write_int(p, record->refunded);
+    p = ngx_http_payer_write_int(p, record->wanted);
+
+    ngx_memzero(p, 8);
+    ngx_memcpy(p, record->wanted_currency, NGX_HTTP_PAYER_CURRENCY_LEN);
+
+    p = ngx_http_payer_write_int(p + 8, record->words);
+    (void) ngx_http_payer_write_int(p, record->signed_until);
 }
 
 
@@ -576,19 +771,11 @@ ngx_http_payer_record_poorer(ngx_http_payer_record_t *stored,
 
 static void
 ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
-    ngx_http_payer_record_t *fresh, ngx_uint_t back)
+    ngx_http_payer_record_t *fresh)
 {
-    if (fresh->authorized < stored->authorized
-        && (!back || fresh->authorized == -1))
-    {
-        fresh->authorized = stored->authorized;
-    }
-
-    if (fresh->captured < stored->captured
-        && (!back || fresh->captured == -1))
-    {
-        fresh->captured = stored->captured;
-    }
+    fresh->authorized = ngx_max(fresh->authorized, stored->authorized);
+    fresh->captured = ngx_max(fresh->captured, stored->captured);
+    fresh->refunded = ngx_max(fresh->refunded, stored->refunded);
 
     ngx_http_payer_record_doubt(stored, fresh);
 

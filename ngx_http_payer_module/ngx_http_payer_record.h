@@ -23,6 +23,8 @@
 
 #define NGX_HTTP_PAYER_TICKET_LEN  16
 
+#define NGX_HTTP_PAYER_CURRENCY_LEN  3
+
 
 /* the states of an order; what may follow what is a table in record.c */
 typedef enum {
@@ -34,8 +36,11 @@ typedef enum {
     NGX_HTTP_PAYER_PARTIALLY_CAPTURED,
     NGX_HTTP_PAYER_FULLY_CAPTURED,
     NGX_HTTP_PAYER_RELEASED,
-    NGX_HTTP_PAYER_REFUNDED
+    NGX_HTTP_PAYER_REFUNDED,
+    NGX_HTTP_PAYER_ENDED                /* authorized, and ended at Payer */
 } ngx_http_payer_state_e;
+
+#define NGX_HTTP_PAYER_STATES  NGX_HTTP_PAYER_ENDED
 
 
 /* from where the last word of a record came */
@@ -57,15 +62,31 @@ typedef struct {
     ngx_str_t                 request_id;       /* of the call that made it */
     int64_t                   amount;           /* minor units */
     int64_t                   authorized;       /* -1: never read */
-    int64_t                   captured;         /* -1: never read */
+    int64_t                   captured;         /* the sum, -1: never read */
+    int64_t                   refunded;         /* the sum, -1: never read */
     time_t                    created;
     time_t                    updated;
     time_t                    expires;          /* of the link */
+
+    /* of the order, whichever payment it has */
     u_char                    ticket[NGX_HTTP_PAYER_TICKET_LEN];
+    int64_t                   wanted;           /* the shop's last word, 0:
+                                                 * what was paid covers it */
+    u_char                    wanted_currency[NGX_HTTP_PAYER_CURRENCY_LEN];
+    int64_t                   words;            /* how many of them: a later
+                                                 * one replaces an earlier */
+    time_t                    signed_until;     /* the latest "expires" of the
+                                                 * signed links used */
+
     ngx_http_payer_state_e    state;
     ngx_http_payer_source_e   source;
     ngx_uint_t                doubts;           /* how often one was open */
     unsigned                  unknown:1;        /* an outcome is open */
+    unsigned                  closed:1;         /* cancelled, released or
+                                                 * refunded by us: only the
+                                                 * shop sells it again */
+    unsigned                  rest_gone:1;      /* what was not captured was
+                                                 * given back */
 } ngx_http_payer_record_t;
 
 
@@ -74,12 +95,15 @@ typedef struct {
  * slash.
  *     order/MERCHANT/REFERENCE     the record
  *     payment/MERCHANT/PAYMENT-ID  the reference of the payment's record
+ *     past/MERCHANT/PAYMENT-ID     the last record of an earlier payment
  *     event/MERCHANT/TOKEN         there if the event was delivered
  * NGX_OK or NGX_ERROR
  */
 ngx_int_t ngx_http_payer_record_order_key(ngx_pool_t *pool,
     ngx_str_t *merchant, ngx_str_t *reference, ngx_str_t *key);
 ngx_int_t ngx_http_payer_record_payment_key(ngx_pool_t *pool,
+    ngx_str_t *merchant, ngx_str_t *payment_id, ngx_str_t *key);
+ngx_int_t ngx_http_payer_record_past_key(ngx_pool_t *pool,
     ngx_str_t *merchant, ngx_str_t *payment_id, ngx_str_t *key);
 ngx_int_t ngx_http_payer_record_event_key(ngx_pool_t *pool,
     ngx_str_t *merchant, ngx_str_t *token, ngx_str_t *key);
@@ -106,6 +130,23 @@ ngx_int_t ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh);
 
 /* whether there is a ticket: orders of a former version have none */
 ngx_uint_t ngx_http_payer_record_has_ticket(ngx_http_payer_record_t *record);
+
+/*
+ * the state that the sums of captures and refunds stand for: refunded, when
+ * nothing is left to capture and all that was captured was given back
+ */
+void ngx_http_payer_record_balance(ngx_http_payer_record_t *record);
+
+/*
+ * what a granted operation of ours makes of the record; "amount" is in minor
+ * units, -1: all that was left, and "rest_gone" says that what a capture left
+ * over was released
+ */
+void ngx_http_payer_record_captured(ngx_http_payer_record_t *record,
+    int64_t amount, ngx_uint_t rest_gone);
+void ngx_http_payer_record_released(ngx_http_payer_record_t *record);
+void ngx_http_payer_record_refunded(ngx_http_payer_record_t *record,
+    int64_t amount);
 
 /* the name of a state, for logs and answers */
 ngx_str_t *ngx_http_payer_state_name(ngx_http_payer_state_e state);

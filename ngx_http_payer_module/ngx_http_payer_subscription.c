@@ -69,6 +69,7 @@ ngx_http_payer_subscription_handler(ngx_http_request_t *r)
 
     ctx->operation = &ngx_http_payer_api_type(type)->name;
     ctx->record.authorized = -1;
+    ctx->record.refunded = -1;
     ctx->record.captured = -1;
 
     rc = ngx_http_payer_guard(r, conf, NGX_HTTP_GET|NGX_HTTP_HEAD

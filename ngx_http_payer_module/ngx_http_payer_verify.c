@@ -95,6 +95,7 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
         ctx->operation = &ngx_http_payer_verify_name;
         ctx->record.authorized = -1;
         ctx->record.captured = -1;
+        ctx->record.refunded = -1;
         ctx->verify.verdict = NGX_HTTP_PAYER_UNSURE;
         ctx->verify.running = 1;
         ctx->verify.until = ngx_current_msec + conf->verify.wait;
@@ -565,6 +566,7 @@ ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx)
     ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
     ctx->record.authorized = -1;
     ctx->record.captured = -1;
+    ctx->record.refunded = -1;
 
     (void) ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
 

@@ -25,6 +25,7 @@ typedef struct {
     int64_t      amount;
     int64_t      authorized;
     int64_t      captured;
+    int64_t      refunded;      /* 0 is as good as none */
 } reply_t;
 
 
@@ -39,58 +40,65 @@ typedef struct {
 static reply_t  replies[] = {
 
     { "the whole sum authorized", PAID,
-      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, 12900, 0, 0 },
     { "more than the sum authorized", PAID,
-      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, 12901, 0 },
+      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, 12901, 0, 0 },
     { "a part captured", PAID,
-      "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 12900, 1 },
+      "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 12900, 1, 0 },
     { "all captured, and the authorization used up", PAID,
-      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, 0, 12900 },
+      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, 0, 12900, 0 },
     { "the authorized amount not given", PAID,
-      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, -1, 12900 },
+      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, -1, 12900, 0 },
     { "the reference not given", PAID,
-      "pay_1", "", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+      "pay_1", "", "SEK", "AUTHORIZED", 12900, 12900, 0, 0 },
     { "the currency not given, the order's amount given", PAID,
-      "pay_1", "1001", "", "AUTHORIZED", 12900, 12900, 0 },
+      "pay_1", "1001", "", "AUTHORIZED", 12900, 12900, 0, 0 },
 
     { "initiated", UNPAID,
-      "pay_1", "1001", "SEK", "INITIATED", 12900, 0, 0 },
+      "pay_1", "1001", "SEK", "INITIATED", 12900, 0, 0, 0 },
     { "initiated, whatever the amounts say", UNPAID,
-      "pay_1", "1001", "SEK", "INITIATED", 12900, 12900, 12900 },
+      "pay_1", "1001", "SEK", "INITIATED", 12900, 12900, 12900, 0 },
     { "cancelled", UNPAID,
-      "pay_1", "1001", "SEK", "CANCELLED", 12900, 12900, 0 },
+      "pay_1", "1001", "SEK", "CANCELLED", 12900, 12900, 0, 0 },
     { "one minor unit less authorized", UNPAID,
-      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, 12899, 0 },
+      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, 12899, 0, 0 },
     { "one minor unit less captured", UNPAID,
-      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, 0, 12899 },
+      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, 0, 12899, 0 },
     { "two halves are not added up", UNPAID,
-      "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 6450, 6450 },
+      "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 6450, 6450, 0 },
     { "another order", UNPAID,
-      "pay_1", "1002", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+      "pay_1", "1002", "SEK", "AUTHORIZED", 12900, 12900, 0, 0 },
     { "an order whose number begins like ours", UNPAID,
-      "pay_1", "10010", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+      "pay_1", "10010", "SEK", "AUTHORIZED", 12900, 12900, 0, 0 },
     { "another currency", UNPAID,
-      "pay_1", "1001", "JPY", "AUTHORIZED", 12900, 12900, 0 },
+      "pay_1", "1001", "JPY", "AUTHORIZED", 12900, 12900, 0, 0 },
     { "the currency in small letters", UNPAID,
-      "pay_1", "1001", "sek", "AUTHORIZED", 12900, 12900, 0 },
+      "pay_1", "1001", "sek", "AUTHORIZED", 12900, 12900, 0, 0 },
+
+    { "all captured, and all refunded", UNPAID,
+      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, 12900, 12900, 12900 },
+    { "all captured, and all but one minor unit refunded", PAID,
+      "pay_1", "1001", "SEK", "FULLY_CAPTURED", 12900, 12900, 12900, 12899 },
+    { "a part captured and refunded, the rest is still authorized", PAID,
+      "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 12900, 500, 500 },
 
     { "a new word", PENDING,
-      "pay_1", "1001", "SEK", "SETTLED", 12900, 12900, 12900 },
+      "pay_1", "1001", "SEK", "SETTLED", 12900, 12900, 12900, 0 },
     { "a known word in small letters", PENDING,
-      "pay_1", "1001", "SEK", "authorized", 12900, 12900, 0 },
+      "pay_1", "1001", "SEK", "authorized", 12900, 12900, 0, 0 },
     { "a word that begins like a known one", PENDING,
-      "pay_1", "1001", "SEK", "AUTHORIZED_NOT", 12900, 12900, 0 },
+      "pay_1", "1001", "SEK", "AUTHORIZED_NOT", 12900, 12900, 0, 0 },
 
     { "another payment", UNSURE,
-      "pay_2", "1001", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+      "pay_2", "1001", "SEK", "AUTHORIZED", 12900, 12900, 0, 0 },
     { "no payment", UNSURE,
-      "", "1001", "SEK", "AUTHORIZED", 12900, 12900, 0 },
+      "", "1001", "SEK", "AUTHORIZED", 12900, 12900, 0, 0 },
     { "no amounts", UNSURE,
-      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, -1, -1 },
+      "pay_1", "1001", "SEK", "AUTHORIZED", 12900, -1, -1, 0 },
     { "neither the currency nor the order's amount", UNSURE,
-      "pay_1", "1001", "", "AUTHORIZED", 1, 12900, 0 },
+      "pay_1", "1001", "", "AUTHORIZED", 1, 12900, 0, 0 },
     { "neither the currency nor any amount", UNSURE,
-      "pay_1", "1001", "", "AUTHORIZED", -1, 12900, 0 },
+      "pay_1", "1001", "", "AUTHORIZED", -1, 12900, 0, 0 },
 };
 
 
@@ -103,6 +111,8 @@ static void test_replies(void);
 static void test_parts(void);
 static void test_recent(void);
 static void test_lost(void);
+static void test_dead(void);
+static void test_covers(void);
 
 
 int
@@ -112,6 +122,8 @@ main(void)
     test_parts();
     test_recent();
     test_lost();
+    test_dead();
+    test_covers();
 
     return unit_done();
 }
@@ -139,6 +151,7 @@ order(ngx_http_payer_record_t *record, ngx_http_payer_state_e state,
     record->amount = 12900;
     record->authorized = ngx_http_payer_state_paid(state) ? 12900 : -1;
     record->captured = -1;
+    record->refunded = -1;
     record->state = state;
     record->source = NGX_HTTP_PAYER_BY_VERIFY;
     record->updated = NOW;
@@ -160,6 +173,8 @@ judge(ngx_http_payer_record_t *record, reply_t *reply)
     payment.amount = reply->amount;
     payment.authorized = reply->authorized;
     payment.captured = reply->captured;
+    payment.refunded = reply->refunded;
+    payment.dead = 0;
 
     verdict = ngx_http_payer_proof_bind(record, &payment, &reason);
 
@@ -193,7 +208,8 @@ test_parts(void)
     ngx_http_payer_record_t  record;
 
     reply_t  part = {
-        "", 0, "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 5000, 5000
+        "", 0, "pay_1", "1001", "SEK", "PARTIALLY_CAPTURED", 12900, 5000, 5000,
+        0
     };
 
     order(&record, NGX_HTTP_PAYER_AUTHORIZED, "AUTHORIZED");
@@ -260,7 +276,7 @@ test_recent(void)
     record.payment_id.len = 0;
     unit_ok(!recent(), "not recent: no payment");
 
-    for (n = NGX_HTTP_PAYER_CREATING; n <= NGX_HTTP_PAYER_REFUNDED; n++) {
+    for (n = NGX_HTTP_PAYER_CREATING; n <= NGX_HTTP_PAYER_STATES; n++) {
         order(&record, n, "AUTHORIZED");
         record.authorized = 12900;
 
@@ -279,7 +295,7 @@ test_lost(void)
     ngx_uint_t               n;
     ngx_http_payer_record_t  record;
 
-    for (n = NGX_HTTP_PAYER_CREATING; n <= NGX_HTTP_PAYER_REFUNDED; n++) {
+    for (n = NGX_HTTP_PAYER_CREATING; n <= NGX_HTTP_PAYER_STATES; n++) {
         order(&record, n, "");
 
         unit_ok(ngx_http_payer_proof_lost(&record)
@@ -287,4 +303,82 @@ test_lost(void)
                     || n == NGX_HTTP_PAYER_REFUNDED),
                 "lost: state %d", (int) n);
     }
+}
+
+
+/* payer_status_dead */
+
+static void
+test_dead(void)
+{
+    const char                     *reason;
+    ngx_http_payer_record_t         record;
+    ngx_http_payer_json_payment_t   payment;
+
+    order(&record, NGX_HTTP_PAYER_INITIATED, "");
+    ngx_memzero(&payment, sizeof(ngx_http_payer_json_payment_t));
+
+    payment.refunded = -1;
+    text(&payment.status, "ABANDONED");
+
+    unit_ok(ngx_http_payer_proof_weigh(&record, &payment, &reason) == PENDING
+            && ngx_http_payer_proof_state(&payment) == 0,
+            "dead: a new word is pending");
+
+    payment.dead = 1;
+
+    unit_ok(ngx_http_payer_proof_weigh(&record, &payment, &reason) == UNPAID
+            && ngx_http_payer_proof_state(&payment)
+               == NGX_HTTP_PAYER_CANCELLED,
+            "dead: one that is named is as good as CANCELLED");
+
+    text(&payment.status, "AUTHORIZED");
+
+    unit_ok(ngx_http_payer_proof_state(&payment) == NGX_HTTP_PAYER_AUTHORIZED,
+            "dead: a word that is known keeps its meaning");
+}
+
+
+static void
+test_covers(void)
+{
+    ngx_str_t                sek, eur;
+    ngx_http_payer_record_t  record;
+
+    text(&sek, "SEK");
+    text(&eur, "EUR");
+
+    order(&record, NGX_HTTP_PAYER_AUTHORIZED, "AUTHORIZED");
+
+#define covers(amount, currency)                                             \
+    ngx_http_payer_proof_covers(&record, amount, currency)
+
+    unit_ok(covers(12900, &sek), "covers: the same");
+    unit_ok(covers(1, &sek), "covers: less");
+    unit_ok(!covers(12901, &sek), "covers: not more");
+    unit_ok(!covers(12900, &eur), "covers: not another currency");
+
+    record.authorized = 13000;
+    unit_ok(covers(13000, &sek), "covers: what was paid, not what was ordered");
+
+    record.authorized = 500;
+    unit_ok(!covers(12900, &sek), "covers: not what was only ordered");
+
+    record.authorized = -1;
+    unit_ok(covers(12900, &sek), "covers: what was ordered, if that is all");
+
+    record.authorized = 12900;
+    unit_ok(ngx_http_payer_proof_wanted(&record), "wanted: nothing");
+
+    record.wanted = 20000;
+    ngx_memcpy(record.wanted_currency, "SEK", 3);
+    unit_ok(!ngx_http_payer_proof_wanted(&record), "wanted: more");
+
+    record.wanted = 12900;
+    unit_ok(ngx_http_payer_proof_wanted(&record), "wanted: the same");
+
+    ngx_memcpy(record.wanted_currency, "EUR", 3);
+    unit_ok(!ngx_http_payer_proof_wanted(&record), "wanted: euros");
+
+#undef covers
 }

@@ -14,27 +14,28 @@
 #include "ngx_http_payer_record.h"
 
 
-#define STATES   NGX_HTTP_PAYER_REFUNDED
+#define STATES   NGX_HTTP_PAYER_STATES
 #define SOURCES  NGX_HTTP_PAYER_BY_RECONCILE
 
 
 /*
- * row: stored, column: fresh, both from creating to refunded, of one payment;
+ * row: stored, column: fresh, both from creating to ended, of one payment;
  * the letter is the state that is stored then, "." when nothing is written
  */
 static const char  *table[STATES] = {
-    "CIEXAPFRB",        /* Creating */
-    ".IEXAPFRB",        /* Initiated */
-    "..EXAPFRB",        /* Expired */
-    "...XXXXXX",        /* cancelled: X */
-    "....APFRB",        /* Authorized */
-    ".....PFPB",        /* Partially captured */
-    "......FFB",        /* Fully captured */
-    ".....PFRB",        /* Released */
-    "........B"         /* refunded: B */
+    "CIEXAPFRBD",       /* Creating */
+    ".IEXAPFRBD",       /* Initiated */
+    "..EXAPFRBD",       /* Expired */
+    "...XXXXXXX",       /* cancelled: X */
+    "...DAPFRBD",       /* Authorized, and a cancel that is read */
+    ".....PFPBP",       /* Partially captured */
+    "......FFBF",       /* Fully captured */
+    ".....PFRBR",       /* Released */
+    "........BB",       /* refunded: B */
+    ".....PFRBD"        /* ended: D */
 };
 
-static const char  letters[] = "?CIEXAPFRB";
+static const char  letters[] = "?CIEXAPFRBD";
 
 static ngx_uint_t   count;
 static ngx_uint_t   failures;
@@ -50,6 +51,10 @@ static void test_other(void);
 static void test_amounts(void);
 static void test_doubts(void);
 static void test_attempts(void);
+static void test_sums(void);
+static void test_balance(ngx_uint_t state, int64_t captured, int64_t refunded,
+    ngx_uint_t gone, ngx_uint_t closes, const char *name);
+static void test_order_level(void);
 static void test_ticket(void);
 static void test_former(void);
 
@@ -67,6 +72,8 @@ main(void)
     test_attempts();
     test_ticket();
     test_former();
+    test_sums();
+    test_order_level();
 
     printf("1..%u\n", (unsigned) count);
 
@@ -102,6 +109,7 @@ init(ngx_http_payer_record_t *record, ngx_uint_t state)
     record->amount = 12900;
     record->authorized = -1;
     record->captured = -1;
+    record->refunded = -1;
     record->created = 1700000000;
     record->updated = 1700000000;
     record->state = state;
@@ -177,10 +185,11 @@ test_table(void)
             got[STATES] = '\0';
             ngx_memcpy(wanted, table[from - 1], STATES + 1);
 
-            if (source == NGX_HTTP_PAYER_BY_REPLY
-                && from == NGX_HTTP_PAYER_AUTHORIZED)
+            if (from == NGX_HTTP_PAYER_AUTHORIZED
+                && source < NGX_HTTP_PAYER_BY_VERIFY)
             {
-                wanted[NGX_HTTP_PAYER_CANCELLED - 1] = 'X';
+                wanted[NGX_HTTP_PAYER_CANCELLED - 1] =
+                               source == NGX_HTTP_PAYER_BY_REPLY ? 'X' : '.';
             }
 
             snprintf(name, sizeof(name), "%.*s, source %u",
@@ -234,7 +243,7 @@ test_order(void)
         }
     }
 
-    ok(wrong == 0 && ends == 512, "any order leads to the same end", NULL);
+    ok(wrong == 0 && ends == 729, "any order leads to the same end", NULL);
 }
 
 
@@ -265,10 +274,11 @@ test_other(void)
 
         got[STATES] = '\0';
 
-        wanted = (from == NGX_HTTP_PAYER_CREATING) ? "C........"
-                 : (from == NGX_HTTP_PAYER_INITIATED) ? "........."
-                 : (from <= NGX_HTTP_PAYER_CANCELLED) ? "CI......."
-                 : ".........";
+        wanted = (from == NGX_HTTP_PAYER_CREATING) ? "C........."
+                 : (from == NGX_HTTP_PAYER_INITIATED) ? ".........."
+                 : (from <= NGX_HTTP_PAYER_CANCELLED) ? "CI........"
+                 : (from >= NGX_HTTP_PAYER_RELEASED) ? "C........."
+                 : "..........";
 
         ok(ngx_strcmp(got, wanted) == 0, "another payment", got);
     }
@@ -298,12 +308,8 @@ test_amounts(void)
     fresh.state = NGX_HTTP_PAYER_REFUNDED;
     fresh.captured = 0;
     (void) merge(&stored, &fresh, &now);
-    ok(now.captured == 0 && now.authorized == 12900,
-       "a refund may lower amounts", NULL);
-
-    fresh.captured = -1;
-    (void) merge(&stored, &fresh, &now);
-    ok(now.captured == 5000, "but only to what was read", NULL);
+    ok(now.captured == 5000 && now.authorized == 12900,
+       "a refund takes no capture back either", NULL);
 
     init(&fresh, NGX_HTTP_PAYER_INITIATED);
     fresh.unknown = 1;
@@ -459,10 +465,10 @@ test_former(void)
 
     (void) ngx_http_payer_record_encode(pool, &record, &value);
 
-    former.len = value.len - NGX_HTTP_PAYER_TICKET_LEN;
+    former.len = value.len - 56;
     former.data = ngx_pnalloc(pool, former.len);
     ngx_memcpy(former.data, value.data, 56);
-    ngx_memcpy(former.data + 56, value.data + 56 + NGX_HTTP_PAYER_TICKET_LEN,
+    ngx_memcpy(former.data + 56, value.data + 56 + 56,
                former.len - 56);
     former.data[2] = 1;
 
@@ -470,7 +476,9 @@ test_former(void)
        && now.state == NGX_HTTP_PAYER_AUTHORIZED && now.amount == 12900
        && now.request_id.len == sizeof("request-1") - 1,
        "a record of the former format can be read", NULL);
-    ok(!ngx_http_payer_record_has_ticket(&now), "and has no ticket", NULL);
+    ok(!ngx_http_payer_record_has_ticket(&now) && now.refunded == -1
+       && now.wanted == 0 && now.signed_until == 0 && !now.closed,
+       "and has no ticket, and nothing else that is new", NULL);
 
     ok(ngx_http_payer_record_merge(&former, &value) == NGX_OK
        && ngx_http_payer_record_decode(&value, &now) == NGX_OK
@@ -485,4 +493,151 @@ test_former(void)
        "a format of the future is not guessed at", NULL);
 
     shim_destroy_pool(pool);
+}
+
+
+/* of 12900 that were authorized */
+
+static void
+test_balance(ngx_uint_t state, int64_t captured, int64_t refunded,
+    ngx_uint_t gone, ngx_uint_t closes, const char *name)
+{
+    ngx_http_payer_record_t  record;
+
+    init(&record, state);
+
+    record.authorized = 12900;
+    record.captured = captured;
+    record.refunded = refunded;
+    record.rest_gone = gone;
+
+    ngx_http_payer_record_balance(&record);
+
+    ok(record.state == (closes ? NGX_HTTP_PAYER_REFUNDED : state), name, NULL);
+}
+
+
+static void
+test_sums(void)
+{
+    ngx_http_payer_record_t  record, stored, fresh, now;
+
+    const ngx_http_payer_state_e  A = NGX_HTTP_PAYER_AUTHORIZED;
+    const ngx_http_payer_state_e  P = NGX_HTTP_PAYER_PARTIALLY_CAPTURED;
+    const ngx_http_payer_state_e  F = NGX_HTTP_PAYER_FULLY_CAPTURED;
+    const ngx_http_payer_state_e  B = NGX_HTTP_PAYER_REFUNDED;
+
+    test_balance(F, 12900, 12900, 0, 1, "all captured, all refunded");
+    test_balance(F, 12900, 12899, 0, 0, "all captured, not all refunded");
+    test_balance(F, 12900, -1, 0, 0, "all captured, nothing refunded");
+    test_balance(F, -1, 0, 0, 0, "no sum is known");
+    test_balance(P, 5000, 5000, 0, 0, "a part refunded, the rest is left");
+    test_balance(P, 5000, 5000, 1, 1, "a part refunded, the rest is released");
+    test_balance(P, 5000, 4999, 1, 0, "not all of a part refunded");
+    test_balance(A, 0, 0, 0, 0, "nothing captured");
+
+    init(&record, A);
+    record.authorized = 12900;
+    ngx_http_payer_record_captured(&record, -1, 0);
+    ok(record.state == F && record.captured == 12900,
+       "a capture without an amount is of all", NULL);
+
+    ngx_http_payer_record_refunded(&record, 6000);
+    ok(record.state == F && record.refunded == 6000 && !record.closed,
+       "a part refund leaves it captured", NULL);
+
+    ngx_http_payer_record_refunded(&record, 6900);
+    ok(record.state == B && record.refunded == 12900 && record.closed,
+       "two parts are added up", NULL);
+
+    init(&record, A);
+    record.authorized = 12900;
+    ngx_http_payer_record_captured(&record, 5000, 0);
+    ngx_http_payer_record_captured(&record, 2000, 1);
+    ok(record.state == P && record.captured == 7000 && record.rest_gone,
+       "captures are added up, and the rest is released", NULL);
+
+    ngx_http_payer_record_refunded(&record, 7000);
+    ok(record.state == B, "what was captured was refunded", NULL);
+
+    init(&record, P);
+    record.authorized = 12900;
+    record.captured = 5000;
+    record.refunded = 5000;
+    ngx_http_payer_record_released(&record);
+    ok(record.state == B && record.closed,
+       "a release of the rest, after the refund of all that was captured",
+       NULL);
+
+    init(&record, A);
+    record.authorized = 12900;
+    ngx_http_payer_record_released(&record);
+    ok(record.state == NGX_HTTP_PAYER_RELEASED && record.closed,
+       "a release before any capture", NULL);
+
+    /* sums meet in the merge */
+
+    init(&stored, F);
+    stored.authorized = stored.captured = 12900;
+    stored.refunded = 6000;
+    init(&fresh, F);
+    fresh.authorized = fresh.captured = fresh.refunded = 12900;
+
+    ok(merge(&stored, &fresh, &now) == 'B',
+       "a read that shows that all was refunded", NULL);
+
+    fresh.refunded = -1;
+    ok(merge(&stored, &fresh, &now) == 'F' && now.refunded == 6000,
+       "a read that shows no refunds takes none back", NULL);
+}
+
+
+/* what is the order's, whichever payment it has */
+
+static void
+test_order_level(void)
+{
+    ngx_http_payer_record_t  stored, fresh, now;
+
+    init(&stored, NGX_HTTP_PAYER_AUTHORIZED);
+    stored.authorized = 12900;
+    stored.wanted = 20000;
+    stored.words = 2;
+    ngx_memcpy(stored.wanted_currency, "SEK", 3);
+    stored.signed_until = 1800000000;
+
+    fresh = stored;
+    fresh.wanted = 0;
+    fresh.words = 1;
+    fresh.signed_until = 0;
+
+    (void) merge(&stored, &fresh, &now);
+    ok(now.wanted == 20000 && now.words == 2
+       && ngx_memcmp(now.wanted_currency, "SEK", 3) == 0,
+       "an older copy does not take the shop's word back", NULL);
+    ok(now.signed_until == 1800000000,
+       "nor the time of the latest signed link", NULL);
+
+    fresh.words = 3;
+    (void) merge(&stored, &fresh, &now);
+    ok(now.wanted == 0 && now.words == 3, "a later word does", NULL);
+
+    stored.state = NGX_HTTP_PAYER_FULLY_CAPTURED;
+    ok(merge(&stored, &fresh, &now) == 'F' && now.words == 3,
+       "whatever was captured meanwhile", NULL);
+
+    stored.state = NGX_HTTP_PAYER_RELEASED;
+    stored.closed = 1;
+    init(&fresh, NGX_HTTP_PAYER_CREATING);
+    ngx_str_set(&fresh.request_id, "request-2");
+
+    ok(merge(&stored, &fresh, &now) == 'C' && !now.closed
+       && now.signed_until == 1800000000,
+       "a new payment is not closed, and knows the latest signed link", NULL);
+
+    init(&stored, NGX_HTTP_PAYER_CANCELLED);
+    stored.closed = 1;
+    init(&fresh, NGX_HTTP_PAYER_CANCELLED);
+    ok(merge(&stored, &fresh, &now) == 'X' && now.closed,
+       "what we have closed stays closed", NULL);
 }
