@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_body.h"
 
 
 static ngx_int_t ngx_http_payer_no_store(ngx_http_request_t *r);
@@ -98,6 +99,8 @@ ngx_http_payer_answer_redirect(ngx_http_request_t *r, ngx_str_t *url)
 
     log->log_level = ngx_min(level, NGX_LOG_DEBUG_FIRST - 1);
 
+    ngx_http_payer_body_discard(r);
+
     rc = ngx_http_send_header(r);
 
     log->log_level = level;
@@ -139,6 +142,8 @@ ngx_http_payer_answer_body(ngx_http_request_t *r, ngx_uint_t status,
     if (body->len == 0) {
         r->header_only = 1;
     }
+
+    ngx_http_payer_body_discard(r);
 
     rc = ngx_http_send_header(r);
 

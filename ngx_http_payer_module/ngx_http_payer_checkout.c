@@ -13,6 +13,7 @@
 #include "ngx_http_payer_checkout.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_body.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
@@ -106,24 +107,7 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
         return rc == NGX_DONE ? NGX_OK : rc;
     }
 
-    if (conf->present == NGX_HTTP_PAYER_PRESENT_URI) {
-
-        /*
-         * the rest of a body that is still on its way would be announced to
-         * the shop's page, which would wait for it
-         */
-
-        rc = ngx_http_read_client_request_body(r, ngx_http_payer_flow_body);
-
-        return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
-    }
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_payer_flow_content(r, ctx);
+    return ngx_http_payer_body_drop(r, ctx);
 }
 
 

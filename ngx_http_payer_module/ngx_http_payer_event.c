@@ -18,6 +18,7 @@
 #include "ngx_http_payer_event.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_body.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_hint.h"
@@ -118,12 +119,7 @@ ngx_http_payer_event_handler(ngx_http_request_t *r)
         return rc == NGX_DONE ? NGX_OK : rc;
     }
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_payer_flow_content(r, ctx);
+    return ngx_http_payer_body_drop(r, ctx);
 }
 
 

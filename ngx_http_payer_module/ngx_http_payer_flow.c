@@ -126,6 +126,16 @@ ngx_http_payer_flow_content(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 void
 ngx_http_payer_flow_body(ngx_http_request_t *r)
 {
+    ngx_http_payer_ctx_t  *ctx;
+
+    /* however long the client took, Payer has all of payer_timeout */
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    if (ctx) {
+        ctx->deadline = ngx_current_msec + ctx->conf->timeout;
+    }
+
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_payer_flow_resume;
 

@@ -28,13 +28,16 @@ ngx_int_t ngx_http_payer_flow_run(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 /*
- * runs the flow in the content phase, after the body was read or discarded:
- * what a content handler has to return
+ * runs the flow in the content phase, for a request without a body: what a
+ * content handler has to return
  */
 ngx_int_t ngx_http_payer_flow_content(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
-/* the same as the post handler of ngx_http_read_client_request_body() */
+/*
+ * the same as the end of a post handler of
+ * ngx_http_read_client_request_body(): the deadline counts from here
+ */
 void ngx_http_payer_flow_body(ngx_http_request_t *r);
 
 /* parks for "wait" milliseconds, or to the deadline if that comes first:

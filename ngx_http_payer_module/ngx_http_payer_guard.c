@@ -73,11 +73,6 @@ ngx_http_payer_turn_away(ngx_http_request_t *r,
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     rc = ngx_http_payer_answer_problem(r, problem);
 
     return rc == NGX_HTTP_PAYER_SENT ? NGX_DONE : rc;

@@ -146,11 +146,6 @@ ngx_http_payer_metrics_handler(ngx_http_request_t *r)
         return rc == NGX_DONE ? NGX_OK : rc;
     }
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     body.data = ngx_pnalloc(r->pool, NGX_HTTP_PAYER_METRICS_SIZE);
     if (body.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -9,6 +9,7 @@
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_body.h"
 #include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
@@ -142,14 +143,7 @@ ngx_http_payer_operation_handler(ngx_http_request_t *r)
         return rc == NGX_DONE ? NGX_OK : rc;
     }
 
-    r->request_body_in_single_buf = 1;
-
-    rc = ngx_http_read_client_request_body(r, ngx_http_payer_flow_body);
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    return NGX_DONE;
+    return ngx_http_payer_body_keep(r, ctx);
 }
 
 

@@ -269,13 +269,5 @@ ngx_http_payer_present_internally(ngx_http_request_t *r,
         r->method_name = ngx_http_core_get_method;
     }
 
-    if (r->request_body) {
-
-        /* what was posted, read to its end, was not for this page */
-
-        r->request_body->bufs = NULL;
-        r->headers_in.content_length_n = -1;
-    }
-
     return ngx_http_internal_redirect(r, &uri, &args);
 }

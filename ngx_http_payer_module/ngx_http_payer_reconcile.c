@@ -12,6 +12,7 @@
 
 #include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_body.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
@@ -24,6 +25,8 @@
 
 
 static ngx_int_t ngx_http_payer_reconcile_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_reconcile_begin(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_reconcile_params(ngx_http_request_t *r,
     ngx_http_payer_reconcile_t *rec);
 static ngx_int_t ngx_http_payer_reconcile_number(ngx_http_request_t *r,
@@ -46,10 +49,9 @@ static ngx_str_t  ngx_http_payer_reconcile_name = ngx_string("reconcile");
 static ngx_int_t
 ngx_http_payer_reconcile_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
-    ngx_http_payer_ctx_t        *ctx;
-    ngx_http_payer_loc_conf_t   *conf;
-    ngx_http_payer_reconcile_t  *rec;
+    ngx_int_t                   rc;
+    ngx_http_payer_ctx_t       *ctx;
+    ngx_http_payer_loc_conf_t  *conf;
 
     static ngx_str_t  allow = ngx_string("POST");
 
@@ -59,7 +61,7 @@ ngx_http_payer_reconcile_handler(ngx_http_request_t *r)
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
 
-    ctx = ngx_http_payer_flow_create(r, conf, ngx_http_payer_reconcile_scan);
+    ctx = ngx_http_payer_flow_create(r, conf, ngx_http_payer_reconcile_begin);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -71,10 +73,15 @@ ngx_http_payer_reconcile_handler(ngx_http_request_t *r)
         return rc == NGX_DONE ? NGX_OK : rc;
     }
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
+    return ngx_http_payer_body_drop(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_payer_reconcile_begin(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_reconcile_t  *rec;
 
     rec = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_reconcile_t));
     if (rec == NULL) {
@@ -85,14 +92,14 @@ ngx_http_payer_reconcile_handler(ngx_http_request_t *r)
     rec->over = ngx_http_payer_reconcile_summary;
 
     if (ngx_http_payer_reconcile_params(r, rec) != NGX_OK) {
-        rc = ngx_http_payer_reconcile_failed(r, NGX_HTTP_BAD_REQUEST,
+        return ngx_http_payer_reconcile_failed(r, NGX_HTTP_BAD_REQUEST,
                        "limit is not 1 to 1000, days is not 1 to 365, or "
                        "after is no answer of this location");
-
-        return rc == NGX_HTTP_PAYER_SENT ? NGX_OK : rc;
     }
 
-    return ngx_http_payer_flow_content(r, ctx);
+    ctx->step = ngx_http_payer_reconcile_scan;
+
+    return NGX_OK;
 }
 
 

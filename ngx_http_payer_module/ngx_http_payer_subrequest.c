@@ -120,6 +120,13 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     sr->method = x->method;
     sr->method_name = x->method_name;
 
+    /*
+     * What the client still sends is the main request's alone: nginx would
+     * receive it here, counting with the length of our own body.
+     */
+
+    sr->discard_body = 0;
+
     if (ngx_http_payer_exchange_headers(sr, x) != NGX_OK
         || ngx_http_payer_exchange_body(sr, x) != NGX_OK
         || ngx_http_payer_wire_variables(sr) != NGX_OK)

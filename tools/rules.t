@@ -96,6 +96,8 @@ my @bad = (
     [ 'LMDB does not', added($c, "#include <lmdb.h>\n") ],
     [ 'hiredis does not', added($c, "#include <hiredis/async.h>\n") ],
     [ 'subrequest does not', added($c, "ngx_http_subrequest(r);\n") ],
+    [ "client's body does not",
+        added($c, "ngx_http_discard_request_body(r);\n") ],
     [ 'parked request does not', added($c, "r->main->count++;\n") ],
     [ 'parked request does not', added($c, "r->write_event_handler = x;\n") ],
     [ 'floating-point', added($c, "double amount;\n") ],
