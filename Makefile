@@ -29,7 +29,7 @@ STORM_SECONDS = 15
 need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
-.PHONY: all demo demo-check test storm lint asan valgrind matrix oom fuzz \
+.PHONY: all demo demo-check test fresh storm lint asan valgrind matrix oom fuzz \
 	fuzz-check bench bench-quick bench-guard deb install clean help
 
 all:  ## build the module for the installed nginx
@@ -51,6 +51,10 @@ test: all  ## run all tests; TESTS="t/..." for some, PROVE_FLAGS for prove
 	@$(INSTALL) build demo test
 	@tools/test-nginx >/dev/null
 	PAYER_REQUIRE_BROWSER=1 $(PROVE) $(PROVE_FLAGS) $(TESTS)
+
+fresh:  ## demo and tests on a fresh Debian; TESTS="t/..." for some
+	@$(INSTALL) fresh
+	@tools/fresh $(if $(filter command line environment,$(origin TESTS)),$(TESTS))
 
 storm: all  ## reloads, kills, bad weather under load; STORM_SECONDS for each
 	@$(INSTALL) build demo test
