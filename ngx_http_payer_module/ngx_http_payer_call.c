@@ -47,7 +47,7 @@ static ngx_http_payer_call_type_t  ngx_http_payer_call_types[] = {
     { ngx_string("ack"), NGX_HTTP_GET, ngx_string("GET"),
       ngx_string("/api/v1/events/{token}/ack"), 1, 0, 0 },
 
-    /* /api/v1/events/callbacks: GET, POST [ref], DELETE [inferred] */
+    /* /api/v1/events/callbacks [ref]; DELETE's query [inferred] */
     { ngx_string("subscriptions"), NGX_HTTP_GET, ngx_string("GET"),
       ngx_string("/api/v1/events/callbacks"), 1, 0, 0 },
 

@@ -5,6 +5,9 @@
  *     token -> delivered before? --yes-------------------> acknowledge
  *           -> claim -> fetch -> follow -> deliver -> keep -> acknowledge
  *
+ * An event that Payer has forgotten was acknowledged before, if it is one
+ * that was delivered; else nobody knows it.
+ *
  * Payer repeats an event until it is acknowledged, so whatever goes wrong on
  * the way is answered with 503, and the acknowledgement comes last.  That the
  * shop took the event is stored before it: if the acknowledgement fails, the
@@ -40,6 +43,8 @@ typedef struct {
     ngx_str_t                     payload;
     ngx_http_payer_hint_t         hint;
     ngx_http_payer_shop_t         shop;
+    unsigned                      again:1;      /* delivered before */
+    unsigned                      gone:1;       /* Payer has forgotten it */
 } ngx_http_payer_event_t;
 
 
@@ -71,8 +76,9 @@ static ngx_int_t ngx_http_payer_event_acknowledge(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_ack(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_event_failed(ngx_http_request_t *r,
-    ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_event_done(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_event_forgotten(ngx_http_payer_call_t *call);
 static ngx_int_t ngx_http_payer_event_again(ngx_http_request_t *r,
     const char *detail, time_t retry_after);
 static ngx_int_t ngx_http_payer_event_refuse(ngx_http_request_t *r,
@@ -262,10 +268,18 @@ ngx_http_payer_event_lookup(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_AGAIN;
 
     case NGX_OK:
-        ctx->step = ngx_http_payer_event_acknowledge;
+        event->again = 1;
+        ctx->step = event->gone ? ngx_http_payer_event_done
+                                : ngx_http_payer_event_acknowledge;
         return NGX_OK;
 
     case NGX_DECLINED:
+
+        if (event->gone) {
+            return ngx_http_payer_event_refuse(r, NGX_HTTP_NOT_FOUND,
+                                              "Payer does not know the token");
+        }
+
         ctx->step = event->claim.owner ? ngx_http_payer_event_fetch
                                        : ngx_http_payer_event_claim;
         return NGX_OK;
@@ -348,8 +362,18 @@ ngx_http_payer_event_fetch(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return rc;
     }
 
+    if (ngx_http_payer_event_forgotten(call)) {
+
+        /* acknowledged by somebody else since we looked, or never made */
+
+        event->gone = 1;
+        ctx->step = ngx_http_payer_event_lookup;
+        return NGX_OK;
+    }
+
     if (call->outcome != NGX_HTTP_PAYER_DONE) {
-        return ngx_http_payer_event_failed(r, call);
+        return ngx_http_payer_event_again(r, call->reason,
+                                          call->exchange.retry_after);
     }
 
     event->payload = call->exchange.reply;
@@ -486,14 +510,19 @@ static ngx_int_t
 ngx_http_payer_event_acknowledge(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
+    ngx_http_payer_call_t   *call;
     ngx_http_payer_event_t  *event;
 
     event = ctx->door_data;
 
-    if (ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_ACK, &event->token)
-        == NULL)
-    {
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_ACK,
+                                   &event->token);
+    if (call == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (event->again) {
+        call->expected = NGX_HTTP_NOT_FOUND;
     }
 
     ctx->step = ngx_http_payer_event_ack;
@@ -502,20 +531,41 @@ ngx_http_payer_event_acknowledge(ngx_http_request_t *r,
 }
 
 
+/*
+ * Payer delivers an event again even after it was acknowledged, and may have
+ * forgotten it by then: there is nothing left to acknowledge.
+ */
+
 static ngx_int_t
 ngx_http_payer_event_ack(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-    ngx_str_t  nothing;
+    ngx_int_t               rc;
+    ngx_http_payer_call_t  *call;
 
-    rc = ngx_http_payer_api_run(ctx->call);
+    call = ctx->call;
+
+    rc = ngx_http_payer_api_run(call);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    if (ctx->call->outcome != NGX_HTTP_PAYER_DONE) {
-        return ngx_http_payer_event_failed(r, ctx->call);
+    if (call->outcome != NGX_HTTP_PAYER_DONE
+        && !ngx_http_payer_event_forgotten(call))
+    {
+        return ngx_http_payer_event_again(r, call->reason,
+                                          call->exchange.retry_after);
     }
+
+    ctx->step = ngx_http_payer_event_done;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_done(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_str_t  nothing;
 
     ngx_str_null(&nothing);
 
@@ -523,20 +573,11 @@ ngx_http_payer_event_ack(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* one failure only is the caller's: a token that Payer does not know */
-
-static ngx_int_t
-ngx_http_payer_event_failed(ngx_http_request_t *r, ngx_http_payer_call_t *call)
+static ngx_uint_t
+ngx_http_payer_event_forgotten(ngx_http_payer_call_t *call)
 {
-    if (call->outcome == NGX_HTTP_PAYER_REFUSED
-        && call->exchange.status == NGX_HTTP_NOT_FOUND)
-    {
-        return ngx_http_payer_event_refuse(r, NGX_HTTP_NOT_FOUND,
-                                           "Payer does not know the token");
-    }
-
-    return ngx_http_payer_event_again(r, call->reason,
-                                      call->exchange.retry_after);
+    return call->outcome == NGX_HTTP_PAYER_REFUSED
+           && call->exchange.status == NGX_HTTP_NOT_FOUND;
 }
 
 

@@ -316,8 +316,9 @@ ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex)
 static ngx_int_t
 ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
 {
-    ngx_http_payer_ctx_t   *ctx;
-    ngx_http_payer_call_t  *call;
+    ngx_http_payer_ctx_t     *ctx;
+    ngx_http_payer_call_t    *call;
+    ngx_http_payer_params_t   params;
 
     ctx = ex->ctx;
 
@@ -339,8 +340,18 @@ ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
         call->read = ngx_http_payer_api_read_object;
     }
 
+    params = *ex->params;
+
+    if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND
+        && params.description.len == 0)
+    {
+        /* Payer may want to have one [client] */
+
+        ngx_str_set(&params.description, "Refund");
+    }
+
     if (call->type->parameters
-        && ngx_http_payer_json_write_params(ctx->request->pool, ex->params,
+        && ngx_http_payer_json_write_params(ctx->request->pool, &params,
                                             &call->body)
            != NGX_OK)
     {

@@ -5,7 +5,7 @@
  *     find by payment id -> find by reference -> read -> record
  *                                                -> (capture)
  *
- * The fields of events are inferred, and whoever sends one may be late, so
+ * Known of an event is its payment id, and whoever sends one may be late, so
  * nothing of it is believed but that it is worth to ask Payer.
  */
 

@@ -1,8 +1,9 @@
 
 /*
- * The payload of an event.  Which fields it has is inferred, so what we want
- * to know is looked for under each name that it is likely to have, in the
- * object itself and in those up to two levels inside.
+ * The payload of an event: {"type","payload":{"paymentId"}} [client, 2020].
+ * Payer may add fields and change the envelope, so what we want to know is
+ * looked for under each name that it is likely to have, in the object itself
+ * and in those up to two levels inside.
  */
 
 

@@ -680,3 +680,43 @@ GET /checkout?order=1
 my $id = payment('1');
 request(PUT => '/cancel?reference=1');
 like((sent('unknown'))[0], qr{^PUT /api/v3/\Q$id\E/void$}m, 'with the id in its place');
+
+
+
+=== TEST 40: a refund without a description has one all the same, a capture has none
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+paid('1');
+sim_config(description => 'required');
+is(post('/capture', json => { reference => '1' })->status, 200, 'captured');
+is(post('/refund', json => { reference => '1', amount => 900 })->status, 200, 'refunded');
+is(post('/refund', json => { reference => '1', amount => 900, transactionDescription => '' })->status,
+    200, 'an empty one, too');
+is(post('/refund', json => { reference => '1', amount => 900, transactionDescription => 'broken' })->status,
+    200, "and with the shop's own");
+--- sent
+refund: "transactionDescription":"Refund"
+refund: "transactionDescription":"broken"
+!refund: "transactionDescription":""
+!capture: transactionDescription
+
+
+
+=== TEST 41: what payer_payment reads is what the order is from then on
+--- config perl: checkout() . operations()
+--- request
+GET /
+--- then
+my $id = paid('1');
+is(get('/payment?reference=1')->json->{payment}{status}, 'AUTHORIZED', 'read');
+like(get('/checkout?order=1')->header('Location'), qr{/thanks}, 'the order is paid');
+
+paid('2');
+is(get('/payment?paymentId=' . payment('2'))->status, 200, 'read by its payment');
+like(get('/checkout?order=2')->header('Location'), qr{/thanks}, 'that order, too');
+--- calls
+token: 1
+create: 2
+read: 2

@@ -640,7 +640,7 @@ is(request('PUT', '/cancel?reference=1001')->status, 200, 'cancelled');
 pay('1001', threeds => 'approve');
 is(books('1001')->{status}, 'AUTHORIZED', 'and authorized all the same');
 
-my ($event) = grep { $_->{payload}{externalPaymentReference} eq '1001' }
+my ($event) = grep { $_->{reference} eq '1001' }
     @{ events() };
 is(callback($event->{token})->status, 200, 'the event is taken');
 

@@ -113,7 +113,7 @@ is(scalar(shop_requests()), 1, 'once');
 
 unlike(get('/checkout?order=1001')->header('Location') // '', qr{/thanks$},
     'and leads to no thank-you page');
-like(error_log_text(), qr/order "1001" names another order/, 'it is logged');
+like(error_log_text(), qr{payer: the reply to "read" names another order, order: "1001"}, 'it is logged');
 
 
 
@@ -317,7 +317,7 @@ is(event_of($token)->{acked}, 1, 'as Payer knows');
 
 
 
-=== TEST 16: Payer has forgotten an event that went through
+=== TEST 16: an event that comes again after Payer has forgotten it is taken
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -326,9 +326,28 @@ GET /nothing
 --- after
 my $token = paid_event('1001');
 
+sim_config(ack_again => 404);
 is(callback($token)->status, 200, 'taken');
-faults('ack: status=404');
-is(callback($token)->status, 404, 'its token is unknown');
+is(callback($token)->status, 200, 'and again, although nothing is left to acknowledge');
+is(calls()->{ack}, 2, 'which Payer said');
+is(scalar(shop_requests()), 1, 'the shop was told once');
+is(join("", error_log_text() =~ m{^.*\[error\].* payer: .*$}mg), "", "nobody has to do anything");
+
+
+
+=== TEST 23: Payer does not know an event that it has just given to us
+--- http_config eval: ::shop_upstream()
+--- config eval: ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+faults('ack: status=404 times=0');
+is(callback($token)->status, 200, 'the shop has it');
+like(error_log_text(), qr/\[error\].* payer: "ack" was refused with status 404/,
+    'which the operator is told, as the path may be wrong');
 
 
 
@@ -406,6 +425,7 @@ unlike(get('/checkout?order=1001')->header('Location'), qr{/thanks$},
 GET /nothing
 --- error_code: 404
 --- after
+sim_config(event_payload => [qw(paymentId externalPaymentReference)]);
 shop_reset();
 sim_config(event_calls => 1);
 subscribe();
@@ -428,6 +448,7 @@ is(books('1001')->{links}, 1, 'by the one link');
 GET /nothing
 --- error_code: 404
 --- after
+sim_config(event_payload => [qw(paymentId externalPaymentReference)]);
 my %wrong = (
     'payment.currencyCode'             => 'NOK',
     'payment.externalPaymentReference' => 'another',

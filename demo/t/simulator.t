@@ -280,6 +280,44 @@ subtest 'capture, release and refund' => sub {
 };
 
 
+subtest 'what a read shows, and when' => sub {
+    fresh();
+    my $id   = create()->json->{paymentId};
+    my $path = "/api/v2/payments/$id/cards";
+    my $read = sub { api(GET => "/api/v2/payments/$id")->json->{payment} };
+
+    sim(POST => 'pay', { paymentId => $id });
+    sim(POST => 'clock', { advance => 100 });
+    sim(POST => 'config', { read_lag => 60 });
+    is api(POST => "$path/capture", { amount => 5000 })->code, 200, 'captured';
+
+    is $read->()->{status}, 'AUTHORIZED', 'a read does not show it yet';
+    is $read->()->{capturedAmount}, 0, 'nor its amount';
+    is @{ $read->()->{paymentOperations} }, 1, 'nor the operation';
+    is sim(GET => 'books')->{payments}[0]{captured}, 5000, 'the books do';
+
+    sim(POST => 'clock', { advance => 61 });
+    is $read->()->{capturedAmount}, 5000, 'a later read does';
+    is @{ $read->()->{paymentOperations} }, 2, 'with the operation';
+
+    sim(POST => 'config', { read_lag => 3600 });
+    is $read->()->{status}, 'INITIATED', 'before all of them';
+
+    sim(POST => 'config', { read_lag => 0, refunded_amount => 0 });
+    ok !exists $read->()->{refundedAmount}, 'no sum of refunds';
+    sim(POST => 'config', { refunded_amount => 1 });
+    is $read->()->{refundedAmount}, 0, 'or one';
+
+    my $refund = "$path/refund-and-credit";
+    sim(POST => 'config', { description => 'required' });
+    is api(POST => $refund, { amount => 1 })->code, 400, 'a text is required';
+    is api(POST => $refund, { amount => 1, transactionDescription => '' })
+        ->code, 400, 'that is not empty';
+    is api(POST => $refund, { amount => 1, transactionDescription => 'None' })
+        ->code, 200, 'refunded with one';
+};
+
+
 subtest 'cancel and expiry' => sub {
     fresh();
     my $link = create()->json;
@@ -551,7 +589,10 @@ subtest 'events' => sub {
 
     is api(POST => $query->('NOTHING'))->code, 400, 'unknown type';
     is api(POST => "$path?type=PAYMENT_AUTHORIZED")->code, 400, 'no url';
-    is api(POST => $query->($paid))->code, 200, 'subscribed';
+    my $subscribed = api(POST => $query->($paid));
+    is $subscribed->code, 204, 'subscribed';
+    is $subscribed->body, '', 'without a body';
+    is api(POST => $query->($paid))->code, 204, 'a repeat does no harm';
     is_deeply [ map { $_->{type} } @{ api(GET => $path)->json } ],
         [$paid], 'listed';
 
@@ -561,25 +602,35 @@ subtest 'events' => sub {
     cmp_ok @calls, '>=', 2, 'called again until acknowledged';
 
     my $event = $calls[0];
-    is api(GET => "/api/v1/events/$event/ack")->code, 400,
-        'must be fetched first';
-    is api(GET => "/api/v1/events/$event")->json->{paymentId}, $id, 'payload';
+    is_deeply api(GET => "/api/v1/events/$event")->json,
+        { type => $paid, payload => { paymentId => $id } }, 'the envelope';
     is api(GET => "/api/v1/events/$event/ack")->code, 200, 'acknowledged';
+    is api(GET => "/api/v1/events/$event")->code, 404, 'gone after that';
+    is api(GET => "/api/v1/events/$event/ack")->code, 200, 'once more';
+    sim(POST => 'config', { ack_again => 404 });
+    is api(GET => "/api/v1/events/$event/ack")->code, 404, 'or forgotten';
     is api(GET => '/api/v1/events/none')->code, 404, 'unknown';
-    is sim(GET => 'events')->[0]{acked}, 1, 'in the report';
+    is sim(GET => 'events')->[0]{acked}, 2, 'in the report';
 
     my $n = @calls;
     sim(POST => 'events', { token => $event });
     $wait->(sub { @calls > $n });
     is $calls[-1], $event, 'delivered again on demand';
 
-    sim(POST => 'config', { event_retry => 0.001 });
+    sim(POST => 'config',
+        { event_retry => 0.001, event_payload => [qw(paymentId status)] });
     @calls = ();
     sim(POST => 'events', { type => $paid, paymentId => $id });
     $wait->(sub { @calls >= 10 });
     my $until = time + 1.2;
     $wait->(sub { time > $until });
     is @calls, 10, 'ten calls at most';
+    is api(GET => "/api/v1/events/$calls[0]")->json->{payload}{status},
+        'AUTHORIZED', 'more in the payload, on demand';
+    sim(POST => 'events', { type => $paid, paymentId => $id });
+    $wait->(sub { $calls[-1] ne $calls[0] });
+    is api(GET => "/api/v1/events/$calls[-1]/ack")->code, 200,
+        'an acknowledgement without a fetch';
 
     is api(DELETE => $query->($paid))->code, 200, 'removed';
     is api(DELETE => $query->($paid))->code, 404, 'gone';

@@ -231,7 +231,7 @@ sub _create ($self, $req, $) {
 
 sub _read ($self, $req, $id) {
     my $books = $self->books;
-    my $p     = $books->find($req->{agent}, $id);
+    my $p     = $books->seen($books->find($req->{agent}, $id));
 
     my @operations = map {
         my $op = $_;
@@ -247,7 +247,8 @@ sub _read ($self, $req, $id) {
             amount                   => $p->{amount},
             authorizedAmount         => $p->{authorized},
             capturedAmount           => $p->{captured},
-            refundedAmount           => $p->{refunded},
+            $books->settings->{refunded_amount}
+                ? (refundedAmount => $p->{refunded}) : (),
             currencyCode             => $p->{currencyCode},
             externalPaymentReference => $p->{externalPaymentReference},
             orderId                  => $p->{orderId},
@@ -307,9 +308,9 @@ sub _refund ($self, $req, $id) {
 
 
 sub _subscribe ($self, $req, $) {
-    my ($type, $url) = _subscription($req);
+    $self->events->subscribe($req->{agent}, _subscription($req));
 
-    return _json(200, $self->events->subscribe($req->{agent}, $type, $url));
+    return _empty 204;
 }
 
 
@@ -342,12 +343,14 @@ sub _subscription ($req) {
 
 
 sub _event ($self, $req, $token) {
-    my $event = $self->events->find($req->{agent}, $token)
-        or _refuse(404, 'Event not found');
+    my $event = $self->events->find($req->{agent}, $token);
+
+    _refuse(404, 'Event not found') if !$event || $event->{acked};
 
     $event->{fetched}++;
 
-    return _json(200, $event->{payload});
+    return _json(200,
+        { type => $event->{type}, payload => $event->{payload} });
 }
 
 
@@ -355,8 +358,10 @@ sub _ack ($self, $req, $token) {
     my $event = $self->events->find($req->{agent}, $token)
         or _refuse(404, 'Event not found');
 
-    _refuse(400, 'The event must be fetched before it is acknowledged')
-        unless $event->{fetched};
+    # beyond the facts: the second acknowledgement
+    my $again = $self->books->settings->{ack_again};
+
+    _refuse($again, 'Event not found') if $event->{acked} && $again >= 400;
 
     $self->events->acknowledge($event);
 

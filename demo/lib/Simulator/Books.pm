@@ -51,6 +51,11 @@ sub reset ($self) {
         event_calls       => 10,
         event_timeout     => 30,
         event_method      => 'GET',
+        event_payload     => ['paymentId'],
+        ack_again         => 200,
+        description       => 'optional',
+        read_lag          => 0,
+        refunded_amount   => 1,
         %{ $self->defaults },
     });
 
@@ -153,6 +158,7 @@ sub create ($self, $agent, $in) {
         status     => 'INITIATED',
         created    => $self->now,
         operations => [],
+        past       => [],
         map({ $_ => $in->{$_} }
             qw(amount currencyCode externalPaymentReference orderId
                 languageCode redirectOnSuccessURL redirectOnFailURL
@@ -217,6 +223,7 @@ sub settle ($self, $p) {
             $p->{released} += $rest;
             $p->{status} = 'CANCELLED' unless $p->{captured};
             $self->_operation($p, 'RELEASE', $rest, undef, 'automatic');
+            $self->changed($p);
         }
     }
 
@@ -240,6 +247,38 @@ sub status ($self, $p) {
     return $self->expired($p)
         ? $self->settings->{expired_status}
         : $p->{status};
+}
+
+
+# What a read shows: the payment as it was "read_lag" seconds ago, since one
+# read may be answered by a part of Payer that has not heard of the operation.
+
+sub seen ($self, $p) {
+    my $lag = $self->settings->{read_lag};
+
+    return $p if !$lag;
+
+    my ($then) = grep { $_->{time} <= $self->now - $lag } reverse
+        @{ $p->{past} };
+
+    $then //= { status => 'INITIATED', operations => 0,
+        map { $_ => 0 } qw(authorized captured released refunded) };
+
+    my @operations = @{ $p->{operations} };
+    $#operations = $then->{operations} - 1;
+
+    return { %$p, %$then, operations => \@operations };
+}
+
+
+# To be called whenever a payment has changed.
+
+sub changed ($self, $p) {
+    push @{ $p->{past} }, {
+        time       => $self->now,
+        operations => scalar @{ $p->{operations} },
+        map { $_ => $p->{$_} } qw(status authorized captured released refunded)
+    };
 }
 
 
@@ -276,6 +315,8 @@ sub authorize ($self, $p) {
         $p->{release_at} = $self->now + $self->settings->{auto_release};
     }
 
+    $self->changed($p);
+
     $self->on_event->($_, $p)
         for qw(CARD_PAYMENT_AUTHORIZED PAYMENT_AUTHORIZED);
 }
@@ -308,6 +349,7 @@ sub cancel ($self, $p) {
 
     $p->{status} = 'CANCELLED';
     $self->_operation($p, 'CANCEL', $p->{amount}, undef, undef);
+    $self->changed($p);
 }
 
 
@@ -334,6 +376,8 @@ sub capture ($self, $p, $in, $request_id) {
         $self->_operation($p, 'RELEASE', $left, undef, $request_id);
     }
 
+    $self->changed($p);
+
     $self->on_event->($_, $p) for qw(CARD_PAYMENT_SETTLED PAYMENT_SETTLED);
 
     return $op;
@@ -352,13 +396,21 @@ sub release ($self, $p, $request_id) {
     $p->{released} += $rest;
     $p->{status} = 'CANCELLED' unless $p->{captured};
 
-    return $self->_operation($p, 'RELEASE', $rest, undef, $request_id);
+    my $op = $self->_operation($p, 'RELEASE', $rest, undef, $request_id);
+
+    $self->changed($p);
+
+    return $op;
 }
 
 
 # beyond the facts: a refund leaves the status alone, the operations show it.
 
 sub refund ($self, $p, $in, $request_id) {
+    refuse 400, 'transactionDescription is missing'
+        if $self->settings->{description} eq 'required'
+        && !length($in->{transactionDescription} // '');
+
     my $left = $p->{captured} - $p->{refunded};
 
     refuse 400, 'Nothing is left to refund' if $left <= 0;
@@ -369,6 +421,7 @@ sub refund ($self, $p, $in, $request_id) {
     my $op = $self->_operation($p, 'REFUND', $in->{amount},
         $in->{transactionDescription}, $request_id);
 
+    $self->changed($p);
     $self->on_event->('CARD_PAYMENT_REFUNDED', $p);
 
     return $op;

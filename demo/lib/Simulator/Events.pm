@@ -51,7 +51,7 @@ sub reset ($self) {
 }
 
 
-# Subscribing twice to the same is one subscription (beyond the facts).
+# A repeated subscription changes nothing.
 
 sub subscribe ($self, $agent, $type, $url) {
     my ($known) = grep { _same($_, $agent, $type, $url) }
@@ -66,8 +66,6 @@ sub subscribe ($self, $agent, $type, $url) {
         };
         push @{ $self->{subscriptions} }, $known;
     }
-
-    return _shown($known);
 }
 
 
@@ -114,12 +112,25 @@ sub acknowledge ($self, $event) {
 }
 
 
-# One event for each subscription of this type.  The payload's fields are
-# beyond the facts: public are only its name and that an id is in it.
+# One event for each subscription of this type.  Known of the payload is its
+# paymentId; what else is in it is a setting.
 
 sub emit ($self, $type, $p) {
     my $books = $self->books;
     my @made;
+
+    my %field = (
+        eventType                => $type,
+        createdDate              => $books->iso($books->now),
+        paymentId                => $p->{id},
+        externalPaymentReference => $p->{externalPaymentReference},
+        amount                   => $p->{amount},
+        currencyCode             => $p->{currencyCode},
+        status                   => $books->status($p),
+    );
+
+    my %payload = map { $_ => $field{$_} }
+        grep { exists $field{$_} } @{ $books->settings->{event_payload} };
 
     for my $s (@{ $self->{subscriptions} }) {
         next unless $s->{type} eq $type && $s->{agent} eq $p->{agent};
@@ -133,15 +144,8 @@ sub emit ($self, $type, $p) {
             calls   => [],
             fetched => 0,
             acked   => 0,
-            payload => {
-                eventType                => $type,
-                createdDate              => $books->iso($books->now),
-                paymentId                => $p->{id},
-                externalPaymentReference => $p->{externalPaymentReference},
-                amount                   => $p->{amount},
-                currencyCode             => $p->{currencyCode},
-                status                   => $books->status($p),
-            },
+            payload => {%payload},
+            reference => $p->{externalPaymentReference},
         };
 
         $self->{events}{$token} = $event;
@@ -205,7 +209,8 @@ sub report ($self) {
         map {
             my $event = $_;
             +{  map { $_ => $event->{$_} }
-                    qw(token type url agent calls fetched acked payload)
+                    qw(token type url agent calls fetched acked payload
+                    reference)
             }
         } @{ $self->{order} }
     ];

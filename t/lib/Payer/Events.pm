@@ -86,7 +86,7 @@ sub subscribe {
 
     my $r = Payer::Test::post('/subscriptions', form => \%option);
 
-    die "no subscription: $r\n" unless $r->status == 200;
+    die "no subscription: $r\n" unless $r->status == 204;
 }
 
 

@@ -228,7 +228,7 @@ sub _begin {
     my %token;
 
     Payer::Test::wait_until(sub {
-        %token = map { $_->{payload}{externalPaymentReference} => $_->{token} }
+        %token = map { $_->{reference} => $_->{token} }
             @{ Payer::Sim::events() };
         return keys %token == @told;
     }, 20) or die "Payer does not have all events\n";
