@@ -3,22 +3,26 @@
  * An order as a shop or a buyer may write it: the first byte is the number of
  * decimals, the lines are the fields.
  *
- * sources: ngx_http_payer_order.c ngx_http_payer_json_write.c
+ * sources: ngx_http_payer_order.c ngx_http_payer_amount.c
+ * sources: ngx_http_payer_json_write.c
  */
 
 
 #include "fuzz.h"
 
+#include <math.h>
 #include <regex.h>
 
 #include <cjson/cJSON.h>
 
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_json.h"
 #include "ngx_http_payer_order.h"
 
 
 static void fuzz_amount(ngx_str_t *text, ngx_uint_t decimals);
 static int64_t fuzz_amount_of(ngx_str_t *text, ngx_uint_t decimals);
+static void fuzz_float(ngx_str_t *text, ngx_uint_t decimals, int64_t plain);
 static void fuzz_texts(ngx_str_t *text);
 static void fuzz_url(ngx_str_t *url);
 static ngx_str_t fuzz_checked(ngx_str_t *field, ngx_uint_t good);
@@ -96,7 +100,9 @@ fuzz_amount(ngx_str_t *text, ngx_uint_t decimals)
     ngx_int_t  rc;
 
     amount = -7;
-    rc = ngx_http_payer_parse_amount(text, decimals, &amount);
+    rc = ngx_http_payer_amount_of(text, decimals ? NGX_HTTP_PAYER_MAJOR
+                                                 : NGX_HTTP_PAYER_MINOR,
+                                  decimals, &amount);
 
     expected = fuzz_amount_of(text, decimals);
 
@@ -107,6 +113,63 @@ fuzz_amount(ngx_str_t *text, ngx_uint_t decimals)
     } else {
         fuzz_assert(rc == NGX_DECLINED);
         fuzz_assert(amount == -7);
+    }
+
+    fuzz_float(text, decimals, expected);
+}
+
+
+/*
+ * the same by floating-point arithmetic, which is right but for a little bit:
+ * that bit is left out
+ */
+
+static void
+fuzz_float(ngx_str_t *text, ngx_uint_t decimals, int64_t plain)
+{
+    char          copy[64], *end;
+    int64_t       amount;
+    ngx_int_t     rc;
+    long double   value, off;
+
+    amount = -7;
+    rc = ngx_http_payer_amount_of(text, NGX_HTTP_PAYER_FLOAT, decimals,
+                                  &amount);
+
+    /* what is good as it is stands for the same */
+
+    if (plain > 0) {
+        fuzz_assert(rc == NGX_OK && amount == plain);
+    }
+
+    if (text->len == 0 || text->len >= sizeof(copy)
+        || text->data[0] < '0' || text->data[0] > '9'
+        || memchr(text->data, 0, text->len) || decimals > 4)
+    {
+        return;
+    }
+
+    memcpy(copy, text->data, text->len);
+    copy[text->len] = '\0';
+
+    if (strpbrk(copy, "xXpP") || (copy[0] == '0' && isdigit(copy[1]))) {
+        fuzz_assert(rc == NGX_DECLINED);
+        return;
+    }
+
+    value = strtold(copy, &end) * powl(10, decimals);
+    off = fabsl(value - roundl(value));
+
+    if (*end || end[-1] == '.' || strstr(copy, ".e") || strstr(copy, ".E")) {
+        fuzz_assert(rc == NGX_DECLINED);
+        return;
+    }
+
+    if (rc == NGX_OK) {
+        fuzz_assert(fabsl(value - amount) < 1.1e-6L + value / 1e18L);
+
+    } else if (value > 0.5L && value < 1e9L && strlen(copy) < 20) {
+        fuzz_assert(off > 0.9e-6L);
     }
 }
 
@@ -119,12 +182,12 @@ fuzz_amount(ngx_str_t *text, ngx_uint_t decimals)
 static int64_t
 fuzz_amount_of(ngx_str_t *text, ngx_uint_t decimals)
 {
-    char                 wanted[64], written[64], digits[64];
+    char                 wanted[160], written[64], digits[64];
     char                *point;
     size_t               n, fraction;
     unsigned long long   value;
 
-    if (text->len == 0 || text->len > 25 || decimals > 4
+    if (text->len == 0 || text->len > 128 || decimals > 4
         || memchr(text->data, 0, text->len))
     {
         return -1;
@@ -135,6 +198,16 @@ fuzz_amount_of(ngx_str_t *text, ngx_uint_t decimals)
 
     point = strchr(wanted, '.');
     fraction = point ? strlen(point + 1) : 0;
+
+    /* zeros beyond the minor unit are nothing; but in minor units no point */
+
+    while (decimals && fraction > decimals && point[fraction] == '0') {
+        point[fraction--] = '\0';
+    }
+
+    if (strlen(wanted) > 25) {
+        return -1;
+    }
 
     if (fraction > decimals || (point && fraction == 0)) {
         return -1;

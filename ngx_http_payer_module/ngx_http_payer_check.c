@@ -236,7 +236,7 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
         conf->exponent = exponent;
 
-    } else if (conf->amount_major) {
+    } else if (conf->amount_unit != NGX_HTTP_PAYER_MINOR) {
 
         /* what fits depends on the currency */
 
@@ -244,9 +244,8 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     }
 
     if (known
-        && ngx_http_payer_parse_amount(&conf->amount->value,
-                                       conf->amount_major ? exponent : 0,
-                                       &conf->fixed_amount)
+        && ngx_http_payer_amount_of(&conf->amount->value, conf->amount_unit,
+                                    exponent, &conf->fixed_amount)
            != NGX_OK)
     {
         ngx_http_payer_refuse(cf, conf, "invalid amount \"%V\" of "
@@ -255,7 +254,8 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     }
 
     if (conf->max_amount && conf->max_amount->lengths == NULL
-        && ngx_http_payer_parse_amount(&conf->max_amount->value, 0, &amount)
+        && ngx_http_payer_amount_of(&conf->max_amount->value,
+                                    NGX_HTTP_PAYER_MINOR, 0, &amount)
            != NGX_OK)
     {
         ngx_http_payer_refuse(cf, conf, "invalid amount \"%V\" of "

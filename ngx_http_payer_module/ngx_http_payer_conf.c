@@ -67,7 +67,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
      *     conf->api, api_host, client_id, secret, paths = { 0, NULL };
      *     conf->reference = { NULL, 0, 0, 0 };
      *     conf->amount, currency, ..., back = NULL;
-     *     conf->amount_major, amount_trusted, fixed_amount = 0;
+     *     conf->amount_unit, amount_trusted, fixed_amount = 0;
      *     conf->currency_trusted = 0;
      *     conf->signature, signature_keys, signature_expires = NULL;
      *     conf->present_uri, allow = NULL;
@@ -155,7 +155,7 @@ ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
 
     if (conf->amount == NULL) {
         conf->amount = prev->amount;
-        conf->amount_major = prev->amount_major;
+        conf->amount_unit = prev->amount_unit;
         conf->amount_trusted = prev->amount_trusted;
     }
 

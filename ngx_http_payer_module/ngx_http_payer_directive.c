@@ -308,7 +308,7 @@ ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char        *rv;
     ngx_str_t   *value;
-    ngx_uint_t   i, units;
+    ngx_uint_t   i, units, major, rough;
 
     rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
@@ -317,6 +317,8 @@ ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
     units = 0;
+    major = 0;
+    rough = 0;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
@@ -326,15 +328,28 @@ ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             plcf->amount_trusted = 1;
 
         } else if (ngx_strcmp(value[i].data, "major") == 0 && !units++) {
-            plcf->amount_major = 1;
+            major = 1;
+
+        } else if (ngx_strcmp(value[i].data, "float") == 0 && !rough) {
+            rough = 1;
 
         } else if (ngx_strcmp(value[i].data, "minor") != 0 || units++) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\", it must be one of "
-                               "\"minor\" and \"major\", or \"trusted\"",
-                               &value[i]);
+                               "\"minor\" and \"major\", \"float\", or "
+                               "\"trusted\"", &value[i]);
             return NGX_CONF_ERROR;
         }
+    }
+
+    if (rough && !major) {
+        return "has \"float\" without \"major\": an amount in minor units "
+               "is a whole number";
+    }
+
+    if (major) {
+        plcf->amount_unit = rough ? NGX_HTTP_PAYER_FLOAT
+                                  : NGX_HTTP_PAYER_MAJOR;
     }
 
     return NGX_CONF_OK;

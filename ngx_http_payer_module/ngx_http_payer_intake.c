@@ -253,7 +253,7 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         ctx->order.amount = 0;
 
         return ngx_http_payer_wrong(problem, "payer_amount",
-                                    conf->amount_major
+                                    conf->amount_unit
                                     ? "the amount is not a positive decimal "
                                       "that fits the currency exactly"
                                     : "the amount is not a positive integer "
@@ -268,7 +268,7 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ngx_http_payer_parse_amount(&text, 0, &max) != NGX_OK
+    if (ngx_http_payer_amount_of(&text, NGX_HTTP_PAYER_MINOR, 0, &max) != NGX_OK
         || ctx->order.amount > max)
     {
         return ngx_http_payer_wrong(problem, "payer_max_amount",
@@ -297,9 +297,8 @@ ngx_http_payer_intake_amount(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    return ngx_http_payer_parse_amount(&text,
-                                       conf->amount_major ? exponent : 0,
-                                       &ctx->order.amount);
+    return ngx_http_payer_amount_of(&text, conf->amount_unit, exponent,
+                                    &ctx->order.amount);
 }
 
 

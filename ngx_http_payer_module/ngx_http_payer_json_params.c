@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_json.h"
 #include "ngx_http_payer_json_parse.h"
 #include "ngx_http_payer_order.h"
@@ -385,7 +386,8 @@ ngx_http_payer_params_set(ngx_http_payer_params_t *params,
 
     case NGX_HTTP_PAYER_PARAM_AMOUNT:
 
-        if (ngx_http_payer_parse_amount(value, 0, &amount) != NGX_OK
+        if (ngx_http_payer_amount_of(value, NGX_HTTP_PAYER_MINOR, 0, &amount)
+            != NGX_OK
             || amount > NGX_HTTP_PAYER_MAX_NUMBER)
         {
             return NGX_DECLINED;

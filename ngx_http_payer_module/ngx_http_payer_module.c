@@ -116,7 +116,7 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NULL },
 
     { ngx_string("payer_amount"),
-      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE123,
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1234,
       ngx_http_payer_amount,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, amount),

@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_payer_compat.h"
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_crypto.h"
 #include "ngx_http_payer_json.h"
 #include "ngx_http_payer_order.h"
@@ -128,7 +129,7 @@ typedef struct {
     /* the order */
     ngx_http_payer_text_t         reference;
     ngx_http_complex_value_t     *amount;
-    ngx_uint_t                    amount_major;
+    ngx_http_payer_unit_e         amount_unit;
     ngx_uint_t                    amount_trusted;
     int64_t                       fixed_amount; /* 0: it depends */
     ngx_int_t                     exponent;     /* -1: it depends */

@@ -1,6 +1,6 @@
 
 /*
- * Orders and money: what may be a reference, a currency, an amount, a URL.
+ * Orders: what may be a reference, a currency, a URL.
  */
 
 
@@ -11,7 +11,6 @@
 
 
 #define NGX_HTTP_PAYER_MAX_URL       2048
-#define NGX_HTTP_PAYER_MAX_DECIMALS  4
 
 /* the first code point that is not a C1 control character */
 #define NGX_HTTP_PAYER_C1_END        0xa0
@@ -29,7 +28,6 @@ static ngx_int_t ngx_http_payer_check_authority(u_char *p, u_char *last);
 static u_char *ngx_http_payer_skip_host(u_char *p, u_char *last);
 static u_char *ngx_http_payer_skip_literal(u_char *p, u_char *last);
 static ngx_int_t ngx_http_payer_check_port(u_char *p, u_char *last);
-static ngx_int_t ngx_http_payer_add_digit(int64_t *value, u_char ch);
 
 
 /*
@@ -452,88 +450,4 @@ ngx_http_payer_currency_exponent(ngx_str_t *currency)
     }
 
     return NGX_DECLINED;
-}
-
-
-/*
- * A leading zero is refused unless it is the only digit before the point:
- * "0129" is rather a field cut or padded by accident than a sum of money,
- * and a refused order costs less than a wrong one.
- */
-
-ngx_int_t
-ngx_http_payer_parse_amount(ngx_str_t *text, ngx_uint_t decimals,
-    int64_t *amount)
-{
-    u_char   *p, *last, *point;
-    int64_t   value;
-
-    if (text->len == 0 || decimals > NGX_HTTP_PAYER_MAX_DECIMALS) {
-        return NGX_DECLINED;
-    }
-
-    p = text->data;
-    last = p + text->len;
-    value = 0;
-
-    for (point = p; point < last && *point != '.'; point++) {
-        if (ngx_http_payer_add_digit(&value, *point) != NGX_OK) {
-            return NGX_DECLINED;
-        }
-    }
-
-    if (point == p || (*p == '0' && point - p > 1)) {
-        return NGX_DECLINED;
-    }
-
-    if (point < last) {
-        p = point + 1;
-
-        if (p == last || (size_t) (last - p) > decimals) {
-            return NGX_DECLINED;
-        }
-
-        for ( /* void */ ; p < last; p++, decimals--) {
-            if (ngx_http_payer_add_digit(&value, *p) != NGX_OK) {
-                return NGX_DECLINED;
-            }
-        }
-    }
-
-    while (decimals--) {
-        if (ngx_http_payer_add_digit(&value, '0') != NGX_OK) {
-            return NGX_DECLINED;
-        }
-    }
-
-    if (value == 0) {
-        return NGX_DECLINED;
-    }
-
-    *amount = value;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_add_digit(int64_t *value, u_char ch)
-{
-    int64_t  digit;
-
-    if (ch < '0' || ch > '9') {
-        return NGX_DECLINED;
-    }
-
-    digit = ch - '0';
-
-    if (*value >= INT64_MAX / 10
-        && (*value > INT64_MAX / 10 || digit > INT64_MAX % 10))
-    {
-        return NGX_DECLINED;
-    }
-
-    *value = *value * 10 + digit;
-
-    return NGX_OK;
 }

@@ -56,14 +56,5 @@ ngx_int_t ngx_http_payer_check_url(ngx_str_t *url, ngx_uint_t secure);
  */
 ngx_int_t ngx_http_payer_currency_exponent(ngx_str_t *currency);
 
-/*
- * the amount in minor units out of "decimals" decimals at most: 0 for a text
- * that is in minor units already, the currency's exponent for one in major
- * units; NGX_DECLINED for a sign, a space, an exponent, an overflow,
- * a leading zero, more decimals than the currency has, and zero
- */
-ngx_int_t ngx_http_payer_parse_amount(ngx_str_t *text, ngx_uint_t decimals,
-    int64_t *amount);
-
 
 #endif /* _NGX_HTTP_PAYER_ORDER_H_INCLUDED_ */

@@ -2,12 +2,13 @@
 /*
  * Orders and money.
  *
- * sources: ngx_http_payer_order.c
+ * sources: ngx_http_payer_order.c ngx_http_payer_amount.c
  */
 
 
 #include "unit.h"
 
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_order.h"
 
 
@@ -25,6 +26,48 @@ typedef struct {
     ngx_int_t    secure;
     const char  *name;
 } url_t;
+
+
+static amount_t  floats[] = {
+
+    { "149.85000000000002", 2, 14985, "a sum of doubles" },
+    { "149.84999999999999", 2, 14985, "one that is a bit below" },
+    { "99.99999999999999", 2, 10000, "nines all the way" },
+    { "1.0E7", 2, 1000000000, "as Java writes ten millions" },
+    { "1.0E+25", 2, -1, "as PHP writes what is too much" },
+    { "1e-2", 2, 1, "the smallest amount" },
+    { "1.2345678E7", 2, 1234567800, "an exponent and digits" },
+    { "129", 2, 12900, "no point at all" },
+    { "129.5", 2, 12950, "a plain decimal" },
+    { "129.50000001", 2, 12950, "a millionth of a minor unit" },
+    { "129.500000010", 2, 12950, "with a zero behind it" },
+    { "129.50000001000000001", 2, -1, "the least bit more" },
+    { "129.49999999", 2, 12950, "a millionth less" },
+    { "129.499999989", 2, -1, "the least bit less than that" },
+    { "129.505", 2, -1, "half a minor unit" },
+    { "129.5001", 2, -1, "a hundredth of one" },
+    { "0.1000000000000000055511151231257827", 2, 10,
+      "all digits of a double" },
+    { "12949999999999999E-14", 2, 12950, "digits, and many to cut off" },
+    { "12949999999999999E-12", 2, 1295000, "digits and then the exponent" },
+    { "130.00000000000003", 0, 130, "a currency without decimals" },
+    { "92233720368547758.06999999999", 2, INT64_MAX, "rounded to the last" },
+    { "92233720368547758.07999999999", 2, -1, "one more overflows" },
+    { "0.0000000001", 2, -1, "next to nothing" },
+    { "0.0", 2, -1, "zero" },
+    { "0E5", 2, -1, "zero with an exponent" },
+    { "1E", 2, -1, "no exponent behind the E" },
+    { "1E+", 2, -1, "nor behind its sign" },
+    { "1E1000", 2, -1, "an exponent out of this world" },
+    { "1E-999", 2, -1, "the other way" },
+    { "1E2.5", 2, -1, "a point in the exponent" },
+    { "E5", 2, -1, "nothing but an exponent" },
+    { "1,5E3", 2, -1, "a comma" },
+    { "-1.5E3", 2, -1, "a minus" },
+    { "NaN", 2, -1, "no number" },
+    { "INF", 2, -1, "infinity" },
+    { "0129.5", 2, -1, "a leading zero" }
+};
 
 
 static amount_t  amounts[] = {
@@ -50,9 +93,13 @@ static amount_t  amounts[] = {
     { "92233720368547758.1", 2, -1, "also where a decimal is missing" },
     { "92233720368547759", 2, -1, "also where both are" },
 
-    { "129.0", 0, -1, "decimals that the currency has not" },
+    { "129.0", 0, -1, "minor units with a point" },
     { "129.001", 2, -1, "a fraction of a minor unit" },
-    { "129.000", 2, -1, "even when it is zero" },
+    { "129.005", 2, -1, "half a minor unit" },
+    { "129.000000000000000000000001", 2, -1, "the least bit of one" },
+    { "129.000", 2, 12900, "zeros beyond the minor unit" },
+    { "129.5000", 2, 12950, "as some databases write all sums" },
+    { "0.00000", 2, -1, "zero with many decimals" },
     { "129.", 2, -1, "a point and nothing behind it" },
     { ".5", 2, -1, "a point and nothing before it" },
     { ".", 2, -1, "a point" },
@@ -134,6 +181,7 @@ static url_t  urls[] = {
 
 
 static void test_amounts(void);
+static void test_floats(void);
 static void test_references(void);
 static void test_ids(void);
 static void test_urls(void);
@@ -148,12 +196,38 @@ int
 main(void)
 {
     test_amounts();
+    test_floats();
     test_references();
     test_ids();
     test_urls();
     test_currencies();
 
     return unit_done();
+}
+
+
+static void
+test_floats(void)
+{
+    int64_t      amount;
+    amount_t    *a;
+    ngx_int_t    rc;
+    ngx_str_t   *text;
+    ngx_uint_t   i;
+
+    for (i = 0; i < sizeof(floats) / sizeof(floats[0]); i++) {
+        a = &floats[i];
+        text = unit_bytes(a->text, strlen(a->text));
+        amount = -1;
+
+        rc = ngx_http_payer_amount_of(text, NGX_HTTP_PAYER_FLOAT, a->decimals,
+                                      &amount);
+
+        unit_ok(rc == (a->amount == -1 ? NGX_DECLINED : NGX_OK)
+                && amount == a->amount,
+                "float: %s (%s) is %s", a->name, a->text,
+                a->amount == -1 ? "refused" : "accepted");
+    }
 }
 
 
@@ -171,7 +245,9 @@ test_amounts(void)
         text = unit_bytes(a->text, strlen(a->text));
         amount = -1;
 
-        rc = ngx_http_payer_parse_amount(text, a->decimals, &amount);
+        rc = ngx_http_payer_amount_of(text, a->decimals ? NGX_HTTP_PAYER_MAJOR
+                                                        : NGX_HTTP_PAYER_MINOR,
+                                      a->decimals, &amount);
 
         unit_ok(rc == (a->amount == -1 ? NGX_DECLINED : NGX_OK)
                 && amount == a->amount,
@@ -181,8 +257,20 @@ test_amounts(void)
 
     amount = 0;
 
-    unit_ok(ngx_http_payer_parse_amount(unit_text("12\0" "3"), 0, &amount)
+    unit_ok(ngx_http_payer_amount_of(unit_text("12\0" "3"),
+                                     NGX_HTTP_PAYER_MINOR, 0, &amount)
             == NGX_DECLINED, "amount: a NUL is refused");
+
+    unit_ok(ngx_http_payer_amount_of(unit_text("130.00"),
+                                     NGX_HTTP_PAYER_MAJOR, 0, &amount)
+            == NGX_OK && amount == 130,
+            "amount: zeros in a currency without decimals are taken");
+
+    unit_ok(ngx_http_payer_amount_of(unit_text("130.50"),
+                                     NGX_HTTP_PAYER_MAJOR, 0, &amount)
+            == NGX_DECLINED,
+            "amount: a half in a currency without decimals is refused");
+
 }
 
 

@@ -1,0 +1,33 @@
+
+/*
+ * Sums of money as text: pure functions, in whole numbers only.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_AMOUNT_H_INCLUDED_
+#define _NGX_HTTP_PAYER_AMOUNT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* how the text of an amount is read */
+typedef enum {
+    NGX_HTTP_PAYER_MINOR = 0,   /* a whole number of minor units */
+    NGX_HTTP_PAYER_MAJOR,       /* a decimal */
+    NGX_HTTP_PAYER_FLOAT        /* a decimal that a program made of a double */
+} ngx_http_payer_unit_e;
+
+
+/*
+ * the amount in minor units, for a currency with so many decimals (0-4):
+ * NGX_OK, or NGX_DECLINED for a sign, a space, an overflow, a leading zero, a
+ * zero amount; for an exponent unless it is a FLOAT; for a part of a minor
+ * unit, of which a FLOAT may have a millionth that a double has added or lost
+ */
+ngx_int_t ngx_http_payer_amount_of(ngx_str_t *text, ngx_http_payer_unit_e unit,
+    ngx_uint_t decimals, int64_t *amount);
+
+
+#endif /* _NGX_HTTP_PAYER_AMOUNT_H_INCLUDED_ */
