@@ -268,7 +268,8 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ngx_http_payer_amount_of(&text, NGX_HTTP_PAYER_MINOR, 0, &max) != NGX_OK
+    if (ngx_http_payer_amount_of(&text, NGX_HTTP_PAYER_MINOR, 0, &max)
+        != NGX_OK
         || ctx->order.amount > max)
     {
         return ngx_http_payer_wrong(problem, "payer_max_amount",

@@ -527,7 +527,7 @@ invalid value "yes" in "payer_insecure_upstream" directive, it must be "on" or "
 --- config perl: checkout(payer_amount => '129 crowns')
 --- must_die
 --- error_log
-invalid parameter "crowns", it must be one of "minor" and "major", or "trusted"
+invalid parameter "crowns", it must be one of "minor" and "major", "float", or "trusted"
 
 
 === TEST 67: a variable that nobody defines is refused

@@ -640,10 +640,10 @@ invalid amount "129.00" of "payer_amount"
 
 
 === TEST 60: yen have no decimals
---- config perl: checkout(payer_amount => '129.00 major', payer_currency => 'JPY')
+--- config perl: checkout(payer_amount => '129.50 major', payer_currency => 'JPY')
 --- must_die
 --- error_log
-invalid amount "129.00" of "payer_amount"
+invalid amount "129.50" of "payer_amount"
 
 
 
