@@ -171,7 +171,9 @@ ngx_http_payer_answer_body(ngx_http_request_t *r, ngx_uint_t status,
 
     rc = ngx_http_output_filter(r, &out);
 
-    return rc == NGX_OK ? NGX_HTTP_PAYER_SENT : rc;
+    /* NGX_AGAIN: nginx sends the rest as the client takes it */
+
+    return (rc == NGX_OK || rc == NGX_AGAIN) ? NGX_HTTP_PAYER_SENT : rc;
 }
 
 

@@ -7,6 +7,9 @@
 #include "ngx_http_payer_flow.h"
 
 
+#define NGX_HTTP_PAYER_EXPIRE_AGAIN  50         /* ms */
+
+
 static void ngx_http_payer_flow_resume(ngx_http_request_t *r);
 static void ngx_http_payer_flow_timer(ngx_event_t *ev);
 static void ngx_http_payer_flow_cleanup(void *data);
@@ -94,7 +97,22 @@ ngx_http_payer_flow_run(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     do {
         rc = ctx->step(r, ctx);
+
+        if (rc == NGX_OK && ngx_http_payer_flow_parked(ctx)) {
+
+            /* decided within the step, and still to be stored */
+
+            return NGX_AGAIN;
+        }
+
     } while (rc == NGX_OK);
+
+    if (rc == NGX_AGAIN && !ngx_http_payer_flow_parked(ctx)) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "payer: the request waits for nothing");
+        ngx_debug_point();
+        rc = NGX_ERROR;
+    }
 
     if (rc == NGX_ERROR && !r->header_sent) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -262,7 +280,10 @@ ngx_http_payer_flow_timer(ngx_event_t *ev)
 
         /* the deadline: the request may be gone when this returns */
 
-        ngx_http_payer_exchange_expire(ctx->exchange);
+        if (ngx_http_payer_exchange_expire(ctx->exchange) == NGX_AGAIN) {
+            ngx_add_timer(&ctx->timer, NGX_HTTP_PAYER_EXPIRE_AGAIN);
+        }
+
         return;
     }
 

@@ -401,27 +401,53 @@ ngx_http_payer_exchange_route(ngx_http_request_t *sr,
 }
 
 
-void
+ngx_int_t
 ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x)
 {
-    ngx_event_t          *rev;
+    ngx_event_t          *rev, *wev;
+    ngx_connection_t     *c;
+    ngx_resolver_ctx_t   *resolving;
     ngx_http_upstream_t  *u;
-
-    u = x->subrequest->upstream;
-
-    if (u == NULL || u->peer.connection == NULL) {
-
-        /* a name is being resolved: that has its own timeout */
-
-        return;
-    }
 
     x->expired = 1;
 
-    rev = u->peer.connection->read;
+    u = x->subrequest->upstream;
 
-    rev->timedout = 1;
-    rev->handler(rev);
+    if (u && u->peer.connection) {
+        rev = u->peer.connection->read;
+
+        rev->timedout = 1;
+        rev->handler(rev);
+
+        return NGX_OK;
+    }
+
+    if (u && u->resolved && u->resolved->ctx) {
+        resolving = u->resolved->ctx;
+
+        resolving->state = NGX_RESOLVE_TIMEDOUT;
+        resolving->handler(resolving);
+
+        return NGX_OK;
+    }
+
+    c = x->subrequest->connection;
+    wev = c->write;
+
+    if (u == NULL && wev->delayed && wev->timer_set) {
+
+        /* limit_req of the location lets it wait */
+
+        wev->delayed = 0;
+        ngx_del_timer(wev);
+
+        ngx_http_finalize_request(x->subrequest, NGX_HTTP_GATEWAY_TIME_OUT);
+        ngx_http_run_posted_requests(c);
+
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
 }
 
 

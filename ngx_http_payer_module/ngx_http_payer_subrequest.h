@@ -81,10 +81,11 @@ ngx_int_t ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x);
 
 /*
- * makes nginx treat the exchange as timed out now.  The request may be gone
- * when it returns.
+ * makes nginx treat the exchange as timed out now: NGX_OK, and the request
+ * may be gone then; NGX_AGAIN if it cannot be ended yet, and is not sent to
+ * Payer any more
  */
-void ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x);
+ngx_int_t ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x);
 
 /* whether the subrequest is an exchange */
 ngx_uint_t ngx_http_payer_is_exchange(ngx_http_request_t *r);

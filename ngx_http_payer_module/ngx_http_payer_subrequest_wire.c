@@ -90,6 +90,12 @@ ngx_http_payer_wire_handler(ngx_http_request_t *sr)
     ngx_http_core_loc_conf_t   *clcf;
     ngx_http_payer_exchange_t  *x;
 
+    x = sr->post_subrequest->data;
+
+    if (x->expired) {
+        return NGX_HTTP_GATEWAY_TIME_OUT;
+    }
+
     clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
 
     rc = ngx_http_payer_wire_unlogged(sr, clcf->handler);
@@ -97,8 +103,6 @@ ngx_http_payer_wire_handler(ngx_http_request_t *sr)
     u = sr->upstream;
 
     if (u) {
-        x = sr->post_subrequest->data;
-
         x->process_header = u->process_header;
         u->process_header = ngx_http_payer_wire_header;
 

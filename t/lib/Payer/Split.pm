@@ -279,8 +279,7 @@ sub _whole {
     return unless $answer && $answer->{over} && $answer->{status};
 
     return Payer::HTTP::response({ method => 'GET', start => time,
-        error => $answer->{reset} && !length $answer->{body}
-            ? 'reset' : undef,
+        error => $answer->{reset} ? 'reset' : undef,
         got => "HTTP/2 $answer->{status}\r\n\r\n$answer->{body}" });
 }
 
