@@ -9,38 +9,14 @@
 #include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_order.h"
 #include "ngx_http_payer_signature.h"
-#include "ngx_http_payer_template.h"
 
 
 static ngx_int_t ngx_http_payer_check_credentials(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_check_order(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
-static ngx_int_t ngx_http_payer_check_buyer(ngx_conf_t *cf,
-    ngx_http_payer_loc_conf_t *conf, char *directive,
-    ngx_http_complex_value_t *value);
 static ngx_int_t ngx_http_payer_check_constants(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
-static ngx_uint_t ngx_http_payer_is_buyers(ngx_str_t *name);
-static ngx_uint_t ngx_http_payer_is_capture(ngx_conf_t *cf,
-    ngx_http_core_loc_conf_t *clcf, ngx_str_t *name);
-
-
-/* values of which each request can have another */
-
-static ngx_str_t  ngx_http_payer_buyers_variables[] = {
-    ngx_string("arg_"),
-    ngx_string("cookie_"),
-    ngx_string("http_"),
-    ngx_string("args"),
-    ngx_string("query_string"),
-    ngx_string("request_body"),
-    ngx_string("request_uri"),
-    ngx_string("request"),
-    ngx_string("uri"),
-    ngx_string("document_uri"),
-    ngx_null_string
-};
 
 
 char *
@@ -160,52 +136,15 @@ ngx_http_payer_check_order(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (conf->signature) {
+    /* an order in a URL, but nobody else's than the shop's */
 
-        /* an order in a URL, but nobody else's than the shop's */
-
-        if (ngx_http_payer_signature_check(cf, conf) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-    } else if (!conf->clcf->internal && !conf->clcf->named
-               && (ngx_http_payer_check_buyer(cf, conf, "payer_amount",
-                                              conf->amount)
-                   != NGX_OK
-                   || ngx_http_payer_check_buyer(cf, conf, "payer_currency",
-                                                 conf->currency)
-                      != NGX_OK))
+    if (conf->signature
+        && ngx_http_payer_signature_check(cf, conf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return ngx_http_payer_check_constants(cf, conf);
-}
-
-
-static ngx_int_t
-ngx_http_payer_check_buyer(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
-    char *directive, ngx_http_complex_value_t *value)
-{
-    ngx_http_payer_template_t  t;
-
-    ngx_http_payer_template_init(&t, &value->value);
-
-    while (ngx_http_payer_template_next(&t) == NGX_OK) {
-
-        if (ngx_http_payer_is_buyers(&t.name)
-            || ngx_http_payer_is_capture(cf, conf->clcf, &t.name))
-        {
-            ngx_http_payer_refuse(cf, conf, "the buyer can choose what to "
-                                  "pay: \"%s\" uses \"$%V\" in location "
-                                  "\"%V\", which is not internal and has no "
-                                  "\"payer_signature\"", directive, &t.name,
-                                  &conf->clcf->name);
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
 }
 
 
@@ -274,68 +213,4 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     }
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_payer_is_buyers(ngx_str_t *name)
-{
-    ngx_str_t  *v;
-
-    for (v = ngx_http_payer_buyers_variables; v->len; v++) {
-
-        if (name->len < v->len
-            || ngx_strncasecmp(name->data, v->data, v->len) != 0)
-        {
-            continue;
-        }
-
-        if (name->len == v->len || v->data[v->len - 1] == '_') {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* a piece of the URI, cut out by a regular expression */
-
-static ngx_uint_t
-ngx_http_payer_is_capture(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf,
-    ngx_str_t *name)
-{
-#if (NGX_PCRE)
-    ngx_str_t                  *v;
-    ngx_uint_t                  i;
-    ngx_http_variable_t        *variables;
-    ngx_http_core_main_conf_t  *cmcf;
-#endif
-
-    if (name->len && name->data[0] >= '1' && name->data[0] <= '9') {
-        return 1;
-    }
-
-#if (NGX_PCRE)
-
-    if (clcf->regex == NULL) {
-        return 0;
-    }
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    variables = cmcf->variables.elts;
-
-    for (i = 0; i < clcf->regex->nvariables; i++) {
-        v = &variables[clcf->regex->variables[i].index].name;
-
-        if (v->len == name->len
-            && ngx_strncasecmp(v->data, name->data, v->len) == 0)
-        {
-            return 1;
-        }
-    }
-
-#endif
-
-    return 0;
 }

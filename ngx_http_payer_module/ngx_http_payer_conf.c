@@ -42,7 +42,13 @@ ngx_http_payer_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&pmcf->doors, cf->pool, 8,
                        sizeof(ngx_http_payer_loc_conf_t *))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&pmcf->places, cf->pool, 16,
+                          sizeof(ngx_http_payer_place_t))
+           != NGX_OK
+        || ngx_array_init(&pmcf->values, cf->pool, 16,
+                          sizeof(ngx_http_payer_value_t))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -188,11 +194,23 @@ static char *
 ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
     ngx_http_payer_loc_conf_t *conf)
 {
+    ngx_http_payer_place_t       *place;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_payer_loc_conf_t   **door;
     ngx_http_payer_main_conf_t   *pmcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    place = ngx_array_push(&pmcf->places);
+    if (place == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    place->loc_conf = ((ngx_http_conf_ctx_t *) cf->ctx)->loc_conf;
+    place->clcf = clcf;
+    place->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
 
     if (conf->door == NULL && (clcf->noname || clcf->lmt_excpt)) {
 
@@ -217,11 +235,9 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
         return NGX_CONF_OK;
     }
 
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
-
     conf->main = pmcf;
     conf->clcf = clcf;
-    conf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    conf->cscf = place->cscf;
 
     if (ngx_http_payer_check_door(cf, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;

@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_payer_module.h"
+#include "ngx_http_payer_value.h"
 
 
 /* whether a location with a door may call Payer */
@@ -51,13 +52,15 @@ char *ngx_http_payer_check_door(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 ngx_int_t ngx_http_payer_check_roads(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_passes(ngx_conf_t *cf);
+ngx_int_t ngx_http_payer_check_orders(ngx_conf_t *cf);
 
-
-/* logs why a door is refused, and where it stands */
-
-#define ngx_http_payer_refuse(cf, conf, fmt, ...)                            \
-    ngx_log_error(NGX_LOG_EMERG, (cf)->log, 0, fmt " in %s:%ui",             \
-                  __VA_ARGS__, (conf)->file, (conf)->line)
+/*
+ * whether amount or currency are of those who may choose them; "is_signed":
+ * payer_signature of the location is verified before the value is used
+ */
+ngx_int_t ngx_http_payer_check_money(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, char *directive, ngx_str_t *value,
+    ngx_uint_t trusted, ngx_uint_t is_signed);
 
 
 #endif /* _NGX_HTTP_PAYER_CONF_H_INCLUDED_ */

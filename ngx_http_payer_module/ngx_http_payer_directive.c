@@ -9,6 +9,7 @@
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_value.h"
 
 
 char *
@@ -289,14 +290,6 @@ ngx_http_payer_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         text->open = 1;
     }
 
-    /* an argument is as the buyer's browser has escaped it */
-
-    if (ngx_strstr(value[1].data, "$arg_")
-        || ngx_strstr(value[1].data, "${arg_"))
-    {
-        text->unescape = 1;
-    }
-
     return NGX_CONF_OK;
 }
 
@@ -310,7 +303,7 @@ ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t   *value;
     ngx_uint_t   i, units, major, rough;
 
-    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    rv = ngx_http_payer_value_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -364,7 +357,7 @@ ngx_http_payer_currency(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     char       *rv;
     ngx_str_t  *value;
 
-    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    rv = ngx_http_payer_value_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -438,7 +431,9 @@ ngx_http_payer_present(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ccv.value = &value[1];
     ccv.complex_value = plcf->present_uri;
 
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK
+        || ngx_http_payer_value(cf, cmd, &value[1]) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

@@ -68,10 +68,6 @@ ngx_http_payer_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    /* an argument is as the buyer's browser has escaped it */
-
-    verify->reference.unescape = (verify->args != NULL);
-
     verify->own = 1;
     verify->file = cf->conf_file->file.name.data;
     verify->line = cf->conf_file->line;

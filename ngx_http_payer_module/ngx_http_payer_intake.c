@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_value.h"
 
 
 /* the language of Payer's home, when the shop names none */
@@ -113,12 +114,16 @@ ngx_http_payer_intake_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t               variable;
     ngx_http_payer_text_t  *text;
 
-    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    rv = ngx_http_payer_value_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
     text = (ngx_http_payer_text_t *) (p + cmd->offset);
+
+    /* an argument is as the buyer's browser has escaped it */
+
+    text->unescape = ngx_http_payer_value_has_argument(&text->value->value);
 
     name = text->value->value.data;
     last = name + text->value->value.len;

@@ -13,12 +13,15 @@
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_signature.h"
+#include "ngx_http_payer_source.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_subscription.h"
 #include "ngx_http_payer_ticket.h"
+#include "ngx_http_payer_value.h"
 #include "ngx_http_payer_variable.h"
 
 
+static ngx_int_t ngx_http_payer_preconfigure(ngx_conf_t *cf);
 static ngx_int_t ngx_http_payer_init(ngx_conf_t *cf);
 static char *ngx_http_payer_init_main_conf(ngx_conf_t *cf, void *conf);
 static ngx_http_payer_store_t *ngx_http_payer_cycle_store(ngx_cycle_t *cycle);
@@ -124,7 +127,7 @@ static ngx_command_t  ngx_http_payer_commands[] = {
 
     { ngx_string("payer_max_amount"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_payer_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, max_amount),
       NULL },
@@ -138,35 +141,35 @@ static ngx_command_t  ngx_http_payer_commands[] = {
 
     { ngx_string("payer_language"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_payer_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, language),
       NULL },
 
     { ngx_string("payer_order_id"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_payer_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, order_id),
       NULL },
 
     { ngx_string("payer_return_success"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_payer_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, success),
       NULL },
 
     { ngx_string("payer_return_fail"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_payer_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, fail),
       NULL },
 
     { ngx_string("payer_return_back"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_payer_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, back),
       NULL },
@@ -194,7 +197,7 @@ static ngx_command_t  ngx_http_payer_commands[] = {
 
     { ngx_string("payer_signature_expires"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_payer_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, signature_expires),
       NULL },
@@ -323,7 +326,7 @@ static ngx_command_t  ngx_http_payer_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_payer_module_ctx = {
-    ngx_http_payer_add_variables,          /* preconfiguration */
+    ngx_http_payer_preconfigure,           /* preconfiguration */
     ngx_http_payer_init,                   /* postconfiguration */
 
     ngx_http_payer_create_main_conf,       /* create main configuration */
@@ -354,9 +357,22 @@ ngx_module_t  ngx_http_payer_module = {
 
 
 static ngx_int_t
+ngx_http_payer_preconfigure(ngx_conf_t *cf)
+{
+    if (ngx_http_payer_source_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_add_variables(cf);
+}
+
+
+static ngx_int_t
 ngx_http_payer_init(ngx_conf_t *cf)
 {
-    if (ngx_http_payer_check_roads(cf) != NGX_OK
+    if (ngx_http_payer_check_values(cf) != NGX_OK
+        || ngx_http_payer_check_orders(cf) != NGX_OK
+        || ngx_http_payer_check_roads(cf) != NGX_OK
         || ngx_http_payer_check_passes(cf) != NGX_OK)
     {
         return NGX_ERROR;

@@ -107,10 +107,29 @@ typedef struct {
 } ngx_http_payer_verify_conf_t;
 
 
+/* a location, a server, or an "if" or "limit_except" in one */
+typedef struct {
+    void                        **loc_conf;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_core_srv_conf_t     *cscf;
+} ngx_http_payer_place_t;
+
+
+/* the text of a directive that has variables, and where it stands */
+typedef struct {
+    ngx_str_t                    *directive;
+    ngx_str_t                     text;
+    u_char                       *file;
+    ngx_uint_t                    line;
+} ngx_http_payer_value_t;
+
+
 typedef struct {
     ngx_http_payer_zone_t        *zone;
     ngx_http_payer_store_t       *store;
     ngx_array_t                   doors;        /* ..._loc_conf_t * */
+    ngx_array_t                   places;       /* all that there are */
+    ngx_array_t                   values;       /* ..._value_t */
 } ngx_http_payer_main_conf_t;
 
 

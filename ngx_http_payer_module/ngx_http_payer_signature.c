@@ -13,6 +13,7 @@
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_secret.h"
 #include "ngx_http_payer_template.h"
+#include "ngx_http_payer_value.h"
 
 
 static ngx_int_t ngx_http_payer_signature_separators(ngx_conf_t *cf,
@@ -21,8 +22,6 @@ static ngx_int_t ngx_http_payer_signature_protects(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, char *directive, ngx_str_t *value);
 static ngx_int_t ngx_http_payer_signature_outside(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
-static ngx_uint_t ngx_http_payer_signature_covers(
-    ngx_http_payer_loc_conf_t *conf, ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_same_name(ngx_str_t *name, char *other);
 static ngx_uint_t ngx_http_payer_is_separator(u_char ch);
 static ngx_int_t ngx_http_payer_signature_match(ngx_array_t *keys,
@@ -42,7 +41,7 @@ static ngx_int_t ngx_http_payer_signature_refuse(
 
 /* values of an order that a signature has to protect */
 
-#define NGX_HTTP_PAYER_SIGNED      6
+#define NGX_HTTP_PAYER_SIGNED      4
 
 
 char *
@@ -71,7 +70,9 @@ ngx_http_payer_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ccv.value = &value[1];
     ccv.complex_value = &signature->value;
 
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK
+        || ngx_http_payer_value(cf, cmd, &value[1]) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -82,6 +83,7 @@ ngx_http_payer_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ccv.complex_value = &signature->message;
 
     if (ngx_http_compile_complex_value(&ccv) != NGX_OK
+        || ngx_http_payer_value(cf, cmd, &value[2]) != NGX_OK
         || ngx_http_payer_signature_separators(cf, signature) != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -220,16 +222,14 @@ ngx_http_payer_signature_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     ngx_http_complex_value_t  *values[NGX_HTTP_PAYER_SIGNED];
 
     static char  *directives[] = {
-        "payer_amount", "payer_currency", "payer_reference",
-        "payer_max_amount", "payer_order_id", "payer_signature_expires"
+        "payer_reference", "payer_max_amount", "payer_order_id",
+        "payer_signature_expires"
     };
 
-    values[0] = conf->amount;
-    values[1] = conf->currency;
-    values[2] = conf->reference.value;
-    values[3] = conf->max_amount;
-    values[4] = conf->order_id;
-    values[5] = conf->signature_expires;
+    values[0] = conf->reference.value;
+    values[1] = conf->max_amount;
+    values[2] = conf->order_id;
+    values[3] = conf->signature_expires;
 
     if (conf->signature_keys == NULL) {
         ngx_http_payer_refuse(cf, conf, "\"payer_signature\" of location "
@@ -292,7 +292,8 @@ ngx_http_payer_signature_outside(ngx_conf_t *cf,
 
 /*
  * Every variable counts, not only what the buyer is known to choose: a map
- * can be of an argument, too.
+ * can be of an argument, too.  Amount and currency have rules of their own,
+ * see ngx_http_payer_check_money().
  */
 
 static ngx_int_t
@@ -318,21 +319,12 @@ ngx_http_payer_signature_protects(ngx_conf_t *cf,
 }
 
 
-/* whether the message changes with the variable */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_payer_signature_covers(ngx_http_payer_loc_conf_t *conf,
     ngx_str_t *name)
 {
     ngx_uint_t                  argument;
     ngx_http_payer_template_t   t;
-
-    if (name->len && name->data[0] >= '1' && name->data[0] <= '9') {
-
-        /* any regular expression that runs in between changes "$1" */
-
-        return 0;
-    }
 
     argument = (name->len > 4
                 && ngx_strncasecmp(name->data, (u_char *) "arg_", 4) == 0)

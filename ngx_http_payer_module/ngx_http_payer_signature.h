@@ -40,5 +40,9 @@ ngx_int_t ngx_http_payer_signature_check(ngx_conf_t *cf,
 ngx_int_t ngx_http_payer_signature_verify(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_problem_t *problem);
 
+/* whether the message changes with the variable */
+ngx_uint_t ngx_http_payer_signature_covers(ngx_http_payer_loc_conf_t *conf,
+    ngx_str_t *name);
+
 
 #endif /* _NGX_HTTP_PAYER_SIGNATURE_H_INCLUDED_ */

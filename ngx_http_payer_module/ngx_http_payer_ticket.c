@@ -7,6 +7,7 @@
 
 #include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_value.h"
 
 
 typedef struct {
@@ -33,7 +34,7 @@ ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a value: an empty one is no order's ticket";
     }
 
-    return ngx_http_set_complex_value_slot(cf, cmd, conf);
+    return ngx_http_payer_value_slot(cf, cmd, conf);
 }
 
 

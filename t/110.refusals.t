@@ -105,7 +105,7 @@ GET /checkout
 --- config perl: checkout(payer_amount => '$arg_amount')
 --- must_die
 --- error_log
-the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location "/checkout", which is not internal
+the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location "/checkout", which has no "payer_signature" of it
 
 
 
@@ -177,7 +177,7 @@ the buyer can choose what to pay: "payer_amount" uses "$request_body" in locatio
 --- config perl: checkout('~ ^/pay/([0-9]+)$', payer_amount => '$1')
 --- must_die
 --- error_log
-the buyer can choose what to pay: "payer_amount" uses "$1" in location
+"payer_amount" cannot use the numbered capture "$1", which any later regular expression replaces; use a named capture
 
 
 
@@ -206,12 +206,11 @@ the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location 
 
 
 
-=== TEST 23: a named location is internal, so the amount may come with the request
+=== TEST 23: a named location is no better, for the buyer's arguments come with him
 --- config perl: checkout('@pay', payer_amount => '$arg_amount')
---- request
-GET /
---- no_error_log
-[emerg]
+--- must_die
+--- error_log
+the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location "@pay"
 
 
 
@@ -675,3 +674,11 @@ checkout(
 --- must_die
 --- error_log
 invalid language "swe" of "payer_language"
+
+
+
+=== TEST 64: an order number of the buyer's choice is refused
+--- config perl: checkout(payer_reference => '$arg_order')
+--- must_die
+--- error_log
+the buyer can choose which order to pay: "payer_reference" uses "$arg_order" in location "/checkout", which has no "payer_signature"; if anybody may pay anything for any number, add "public"

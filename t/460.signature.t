@@ -367,7 +367,7 @@ signed(payer_amount => '$1', payer_signature =>
     '$arg_sig $arg_order:$1:$arg_expires') =~ s{= /pay}{~ "^/pay/(.*)"}r
 --- must_die
 --- error_log
-the signature does not protect "payer_amount": "$1" is not in the message
+cannot use the numbered capture "$1"
 
 
 

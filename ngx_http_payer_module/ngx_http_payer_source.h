@@ -1,0 +1,50 @@
+
+/*
+ * Where the values of an order come from: the shop and the operator, or
+ * whoever sends the request.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_CHOSEN_H_INCLUDED_
+#define _NGX_HTTP_PAYER_CHOSEN_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/* who can set a variable beside its own handler */
+#define NGX_HTTP_PAYER_SET_BY_LOCATION     0x01 /* its regular expression */
+#define NGX_HTTP_PAYER_SET_BY_REWRITE      0x02 /* rewrite, if */
+#define NGX_HTTP_PAYER_SET_BY_SET          0x04
+#define NGX_HTTP_PAYER_SET_BY_MAP          0x08 /* its regular expressions */
+#define NGX_HTTP_PAYER_SET_BY_SERVER_NAME  0x10
+
+#define NGX_HTTP_PAYER_SET_BY_CAPTURE                                        \
+    (NGX_HTTP_PAYER_SET_BY_LOCATION|NGX_HTTP_PAYER_SET_BY_REWRITE            \
+     |NGX_HTTP_PAYER_SET_BY_MAP|NGX_HTTP_PAYER_SET_BY_SERVER_NAME)
+
+
+typedef enum {
+    NGX_HTTP_PAYER_CHOSEN_SHOP = 0,             /* of an answer of the shop */
+    NGX_HTTP_PAYER_CHOSEN_MAP,                  /* constants only */
+    NGX_HTTP_PAYER_CHOSEN_BUYER,                /* the request itself */
+    NGX_HTTP_PAYER_CHOSEN_OTHER,
+    NGX_HTTP_PAYER_CHOSEN_UNKNOWN               /* nginx will refuse it */
+} ngx_http_payer_chosen_e;
+
+
+/* preconfiguration: learns how to tell a map */
+ngx_int_t ngx_http_payer_source_init(ngx_conf_t *cf);
+
+/*
+ * Where a variable comes from, when all of the configuration is read.  "map"
+ * gets the text of a map's first parameter.
+ */
+ngx_http_payer_chosen_e ngx_http_payer_source(ngx_conf_t *cf,
+    ngx_str_t *name, ngx_str_t *map);
+
+/* the NGX_HTTP_PAYER_SET_BY_... of a variable */
+ngx_uint_t ngx_http_payer_set_by(ngx_conf_t *cf, ngx_str_t *name);
+
+
+#endif /* _NGX_HTTP_PAYER_CHOSEN_H_INCLUDED_ */

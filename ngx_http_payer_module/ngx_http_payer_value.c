@@ -1,0 +1,162 @@
+
+/*
+ * Values of directives that can have variables, and what they must not be
+ * made of.
+ *
+ * A capture is replaced by the next regular expression that sets it, of a map
+ * or an "if" for instance, which can be evaluated between two of our steps:
+ * then one order would be paid, and another one let through.
+ */
+
+
+#include "ngx_http_payer_value.h"
+#include "ngx_http_payer_source.h"
+#include "ngx_http_payer_template.h"
+
+
+static ngx_int_t ngx_http_payer_check_value(ngx_conf_t *cf,
+    ngx_http_payer_value_t *value);
+
+
+ngx_int_t
+ngx_http_payer_value(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *value)
+{
+    ngx_uint_t                   n;
+    ngx_http_payer_value_t      *v;
+    ngx_http_payer_template_t    t;
+    ngx_http_payer_main_conf_t  *pmcf;
+
+    ngx_http_payer_template_init(&t, value);
+
+    for (n = 0; ngx_http_payer_template_next(&t) == NGX_OK; n++) {
+
+        if (t.name.len && t.name.data[0] >= '1' && t.name.data[0] <= '9') {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" cannot use the numbered capture "
+                               "\"$%V\", which any later regular expression "
+                               "replaces; use a named capture",
+                               &cmd->name, &t.name);
+            return NGX_ERROR;
+        }
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    v = ngx_array_push(&pmcf->values);
+    if (v == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->directive = &cmd->name;
+    v->text = *value;
+    v->file = cf->conf_file->file.name.data;
+    v->line = cf->conf_file->line;
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_payer_value_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char       *rv;
+    ngx_str_t  *value;
+
+    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    value = cf->args->elts;
+
+    return ngx_http_payer_value(cf, cmd, &value[1]) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_payer_check_values(ngx_conf_t *cf)
+{
+    ngx_uint_t                   i;
+    ngx_http_payer_value_t      *value;
+    ngx_http_payer_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    value = pmcf->values.elts;
+
+    for (i = 0; i < pmcf->values.nelts; i++) {
+        if (ngx_http_payer_check_value(cf, &value[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_check_value(ngx_conf_t *cf, ngx_http_payer_value_t *value)
+{
+    char                       *other;
+    ngx_uint_t                  by;
+    ngx_http_payer_template_t   t;
+
+    ngx_http_payer_template_init(&t, &value->text);
+
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+
+        by = ngx_http_payer_set_by(cf, &t.name)
+             & NGX_HTTP_PAYER_SET_BY_CAPTURE;
+
+        if ((by & (by - 1)) == 0) {
+
+            /* one kind of place at most */
+
+            continue;
+        }
+
+        if (by & NGX_HTTP_PAYER_SET_BY_MAP) {
+            other = "map";
+
+        } else if (by & NGX_HTTP_PAYER_SET_BY_SERVER_NAME) {
+            other = "server_name";
+
+        } else {
+            continue;
+        }
+
+        ngx_http_payer_refuse(cf, value, "\"%V\" uses the capture \"$%V\", "
+                              "which a regular expression of \"%s\" can "
+                              "replace, since it has a capture of the same "
+                              "name; rename one of them",
+                              value->directive, &t.name, other);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_payer_value_has_argument(ngx_str_t *value)
+{
+    ngx_http_payer_template_t  t;
+
+    ngx_http_payer_template_init(&t, value);
+
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+
+        if (t.name.len > 4
+            && ngx_strncasecmp(t.name.data, (u_char *) "arg_", 4) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

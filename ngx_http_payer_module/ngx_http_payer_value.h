@@ -1,0 +1,40 @@
+
+/*
+ * Values of directives that can have variables, and what they must not be
+ * made of.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_VALUE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_VALUE_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/*
+ * refuses numbered captures; named ones are kept for
+ * ngx_http_payer_check_values()
+ */
+ngx_int_t ngx_http_payer_value(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *value);
+
+/* ngx_http_set_complex_value_slot() for a directive of ours */
+char *ngx_http_payer_value_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* refuses named captures that something else can replace */
+ngx_int_t ngx_http_payer_check_values(ngx_conf_t *cf);
+
+/* whether $arg_... is among its variables, in whatever case */
+ngx_uint_t ngx_http_payer_value_has_argument(ngx_str_t *value);
+
+
+/* logs why a door or a value is refused, and where it stands */
+
+#define ngx_http_payer_refuse(cf, conf, fmt, ...)                            \
+    ngx_log_error(NGX_LOG_EMERG, (cf)->log, 0, fmt " in %s:%ui",             \
+                  __VA_ARGS__, (conf)->file, (conf)->line)
+
+
+#endif /* _NGX_HTTP_PAYER_VALUE_H_INCLUDED_ */
