@@ -104,7 +104,7 @@ typedef struct {
     ngx_int_t     (*get)(ngx_http_payer_store_t *store, ngx_str_t *key,
                       ngx_http_payer_io_t *io);
 
-    /* deletes have no merge */
+    /* the merge of a delete gets an empty "fresh" */
     ngx_int_t     (*put)(ngx_http_payer_store_t *store,
                       ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
                       ngx_http_payer_io_t *io);

@@ -16,6 +16,8 @@ static int ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job);
 static int ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
+static int ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
 static int ngx_http_payer_lmdb_store(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, MDB_val *key, ngx_str_t *fresh, time_t expires);
 static int ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job,
@@ -137,20 +139,13 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     ngx_http_payer_lmdb_job_t *job)
 {
     int         rc;
-    MDB_val     key;
     ngx_uint_t  i;
 
     for (i = 0; i < job->n; i++) {
 
-        if (job->entries[i].value.data != NULL) {
-            rc = ngx_http_payer_lmdb_replace(le, txn, job, i);
-
-        } else {
-            key.mv_data = job->entries[i].key.data;
-            key.mv_size = job->entries[i].key.len;
-
-            rc = mdb_del(txn, le->dbi, &key, NULL);
-        }
+        rc = (job->entries[i].value.data != NULL)
+             ? ngx_http_payer_lmdb_replace(le, txn, job, i)
+             : ngx_http_payer_lmdb_delete(le, txn, job, i);
 
         if (rc != 0 && rc != MDB_NOTFOUND) {
             return rc;
@@ -158,6 +153,50 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     }
 
     return 0;
+}
+
+
+/* what the merge does not let go stays; MDB_NOTFOUND is no error */
+
+static int
+ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i)
+{
+    int                            rc;
+    MDB_val                        key, value;
+    ngx_str_t                      stored;
+    ngx_http_payer_store_entry_t  *entry;
+
+    entry = &job->entries[i];
+
+    key.mv_data = entry->key.data;
+    key.mv_size = entry->key.len;
+
+    if (entry->merge != NULL) {
+        rc = mdb_get(txn, le->dbi, &key, &value);
+
+        if (rc != 0) {
+            return rc;
+        }
+
+        if (value.mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
+            return MDB_CORRUPTED;
+        }
+
+        stored.data = (u_char *) value.mv_data
+                      + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+        stored.len = value.mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+
+        if (entry->merge(&stored, &entry->value) != NGX_OK) {
+            return ngx_http_payer_lmdb_keep(job, i, &stored, 1);
+        }
+    }
+
+    if (i == 0) {
+        job->kept = 0;
+    }
+
+    return mdb_del(txn, le->dbi, &key, NULL);
 }
 
 

@@ -501,5 +501,13 @@ ngx_http_payer_lmdb_result(ngx_http_payer_lmdb_job_t *job,
         return NGX_OK;
     }
 
+    if (job->result == NULL) {
+
+        /* it was deleted, or was not there */
+
+        ngx_str_null(&io->value);
+        return NGX_OK;
+    }
+
     return ngx_http_payer_store_copy(io, &io->value, job->result, job->len);
 }
