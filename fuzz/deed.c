@@ -57,11 +57,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* what is settled stays: "done" for good, "refused" but for "done" */
 
     if (one == NGX_OK && other == NGX_OK) {
-        fuzz_assert((rc == NGX_OK) == (stored.data[3] < fresh.data[3]));
+        fuzz_assert((rc == NGX_OK)
+                    == (stored.data[3] < fresh.data[3]
+                        || (a.state == NGX_HTTP_PAYER_DEED_UNKNOWN
+                            && b.state == NGX_HTTP_PAYER_DEED_UNKNOWN
+                            && b.doubt > a.doubt)));
 
     } else {
         fuzz_assert(rc == NGX_DECLINED);
     }
+
+    /* and is not deleted */
+
+    rc = ngx_http_payer_deed_forget(&stored, &fresh);
+
+    fuzz_assert((rc == NGX_OK) == (one == NGX_OK && stored.data[3] < 3));
 
     free(stored.data);
     free(fresh.data);
@@ -83,7 +93,7 @@ fuzz_deed(ngx_str_t *value, ngx_http_payer_deed_t *deed)
                 && deed->state <= NGX_HTTP_PAYER_DEED_DONE);
     fuzz_assert(deed->status < 600);
     fuzz_assert(deed->amount >= -1 && deed->before >= -1);
-    fuzz_assert(deed->created >= 0 && deed->updated >= 0);
+    fuzz_assert(deed->created >= 0 && deed->updated >= 0 && deed->doubt >= 0);
 
     fuzz_text(value, &deed->request_id);
     fuzz_text(value, &deed->reply_type);
@@ -93,7 +103,14 @@ fuzz_deed(ngx_str_t *value, ngx_http_payer_deed_t *deed)
 
     rc = ngx_http_payer_deed_encode(pool, deed, &again);
 
-    if (value->len <= NGX_HTTP_PAYER_STORE_MAX_VALUE) {
+    if (value->data[2] == 1) {
+
+        /* the older format is read, and written as the newer one */
+
+        fuzz_assert(deed->doubt == 0);
+        fuzz_assert(rc != NGX_OK || again.len == value->len + 8);
+
+    } else if (value->len <= NGX_HTTP_PAYER_STORE_MAX_VALUE) {
         fuzz_assert(rc == NGX_OK);
         fuzz_assert(fuzz_same(value, &again));
 

@@ -65,8 +65,12 @@ ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_e type,
     call->path = ctx->conf->paths[type];
     call->state = ngx_http_payer_api_authorize;
 
-    if (id && ngx_http_payer_api_path(call, id) != NGX_OK) {
-        return NULL;
+    if (id) {
+        call->id = *id;
+
+        if (ngx_http_payer_api_path(call, id) != NGX_OK) {
+            return NULL;
+        }
     }
 
     ctx->call = call;
@@ -107,29 +111,6 @@ ngx_http_payer_api_path(ngx_http_payer_call_t *call, ngx_str_t *id)
     ngx_memcpy(p, close + 1, last - (close + 1));
 
     call->path = path;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_payer_api_request_id(ngx_http_payer_ctx_t *ctx)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_UUID_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_payer_uuid(p) != NGX_OK) {
-        ngx_http_payer_log(NGX_LOG_CRIT, ctx,
-                           "no randomness for a request id");
-        return NGX_ERROR;
-    }
-
-    ctx->request_id.data = p;
-    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
 
     return NGX_OK;
 }
@@ -484,14 +465,19 @@ ngx_http_payer_api_judge(ngx_http_payer_call_t *call)
 
     } else if (status >= 500) {
         call->doubt = 1;
+        call->lost = 1;
         ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_UNKNOWN,
                                  NGX_HTTP_BAD_GATEWAY, "Payer had an error");
 
     } else if (status >= 400) {
         ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_REFUSED,
-                                  NGX_HTTP_BAD_GATEWAY, "Payer refused");
+                                  NGX_HTTP_BAD_GATEWAY,
+                                  ngx_http_payer_api_heard(call)
+                                  ? "Payer refused"
+                                  : "a refusal that is not Payer's");
 
     } else {
+        call->lost = 1;
         ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_UNKNOWN,
                                   NGX_HTTP_BAD_GATEWAY,
                                   "the reply has an unexpected status");
@@ -507,6 +493,8 @@ ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call)
 
     x = &call->exchange;
     rc = NGX_DECLINED;
+
+    call->lost = 1;
 
     if (x->oversized) {
         call->reason = "is larger than 256 KiB";
@@ -525,6 +513,7 @@ ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call)
     switch (rc) {
 
     case NGX_OK:
+        call->lost = 0;
         ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_DONE,
                                   NGX_HTTP_OK, NULL);
         break;
@@ -566,6 +555,7 @@ ngx_http_payer_api_judge_silence(ngx_http_payer_call_t *call)
     }
 
     call->doubt = 1;
+    call->lost = 1;
 
     ngx_http_payer_api_retry(call, NGX_HTTP_PAYER_UNKNOWN,
                              (call->type->safe && !late)
@@ -615,8 +605,9 @@ ngx_http_payer_api_retry(ngx_http_payer_call_t *call,
 
 /*
  * What the last try says of itself does not speak for an earlier one that
- * Payer may have done, unless Payer has looked at the request itself: that no
- * token came, or that Payer is busy now, leaves it in doubt.
+ * Payer may have done.  That no token came, or that Payer is busy now, leaves
+ * it unknown; any other refusal may be due to the earlier try itself, and only
+ * a read tells.
  */
 
 static void
@@ -627,14 +618,20 @@ ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
     call->status = status;
     call->reason = reason;
 
-    if (call->doubt && !call->type->safe
-        && (outcome == NGX_HTTP_PAYER_FAILED
+    if (call->doubt && !call->type->safe) {
+
+        if (outcome == NGX_HTTP_PAYER_FAILED
             || (outcome == NGX_HTTP_PAYER_REFUSED
-                && !ngx_http_payer_api_heard(call))))
-    {
-        call->outcome = NGX_HTTP_PAYER_UNKNOWN;
-        call->status = NGX_HTTP_GATEWAY_TIME_OUT;
-        call->reason = "Payer's reply was lost, and asking again failed";
+                && ngx_http_payer_api_unasked(call)))
+        {
+            call->outcome = NGX_HTTP_PAYER_UNKNOWN;
+            call->status = NGX_HTTP_GATEWAY_TIME_OUT;
+            call->reason = "Payer's reply was lost, and asking again failed";
+
+        } else if (outcome == NGX_HTTP_PAYER_REFUSED) {
+            call->outcome = NGX_HTTP_PAYER_CONFLICT;
+            call->reason = "Payer refused after a reply was lost";
+        }
     }
 
     ngx_http_payer_count(call->ctx->conf->main->zone,
@@ -676,19 +673,11 @@ ngx_http_payer_api_abandon(ngx_http_payer_ctx_t *ctx)
     {
         call->exchange.active = 0;
         call->doubt = 1;
+        call->lost = 1;
     }
 
     ngx_http_payer_api_settle(call, call->doubt ? NGX_HTTP_PAYER_UNKNOWN
                                                 : NGX_HTTP_PAYER_FAILED,
                               NGX_HTTP_CLIENT_CLOSED_REQUEST,
                               "the request was terminated");
-}
-
-
-ngx_uint_t
-ngx_http_payer_api_heard(ngx_http_payer_call_t *call)
-{
-    return call->exchange.status != NGX_HTTP_UNAUTHORIZED
-           && call->exchange.status != NGX_HTTP_FORBIDDEN
-           && call->status != NGX_HTTP_SERVICE_UNAVAILABLE;
 }

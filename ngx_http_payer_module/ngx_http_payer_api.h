@@ -18,7 +18,8 @@ typedef enum {
     NGX_HTTP_PAYER_OPEN = 0,        /* the call is not over */
     NGX_HTTP_PAYER_DONE,            /* Payer did it: 2xx, and well-formed */
     NGX_HTTP_PAYER_REFUSED,         /* Payer did not do it: 4xx */
-    NGX_HTTP_PAYER_CONFLICT,        /* handled before: 409, so read back */
+    NGX_HTTP_PAYER_CONFLICT,        /* handled before, or refused after an
+                                     * earlier try may have been: read back */
     NGX_HTTP_PAYER_FAILED,          /* never reached Payer, nothing happened */
     NGX_HTTP_PAYER_UNKNOWN          /* nobody knows until it is read back */
 } ngx_http_payer_outcome_e;
@@ -63,6 +64,7 @@ struct ngx_http_payer_call_s {
     /* of the driver */
     ngx_int_t                        (*state)(ngx_http_payer_call_t *call);
     ngx_str_t                          path;
+    ngx_str_t                          id;      /* in the path, or empty */
     ngx_http_payer_token_t             token;
     ngx_http_payer_exchange_t          exchange;
     ngx_uint_t                         tries;
@@ -75,7 +77,11 @@ struct ngx_http_payer_call_s {
     const char                        *reason;  /* for logs and problems */
 
     unsigned                           reauthorized:1;
-    unsigned                           doubt:1; /* Payer may have done it */
+    unsigned                           doubt:1; /* Payer may have done it:
+                                                 * set by the driver, or
+                                                 * before it runs */
+    unsigned                           lost:1;  /* a try of this very call had
+                                                 * no reply of use */
 };
 
 
@@ -94,13 +100,17 @@ ngx_int_t ngx_http_payer_api_request_id(ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_api_run(ngx_http_payer_call_t *call);
 
 /*
- * whether a refusal is about the payment, and not about our credentials or
- * the load: only then Payer has handled the request
+ * whether a refusal is Payer's own and about the payment: not about our
+ * credentials or the load, and not a page of somebody in between
  */
 ngx_uint_t ngx_http_payer_api_heard(ngx_http_payer_call_t *call);
 
 /* logs what the outcome is, if somebody has to know */
 void ngx_http_payer_api_log(ngx_http_payer_call_t *call);
+
+/* whether our credentials or the load were refused, so that nobody has looked
+ * at the request itself */
+ngx_uint_t ngx_http_payer_api_unasked(ngx_http_payer_call_t *call);
 
 /* the call type, for configuration and names */
 const ngx_http_payer_call_type_t *ngx_http_payer_api_type(
@@ -111,7 +121,8 @@ const ngx_http_payer_call_type_t *ngx_http_payer_api_type(
 void ngx_http_payer_api_mask(ngx_http_payer_call_t *call, ngx_str_t *text);
 
 /*
- * readers: call->result is a ..._json_link_t or a ..._json_payment_t, or not
+ * readers: a payment that names another id than that in the path is refused;
+ * call->result is a ..._json_link_t or a ..._json_payment_t, or not
  * used for any object, or for anything that is not evidently broken or a page
  * of somebody else's, where it is not known what Payer writes
  */

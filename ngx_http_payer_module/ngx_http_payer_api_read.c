@@ -1,7 +1,7 @@
 
 /*
- * The readers of Payer's replies, for the doors to choose from; and what no
- * reply may have in it.
+ * The readers of Payer's replies, for the doors to choose from; whose word a
+ * refusal is; and what no reply may have in it.
  */
 
 
@@ -37,8 +37,24 @@ ngx_http_payer_api_read_link(ngx_http_payer_call_t *call, ngx_str_t *reply)
 ngx_int_t
 ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call, ngx_str_t *reply)
 {
-    return ngx_http_payer_json_read_payment(call->ctx->request->pool, reply,
-                                            call->result, &call->reason);
+    ngx_int_t                       rc;
+    ngx_http_payer_json_payment_t  *payment;
+
+    payment = call->result;
+
+    rc = ngx_http_payer_json_read_payment(call->ctx->request->pool, reply,
+                                          payment, &call->reason);
+
+    if (rc == NGX_OK && payment->payment_id.len
+        && (payment->payment_id.len != call->id.len
+            || ngx_memcmp(payment->payment_id.data, call->id.data,
+                          call->id.len) != 0))
+    {
+        call->reason = "does not name the payment that was asked for";
+        return NGX_DECLINED;
+    }
+
+    return rc;
 }
 
 
@@ -87,4 +103,32 @@ ngx_http_payer_api_mask(ngx_http_payer_call_t *call, ngx_str_t *text)
     ngx_http_payer_mask(text, basic.data + sizeof("Basic ") - 1,
                         basic.len - (sizeof("Basic ") - 1));
     ngx_http_payer_mask(text, conf->secret.data, conf->secret.len);
+}
+
+
+ngx_uint_t
+ngx_http_payer_api_heard(ngx_http_payer_call_t *call)
+{
+    const char                 *reason;
+    ngx_http_payer_exchange_t  *x;
+
+    x = &call->exchange;
+
+    return !ngx_http_payer_api_unasked(call)
+           && x->complete && !x->oversized
+           && ngx_http_payer_json_read_object(&x->reply, &reason) == NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_payer_api_unasked(ngx_http_payer_call_t *call)
+{
+    ngx_uint_t  status;
+
+    status = call->exchange.status;
+
+    return status == NGX_HTTP_UNAUTHORIZED
+           || status == NGX_HTTP_FORBIDDEN
+           || status == NGX_HTTP_REQUEST_TIME_OUT
+           || status == NGX_HTTP_TOO_MANY_REQUESTS;
 }

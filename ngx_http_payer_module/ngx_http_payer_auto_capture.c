@@ -16,6 +16,8 @@
 
 static ngx_int_t ngx_http_payer_auto_capture_start(
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_auto_capture_wanted(
+    ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx);
 
 
@@ -28,7 +30,7 @@ ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx)
 
         if (!ctx->conf->auto_capture
             || !ctx->found
-            || ctx->record.state != NGX_HTTP_PAYER_AUTHORIZED)
+            || ngx_http_payer_auto_capture_wanted(ctx) != NGX_OK)
         {
             return NGX_OK;
         }
@@ -70,7 +72,25 @@ ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
     ctx->execution = ngx_http_payer_execute(ctx, NGX_HTTP_PAYER_CALL_CAPTURE,
                                             params, &key);
 
-    return ctx->execution ? NGX_OK : NGX_ERROR;
+    if (ctx->execution == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->execution->wanted = ngx_http_payer_auto_capture_wanted;
+
+    return NGX_OK;
+}
+
+
+/* only what is proved paid by what the store has by now */
+
+static ngx_int_t
+ngx_http_payer_auto_capture_wanted(ngx_http_payer_ctx_t *ctx)
+{
+    return (ctx->found
+            && ctx->record.state == NGX_HTTP_PAYER_AUTHORIZED
+            && ngx_http_payer_proof_paid(&ctx->record))
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -87,7 +107,9 @@ ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx)
         return;
     }
 
-    if (ex->result == NGX_HTTP_PAYER_KEY_IN_FLIGHT) {
+    if (ex->result == NGX_HTTP_PAYER_KEY_IN_FLIGHT
+        || ex->result == NGX_HTTP_PAYER_UNWANTED)
+    {
         return;
     }
 

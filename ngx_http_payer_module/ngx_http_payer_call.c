@@ -1,10 +1,12 @@
 
 /*
- * What Payer offers: the calls with their methods and paths.
+ * What Payer offers: the calls with their methods and paths, and the id of a
+ * request.
  */
 
 
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_log.h"
 
 
 static ngx_http_payer_call_type_t  ngx_http_payer_call_types[] = {
@@ -63,4 +65,27 @@ const ngx_http_payer_call_type_t *
 ngx_http_payer_api_type(ngx_http_payer_call_e type)
 {
     return &ngx_http_payer_call_types[type];
+}
+
+
+ngx_int_t
+ngx_http_payer_api_request_id(ngx_http_payer_ctx_t *ctx)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_UUID_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_uuid(p) != NGX_OK) {
+        ngx_http_payer_log(NGX_LOG_CRIT, ctx,
+                           "no randomness for a request id");
+        return NGX_ERROR;
+    }
+
+    ctx->request_id.data = p;
+    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
+
+    return NGX_OK;
 }

@@ -2,13 +2,15 @@
 /*
  * A deed: what is remembered of one operation on a payment.
  *
- * Format 1, integers little-endian:
+ * Format 2, integers little-endian:
  *
  *      0  "PD"           8   amount        40  digest of the parameters
- *      2  version, 1     16  before        72  texts: request id, type of
- *      3  state          24  created           the reply, reply
- *      4  status         32  updated
+ *      2  version, 2     16  before        72  doubt
+ *      3  state          24  created       80  texts: request id, type of
+ *      4  status         32  updated           the reply, reply
  *      6  two zeros
+ *
+ * Format 1 had no "doubt", and its texts at 72; it is still read.
  */
 
 
@@ -17,8 +19,10 @@
 #include "ngx_http_payer_store.h"
 
 
-#define NGX_HTTP_PAYER_DEED_VERSION   1
-#define NGX_HTTP_PAYER_DEED_HEAD      72
+#define NGX_HTTP_PAYER_DEED_VERSION   2
+#define NGX_HTTP_PAYER_DEED_HEAD      80
+#define NGX_HTTP_PAYER_DEED_OLD       1
+#define NGX_HTTP_PAYER_DEED_OLD_HEAD  72
 #define NGX_HTTP_PAYER_DEED_TEXTS     3
 
 
@@ -99,6 +103,7 @@ ngx_http_payer_deed_encode(ngx_pool_t *pool, ngx_http_payer_deed_t *deed,
     p = ngx_http_payer_write_int(p, deed->created);
     p = ngx_http_payer_write_int(p, deed->updated);
     p = ngx_cpymem(p, deed->digest, NGX_HTTP_PAYER_DIGEST_LEN);
+    p = ngx_http_payer_write_int(p, deed->doubt);
 
     ngx_http_payer_write_texts(p, texts, NGX_HTTP_PAYER_DEED_TEXTS);
 
@@ -110,14 +115,25 @@ ngx_int_t
 ngx_http_payer_deed_decode(ngx_str_t *value, ngx_http_payer_deed_t *deed)
 {
     u_char     *p;
+    size_t      head;
     ngx_str_t  *texts[NGX_HTTP_PAYER_DEED_TEXTS];
 
     p = value->data;
 
-    if (value->len < NGX_HTTP_PAYER_DEED_HEAD
-        || p[0] != 'P' || p[1] != 'D' || p[2] != NGX_HTTP_PAYER_DEED_VERSION
+    if (value->len < NGX_HTTP_PAYER_DEED_OLD_HEAD
+        || p[0] != 'P' || p[1] != 'D'
         || p[3] < NGX_HTTP_PAYER_DEED_SENT || p[3] > NGX_HTTP_PAYER_DEED_DONE
         || p[6] != 0 || p[7] != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    head = (p[2] == NGX_HTTP_PAYER_DEED_OLD) ? NGX_HTTP_PAYER_DEED_OLD_HEAD
+                                             : NGX_HTTP_PAYER_DEED_HEAD;
+
+    if (value->len < head
+        || (p[2] != NGX_HTTP_PAYER_DEED_OLD
+            && p[2] != NGX_HTTP_PAYER_DEED_VERSION))
     {
         return NGX_DECLINED;
     }
@@ -130,17 +146,19 @@ ngx_http_payer_deed_decode(ngx_str_t *value, ngx_http_payer_deed_t *deed)
     deed->updated = ngx_http_payer_read_int(p + 32);
     ngx_memcpy(deed->digest, p + 40, NGX_HTTP_PAYER_DIGEST_LEN);
 
+    deed->doubt = (p[2] == NGX_HTTP_PAYER_DEED_OLD)
+                  ? 0 : ngx_http_payer_read_int(p + 72);
+
     if (deed->amount < -1 || deed->before < -1 || deed->created < 0
-        || deed->updated < 0 || deed->status > 599)
+        || deed->updated < 0 || deed->doubt < 0 || deed->status > 599)
     {
         return NGX_DECLINED;
     }
 
     ngx_http_payer_deed_texts(deed, texts);
 
-    return ngx_http_payer_read_texts(p + NGX_HTTP_PAYER_DEED_HEAD,
-                                     value->data + value->len, texts,
-                                     NGX_HTTP_PAYER_DEED_TEXTS);
+    return ngx_http_payer_read_texts(p + head, value->data + value->len,
+                                     texts, NGX_HTTP_PAYER_DEED_TEXTS);
 }
 
 
@@ -155,5 +173,36 @@ ngx_http_payer_deed_merge(ngx_str_t *stored, ngx_str_t *fresh)
         return NGX_DECLINED;
     }
 
+    if (new.state == NGX_HTTP_PAYER_DEED_UNKNOWN
+        && old.state == NGX_HTTP_PAYER_DEED_UNKNOWN)
+    {
+        return new.doubt > old.doubt ? NGX_OK : NGX_DECLINED;
+    }
+
     return new.state > old.state ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_payer_deed_forget(ngx_str_t *stored, ngx_str_t *fresh)
+{
+    ngx_http_payer_deed_t  old;
+
+    return (ngx_http_payer_deed_decode(stored, &old) == NGX_OK
+            && old.state < NGX_HTTP_PAYER_DEED_REFUSED)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* one that is in doubt since a time to come: the clock was set back */
+
+ngx_uint_t
+ngx_http_payer_deed_early(ngx_http_payer_deed_t *deed, time_t now)
+{
+    time_t  since;
+
+    since = deed->doubt ? deed->doubt : deed->updated;
+
+    return now - since < NGX_HTTP_PAYER_DEED_GRACE
+           && since - now < NGX_HTTP_PAYER_DEED_GRACE;
 }

@@ -31,12 +31,19 @@ typedef struct {
                                                  * units, -1: not known */
     time_t                         created;
     time_t                         updated;
+    time_t                         doubt;       /* when a reply was lost last,
+                                                 * 0: none was */
     u_char                         digest[NGX_HTTP_PAYER_DIGEST_LEN];
                                                 /* of the parameters */
     ngx_str_t                      request_id;
     ngx_str_t                      reply_type;  /* Content-Type */
     ngx_str_t                      reply;       /* body, if it is not large */
 } ngx_http_payer_deed_t;
+
+
+/* how long absence in a read proves nothing, seconds */
+
+#define NGX_HTTP_PAYER_DEED_GRACE  600
 
 
 /*
@@ -56,8 +63,19 @@ ngx_int_t ngx_http_payer_deed_encode(ngx_pool_t *pool,
 ngx_int_t ngx_http_payer_deed_decode(ngx_str_t *value,
     ngx_http_payer_deed_t *deed);
 
-/* the merge of a put: a settled deed stays as it is */
+/* the merge of a put: a settled deed stays as it is, and of two in doubt the
+ * one that was lost later */
 ngx_int_t ngx_http_payer_deed_merge(ngx_str_t *stored, ngx_str_t *fresh);
+
+/* the merge of a delete: a settled deed stays as it is, and so does one whose
+ * bytes are not known here */
+ngx_int_t ngx_http_payer_deed_forget(ngx_str_t *stored, ngx_str_t *fresh);
+
+/*
+ * whether it is too early to take it for not done that an operation does not
+ * show in a read: Payer may be late to show what it has done
+ */
+ngx_uint_t ngx_http_payer_deed_early(ngx_http_payer_deed_t *deed, time_t now);
 
 
 #endif /* _NGX_HTTP_PAYER_DEED_H_INCLUDED_ */

@@ -577,7 +577,9 @@ static ngx_uint_t
 ngx_http_payer_event_forgotten(ngx_http_payer_call_t *call)
 {
     return call->outcome == NGX_HTTP_PAYER_REFUSED
-           && call->exchange.status == NGX_HTTP_NOT_FOUND;
+           && call->exchange.status == NGX_HTTP_NOT_FOUND
+           && (call->exchange.reply.len == 0
+               || ngx_http_payer_api_heard(call));
 }
 
 

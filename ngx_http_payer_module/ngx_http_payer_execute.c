@@ -3,11 +3,13 @@
  * Executes one operation on a payment: recorded before it is sent, its result
  * before anybody is told, and never guessed.
  *
- *     with an idempotency key:  lookup -> claim -> lookup
+ *     with an idempotency key:  lookup -> (search) -> claim -> lookup
  *     then                      intent -> send -> (read back) -> settled
  *
  * A repeat with the same key sends the same Payer-Request-ID, so that Payer
- * itself prevents a second execution; its 409 is followed by a read.
+ * itself prevents a second execution; its 409 is followed by a read.  So is
+ * any refusal when there was a try without a reply, in this call or in an
+ * earlier one under the key: that try may be why.
  */
 
 
@@ -16,16 +18,12 @@
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_reading.h"
 
 
-static ngx_int_t ngx_http_payer_execute_identify(
+static ngx_int_t ngx_http_payer_execute_stored(
     ngx_http_payer_execution_t *ex);
-static ngx_int_t ngx_http_payer_execute_digest(
-    ngx_http_payer_execution_t *ex, u_char *digest);
-static ngx_int_t ngx_http_payer_execute_lookup(
-    ngx_http_payer_execution_t *ex);
-static ngx_int_t ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex);
-static ngx_int_t ngx_http_payer_execute_intent(
+static ngx_int_t ngx_http_payer_execute_unwanted(
     ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_prepare(
     ngx_http_payer_execution_t *ex);
@@ -36,11 +34,13 @@ static void ngx_http_payer_execute_replied(ngx_http_payer_call_t *call);
 static void ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call);
 static void ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
     ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x);
+static void ngx_http_payer_execute_doubt(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_execute_verdict(
+    ngx_http_payer_execution_t *ex, ngx_http_payer_call_t *call);
 static void ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
     ngx_uint_t forget);
-static ngx_int_t ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_executed_e result);
 static void ngx_http_payer_execute_count(ngx_http_payer_execution_t *ex,
     ngx_http_payer_counted_e result);
 
@@ -50,7 +50,7 @@ static void ngx_http_payer_execute_count(ngx_http_payer_execution_t *ex,
 #define NGX_HTTP_PAYER_MAX_KEPT     8192
 
 #define NGX_HTTP_PAYER_KEEP_DEED    (90 * 86400)
-#define NGX_HTTP_PAYER_DEED_LEASE   5000        /* ms, beyond the timeout */
+#define NGX_HTTP_PAYER_DEED_PAUSE   10          /* s, Retry-After */
 
 
 ngx_http_payer_execution_t *
@@ -79,80 +79,20 @@ ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
 
     ex->deed.state = NGX_HTTP_PAYER_DEED_SENT;
     ex->deed.amount = params->amount;
-    ex->deed.before = ctx->found ? ngx_max(ctx->record.captured, 0) : -1;
+    ex->deed.before = -1;
+
+    if (ctx->found) {
+        ex->deed.before = (operation == NGX_HTTP_PAYER_CALL_CAPTURE)
+                          ? ngx_max(ctx->record.captured, 0)
+                          : ngx_max(ctx->record.refunded, 0);
+    }
+
     ex->deed.request_id = ctx->request_id;
 
     ex->state = id ? ngx_http_payer_execute_lookup
                    : ngx_http_payer_execute_intent;
 
     return ex;
-}
-
-
-/* the request id, the key of the deed, and the digest of its parameters */
-
-static ngx_int_t
-ngx_http_payer_execute_identify(ngx_http_payer_execution_t *ex)
-{
-    u_char                *p;
-    ngx_int_t              rc;
-    ngx_str_t              texts[4];
-    const ngx_str_t       *name;
-    ngx_http_payer_ctx_t  *ctx;
-
-    ctx = ex->ctx;
-    name = &ngx_http_payer_api_type(ex->operation)->name;
-
-    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_UUID_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ex->id.len) {
-        texts[0] = ctx->conf->merchant->id;
-        texts[1] = *name;
-        texts[2] = ctx->record.payment_id;
-        texts[3] = ex->id;
-
-        rc = ngx_http_payer_uuid_of(texts, 4, p);
-
-    } else {
-        rc = ngx_http_payer_uuid(p);
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ctx->request_id.data = p;
-    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
-
-    if (ngx_http_payer_deed_key(ctx->request->pool, &ctx->conf->merchant->id,
-                                &ctx->record.payment_id, name,
-                                ex->id.len ? &ex->id : &ctx->request_id,
-                                &ex->key)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_payer_execute_digest(ex, ex->deed.digest);
-}
-
-
-static ngx_int_t
-ngx_http_payer_execute_digest(ngx_http_payer_execution_t *ex, u_char *digest)
-{
-    u_char     buf[2 * NGX_INT64_LEN + 1];
-    ngx_str_t  texts[2];
-
-    texts[0].data = buf;
-    texts[0].len = ngx_sprintf(buf, "%L %i", ex->params->amount,
-                               ex->params->release_rest)
-                   - buf;
-    texts[1] = ex->params->description;
-
-    return ngx_http_payer_digest(texts, 2, digest);
 }
 
 
@@ -173,7 +113,7 @@ ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
     ngx_http_payer_executed_e result)
 {
@@ -210,99 +150,14 @@ ngx_http_payer_execute_count(ngx_http_payer_execution_t *ex,
 }
 
 
-static ngx_int_t
-ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
-{
-    ngx_int_t              rc;
-    ngx_http_payer_ctx_t  *ctx;
-    ngx_http_payer_deed_t  deed;
-
-    ctx = ex->ctx;
-
-    rc = ngx_http_payer_ledger_get(ctx, &ex->key);
-
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    if (rc == NGX_ERROR
-        || (rc == NGX_OK
-            && ngx_http_payer_deed_decode(&ctx->io.value, &deed) != NGX_OK))
-    {
-        ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "the record \"%V\" could not be read", &ex->key);
-
-        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
-    }
-
-    if (rc == NGX_OK) {
-
-        if (ngx_memcmp(deed.digest, ex->deed.digest,
-                       NGX_HTTP_PAYER_DIGEST_LEN)
-            != 0)
-        {
-            return ngx_http_payer_execute_over(ex,
-                                               NGX_HTTP_PAYER_KEY_REUSED);
-        }
-
-        ex->found = 1;
-        ex->deed = deed;
-
-        if (deed.state >= NGX_HTTP_PAYER_DEED_REFUSED) {
-            ex->replayed = 1;
-            return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
-        }
-    }
-
-    if (ctx->claim.owner == 0) {
-        ex->state = ngx_http_payer_execute_claim;
-
-    } else if (ex->found) {
-        ex->state = ngx_http_payer_execute_prepare;
-
-    } else {
-        ex->state = ngx_http_payer_execute_intent;
-    }
-
-    return NGX_OK;
-}
-
-
-/* one execution of a key at a time; then look again, it may be over */
-
-static ngx_int_t
-ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex)
-{
-    ngx_http_payer_ctx_t    *ctx;
-    ngx_http_payer_store_t  *store;
-
-    ctx = ex->ctx;
-    store = ctx->conf->main->store;
-
-    switch (store->ops->claim(store, &ex->key, ctx->conf->timeout
-                              + NGX_HTTP_PAYER_DEED_LEASE, &ctx->claim))
-    {
-    case NGX_OK:
-        ex->state = ngx_http_payer_execute_lookup;
-        return NGX_OK;
-
-    case NGX_BUSY:
-        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_KEY_IN_FLIGHT);
-
-    default: /* NGX_ERROR */
-        ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "no memory for a claim in \"payer_zone\"");
-
-        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
-    }
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex)
 {
-    ex->deed.created = ngx_time();
-    ex->state = ngx_http_payer_execute_prepare;
+    if (!ex->found) {
+        ex->deed.created = ngx_time();
+    }
+
+    ex->state = ngx_http_payer_execute_stored;
     ex->ctx->io.rc = NGX_OK;
 
     if (ngx_http_payer_execute_write(ex, 0) == NGX_AGAIN) {
@@ -310,6 +165,56 @@ ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex)
     }
 
     return NGX_OK;
+}
+
+
+/* the order may have become another one since it was read */
+
+static ngx_int_t
+ngx_http_payer_execute_stored(ngx_http_payer_execution_t *ex)
+{
+    ngx_str_t              id;
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ex->ctx;
+    id = ctx->record.payment_id;
+
+    if (ctx->io.rc != NGX_OK
+        || (ctx->found && ngx_http_payer_ledger_reread(ctx) != NGX_OK))
+    {
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
+    }
+
+    if (ctx->record.payment_id.len != id.len
+        || ngx_memcmp(ctx->record.payment_id.data, id.data, id.len) != 0)
+    {
+        /* by now it has another payment, which this one does not touch */
+
+        ctx->found = 0;
+        ctx->record.payment_id = id;
+    }
+
+    ex->state = ngx_http_payer_execute_prepare;
+
+    if (ex->wanted && ex->wanted(ctx) != NGX_OK) {
+        ex->state = ngx_http_payer_execute_unwanted;
+
+        if (ex->found) {
+            return NGX_OK;
+        }
+
+        return ngx_http_payer_execute_write(ex, 1) == NGX_AGAIN ? NGX_AGAIN
+                                                                : NGX_OK;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_unwanted(ngx_http_payer_execution_t *ex)
+{
+    return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_UNWANTED);
 }
 
 
@@ -322,10 +227,6 @@ ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
 
     ctx = ex->ctx;
 
-    if (ctx->io.rc != NGX_OK) {
-        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
-    }
-
     call = ngx_http_payer_api_call(ctx, ex->operation,
                                    &ctx->record.payment_id);
     if (call == NULL) {
@@ -335,6 +236,10 @@ ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
     call->request_id = ctx->request_id;
     call->settle = ngx_http_payer_execute_replied;
     call->data = ex;
+
+    /* what is stored and has no outcome may have been sent */
+
+    call->doubt = ex->found;
 
     if (call->type->replies) {
         call->read = ngx_http_payer_api_read_object;
@@ -399,7 +304,7 @@ ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex)
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_IN_DOUBT);
     }
 
-    /* Payer has handled it before, and only a read tells how */
+    /* Payer has handled it before, or may have: only a read tells */
 
     if (ngx_http_payer_tally(ctx, &ex->tally, ex->operation,
                              &ctx->record.payment_id, &ex->key)
@@ -442,6 +347,7 @@ ngx_http_payer_execute_tally(ngx_http_payer_execution_t *ex)
         return NGX_ERROR;
     }
 
+    ex->reading = call;
     ex->state = ngx_http_payer_execute_read;
 
     return NGX_OK;
@@ -453,7 +359,7 @@ ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_payer_api_run(ex->ctx->call);
+    rc = ngx_http_payer_api_run(ex->reading);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -507,12 +413,26 @@ ngx_http_payer_execute_replied(ngx_http_payer_call_t *call)
         break;
 
     case NGX_HTTP_PAYER_UNKNOWN:
+        ngx_http_payer_execute_doubt(ex, call);
         ex->ctx->record.unknown = 1;
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
         break;
 
     default: /* NGX_HTTP_PAYER_CONFLICT: the read tells */
+        ngx_http_payer_execute_doubt(ex, call);
         break;
+    }
+}
+
+
+/* since when it is in doubt: a try that had a reply does not begin it anew */
+
+static void
+ngx_http_payer_execute_doubt(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_call_t *call)
+{
+    if (call->lost || ex->deed.doubt == 0) {
+        ex->deed.doubt = ngx_time();
     }
 }
 
@@ -524,20 +444,18 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
 
     ex = call->data;
 
-    if (call->outcome != NGX_HTTP_PAYER_DONE) {
-        ex->ctx->record.unknown = 1;
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
-        return;
-    }
+    switch (ngx_http_payer_execute_verdict(ex, call)) {
 
-    ngx_http_payer_ledger_apply(ex->ctx, call->result);
-
-    ex->read_back = 1;
-
-    switch (ngx_http_payer_judge(ex->operation, &ex->deed, call->result,
-                                 &ex->tally))
-    {
     case NGX_OK:
+
+        if (ex->operation == NGX_HTTP_PAYER_CALL_CANCEL
+            || ex->operation == NGX_HTTP_PAYER_CALL_RELEASE)
+        {
+            /* which of the two it was, Payer's word need not say */
+
+            ngx_http_payer_execute_advance(ex);
+        }
+
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
                                       &call->exchange);
         break;
@@ -552,6 +470,41 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
         break;
     }
+}
+
+
+/* the read, taken over if it is about this payment, and what it tells */
+
+static ngx_int_t
+ngx_http_payer_execute_verdict(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_verdict_e        verdict;
+    ngx_http_payer_json_payment_t  *payment;
+
+    payment = call->result;
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE || payment->payment_id.len == 0) {
+        return NGX_AGAIN;
+    }
+
+    if (ex->ctx->found
+        && ngx_http_payer_reading_apply(ex->ctx, payment, &verdict) != NGX_OK)
+    {
+        return NGX_AGAIN;
+    }
+
+    ex->read_back = 1;
+
+    return ngx_http_payer_judge(ex->operation, &ex->deed, payment,
+                                &ex->tally.others, ngx_time());
+}
+
+
+time_t
+ngx_http_payer_execute_pause(ngx_http_payer_execution_t *ex)
+{
+    return ex->id.len ? NGX_HTTP_PAYER_DEED_PAUSE : 0;
 }
 
 
@@ -631,6 +584,7 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
     ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
 
     entry.key = ex->key;
+    entry.merge = ngx_http_payer_deed_forget;
 
     if (!forget) {
         ex->deed.updated = ngx_time();
@@ -652,6 +606,12 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
         entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_DEED;
     }
 
-    return ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_REPLY,
+    /* only what Payer has granted is its reply */
+
+    return ngx_http_payer_ledger_write_with(ctx,
+                                            (!forget && ex->deed.state
+                                             == NGX_HTTP_PAYER_DEED_DONE)
+                                            ? NGX_HTTP_PAYER_BY_REPLY
+                                            : NGX_HTTP_PAYER_BY_SELF,
                                             &entry);
 }

@@ -12,7 +12,7 @@
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_deed.h"
-#include "ngx_http_payer_judge.h"
+#include "ngx_http_payer_tally.h"
 
 
 typedef enum {
@@ -21,6 +21,7 @@ typedef enum {
     NGX_HTTP_PAYER_IN_DOUBT,            /* unknown, see "call" */
     NGX_HTTP_PAYER_KEY_REUSED,          /* with other parameters */
     NGX_HTTP_PAYER_KEY_IN_FLIGHT,       /* the first one is not over */
+    NGX_HTTP_PAYER_UNWANTED,            /* see "wanted", nothing sent */
     NGX_HTTP_PAYER_NOT_STORED           /* the store failed, nothing sent */
 } ngx_http_payer_executed_e;
 
@@ -36,18 +37,25 @@ struct ngx_http_payer_execution_s {
     ngx_http_payer_deed_t        deed;
     ngx_http_payer_claim_t       claim;
     ngx_http_payer_call_t       *call;          /* the operation's */
-    ngx_http_payer_tally_t       tally;         /* for a read after a 409 */
+    ngx_http_payer_tally_t       tally;         /* for a read after a 409, or
+                                                 * of all, for a request id */
+    ngx_http_payer_call_t       *reading;       /* that read */
+    ngx_int_t                  (*wanted)(ngx_http_payer_ctx_t *ctx);
 
     ngx_http_payer_executed_e    result;        /* 0: not over */
 
-    unsigned                     asked:1;
-    unsigned                     found:1;
+    unsigned                     found:1;       /* it was stored before */
+    unsigned                     searched:1;    /* by the request id */
     unsigned                     replayed:1;    /* from the record */
     unsigned                     read_back:1;   /* by a read after a 409 */
 };
 
 
 /*
+ * "wanted", if it is set before the first step, is asked when the intent is
+ * stored, with what the order is by then in ctx->record, and has the last word
+ * on whether the operation is sent: NGX_OK or NGX_DECLINED.
+ *
  * prepares the operation on the payment of ctx->record; sets ctx->request_id.
  * "id" is the idempotency key, which has to be 1-255 bytes, or NULL for an
  * operation of its own: the execution, or NULL
@@ -56,9 +64,26 @@ ngx_http_payer_execution_t *ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_call_e operation, ngx_http_payer_params_t *params,
     ngx_str_t *id);
 
+/*
+ * how many seconds a repeat should wait, or 0 if nobody can repeat it, as it
+ * has no key: for an outcome that is in doubt
+ */
+time_t ngx_http_payer_execute_pause(ngx_http_payer_execution_t *ex);
+
 /* a step of the caller's: NGX_OK when ex->result is known, NGX_AGAIN when the
  * request is parked, NGX_ERROR */
 ngx_int_t ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex);
+
+
+/*
+ * between the files of the room: sets the ids and the digest; the states of an
+ * execution with a key, before the intent, and of its intent; the end
+ */
+ngx_int_t ngx_http_payer_execute_identify(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_executed_e result);
 
 
 #endif /* _NGX_HTTP_PAYER_EXECUTE_H_INCLUDED_ */

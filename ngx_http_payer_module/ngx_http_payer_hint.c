@@ -16,6 +16,7 @@
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_proof.h"
+#include "ngx_http_payer_reading.h"
 
 
 static ngx_int_t ngx_http_payer_hint_find(ngx_http_payer_ctx_t *ctx,
@@ -26,8 +27,8 @@ static ngx_int_t ngx_http_payer_hint_choose(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint);
 static ngx_int_t ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint);
-static ngx_uint_t ngx_http_payer_hint_fits(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_json_payment_t *payment, ngx_uint_t found);
+static ngx_uint_t ngx_http_payer_hint_adopts(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint, ngx_http_payer_json_payment_t *payment);
 static ngx_int_t ngx_http_payer_hint_recorded(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint);
 static ngx_int_t ngx_http_payer_hint_capture(ngx_http_payer_ctx_t *ctx,
@@ -169,9 +170,9 @@ static ngx_int_t
 ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint)
 {
-    ngx_int_t               rc;
-    ngx_uint_t              found;
-    ngx_http_payer_call_t  *call;
+    ngx_int_t                  rc;
+    ngx_http_payer_call_t     *call;
+    ngx_http_payer_verdict_e   verdict;
 
     call = ctx->call;
 
@@ -188,51 +189,52 @@ ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    found = (ctx->record.payment_id.len == 0);
+    hint->state = ngx_http_payer_hint_over;
 
-    ctx->record.payment_id = hint->event.payment_id;
-
-    if (!ngx_http_payer_hint_fits(ctx, call->result, found)) {
-        hint->state = ngx_http_payer_hint_over;
+    if (ctx->record.payment_id.len == 0
+        && !ngx_http_payer_hint_adopts(ctx, hint, call->result))
+    {
         return NGX_OK;
     }
 
-    ngx_http_payer_ledger_apply(ctx, call->result);
+    rc = ngx_http_payer_reading_take(ctx, call->result,
+                                     NGX_HTTP_PAYER_BY_EVENT, &verdict);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
 
     hint->state = ngx_http_payer_hint_recorded;
-
-    rc = ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_EVENT);
 
     return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
 }
 
 
 /*
- * Whether the payment is this order's.  One that was found because the answer
- * to its creation was lost becomes the order's when it is paid as ordered.
+ * A payment that was found because the answer to its creation was lost becomes
+ * the order's when it names the order and is paid as ordered.
  */
 
 static ngx_uint_t
-ngx_http_payer_hint_fits(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_json_payment_t *payment, ngx_uint_t found)
+ngx_http_payer_hint_adopts(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint, ngx_http_payer_json_payment_t *payment)
 {
     const char                *reason;
-    ngx_uint_t                 fits;
-    ngx_http_payer_record_t   *record;
-    ngx_http_payer_verdict_e   verdict;
+    ngx_http_payer_record_t    record;
 
-    record = &ctx->record;
+    record = ctx->record;
+    record.payment_id = hint->event.payment_id;
 
-    verdict = ngx_http_payer_proof_bind(record, payment, &reason);
-    fits = (verdict == NGX_HTTP_PAYER_UNDECIDED);
+    reason = NULL;
 
-    if (fits) {
-        verdict = ngx_http_payer_proof_weigh(record, payment, &reason);
-    }
-
-    if (found) {
-        fits = fits && payment->reference.len
-               && verdict == NGX_HTTP_PAYER_PAID;
+    if (payment->reference.len
+        && ngx_http_payer_proof_bind(&record, payment, &reason)
+           == NGX_HTTP_PAYER_UNDECIDED
+        && ngx_http_payer_proof_weigh(&record, payment, &reason)
+           == NGX_HTTP_PAYER_PAID)
+    {
+        ctx->record.payment_id = record.payment_id;
+        return 1;
     }
 
     if (reason) {
@@ -240,7 +242,7 @@ ngx_http_payer_hint_fits(ngx_http_payer_ctx_t *ctx,
                            reason);
     }
 
-    return fits;
+    return 0;
 }
 
 
@@ -250,7 +252,7 @@ static ngx_int_t
 ngx_http_payer_hint_recorded(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint)
 {
-    if (ctx->io.rc != NGX_OK || ngx_http_payer_ledger_reread(ctx) != NGX_OK) {
+    if (ngx_http_payer_reading_taken(ctx) != NGX_OK) {
         hint->reason = "the payment could not be stored";
         return NGX_DECLINED;
     }

@@ -20,6 +20,7 @@
 #include "ngx_http_payer_store.h"
 #include "ngx_http_payer_record.h"
 #include "ngx_http_payer_proof.h"
+#include "ngx_http_payer_calls.h"
 
 
 #define NGX_HTTP_PAYER_VERSION          "0.1.0"
@@ -29,24 +30,6 @@
 #define NGX_HTTP_PAYER_PRESENT_IFRAME    2
 #define NGX_HTTP_PAYER_PRESENT_JSON      3
 #define NGX_HTTP_PAYER_PRESENT_URI       4
-
-
-/* the calls that Payer offers, see ngx_http_payer_api.c */
-typedef enum {
-    NGX_HTTP_PAYER_CALL_TOKEN = 0,
-    NGX_HTTP_PAYER_CALL_CREATE,
-    NGX_HTTP_PAYER_CALL_READ,
-    NGX_HTTP_PAYER_CALL_CAPTURE,
-    NGX_HTTP_PAYER_CALL_CANCEL,
-    NGX_HTTP_PAYER_CALL_RELEASE,
-    NGX_HTTP_PAYER_CALL_REFUND,
-    NGX_HTTP_PAYER_CALL_EVENT,
-    NGX_HTTP_PAYER_CALL_ACK,
-    NGX_HTTP_PAYER_CALL_SUBSCRIPTIONS,
-    NGX_HTTP_PAYER_CALL_SUBSCRIBE,
-    NGX_HTTP_PAYER_CALL_UNSUBSCRIBE,
-    NGX_HTTP_PAYER_CALLS
-} ngx_http_payer_call_e;
 
 
 typedef struct ngx_http_payer_ctx_s    ngx_http_payer_ctx_t;

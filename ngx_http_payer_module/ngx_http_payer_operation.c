@@ -14,6 +14,7 @@
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_reading.h"
 #include "ngx_http_payer_relay.h"
 
 
@@ -386,10 +387,11 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
         return ngx_http_payer_operation_deed(r, ctx);
 
     case NGX_HTTP_PAYER_NOT_SENT:
-        return ngx_http_payer_relay_failed(r, ex->call, 0);
+        return ngx_http_payer_relay_failed(r, ex->call);
 
     case NGX_HTTP_PAYER_IN_DOUBT:
-        return ngx_http_payer_relay_failed(r, ctx->call, 1);
+        return ngx_http_payer_relay_doubt(r, ex->call,
+                                          ngx_http_payer_execute_pause(ex));
 
     case NGX_HTTP_PAYER_KEY_REUSED:
         return ngx_http_payer_relay_refuse(r, NGX_HTTP_UNPROCESSABLE_CONTENT,
@@ -424,11 +426,11 @@ ngx_http_payer_operation_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 static void
 ngx_http_payer_operation_was_read(ngx_http_payer_call_t *call)
 {
-    if (call->ctx->found && call->outcome == NGX_HTTP_PAYER_DONE) {
-        ngx_http_payer_ledger_apply(call->ctx, call->result);
+    ngx_http_payer_verdict_e  verdict;
 
-        (void) ngx_http_payer_ledger_write(call->ctx,
-                                           NGX_HTTP_PAYER_BY_VERIFY);
+    if (call->ctx->found && call->outcome == NGX_HTTP_PAYER_DONE) {
+        (void) ngx_http_payer_reading_take(call->ctx, call->result,
+                                           NGX_HTTP_PAYER_BY_VERIFY, &verdict);
     }
 }
 

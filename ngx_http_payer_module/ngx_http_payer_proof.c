@@ -14,6 +14,8 @@
 static ngx_uint_t ngx_http_payer_proof_given_back(
     ngx_http_payer_record_t *record, ngx_http_payer_json_payment_t *payment,
     ngx_http_payer_state_e state);
+static ngx_uint_t ngx_http_payer_proof_alike(ngx_str_t *told,
+    ngx_str_t *ours);
 static ngx_uint_t ngx_http_payer_proof_equal(ngx_str_t *one,
     ngx_str_t *other);
 
@@ -121,6 +123,13 @@ ngx_http_payer_proof_bind(ngx_http_payer_record_t *record,
         && !ngx_http_payer_proof_equal(&payment->reference,
                                        &record->reference))
     {
+        if (ngx_http_payer_proof_alike(&payment->reference,
+                                       &record->reference))
+        {
+            *reason = "names the order in another shape";
+            return NGX_HTTP_PAYER_UNSURE;
+        }
+
         *reason = "names another order";
         return NGX_HTTP_PAYER_UNPAID;
     }
@@ -206,6 +215,20 @@ ngx_http_payer_proof_given_back(ngx_http_payer_record_t *record,
     ngx_http_payer_record_balance(&now);
 
     return now.state == NGX_HTTP_PAYER_REFUNDED;
+}
+
+
+/*
+ * Whether Payer may have cut the reference, or written it in another case.
+ * The payment id is the proof and this only a cross-check, so that it does not
+ * tell the buyer to pay once more.
+ */
+
+static ngx_uint_t
+ngx_http_payer_proof_alike(ngx_str_t *told, ngx_str_t *ours)
+{
+    return told->len <= ours->len
+           && ngx_strncasecmp(told->data, ours->data, told->len) == 0;
 }
 
 

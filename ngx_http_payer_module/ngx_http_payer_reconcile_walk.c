@@ -13,6 +13,7 @@
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_reading.h"
 
 
 #define NGX_HTTP_PAYER_RECONCILE_SCAN       10000   /* records in a call */
@@ -224,12 +225,9 @@ ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    if (rec->operation == NGX_HTTP_PAYER_CALL_CAPTURE) {
+    /* read after it was counted */
 
-        /* read after it was counted */
-
-        ngx_str_null(&rec->read);
-    }
+    ngx_str_null(&rec->read);
 
     ctx->step = ngx_http_payer_reconcile_read;
 
@@ -434,8 +432,9 @@ ngx_http_payer_reconcile_judge(ngx_http_request_t *r,
 
 
 /*
- * An operation that shows in the payment is done.  One that does not is
- * forgotten: a repeat with its key sends the same request id again.
+ * An operation that shows in the payment is done.  One that does not, and had
+ * ten minutes to, is forgotten, unless somebody has settled it meanwhile: a
+ * repeat with its key sends the same request id again.
  */
 
 static ngx_int_t
@@ -451,8 +450,13 @@ ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
 
     ctx->io.rc = NGX_OK;
 
+    if (rec->payment.payment_id.len == 0) {
+        rec->unknown++;
+        return NGX_OK;
+    }
+
     switch (ngx_http_payer_judge(rec->operation, &rec->deed, &rec->payment,
-                                 &rec->tally))
+                                 &rec->tally.others, ngx_time()))
     {
     case NGX_OK:
         rec->deed.state = NGX_HTTP_PAYER_DEED_DONE;
@@ -476,6 +480,7 @@ ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
         break;
 
     case NGX_DECLINED:
+        entry.merge = ngx_http_payer_deed_forget;
         break;
 
     default: /* NGX_AGAIN */
@@ -494,30 +499,36 @@ static ngx_int_t
 ngx_http_payer_reconcile_judge_order(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
-    ngx_http_payer_state_e    before;
-    ngx_http_payer_record_t  *record;
+    ngx_int_t                  rc;
+    ngx_http_payer_state_e     before;
+    ngx_http_payer_verdict_e   verdict;
 
-    record = &ctx->record;
-    before = record->state;
+    before = ctx->record.state;
 
-    ngx_http_payer_ledger_apply(ctx, &rec->payment);
+    rc = ngx_http_payer_reading_take(ctx, &rec->payment,
+                                     NGX_HTTP_PAYER_BY_RECONCILE, &verdict);
 
-    if (ngx_http_payer_state_of(&rec->payment.status) == 0) {
+    if (rc == NGX_DECLINED) {
+
+        /* about another payment: the order is as it was */
+
         rec->unknown++;
-        return ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_RECONCILE);
+        ctx->io.rc = NGX_OK;
+        ctx->step = ngx_http_payer_reconcile_scan;
+        return NGX_OK;
     }
 
-    if (record->state == NGX_HTTP_PAYER_INITIATED
-        && record->created + NGX_HTTP_PAYER_LINK_LIFE < ngx_time())
-    {
-        return ngx_http_payer_reconcile_expire(ctx, rec);
-    }
+    if (verdict == NGX_HTTP_PAYER_PENDING) {
+        rec->unknown++;
 
-    if (record->state != before) {
+    } else if (ctx->record.state == NGX_HTTP_PAYER_EXPIRED) {
+        rec->expired++;
+
+    } else if (ctx->record.state != before) {
         rec->settled++;
     }
 
-    return ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_RECONCILE);
+    return rc;
 }
 
 
@@ -539,7 +550,9 @@ static ngx_int_t
 ngx_http_payer_reconcile_written(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    if (ctx->io.rc != NGX_OK) {
+    if (ctx->io.rc != NGX_OK
+        || (ctx->found && ngx_http_payer_reading_taken(ctx) != NGX_OK))
+    {
         return ngx_http_payer_reconcile_failed(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                             "the store could not be written");
     }

@@ -11,7 +11,7 @@
 
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_deed.h"
-#include "ngx_http_payer_judge.h"
+#include "ngx_http_payer_tally.h"
 
 
 /* the order in which it walks, by the prefixes of keys */

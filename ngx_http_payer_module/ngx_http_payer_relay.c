@@ -7,6 +7,10 @@
 #include "ngx_http_payer_relay.h"
 
 
+static ngx_int_t ngx_http_payer_relay_problem(ngx_http_request_t *r,
+    ngx_http_payer_call_t *call, ngx_uint_t doubt, time_t retry_after);
+
+
 ngx_int_t
 ngx_http_payer_relay_key(ngx_http_request_t *r, ngx_str_t *key)
 {
@@ -81,7 +85,7 @@ ngx_http_payer_relay_reply(ngx_http_request_t *r,
                                           &x->reply);
     }
 
-    return ngx_http_payer_relay_failed(r, ctx->call, 0);
+    return ngx_http_payer_relay_failed(r, ctx->call);
 }
 
 
@@ -111,7 +115,23 @@ ngx_http_payer_relay_headers(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_payer_relay_failed(ngx_http_request_t *r,
-    ngx_http_payer_call_t *call, ngx_uint_t doubt)
+    ngx_http_payer_call_t *call)
+{
+    return ngx_http_payer_relay_problem(r, call, 0, 0);
+}
+
+
+ngx_int_t
+ngx_http_payer_relay_doubt(ngx_http_request_t *r, ngx_http_payer_call_t *call,
+    time_t retry_after)
+{
+    return ngx_http_payer_relay_problem(r, call, 1, retry_after);
+}
+
+
+static ngx_int_t
+ngx_http_payer_relay_problem(ngx_http_request_t *r,
+    ngx_http_payer_call_t *call, ngx_uint_t doubt, time_t retry_after)
 {
     ngx_http_payer_problem_t  problem;
 
@@ -134,13 +154,17 @@ ngx_http_payer_relay_failed(ngx_http_request_t *r,
         problem.type = "outcome-unknown";
         problem.title = "The outcome is unknown";
 
-        if (call->outcome == NGX_HTTP_PAYER_DONE) {
+        if (problem.retry_after == 0) {
+            problem.retry_after = retry_after;
+        }
 
-            /* read back after a 409, and it does not show there */
+        if (call->outcome == NGX_HTTP_PAYER_CONFLICT) {
+
+            /* read back, and it does not show in the payment */
 
             problem.status = NGX_HTTP_GATEWAY_TIME_OUT;
-            problem.detail = "Payer has handled this request before, and the "
-                             "payment does not show how";
+            problem.detail = "Payer has handled this request before, or may "
+                             "have, and the payment does not show how";
         }
     }
 

@@ -31,10 +31,15 @@ ngx_int_t ngx_http_payer_relay_reply(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_relay_headers(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
-/* what became of a call that has no reply to pass on; "doubt": it may have
- * been carried out */
+/* what became of a call that has no reply to pass on, and was not carried
+ * out */
 ngx_int_t ngx_http_payer_relay_failed(ngx_http_request_t *r,
-    ngx_http_payer_call_t *call, ngx_uint_t doubt);
+    ngx_http_payer_call_t *call);
+
+/* the same of one that may have been carried out; "retry_after" seconds, or 0
+ * if a repeat would be another operation */
+ngx_int_t ngx_http_payer_relay_doubt(ngx_http_request_t *r,
+    ngx_http_payer_call_t *call, time_t retry_after);
 
 /* a problem of our own; a 503 and a 409 say when to try again */
 ngx_int_t ngx_http_payer_relay_refuse(ngx_http_request_t *r,

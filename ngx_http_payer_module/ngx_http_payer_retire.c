@@ -12,6 +12,7 @@
 
 #include "ngx_http_payer_retire.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_reading.h"
 
 
 static ngx_http_payer_retire_t *ngx_http_payer_retire_create(
@@ -259,25 +260,29 @@ ngx_http_payer_retire_ask(ngx_http_payer_retire_t *rt)
 static void
 ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call)
 {
-    ngx_http_payer_record_t  *record;
+    ngx_http_payer_record_t   *record;
+    ngx_http_payer_verdict_e   verdict;
 
     record = &call->ctx->record;
 
     if (call->outcome == NGX_HTTP_PAYER_DONE) {
-        ngx_http_payer_ledger_apply(call->ctx, call->result);
 
-        if (record->state == NGX_HTTP_PAYER_INITIATED
-            && record->created + NGX_HTTP_PAYER_LINK_LIFE < ngx_time())
+        if (ngx_http_payer_reading_take(call->ctx, call->result,
+                                        NGX_HTTP_PAYER_BY_VERIFY, &verdict)
+            == NGX_DECLINED)
         {
-            record->state = NGX_HTTP_PAYER_EXPIRED;
+            call->outcome = NGX_HTTP_PAYER_UNKNOWN;
+            call->status = NGX_HTTP_BAD_GATEWAY;
+            call->reason = "Payer's reply is about another order";
         }
 
-        (void) ngx_http_payer_ledger_write(call->ctx,
-                                           NGX_HTTP_PAYER_BY_VERIFY);
-
     } else if (call->outcome == NGX_HTTP_PAYER_REFUSED
-               && call->exchange.status == NGX_HTTP_NOT_FOUND)
+               && call->exchange.status == NGX_HTTP_NOT_FOUND
+               && ngx_http_payer_api_heard(call)
+               && record->created + NGX_HTTP_PAYER_LINK_LIFE < ngx_time())
     {
+        /* a payment that was made is known for 31 days */
+
         record->state = NGX_HTTP_PAYER_CANCELLED;
         record->unknown = 0;
 
@@ -312,13 +317,21 @@ ngx_http_payer_retire_read(ngx_http_payer_retire_t *rt)
 static ngx_int_t
 ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt)
 {
+    ngx_str_t              id;
     ngx_http_payer_ctx_t  *ctx;
 
     ctx = rt->ctx;
+    id = ctx->record.payment_id;
 
-    if (ctx->io.rc != NGX_OK) {
+    if (ngx_http_payer_reading_taken(ctx) != NGX_OK) {
         return ngx_http_payer_retire_over(rt,
                                           NGX_HTTP_PAYER_RETIRE_NOT_STORED);
+    }
+
+    if (ctx->record.payment_id.len != id.len
+        || ngx_memcmp(ctx->record.payment_id.data, id.data, id.len) != 0)
+    {
+        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
     }
 
     switch (ctx->record.state) {

@@ -341,5 +341,6 @@ ngx_http_payer_subscription_unknown(ngx_http_request_t *r,
 
     type = ngx_http_payer_api_type(ngx_http_payer_subscription_type(r));
 
-    return ngx_http_payer_relay_failed(r, ctx->call, !type->safe);
+    return type->safe ? ngx_http_payer_relay_failed(r, ctx->call)
+                      : ngx_http_payer_relay_doubt(r, ctx->call, 0);
 }

@@ -218,7 +218,7 @@ sub _begin {
         _send(begin => $BEGINNING{$step}, @those);
 
         for my $cell (@those) {
-            $cell->{begin}->status =~ /^(?:200|303)$/
+            $cell->{begin}->status =~ /^(?:200|204|303)$/
                 or die "$step of $cell->{id}: $cell->{begin}\n";
         }
     }
@@ -501,7 +501,8 @@ sub _never_resent {
     }
 
     for my $scope (sort keys %ids) {
-        my $most = $scope =~ /^create/ && $cell->{row} =~ /^409/ ? 2 : 1;
+        my $most = $scope =~ /^create/ && $cell->{row} =~ /^(?:409|lost)/
+            ? 2 : 1;
 
         push @wrong, "$scope was sent as several requests"
             if keys %{ $ids{$scope} } > $most;

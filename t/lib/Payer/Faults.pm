@@ -62,6 +62,9 @@ my %CALL = map { my %c; @c{qw(name sim door needs changes)} = @$_;
 #     strange   a status that no call has: 1xx, 3xx
 #     denied    our credentials are refused
 #     missing   404
+#     page      404 and a page, which is a load balancer's word and not Payer's
+#     doubted   no reply came, and the resend is refused
+#     hidden    409, and a read does not show yet what was done
 #     busy      408, 429
 #     handled   409: Payer has seen this Payer-Request-ID before
 #     trouble   5xx
@@ -99,9 +102,19 @@ my @ROWS = (
     [ '401'                 => 'denied',  0, { status => 401 } ],
     [ '403'                 => 'denied',  0, { status => 403 } ],
     [ '404'                 => 'missing', 0, { status => 404 } ],
+    [ '404, HTML'           => 'page',    0, { status => 404,
+        body    => "<!DOCTYPE html>\n<title>404 Not Found</title>\n",
+        headers => { 'Content-Type' => 'text/html' } } ],
+    [ 'lost, done, 400'     => 'doubted', 1,
+        { status => 400, work => 0 }, { action => 'lost-reply' } ],
+    [ 'lost, 400'           => 'doubted', 0,
+        { status => 400 }, { action => 'reset' } ],
+    [ 'another payment'     => 'odd',     1, { action => 'edit',
+        set => { 'payment.id' => 'another' } } ],
     [ '408'                 => 'busy',    0, { status => 408 } ],
     [ '409, not done'       => 'handled', 0, { status => 409 } ],
     [ '409, done'           => 'handled', 1, { status => 409 } ],
+    [ '409, not shown yet'  => 'hidden',  1, { status => 409 } ],
     [ '429, for 1 s'        => 'busy',    0,
         { status => 429, headers => { 'Retry-After' => 1 } } ],
     [ '429, for an hour'    => 'busy',    0,
@@ -110,8 +123,9 @@ my @ROWS = (
     [ '503, done'           => 'trouble', 1, { status => 503 } ],
 );
 
-my %ROW = map { my %r; @r{qw(name kind done fault)} = @$_; $r{name} => \%r }
-    @ROWS;
+# "first" is what the first request meets, if that is something else
+my %ROW = map { my %r; @r{qw(name kind done fault first)} = @$_;
+    $r{name} => \%r } @ROWS;
 
 # What the replies of "odd" rows are, and for which calls one is no reply: a
 # field that is needed is not there, or is not what it should be.
@@ -121,6 +135,7 @@ my %HARMS = (
     'missing fields' => [qw(token create read gate)],
     'duplicate keys' => [qw(token create read gate)],
     'huge numbers'   => [qw(create read gate)],
+    'another payment' => [qw(read gate)],
 );
 
 my %TEXT = (
@@ -157,6 +172,16 @@ my %EDIT = (
     event   => { amount                      => 1e300 },
 );
 
+# what a read shows before it shows what was done
+my %HIDDEN = (
+    capture => { 'payment.status' => 'AUTHORIZED',
+        'payment.capturedAmount' => 0 },
+    cancel  => { 'payment.status' => 'INITIATED' },
+    replace => { 'payment.status' => 'INITIATED' },
+    release => { 'payment.status' => 'AUTHORIZED' },
+    refund  => { 'payment.refundedAmount' => 0 },
+);
+
 # the reply is like that of another call
 my %LIKE = (gate => 'read', refund => 'capture');
 
@@ -189,7 +214,13 @@ sub fault {
             { list => 'GET /', subscribe => 'POST /' }->{$call} // 'DELETE /';
     }
 
-    if ($r->{kind} eq 'odd') {
+    if ($row eq 'another payment') {
+
+        # which is said of nothing else
+        @fault{qw(action set)} = ('none', {})
+            unless $call =~ /^(?:read|gate)$/;
+
+    } elsif ($r->{kind} eq 'odd') {
         if ($row eq 'huge numbers' && $EDIT{$like}) {
             delete $fault{status};
             @fault{qw(action set)} = ('edit', $EDIT{$like});
@@ -206,10 +237,23 @@ sub fault {
         $fault{body} = { message => 'it was done' };
 
     } elsif (($fault{status} // 0) >= 400) {
-        $fault{body} = { message => "Payer says $fault{status}" };
+        $fault{body} //= { message => "Payer says $fault{status}" };
     }
 
-    return \%fault;
+    # nor can a 204, which is what Payer says to a subscription
+    $fault{status} //= 200 if $call eq 'subscribe'
+        && $row =~ /reset after|truncated|wrong length|stall in|1 MiB/;
+
+    my @more;
+
+    push @more, { %fault, status => undef, body => undef, times => 1,
+        work => $r->{done}, %{ $r->{first} } } if $r->{first};
+
+    push @more, { match => 'read', agent => $merchant, times => 0,
+        action => 'edit', set => $HIDDEN{$call} }
+        if $r->{kind} eq 'hidden' && $HIDDEN{$call};
+
+    return @more, \%fault;
 }
 
 
@@ -233,10 +277,12 @@ sub outcome {
         ? 'unclear' : 'done'
         if $kind eq 'odd';
 
-    # that it was handled before is said of no call that changes nothing
-    return $c->{changes} ? 'handled' : 'refused' if $kind eq 'handled';
+    # that it was handled before is said of no call that changes nothing, and
+    # to ask such a one again leaves no doubt
+    return $c->{changes} ? 'handled' : 'refused'
+        if $kind =~ /^(?:handled|doubted|hidden)$/;
 
-    return { denied => 'denied', missing => 'refused', busy => 'busy' }
+    return { denied => 'denied', page => 'page', missing => 'refused', busy => 'busy' }
         ->{$kind} // 'unclear';
 }
 
@@ -253,7 +299,7 @@ sub sends {
     return 1 if $r->{name} eq '429, for an hour';
     return 2 if $r->{name} eq '401';            # with a new token
 
-    return { lost => 2, trouble => 2, busy => 2 }->{ $r->{kind} } // 1;
+    return { lost => 2, doubted => 2, trouble => 2, busy => 2 }->{ $r->{kind} } // 1;
 }
 
 
@@ -303,7 +349,7 @@ sub _trouble {
     if ($outcome eq 'busy') {
         $e->{status} = 503;
 
-    } elsif ($outcome eq 'denied') {
+    } elsif ($outcome eq 'denied' || $outcome eq 'page') {
         $e->{status} = 502;
 
     } else {
@@ -352,8 +398,8 @@ sub _create {
     if ($outcome eq 'handled') {
 
         # one more, under another id, and then it is given up
-        $calls->{create} = 2;
-        $links = 1 + 2 * $r->{done};
+        $calls->{create}++;
+        $links = 1 + 2 * $r->{done} unless $r->{kind} eq 'doubted';
         $e->{status} = 502;
 
     } elsif ($outcome eq 'refused') {
@@ -374,7 +420,9 @@ sub _replace {
 
     @$e{qw(again examined books)} = (303, 1, 'links 2, live 1');
 
-    if ($outcome eq 'done' || $outcome eq 'handled' && $r->{done}) {
+    my $shown = $r->{done} && $r->{kind} ne 'hidden';
+
+    if ($outcome eq 'done' || $outcome eq 'handled' && $shown) {
         $e->{status} = 303;
         $calls->{create} = 1;
         $calls->{read}   = 1 if $outcome eq 'handled';
@@ -444,8 +492,8 @@ sub _event {
 sub _ack {
     my ($r, $c, $outcome, $e, $calls) = @_;
 
-    $e->{status} = $outcome eq 'done' ? 200
-        : $r->{kind} eq 'missing' ? 404 : 503;
+    # an event that Payer does not know any more is acknowledged
+    $e->{status} = $outcome eq 'done' || $r->{kind} eq 'missing' ? 200 : 503;
 
     # the shop is not told again
     @$e{qw(shop books)} = (1, 'acked 1, shop 1');
@@ -458,6 +506,9 @@ sub _ack {
 sub _subscribe {
     my ($r, $c, $outcome, $e, $calls) = @_;
 
+    # what is new is 204, and what Payer has handled before is shown
+    $e->{again} = 204 if $c->{name} eq 'subscribe' && !$r->{done};
+
     if ($outcome eq 'handled') {
         $calls->{subscriptions}++;
         $e->{status} = 200;
@@ -465,6 +516,9 @@ sub _subscribe {
     }
 
     _safe($r, $c, $outcome, $e);
+
+    $e->{status} = 204 if $c->{name} eq 'subscribe'
+        && $r->{name} =~ /^(?:no fault|another payment)$/;
 }
 
 
@@ -490,17 +544,17 @@ sub _operation {
 
     } elsif ($outcome eq 'handled') {
         $calls->{read} = 1;
-        $open = 0 unless $name eq 'cancel';
 
-        if ($name eq 'refund') {
-
-            # which a read does not show
-            $record = 'unknown';
-            @$e{qw(status type)} = (504, 'outcome-unknown');
+        if ($r->{done} && $r->{kind} ne 'hidden') {
+            $record = 'done';
+            $e->{status} = 200;
+            $open = 0 unless $name eq 'cancel';
 
         } else {
-            $record = $r->{done} ? 'done' : 'refused';
-            $e->{status} = $r->{done} ? 200 : 409;
+
+            # what does not show yet may still come
+            $record = 'unknown';
+            @$e{qw(status type)} = (504, 'outcome-unknown');
         }
 
     } else {
@@ -519,6 +573,9 @@ sub _afterwards {
 
     my $times = 1;
 
+    # an operation in doubt may be repeated with its key
+    $e->{retry} = 1 if $e->{type} eq 'outcome-unknown';
+
     if ($record eq 'done' || $record eq 'refused') {
         $e->{again}    = $e->{status};
         $e->{replayed} = 1;
@@ -533,13 +590,8 @@ sub _afterwards {
         # the operation, and the order that it is about
         $e->{examined} = 2;
 
-        if ($name ne 'refund') {
-            $e->{replayed} = 1 if $r->{done};
-
-        } else {
-            $e->{unknown} = 1;
-            $e->{again} = 504 if $r->{done};
-        }
+        # what shows is settled by reconcile, the rest in ten minutes
+        $e->{ $r->{done} ? 'replayed' : 'unknown' } = 1;
     }
 
     $e->{books} = {

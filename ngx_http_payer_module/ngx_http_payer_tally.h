@@ -1,0 +1,47 @@
+
+/*
+ * The other operations of the kind on a payment, as far as they are stored.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_TALLY_H_INCLUDED_
+#define _NGX_HTTP_PAYER_TALLY_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_judge.h"
+
+
+typedef struct {
+    ngx_str_t                  prefix;  /* of their keys */
+    ngx_str_t                  except;  /* the key of the one in question */
+    ngx_str_t                  after;   /* the cursor */
+    ngx_http_payer_others_t    others;
+} ngx_http_payer_tally_t;
+
+
+/*
+ * prepares to count the operations other than that under "key", which must
+ * outlive the tally: NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_tally(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_tally_t *tally, ngx_http_payer_call_e operation,
+    ngx_str_t *payment_id, ngx_str_t *key);
+
+/*
+ * a step of the caller's, before the payment is read: what is done when it is
+ * counted must be in what is read.  NGX_OK, or NGX_AGAIN when the request is
+ * parked; a store that fails leaves the tally vague (logged)
+ */
+ngx_int_t ngx_http_payer_tally_run(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_tally_t *tally);
+
+/*
+ * the next stored operation of the tally's prefix into ctx->io: NGX_OK,
+ * NGX_DECLINED when there is no more, NGX_AGAIN (call it again), NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_tally_next(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_tally_t *tally);
+
+
+#endif /* _NGX_HTTP_PAYER_TALLY_H_INCLUDED_ */
