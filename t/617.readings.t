@@ -1,0 +1,238 @@
+# What a read says of a payment is taken over in one way, whoever reads: only
+# if it is about this payment, this order and its currency.  Who captures by
+# himself captures only what the record, as it is stored by then, proves paid.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Payer::Weather;
+use Payer::Test;
+use Payer::Gate;
+
+our $office = <<'EOF';
+        payer_tries 1;
+
+        location = /payment   { payer_payment;   payer_allow 127.0.0.1; }
+        location = /capture   { payer_capture;   payer_allow 127.0.0.1; }
+        location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
+EOF
+
+our $auto = "payer_auto_capture on;\n" . $office;
+
+# a read that says something else
+
+sub edited {
+    my (%set) = @_;
+
+    sim('DELETE', 'faults');
+    faults({ match => 'read', action => 'edit', times => 0,
+        set => { map { ("payment.$_" => $set{$_}) } keys %set } });
+}
+
+
+# runs the code while Payer takes its time for a request, and gives the answer
+# to that request
+
+sub meanwhile {
+    my ($request, $call, $code) = @_;
+
+    my $before = calls()->{$call} // 0;
+    my $child = open(my $out, '-|') // die "fork: $!\n";
+
+    if ($child == 0) {
+        print request(@$request)->status, "\n";
+        close STDOUT;
+        POSIX::_exit(0);
+    }
+
+    wait_until(sub { (calls()->{$call} // 0) > $before }, 5)
+        or die "no call $call\n";
+    $code->();
+
+    my $status = <$out>;
+    close $out;
+    chomp $status;
+
+    return $status;
+}
+
+workers(2);
+master_on();
+
+add_block_preprocessor(sub { clock_is_off(0) });
+
+shop();
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: an order of which another copy says authorized is not captured once it is cancelled
+--- config eval: $::auto
+--- then
+order('1');
+sim('POST', 'pay', { reference => '1', threeds => 'start', card => '3ds' });
+
+# the copy that reconcile has found is older than the cancel
+faults({ match => 'read', action => 'edit', delay_after => 1,
+    set => { 'payment.status' => 'AUTHORIZED',
+        'payment.authorizedAmount' => 12900 } });
+meanwhile([ POST => '/reconcile' ], 'read', sub { cancel('1') });
+is(calls()->{capture} // 0, 0, 'nothing is captured');
+
+
+
+=== TEST 2: an authorization of less than the order is not captured by itself
+--- config eval: $::auto
+--- then
+order('1');
+pay('1');
+edited(authorizedAmount => 5);
+post('/reconcile') for 1 .. 2;
+get('/payment?reference=1');
+is_refused(thanks('1'), 402, 'it is not paid');
+is(calls()->{capture} // 0, 0, 'nor captured');
+--- books
+1: captured=0
+
+
+
+=== TEST 3: a reply that names another payment makes no order paid
+--- config eval: $::office
+--- then
+order('1');
+edited(id => 'another', status => 'AUTHORIZED', authorizedAmount => 12900);
+is(get('/payment?reference=1')->status, 502, 'the back office gets no such reply');
+is(get('/payment?paymentId=' . payment('1'))->status, 502, 'by its id neither');
+post('/reconcile');
+sim('DELETE', 'faults');
+faults('read: close times=0');
+isnt(get('/buy?order=1&amount=12900&currency=SEK')->header('Location'),
+    'http://localhost/thanks?order=1', 'the buyer is not thanked');
+unlike(get('/buy?order=1&amount=12900&currency=SEK')->header('Location'),
+    qr/thanks/, 'but may pay');
+is_refused(thanks('1'), 503, 'nothing is known');
+like(error_log_text(), qr/does not name the payment that was asked for/,
+    'which is logged');
+
+
+
+=== TEST 4: a reply that names another order or currency makes none paid
+--- config eval: $::office
+--- then
+order('1');
+
+for my $other ({ externalPaymentReference => '2' }, { currencyCode => 'JPY' })
+{
+    edited(%$other, status => 'AUTHORIZED', authorizedAmount => 12900);
+    get('/payment?reference=1');
+    is(post('/reconcile')->json->{stillUnknown}, 1, 'reconcile says so');
+    unlike(get('/buy?order=1&amount=12900&currency=SEK')->header('Location'),
+        qr/thanks/, 'the buyer may pay');
+}
+
+
+
+=== TEST 5: the cancellation of another payment leaves the link of this one
+--- config eval: $::office
+--- then
+order('1');
+faults('cancel: status=409');
+faults({ match => 'read', action => 'edit', set => {
+    'payment.id' => 'another', 'payment.status' => 'CANCELLED' } });
+isnt(get('/buy?order=1&amount=9900&currency=SEK')->status, 303, 'no other link');
+sim('DELETE', 'faults');
+
+faults('cancel: status=409');
+faults({ match => 'read', action => 'edit', set => {
+    'payment.externalPaymentReference' => 'another',
+    'payment.status' => 'CANCELLED' } });
+isnt(get('/buy?order=1&amount=9900&currency=SEK')->status, 303, 'nor here');
+--- books
+1: links=1 liveLinks=1
+
+
+
+=== TEST 6: a reply that names the order cut, or in another case, is not known
+--- config eval: $::office
+--- then
+paid('Order-1');
+
+for my $shape (qw(ORDER-1 Order- order-1)) {
+    edited(externalPaymentReference => $shape);
+    is_refused(thanks('Order-1'), 503, $shape);
+}
+
+like(error_log_text(), qr/names the order in another shape/, 'it is logged');
+edited(externalPaymentReference => 'Order-12');
+is_refused(thanks('Order-1'), 402, 'another order is another order');
+
+
+
+=== TEST 7: the read of an operation in doubt takes over nothing of another payment
+--- config eval: $::office
+--- then
+paid('1');
+faults('capture: status=409');
+edited(id => 'another', status => 'FULLY_CAPTURED', capturedAmount => 12900);
+faults('capture: status=409');
+my $r = post('/capture?reference=1', headers => { 'Idempotency-Key' => 'k' });
+is($r->status, 504, 'it is unknown');
+sim('DELETE', 'faults');
+is(post('/capture?reference=1', headers => { 'Idempotency-Key' => 'k' })
+   ->status, 200, 'and then done');
+--- books
+1: captured=12900
+
+
+
+=== TEST 8: a slow reconcile does not delete what a repeat has settled
+--- config eval: $::office
+--- then
+paid('1');
+faults('capture: reset');
+my @capture = ('/capture?reference=1&amount=2500',
+    headers => { 'Idempotency-Key' => 'k' });
+is(post(@capture)->status, 504, 'nobody knows');
+
+# by now a read that does not show it counts
+clock_is_off(610);
+faults('read: delay_after=1');
+meanwhile([ POST => '/reconcile' ], 'read', sub {
+    is(post(@capture)->status, 200, 'the repeat captures');
+});
+is(post(@capture)->header('Idempotency-Replayed'), 'true', 'and is known');
+--- books
+1: captured=2500
+
+
+
+=== TEST 9: a page refuses no automatic capture, and a refusal of Payer's does
+--- config eval: $::auto
+--- then
+paid('1');
+faults({ match => 'capture', status => 404, body => "<html>not here</html>\n",
+    headers => { 'Content-Type' => 'text/html' } });
+is_thanked(thanks('1'), 'thanked');
+is(books('1')->{captured}, 0, 'nothing is captured');
+post('/reconcile');
+is(books('1')->{captured}, 12900, 'it is tried again');
+
+paid('2');
+faults('capture: status=400 body={"message":"no"}');
+is_thanked(thanks('2'), 'thanked');
+post('/reconcile');
+is(books('2')->{captured}, 0, "Payer's word is final");
+
+
+
+=== TEST 10: a refusal after a lost reply is not the end of an automatic capture
+--- config eval: $::auto
+--- then
+paid('1');
+faults('capture: reset', 'capture: status=400 body={"message":"no"}');
+is_thanked(thanks('1'), 'thanked');
+is_thanked(thanks('1'), 'and again');
+is(books('1')->{captured}, 0, 'nothing is captured');
+post('/reconcile');
+is(books('1')->{captured}, 12900, 'it is tried again');
