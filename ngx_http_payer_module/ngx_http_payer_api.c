@@ -129,7 +129,7 @@ ngx_http_payer_api_run(ngx_http_payer_call_t *call)
         }
     }
 
-    /* an outcome that needed no reply may just have been handed to the store */
+    /* an outcome without a reply may just have been handed to the store */
 
     return call->ctx->io.pending ? NGX_AGAIN : NGX_OK;
 }

@@ -15,6 +15,8 @@
 
 static ngx_atomic_t *ngx_http_payer_counter(ngx_http_payer_zone_t *zone,
     ngx_http_payer_count_e family, ngx_uint_t row, ngx_uint_t column);
+static ngx_atomic_t *ngx_http_payer_counter_old(ngx_http_payer_zone_t *zone,
+    ngx_str_t *id, ngx_uint_t create);
 
 
 static ngx_msec_t  ngx_http_payer_bounds[] = NGX_HTTP_PAYER_COUNT_BOUNDS;
@@ -78,23 +80,71 @@ ngx_http_payer_count_exchange(ngx_http_payer_zone_t *zone, ngx_uint_t call,
 
 
 void
-ngx_http_payer_count_old(ngx_http_payer_zone_t *zone, ngx_uint_t old,
-    ngx_uint_t more)
+ngx_http_payer_count_old(ngx_http_payer_zone_t *zone, ngx_str_t *id,
+    ngx_uint_t old)
 {
-    ngx_atomic_t  *counter;
+    ngx_atomic_t  *gauge;
 
-    counter = ngx_http_payer_counter(zone, NGX_HTTP_PAYER_COUNT_OTHERS,
-                                     NGX_HTTP_PAYER_COUNT_GAUGES, 0);
-    if (counter == NULL) {
-        return;
+    gauge = ngx_http_payer_counter_old(zone, id, 1);
+
+    if (gauge) {
+        *gauge = old;
+    }
+}
+
+
+ngx_atomic_uint_t
+ngx_http_payer_counted_old(ngx_http_payer_zone_t *zone, ngx_str_t *id)
+{
+    ngx_atomic_t  *gauge;
+
+    gauge = ngx_http_payer_counter_old(zone, id, 0);
+
+    return gauge ? *gauge : 0;
+}
+
+
+/*
+ * The gauge of a client id, or NULL.  A reload may change which ids there are,
+ * and in which order, so each gauge stands behind a hash of its id.
+ */
+
+static ngx_atomic_t *
+ngx_http_payer_counter_old(ngx_http_payer_zone_t *zone, ngx_str_t *id,
+    ngx_uint_t create)
+{
+    ngx_uint_t          row, column;
+    ngx_atomic_t       *owner;
+    ngx_atomic_uint_t   hash;
+
+    hash = (ngx_atomic_uint_t) ngx_http_payer_zone_hash(id) | 1;
+
+    for (row = NGX_HTTP_PAYER_COUNT_OLD;
+         row < NGX_HTTP_PAYER_COUNT_ROWS;
+         row++)
+    {
+        for (column = 0; column < NGX_HTTP_PAYER_COUNT_COLUMNS; column += 2) {
+
+            owner = ngx_http_payer_counter(zone, NGX_HTTP_PAYER_COUNT_OTHERS,
+                                           row, column);
+            if (owner == NULL) {
+                return NULL;
+            }
+
+            if (*owner == 0
+                && (!create || !ngx_atomic_cmp_set(owner, 0, hash))
+                && *owner == 0)
+            {
+                return NULL;
+            }
+
+            if (*owner == hash) {
+                return owner + 1;
+            }
+        }
     }
 
-    if (more) {
-        (void) ngx_atomic_fetch_add(counter, old);
-
-    } else {
-        *counter = old;
-    }
+    return NULL;
 }
 
 

@@ -39,7 +39,9 @@ typedef enum {
 #define NGX_HTTP_PAYER_COUNT_TOKENS         0   /* failed, done */
 #define NGX_HTTP_PAYER_COUNT_CHECKOUTS      1   /* ..._link_e */
 #define NGX_HTTP_PAYER_COUNT_VERIFICATIONS  2   /* ..._verdict_e */
-#define NGX_HTTP_PAYER_COUNT_GAUGES         3   /* old authorizations */
+/* a gauge for each merchant: a hash of its id, and old authorizations */
+
+#define NGX_HTTP_PAYER_COUNT_OLD            4   /* and all rows behind it */
 
 
 /* columns of NGX_HTTP_PAYER_COUNT_TIMES */
@@ -70,11 +72,15 @@ void ngx_http_payer_count_exchange(ngx_http_payer_zone_t *zone,
     ngx_uint_t call, ngx_msec_t time);
 
 /*
- * so many old authorizations were seen; "more" are to be added to those that
- * were seen before
+ * so many old authorizations of this client id were seen; beyond the 32nd id
+ * of a zone nothing is kept
  */
-void ngx_http_payer_count_old(ngx_http_payer_zone_t *zone, ngx_uint_t old,
-    ngx_uint_t more);
+void ngx_http_payer_count_old(ngx_http_payer_zone_t *zone, ngx_str_t *id,
+    ngx_uint_t old);
+
+/* how many were seen last, 0 if nobody has looked */
+ngx_atomic_uint_t ngx_http_payer_counted_old(ngx_http_payer_zone_t *zone,
+    ngx_str_t *id);
 
 /* the counter's value, 0 where there is none */
 ngx_atomic_uint_t ngx_http_payer_counted(ngx_http_payer_zone_t *zone,

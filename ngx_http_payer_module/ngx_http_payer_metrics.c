@@ -47,6 +47,10 @@ static u_char *ngx_http_payer_metrics_durations(u_char *p, u_char *last,
     ngx_http_payer_zone_t *zone);
 static u_char *ngx_http_payer_metrics_duration(u_char *p, u_char *last,
     ngx_http_payer_zone_t *zone, ngx_uint_t call);
+static u_char *ngx_http_payer_metrics_old(u_char *p, u_char *last,
+    ngx_http_payer_main_conf_t *main);
+static u_char *ngx_http_payer_metrics_label(u_char *p, u_char *last,
+    ngx_str_t *text);
 static u_char *ngx_http_payer_metrics_gauges(u_char *p, u_char *last,
     ngx_http_payer_zone_t *zone);
 static u_char *ngx_http_payer_metrics_head(u_char *p, u_char *last,
@@ -159,6 +163,7 @@ ngx_http_payer_metrics_handler(ngx_http_request_t *r)
     }
 
     p = ngx_http_payer_metrics_durations(p, last, zone);
+    p = ngx_http_payer_metrics_old(p, last, conf->main);
     p = ngx_http_payer_metrics_gauges(p, last, zone);
 
     body.len = p - body.data;
@@ -266,22 +271,84 @@ ngx_http_payer_metrics_duration(u_char *p, u_char *last,
 }
 
 
+/* one for each client id that a location is configured with */
+
+static u_char *
+ngx_http_payer_metrics_old(u_char *p, u_char *last,
+    ngx_http_payer_main_conf_t *main)
+{
+    ngx_uint_t                   i, j;
+    ngx_str_t                   *id, *other;
+    ngx_http_payer_loc_conf_t  **doors;
+
+    p = ngx_http_payer_metrics_head(p, last, "payer_old_authorizations",
+                           "Payments that payer_reconcile found authorized "
+                           "for long and not captured.", "gauge");
+
+    doors = main->doors.elts;
+
+    for (i = 0; i < main->doors.nelts; i++) {
+
+        if (doors[i]->merchant == NULL) {
+            continue;
+        }
+
+        id = &doors[i]->merchant->id;
+
+        for (j = 0; j < i; j++) {
+
+            if (doors[j]->merchant == NULL) {
+                continue;
+            }
+
+            other = &doors[j]->merchant->id;
+
+            if (id->len == other->len
+                && ngx_memcmp(id->data, other->data, id->len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (j == i) {
+            p = ngx_slprintf(p, last, "payer_old_authorizations{client=\"");
+            p = ngx_http_payer_metrics_label(p, last, id);
+            p = ngx_slprintf(p, last, "\"} %uA\n",
+                             ngx_http_payer_counted_old(main->zone, id));
+        }
+    }
+
+    return p;
+}
+
+
+/* the text of a label, which has no control characters */
+
+static u_char *
+ngx_http_payer_metrics_label(u_char *p, u_char *last, ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+
+        if (text->data[i] == '"' || text->data[i] == '\\') {
+            p = ngx_slprintf(p, last, "\\");
+        }
+
+        p = ngx_slprintf(p, last, "%c", text->data[i]);
+    }
+
+    return p;
+}
+
+
 static u_char *
 ngx_http_payer_metrics_gauges(u_char *p, u_char *last,
     ngx_http_payer_zone_t *zone)
 {
-    ngx_slab_pool_t    *shpool;
-    ngx_atomic_uint_t   old;
+    ngx_slab_pool_t  *shpool;
 
     shpool = zone->shpool;
-
-    old = ngx_http_payer_counted(zone, NGX_HTTP_PAYER_COUNT_OTHERS,
-                                 NGX_HTTP_PAYER_COUNT_GAUGES, 0);
-
-    p = ngx_http_payer_metrics_head(p, last, "payer_old_authorizations",
-                           "Payments that the last payer_reconcile found "
-                           "authorized for long and not captured.", "gauge");
-    p = ngx_slprintf(p, last, "payer_old_authorizations %uA\n", old);
 
     p = ngx_http_payer_metrics_head(p, last, "payer_zone_pages",
                                     "Pages of memory in payer_zone.",

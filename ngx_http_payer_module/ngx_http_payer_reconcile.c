@@ -2,7 +2,7 @@
 /*
  * payer_reconcile: reads back from Payer what is unknown or pending.
  *
- *     scan -> (read -> settle) -> scan ... -> summary
+ *     start -> scan -> (read -> settle) -> scan ... -> summary
  *
  * It walks the operations and then the orders of its merchant, reads each
  * payment that is in doubt, and stores what Payer says.  It never sends an
@@ -16,6 +16,7 @@
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_reconcile_walk.h"
 
 
@@ -31,6 +32,8 @@ static ngx_int_t ngx_http_payer_reconcile_params(ngx_http_request_t *r,
     ngx_http_payer_reconcile_t *rec);
 static ngx_int_t ngx_http_payer_reconcile_number(ngx_http_request_t *r,
     char *name, ngx_uint_t max, ngx_uint_t *number);
+static ngx_int_t ngx_http_payer_reconcile_next(ngx_http_request_t *r,
+    ngx_http_payer_reconcile_t *rec, ngx_str_t *next);
 static ngx_int_t ngx_http_payer_reconcile_summary(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_reconcile_report(ngx_http_payer_ctx_t *ctx,
@@ -97,7 +100,7 @@ ngx_http_payer_reconcile_begin(ngx_http_request_t *r,
                        "after is no answer of this location");
     }
 
-    ctx->step = ngx_http_payer_reconcile_scan;
+    ctx->step = ngx_http_payer_reconcile_start;
 
     return NGX_OK;
 }
@@ -127,7 +130,7 @@ ngx_http_payer_reconcile_params(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    rec->more = 1;
+    rec->by_hand = 1;
 
     /* base64url of the last key */
 
@@ -151,15 +154,11 @@ ngx_http_payer_reconcile_params(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (rec->after.len >= 6
-        && ngx_strncmp(rec->after.data, "order/", 6) == 0)
-    {
-        rec->kind = NGX_HTTP_PAYER_RECONCILE_ORDERS;
-        return NGX_OK;
-    }
+    rec->kind = ngx_http_payer_reconcile_kind(&rec->after);
 
-    return (rec->after.len >= 10
-            && ngx_strncmp(rec->after.data, "operation/", 10) == 0)
+    return (rec->kind == NGX_HTTP_PAYER_RECONCILE_ORDERS
+            || (rec->after.len >= 10
+                && ngx_strncmp(rec->after.data, "operation/", 10) == 0))
            ? NGX_OK : NGX_DECLINED;
 }
 
@@ -192,47 +191,60 @@ ngx_http_payer_reconcile_summary(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     ngx_str_t                      body, next;
-    ngx_uint_t                     n;
+    ngx_uint_t                     i, n;
     ngx_http_payer_reconcile_t    *rec;
-    ngx_http_payer_json_member_t   members[6];
+    ngx_http_payer_json_member_t   members[10];
 
     static ngx_str_t  json = ngx_string("application/json");
+
+    static ngx_str_t  names[] = {
+        ngx_string("examined"),
+        ngx_string("settled"),
+        ngx_string("done"),
+        ngx_string("notDone"),
+        ngx_string("unknown"),
+        ngx_string("stillUnknown"),
+        ngx_string("failed"),
+        ngx_string("expiredLinks"),
+        ngx_string("oldAuthorizations"),
+        ngx_string("next")
+    };
 
     rec = ctx->door_data;
 
     ngx_http_payer_reconcile_report(ctx, rec);
 
+    if (rec->failed && rec->reads == 0) {
+
+        /* there is no Payer to ask */
+
+        return ngx_http_payer_reconcile_failed(r, rec->status, rec->reason);
+    }
+
     ngx_memzero(members, sizeof(members));
 
-    ngx_str_set(&members[0].name, "examined");
+    for (i = 0; i < 10; i++) {
+        members[i].name = names[i];
+    }
+
     members[0].number = rec->examined;
-    ngx_str_set(&members[1].name, "settled");
     members[1].number = rec->settled;
-    ngx_str_set(&members[2].name, "stillUnknown");
-    members[2].number = rec->unknown;
-    ngx_str_set(&members[3].name, "expiredLinks");
-    members[3].number = rec->expired;
-    ngx_str_set(&members[4].name, "oldAuthorizations");
-    members[4].number = rec->old;
-    n = 5;
+    members[2].number = rec->done;
+    members[3].number = rec->not_done;
+    members[4].number = rec->undecided;
+    members[5].number = rec->unknown;
+    members[6].number = rec->failed;
+    members[7].number = rec->expired;
+    members[8].number = rec->old;
+    n = 9;
 
-    if (rec->kind != NGX_HTTP_PAYER_RECONCILE_KINDS) {
+    if (!rec->over_all) {
 
-        if (rec->after.len == 0) {
-            rec->after = ngx_http_payer_reconcile_kinds[rec->kind];
-        }
-
-        next.data = ngx_pnalloc(r->pool,
-                                ngx_base64_encoded_length(rec->after.len));
-        if (next.data == NULL) {
+        if (ngx_http_payer_reconcile_next(r, rec, &next) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        ngx_encode_base64url(&next, &rec->after);
-
-        ngx_str_set(&members[5].name, "next");
-        members[5].text = next;
-        n = 6;
+        members[n++].text = next;
     }
 
     if (ngx_http_payer_json_write(r->pool, members, n, &body) != NGX_OK) {
@@ -243,20 +255,45 @@ ngx_http_payer_reconcile_summary(ngx_http_request_t *r,
 }
 
 
-/* a walk in several calls adds up what each of them has seen */
+/* where a call by hand goes on */
+
+static ngx_int_t
+ngx_http_payer_reconcile_next(ngx_http_request_t *r,
+    ngx_http_payer_reconcile_t *rec, ngx_str_t *next)
+{
+    ngx_str_t  *after;
+
+    after = rec->after.len ? &rec->after
+                           : &ngx_http_payer_reconcile_kinds[rec->kind];
+
+    next->data = ngx_pnalloc(r->pool, ngx_base64_encoded_length(after->len));
+    if (next->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_encode_base64url(next, after);
+
+    return NGX_OK;
+}
+
+
+/* the gauge shows the last complete lap, which may take several runs */
 
 static void
 ngx_http_payer_reconcile_report(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
-    ngx_http_payer_count_old(ctx->conf->main->zone, rec->old, rec->more);
+    if (rec->complete) {
+        ngx_http_payer_count_old(ctx->conf->main->zone,
+                                 &ctx->conf->merchant->id, rec->complete_old);
+    }
 
     if (rec->old == 0) {
         return;
     }
 
-    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                  "payer: %ui payments of client \"%V\" are authorized for "
-                  "more than %ui days and not captured",
-                  rec->old, &ctx->conf->merchant->id, rec->days);
+    ngx_http_payer_log(NGX_LOG_WARN, ctx,
+                       "%ui payments of client \"%V\" are authorized for "
+                       "more than %ui days and not captured",
+                       rec->old, &ctx->conf->merchant->id, rec->days);
 }

@@ -2,51 +2,49 @@
 /*
  * The walk of payer_reconcile.
  *
- *     scan -> (read -> settle) -> scan ... -> over
+ *     start -> scan -> (read -> settle) -> scan ... -> stop -> over
+ *
+ * Several payments in a row that cannot be read mean that Payer is not there,
+ * and end the run.
  */
 
 
 #include "ngx_http_payer_reconcile_walk.h"
-#include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
-#include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
-#include "ngx_http_payer_reading.h"
 
 
 #define NGX_HTTP_PAYER_RECONCILE_SCAN       10000   /* records in a call */
 #define NGX_HTTP_PAYER_RECONCILE_BREATH     100     /* without a pause */
+#define NGX_HTTP_PAYER_RECONCILE_FAILURES   3       /* in a row */
 
 
+static ngx_uint_t ngx_http_payer_reconcile_enough(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec);
+static void ngx_http_payer_reconcile_end(ngx_http_payer_reconcile_t *rec);
+static ngx_uint_t ngx_http_payer_reconcile_around(
+    ngx_http_payer_reconcile_t *rec, ngx_str_t *key);
+static ngx_int_t ngx_http_payer_reconcile_stop(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_reconcile_next(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_uint_t ngx_http_payer_reconcile_fresh(ngx_http_payer_ctx_t *ctx,
     time_t updated);
 static ngx_int_t ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
+static ngx_int_t ngx_http_payer_reconcile_find(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_reconcile_damaged(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
 static ngx_uint_t ngx_http_payer_reconcile_part(ngx_str_t *key, ngx_uint_t n,
     ngx_str_t *part);
 static ngx_int_t ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
-static ngx_int_t ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_reconcile_read(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_reconcile_judge(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_reconcile_judge_deed(
-    ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_t *rec);
-static ngx_int_t ngx_http_payer_reconcile_judge_order(
-    ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_t *rec);
-static ngx_int_t ngx_http_payer_reconcile_expire(ngx_http_payer_ctx_t *ctx,
+static void ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
-static ngx_int_t ngx_http_payer_reconcile_written(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 
@@ -54,6 +52,65 @@ ngx_str_t  ngx_http_payer_reconcile_kinds[] = {
     ngx_string("operation/"),
     ngx_string("order/")
 };
+
+
+ngx_int_t
+ngx_http_payer_reconcile_start(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                        rc;
+    ngx_http_payer_reconcile_t      *rec;
+    ngx_http_payer_reconcile_lap_t  *lap;
+
+    rec = ctx->door_data;
+    lap = &rec->lap;
+
+    rc = ngx_http_payer_reconcile_lap_read(ctx, lap);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_reconcile_failed(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                               "the store could not be read");
+    }
+
+    if (lap->began == 0) {
+        lap->began = ngx_time();
+    }
+
+    if (!rec->by_hand) {
+        rec->after = lap->after;
+        rec->kind = ngx_http_payer_reconcile_kind(&rec->after);
+        rec->start = rec->after;
+        rec->start_kind = rec->kind;
+    }
+
+    ctx->step = ngx_http_payer_reconcile_scan;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_payer_reconcile_kind(ngx_str_t *key)
+{
+    ngx_uint_t  i;
+    ngx_str_t  *prefix;
+
+    for (i = NGX_HTTP_PAYER_RECONCILE_KINDS - 1; i > 0; i--) {
+        prefix = &ngx_http_payer_reconcile_kinds[i];
+
+        if (key->len >= prefix->len
+            && ngx_strncmp(key->data, prefix->data, prefix->len) == 0)
+        {
+            return i;
+        }
+    }
+
+    return 0;
+}
 
 
 ngx_int_t
@@ -66,12 +123,8 @@ ngx_http_payer_reconcile_scan(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (!ctx->asked) {
 
-        if (rec->kind == NGX_HTTP_PAYER_RECONCILE_KINDS
-            || rec->examined == rec->limit
-            || rec->scanned == NGX_HTTP_PAYER_RECONCILE_SCAN
-            || ngx_http_payer_flow_left(ctx) < ctx->conf->timeout / 4)
-        {
-            ctx->step = rec->over;
+        if (ngx_http_payer_reconcile_enough(ctx, rec)) {
+            ctx->step = ngx_http_payer_reconcile_stop;
             return NGX_OK;
         }
 
@@ -87,8 +140,7 @@ ngx_http_payer_reconcile_scan(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (rc == NGX_DECLINED) {
-        rec->kind++;
-        ngx_str_null(&rec->after);
+        ngx_http_payer_reconcile_end(rec);
         return NGX_OK;
     }
 
@@ -97,12 +149,109 @@ ngx_http_payer_reconcile_scan(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                                                "the store could not be read");
     }
 
+    if (rec->around && ngx_http_payer_reconcile_around(rec, &ctx->io.key)) {
+        rec->over_all = 1;
+        return NGX_OK;
+    }
+
     rec->after = ctx->io.key;
     ctx->found = 0;
+
+    ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
+    ngx_str_null(&ctx->request_id);
 
     return (rec->kind == NGX_HTTP_PAYER_RECONCILE_DEEDS)
            ? ngx_http_payer_reconcile_deed(ctx, rec)
            : ngx_http_payer_reconcile_order(ctx, rec);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_reconcile_enough(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec)
+{
+    return rec->over_all
+           || rec->examined == rec->limit
+           || rec->scanned == NGX_HTTP_PAYER_RECONCILE_SCAN
+           || rec->in_a_row == NGX_HTTP_PAYER_RECONCILE_FAILURES
+           || ngx_http_payer_flow_left(ctx) < ctx->conf->timeout / 4;
+}
+
+
+/* no more records of this kind */
+
+static void
+ngx_http_payer_reconcile_end(ngx_http_payer_reconcile_t *rec)
+{
+    ngx_str_null(&rec->after);
+
+    if (++rec->kind < NGX_HTTP_PAYER_RECONCILE_KINDS) {
+        return;
+    }
+
+    if (rec->by_hand) {
+        rec->over_all = 1;
+        return;
+    }
+
+    rec->complete = 1;
+    rec->complete_old = rec->lap.old;
+
+    ngx_http_payer_reconcile_lap_next(&rec->lap);
+
+    if (rec->around || rec->start.len == 0) {
+        rec->over_all = 1;
+        return;
+    }
+
+    /* those before the one where this run began */
+
+    rec->lap.began = ngx_time();
+    rec->kind = 0;
+    rec->around = 1;
+}
+
+
+/* whether this run began behind the key */
+
+static ngx_uint_t
+ngx_http_payer_reconcile_around(ngx_http_payer_reconcile_t *rec,
+    ngx_str_t *key)
+{
+    if (rec->kind != rec->start_kind) {
+        return rec->kind > rec->start_kind;
+    }
+
+    return ngx_memn2cmp(key->data, rec->start.data, key->len, rec->start.len)
+           > 0;
+}
+
+
+/* the cursor is stored; if that fails, the next run begins where this did */
+
+static ngx_int_t
+ngx_http_payer_reconcile_stop(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_reconcile_t  *rec;
+
+    rec = ctx->door_data;
+    ctx->step = rec->over;
+
+    ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
+    ngx_str_null(&ctx->request_id);
+
+    if (rec->by_hand) {
+        return NGX_OK;
+    }
+
+    if (rec->kind < NGX_HTTP_PAYER_RECONCILE_KINDS) {
+        rec->lap.after = rec->after.len
+                         ? rec->after
+                         : ngx_http_payer_reconcile_kinds[rec->kind];
+    }
+
+    return ngx_http_payer_reconcile_lap_write(ctx, &rec->lap) == NGX_AGAIN
+           ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -169,8 +318,13 @@ ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (!ngx_http_payer_reconcile_part(&rec->after, 2,
-                                       &ctx->record.payment_id)
+    if (!rec->by_hand
+        && !ngx_http_payer_reconcile_lap_due(&rec->lap, rec->deed.updated))
+    {
+        return NGX_OK;
+    }
+
+    if (!ngx_http_payer_reconcile_part(&rec->after, 2, &rec->payment_id)
         || !ngx_http_payer_reconcile_part(&rec->after, 3, &name))
     {
         return NGX_OK;
@@ -185,12 +339,53 @@ ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
         if (type->name.len == name.len
             && ngx_memcmp(type->name.data, name.data, name.len) == 0)
         {
-            ctx->step = ngx_http_payer_reconcile_tally;
-
-            return ngx_http_payer_tally(ctx, &rec->tally, rec->operation,
-                                        &ctx->record.payment_id, &rec->after);
+            ctx->step = ngx_http_payer_reconcile_find;
+            return NGX_OK;
         }
     }
+
+    return NGX_OK;
+}
+
+
+/* the order that the payment belongs to, for the log: the deed stands alone */
+
+static ngx_int_t
+ngx_http_payer_reconcile_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    reference;
+    ngx_http_payer_reconcile_t  *rec;
+
+    rec = ctx->door_data;
+
+    rc = ngx_http_payer_ledger_find_payment(ctx, &rec->payment_id);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ngx_str_null(&reference);
+
+    if (rc == NGX_OK && ctx->found) {
+        reference = ctx->record.reference;
+    }
+
+    ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
+
+    ctx->found = 0;
+    ctx->record.reference = reference;
+    ctx->record.payment_id = rec->payment_id;
+    ctx->request_id = rec->deed.request_id;
+
+    if (ngx_http_payer_tally(ctx, &rec->tally, rec->operation,
+                             &rec->payment_id, &rec->after)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_reconcile_tally;
 
     return NGX_OK;
 }
@@ -293,7 +488,7 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
     if (record->state == NGX_HTTP_PAYER_AUTHORIZED
         && record->created + (time_t) rec->days * 86400 < now)
     {
-        rec->old++;
+        ngx_http_payer_reconcile_old(ctx, rec);
     }
 
     if (record->state == NGX_HTTP_PAYER_CREATING) {
@@ -308,7 +503,14 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
     }
 
     if (record->state == NGX_HTTP_PAYER_INITIATED || record->unknown) {
-        ctx->step = ngx_http_payer_reconcile_read;
+
+        if (rec->by_hand
+            || ngx_http_payer_reconcile_lap_due(&rec->lap, record->unknown
+                                                ? record->updated
+                                                : record->created))
+        {
+            ctx->step = ngx_http_payer_reconcile_read;
+        }
 
     } else if (record->state == NGX_HTTP_PAYER_AUTHORIZED
                && ctx->conf->auto_capture)
@@ -322,257 +524,27 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* an automatic capture that failed before, or that nobody came for */
+/* each of them is logged once a day, while there is time to act */
 
-static ngx_int_t
-ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx)
-{
-    ngx_http_payer_reconcile_t  *rec;
-
-    if (ngx_http_payer_auto_capture(ctx) == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    rec = ctx->door_data;
-
-    if (rec->authorized
-        && ctx->record.state == NGX_HTTP_PAYER_FULLY_CAPTURED)
-    {
-        rec->settled++;
-    }
-
-    rec->authorized = 0;
-    ctx->step = ngx_http_payer_reconcile_scan;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_reconcile_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
-{
-    ngx_str_t                   *id;
-    ngx_http_payer_call_t       *call;
-    ngx_http_payer_reconcile_t  *rec;
-
-    rec = ctx->door_data;
-    id = &ctx->record.payment_id;
-
-    rec->examined++;
-    ctx->step = ngx_http_payer_reconcile_judge;
-
-    if (rec->read.len == id->len
-        && ngx_memcmp(rec->read.data, id->data, id->len) == 0)
-    {
-        /* the operations of a payment stand together */
-
-        return NGX_OK;
-    }
-
-    ngx_str_null(&rec->read);
-
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ, id);
-    if (call == NULL) {
-        return NGX_ERROR;
-    }
-
-    call->read = ngx_http_payer_api_read_payment;
-    call->result = &rec->payment;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_reconcile_judge(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx)
-{
-    ngx_int_t                    rc;
-    ngx_http_payer_call_t       *call;
-    ngx_http_payer_reconcile_t  *rec;
-
-    rec = ctx->door_data;
-    call = ctx->call;
-
-    if (rec->read.len == 0) {
-
-        rc = ngx_http_payer_api_run(call);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        if (call->outcome == NGX_HTTP_PAYER_REFUSED
-            && ngx_http_payer_api_heard(call))
-        {
-            /* Payer does not know the payment */
-
-            rec->unknown++;
-            ctx->step = ngx_http_payer_reconcile_scan;
-            return NGX_OK;
-        }
-
-        if (call->outcome != NGX_HTTP_PAYER_DONE) {
-            return ngx_http_payer_reconcile_failed(r, call->status,
-                                                   call->reason);
-        }
-
-        rec->read = ctx->record.payment_id;
-        rec->body = call->exchange.reply;
-    }
-
-    ctx->step = ngx_http_payer_reconcile_written;
-
-    rc = (rec->kind == NGX_HTTP_PAYER_RECONCILE_DEEDS)
-         ? ngx_http_payer_reconcile_judge_deed(ctx, rec)
-         : ngx_http_payer_reconcile_judge_order(ctx, rec);
-
-    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
-}
-
-
-/*
- * An operation that shows in the payment is done.  One that does not, and had
- * ten minutes to, is forgotten, unless somebody has settled it meanwhile: a
- * repeat with its key sends the same request id again.
- */
-
-static ngx_int_t
-ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
+static void
+ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
-    ngx_http_payer_store_entry_t  entry;
+    time_t  created;
 
-    static ngx_str_t  json = ngx_string("application/json");
+    created = ctx->record.created;
 
-    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
-    entry.key = rec->after;
+    rec->old++;
 
-    ctx->io.rc = NGX_OK;
-
-    if (rec->payment.payment_id.len == 0) {
-        rec->unknown++;
-        return NGX_OK;
+    if (!rec->by_hand) {
+        rec->lap.old++;
     }
 
-    switch (ngx_http_payer_judge(rec->operation, &rec->deed, &rec->payment,
-                                 &rec->tally.others, ngx_time()))
+    if (rec->by_hand
+        || ngx_http_payer_reconcile_lap_each(&rec->lap, created, 86400))
     {
-    case NGX_OK:
-        rec->deed.state = NGX_HTTP_PAYER_DEED_DONE;
-        rec->deed.status = NGX_HTTP_OK;
-        rec->deed.reply_type = json;
-        rec->deed.reply = rec->body;
-        rec->deed.updated = ngx_time();
-
-        if (rec->deed.reply.len > NGX_HTTP_PAYER_STORE_MAX_VALUE / 2) {
-            ngx_str_null(&rec->deed.reply);
-        }
-
-        if (ngx_http_payer_deed_encode(ctx->request->pool, &rec->deed,
-                                       &entry.value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        entry.merge = ngx_http_payer_deed_merge;
-        break;
-
-    case NGX_DECLINED:
-        entry.merge = ngx_http_payer_deed_forget;
-        break;
-
-    default: /* NGX_AGAIN */
-        rec->unknown++;
-        return NGX_OK;
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "authorized %T days ago and not captured",
+                           (ngx_time() - created) / 86400);
     }
-
-    rec->settled++;
-
-    return ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_RECONCILE,
-                                            &entry);
-}
-
-
-static ngx_int_t
-ngx_http_payer_reconcile_judge_order(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_reconcile_t *rec)
-{
-    ngx_int_t                  rc;
-    ngx_http_payer_state_e     before;
-    ngx_http_payer_verdict_e   verdict;
-
-    before = ctx->record.state;
-
-    rc = ngx_http_payer_reading_take(ctx, &rec->payment,
-                                     NGX_HTTP_PAYER_BY_RECONCILE, &verdict);
-
-    if (rc == NGX_DECLINED) {
-
-        /* about another payment: the order is as it was */
-
-        rec->unknown++;
-        ctx->io.rc = NGX_OK;
-        ctx->step = ngx_http_payer_reconcile_scan;
-        return NGX_OK;
-    }
-
-    if (verdict == NGX_HTTP_PAYER_PENDING) {
-        rec->unknown++;
-
-    } else if (ctx->record.state == NGX_HTTP_PAYER_EXPIRED) {
-        rec->expired++;
-
-    } else if (ctx->record.state != before) {
-        rec->settled++;
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_payer_reconcile_expire(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_reconcile_t *rec)
-{
-    rec->expired++;
-
-    ctx->record.state = NGX_HTTP_PAYER_EXPIRED;
-    ctx->step = ngx_http_payer_reconcile_written;
-
-    return ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_RECONCILE)
-           == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_reconcile_written(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx)
-{
-    if (ctx->io.rc != NGX_OK
-        || (ctx->found && ngx_http_payer_reading_taken(ctx) != NGX_OK))
-    {
-        return ngx_http_payer_reconcile_failed(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                            "the store could not be written");
-    }
-
-    ctx->step = ngx_http_payer_reconcile_capture;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_payer_reconcile_failed(ngx_http_request_t *r, ngx_uint_t status,
-    const char *detail)
-{
-    ngx_http_payer_problem_t  problem;
-
-    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
-
-    problem.status = status;
-    problem.detail = detail;
-
-    return ngx_http_payer_answer_problem(r, &problem);
 }

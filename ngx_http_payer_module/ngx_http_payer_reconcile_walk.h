@@ -11,6 +11,7 @@
 
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_deed.h"
+#include "ngx_http_payer_reconcile_lap.h"
 #include "ngx_http_payer_tally.h"
 
 
@@ -33,18 +34,35 @@ typedef struct {
     ngx_http_payer_json_payment_t  payment;
     ngx_str_t                      body;        /* of that reply */
     ngx_http_payer_deed_t          deed;        /* in doubt */
+    ngx_str_t                      payment_id;  /* of the deed */
     ngx_http_payer_call_e          operation;   /* of the deed */
     ngx_http_payer_tally_t         tally;       /* of the others */
 
     ngx_uint_t                     scanned;
     ngx_uint_t                     examined;
     ngx_uint_t                     settled;
-    ngx_uint_t                     unknown;
+    ngx_uint_t                     done;        /* of the operations */
+    ngx_uint_t                     not_done;
+    ngx_uint_t                     undecided;
+    ngx_uint_t                     unknown;     /* of all */
+    ngx_uint_t                     reads;       /* that succeeded */
+    ngx_uint_t                     failed;      /* reads that did not */
+    ngx_uint_t                     in_a_row;    /* of these */
+    ngx_uint_t                     status;      /* of the last of these */
+    const char                    *reason;
     ngx_uint_t                     expired;
     ngx_uint_t                     old;
 
+    ngx_http_payer_reconcile_lap_t lap;
+    ngx_str_t                      start;       /* where this run began */
+    ngx_uint_t                     start_kind;
+
     unsigned                       authorized:1;    /* to be captured */
-    unsigned                       more:1;          /* of an earlier walk */
+    unsigned                       by_hand:1;       /* "after" was given */
+    unsigned                       around:1;        /* past the last record */
+    unsigned                       over_all:1;      /* nothing is left */
+    unsigned                       complete:1;      /* a lap */
+    ngx_uint_t                     complete_old;    /* of that lap */
 } ngx_http_payer_reconcile_t;
 
 
@@ -52,11 +70,29 @@ extern ngx_str_t  ngx_http_payer_reconcile_kinds[];
 
 
 /*
- * the first step: walks on from rec->after until all was seen, the limits are
- * reached, or the time is nearly over
+ * the first step: walks from the stored cursor once around, or from
+ * rec->after to the end if it was given, until the limits are reached or the
+ * time is nearly over
  */
+ngx_int_t ngx_http_payer_reconcile_start(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/* the next record, if there is one; steps that look at a record go on here */
 ngx_int_t ngx_http_payer_reconcile_scan(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+
+/* steps: the payment of ctx->record is read; it is captured if that is due */
+ngx_int_t ngx_http_payer_reconcile_read(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/* writes that the link of ctx->record is over: what a step returns */
+ngx_int_t ngx_http_payer_reconcile_expire(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec);
+
+/* which of the kinds the key is of, the first one for an empty key */
+ngx_uint_t ngx_http_payer_reconcile_kind(ngx_str_t *key);
 
 /* answers with a problem: what a step returns */
 ngx_int_t ngx_http_payer_reconcile_failed(ngx_http_request_t *r,

@@ -56,7 +56,7 @@ POST /reconcile
 Content-Type: application/json
 Cache-Control: no-store
 --- response_body chomp
-{"examined":0,"settled":0,"stillUnknown":0,"expiredLinks":0,"oldAuthorizations":0}
+{"examined":0,"settled":0,"done":0,"notDone":0,"unknown":0,"stillUnknown":0,"failed":0,"expiredLinks":0,"oldAuthorizations":0}
 --- calls: none
 
 
@@ -307,3 +307,105 @@ like(summary(), qr/stillUnknown=0/, 'now it is clear');
 is(post(@$one)->status, 200, 'that the first was done, too');
 --- books
 16: captured=8000
+
+
+
+=== TEST 17: the same line of cron comes to all records, however few a run reads
+--- config eval: $::shop
+--- request
+GET /
+--- then
+checkout("b$_") for 1 .. 5;
+pay("b$_")      for 1 .. 5;
+like(summary('?limit=2'), qr/examined=2 .*settled=2/, 'two');
+like(summary('?limit=2'), qr/examined=2 .*settled=2/, 'the next two');
+like(summary('?limit=2'), qr/examined=1 .*settled=1/, 'and the last one');
+like(summary('?limit=2'), qr/examined=0 /, 'then nothing is left');
+--- calls
+token: 1
+create: 5
+read: 5
+
+
+
+=== TEST 18: a payment that cannot be read is counted, and keeps nobody from the others
+--- config eval: $::shop
+--- request
+GET /
+--- then
+checkout("c$_") for 1 .. 4;
+pay("c$_")      for 1 .. 4;
+faults({ match => 'read', contains => payment('c1'), status => 500, times => 0 },
+    { match => 'read', contains => payment('c3'), status => 404, times => 0 });
+like(summary(), qr/examined=4 .*failed=2 .*settled=2 stillUnknown=2/, 'the others are settled');
+like(error_log_text(), qr/\[error\].* payer: "read" failed: .*, order: "c1", payment: "\Q@{[ payment('c1') ]}\E"/,
+    'the log names the one');
+like(error_log_text(), qr/\[error\].* payer: "read" was refused with status 404: .*, order: "c3", payment: "/,
+    'and the other');
+
+
+
+=== TEST 19: three in a row end the run, and the next one goes on behind them
+--- config eval: $::shop
+--- request
+GET /
+--- then
+checkout("d$_") for 1 .. 5;
+pay("d$_")      for 1 .. 5;
+faults('read: status=500 times=3');
+is(post('/reconcile')->status, 502, 'Payer is not there');
+is(calls()->{read}, 3, 'and is not asked for all of them');
+faults({ match => 'read', contains => payment('d1'), status => 500, times => 0 });
+like(summary('?limit=2'), qr/examined=2 .*settled=2/, 'the next two');
+like(summary(), qr/examined=3 .*settled=2/, 'and those before');
+
+
+
+=== TEST 20: what is younger than an hour is read in each run
+--- config eval: $::shop
+--- request
+GET /
+--- then
+checkout("e$_") for 1 .. 3;
+like(summary(), qr/examined=3 /, 'once');
+like(summary(), qr/examined=3 /, 'and again');
+like(summary('?limit=2'), qr/examined=2 /, 'two');
+like(summary('?limit=2'), qr/examined=2 /, 'the third, and around');
+--- calls
+token: 1
+create: 3
+read: 10
+
+
+
+=== TEST 21: the cursor is each merchant's own
+--- config eval
+$::shop . <<EOF;
+        location /other/ {
+            payer_client_id          4712;
+            payer_client_secret_file $ENV{TEST_NGINX_SECRET};
+            location = /other/checkout {
+                payer_checkout;
+                payer_reference       \$arg_order public;
+                payer_amount          10000;
+                payer_currency        SEK;
+                payer_return_success  /thanks;
+                payer_return_fail     /cart;
+                payer_return_back     /cart;
+            }
+            location = /other/reconcile { payer_reconcile; payer_allow 127.0.0.1; }
+        }
+EOF
+--- request
+GET /
+--- then
+sim_config(merchants => { 4712 => (merchant())[1] });
+checkout("f$_") for 1 .. 3;
+is(get("/other/checkout?order=g$_")->status, 303, 'a link of the other') for 1 .. 3;
+like(summary('?limit=2'), qr/examined=2 /, 'two of the one');
+is(post('/other/reconcile?limit=2')->json->{examined}, 2, 'two of the other');
+pay('f3');
+pay('g3');
+is(post('/reconcile?limit=1')->json->{settled}, 1, 'the third of the one');
+is(post('/other/reconcile?limit=1')->json->{settled}, 1, 'and of the other');
+

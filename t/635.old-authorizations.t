@@ -62,7 +62,7 @@ EOT
 sub days_later {
     my ($days) = @_;
 
-    write_file($shift, $days * 86400);
+    write_file($shift, int($days * 86400));
     restart('QUIT');
     unlink $shift;
 }
@@ -76,7 +76,8 @@ sub authorized {
 }
 
 sub gauge {
-    my ($value) = get('/metrics')->body =~ /^payer_old_authorizations (.*)$/m;
+    my ($value) = get('/metrics')->body
+        =~ /^payer_old_authorizations\{client="4711"\} (.*)$/m;
     return $value;
 }
 
@@ -119,7 +120,7 @@ ok(!warned(), 'and the log is silent');
 
 
 
-=== TEST 3: a walk in several calls adds up, and the next one begins anew
+=== TEST 3: a walk in several runs adds up, and the gauge shows complete ones
 --- config perl: checkout() . $::back_office
 --- request
 GET /
@@ -130,18 +131,81 @@ days_later(6);
 # what is in doubt makes it stop in the middle
 get("/checkout?order=$_") for '0', '2a', '4';
 
-for (1 .. 2) {
-    my ($calls, $old, $next) = (0, 0, '');
+for my $shown (0, 3) {
+    my ($calls, $old) = (0, 0);
 
-    while (defined $next) {
-        my $page = post("/reconcile?limit=1$next")->json;
+    do {
+        is(gauge(), $shown, 'the gauge shows the walk before');
+        $old += post('/reconcile?limit=1')->json->{oldAuthorizations};
+    } while (++$calls < 3);
 
-        $old += $page->{oldAuthorizations};
-        $calls++;
-        is(gauge(), $old, "what $calls calls have seen");
-        $next = $page->{next} ? "&after=$page->{next}" : undef;
-    }
-
-    cmp_ok($calls, '>', 2, 'several calls');
-    is($old, 3, 'three in all');
+    is($old, 3, "three in $calls calls");
+    post('/reconcile');
+    is(gauge(), 3, 'the walk is complete');
 }
+
+
+
+=== TEST 4: each of them is logged with its order, once a day
+--- config perl: checkout() . $::back_office
+--- request
+GET /
+--- after
+authorized('1', '2');
+my $id = payment('2');
+days_later(6);
+
+my $lines = sub { scalar(() = error_log_text() =~ /\[error\].* payer: authorized 6 days ago and not captured, order: "[12]", payment: "/g) };
+
+post('/reconcile');
+is($lines->(), 2, 'both');
+like(error_log_text(), qr/not captured, order: "2", payment: "\Q$id\E"/, 'by its order');
+post('/reconcile') for 1 .. 3;
+is($lines->(), 2, 'not in each run');
+days_later(7);
+post('/reconcile');
+like(error_log_text(), qr/\[error\].* authorized 7 days ago and not captured, order: "2"/, 'the next day again');
+
+
+
+=== TEST 5: what waits for long is read less often: in each run, once an hour, once a day
+--- config perl: checkout() . $::back_office
+--- request
+GET /
+--- after
+get("/checkout?order=$_")->status == 303 or die "no link\n" for 1 .. 2;
+my $examined = sub { reconcile('/reconcile')->{examined} };
+
+is($examined->(), 2, 'new ones');
+is($examined->(), 2, 'in each run');
+days_later(0.1);
+is($examined->(), 2, 'after some hours');
+is($examined->(), 0, 'not in each run');
+days_later(0.15);
+is($examined->(), 2, 'an hour later');
+days_later(2);
+is($examined->(), 2, 'after two days');
+days_later(2.1);
+is($examined->(), 0, 'some hours later');
+days_later(3);
+is($examined->(), 2, 'the next day');
+
+
+
+=== TEST 6: operations that were done, were not, and are unknown are counted apart
+--- config perl: checkout() . operations(payer_tries => 1) . $::back_office
+--- request
+GET /
+--- after
+authorized('h1', 'h2', 'h3');
+post('/capture?reference=h3')->status == 200 or die "no capture\n";
+faults({ match => 'capture', contains => payment('h1'), action => 'lost-reply' },
+    { match => 'capture', contains => payment('h2'), status => 500 },
+    { match => 'refund', action => 'lost-reply' });
+sim_config(refunded_amount => 0);
+is(post('/capture?reference=h1')->status, 504, 'one that was done');
+is(post('/capture?reference=h2')->status, 502, 'one that was not');
+is(post('/refund?reference=h3&amount=1')->status, 504, 'one that a read does not show');
+days_later(0.02);
+my $json = post('/reconcile')->json;
+is("$json->{done} $json->{notDone} $json->{unknown}", '1 1 1', 'apart');

@@ -197,7 +197,7 @@ sub check_log {
 
     $text =~ s/\s+/ /g;
 
-    while ($code =~ /ngx_log_error\((?:NGX_LOG_\w+|level),[^"]*?((?:"(?:[^"\\]|\\.)*"\s*)+)/g) {
+    while ($code =~ /(?:ngx_log_error|ngx_http_payer_log)\((?:NGX_LOG_\w+|level),[^"]*?((?:"(?:[^"\\]|\\.)*"\s*)+)/g) {
         my $format = $1;
 
         $format =~ s/"\s+"//g;
