@@ -18,6 +18,7 @@
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_reconcile_walk.h"
+#include "ngx_http_payer_settle.h"
 
 
 #define NGX_HTTP_PAYER_RECONCILE_LIMIT      100
@@ -85,6 +86,11 @@ ngx_http_payer_reconcile_begin(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     ngx_http_payer_reconcile_t  *rec;
+
+    if (ngx_http_payer_settle_asked(r)) {
+        ctx->step = ngx_http_payer_settle;
+        return NGX_OK;
+    }
 
     rec = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_reconcile_t));
     if (rec == NULL) {

@@ -1,0 +1,480 @@
+
+/*
+ * payer_reconcile?operation=...&outcome=done|refused: what no read can tell is
+ * settled by somebody who has asked Payer.
+ *
+ *     arguments -> search -> claim -> get -> find the order -> written
+ *
+ * The operation is named by its Payer-Request-ID, which the 504 and the log
+ * tell, or by its key in the store.  Only one in doubt can be settled: what
+ * Payer has answered stays as it is.
+ */
+
+
+#include "ngx_http_payer_settle.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_deed.h"
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
+
+
+#define NGX_HTTP_PAYER_SETTLE_BREATH  100       /* without a pause */
+#define NGX_HTTP_PAYER_SETTLE_MARGIN  5000      /* ms, beyond the timeout */
+#define NGX_HTTP_PAYER_KEEP_SETTLED   (90 * 86400)
+
+
+typedef struct {
+    ngx_str_t                      name;        /* as it was asked for */
+    ngx_str_t                      prefix;      /* of the merchant's keys */
+    ngx_str_t                      after;       /* the cursor */
+    ngx_str_t                      key;
+    ngx_str_t                      payment_id;  /* in the key */
+    ngx_str_t                      operation;   /* in the key */
+    ngx_http_payer_deed_t          deed;
+    ngx_http_payer_deed_state_e    state;       /* what it is to be */
+    ngx_uint_t                     scanned;
+} ngx_http_payer_settle_t;
+
+
+static ngx_int_t ngx_http_payer_settle_search(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_settle_meant(ngx_http_payer_settle_t *st,
+    ngx_http_payer_io_t *io);
+static ngx_int_t ngx_http_payer_settle_claim(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_settle_get(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_settle_split(ngx_http_payer_settle_t *st);
+static ngx_int_t ngx_http_payer_settle_find(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_settle_write(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_settle_written(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_settle_refuse(ngx_http_request_t *r,
+    ngx_uint_t status, const char *detail);
+
+
+ngx_uint_t
+ngx_http_payer_settle_asked(ngx_http_request_t *r)
+{
+    ngx_str_t  value;
+
+    return ngx_http_arg(r, (u_char *) "operation", 9, &value) == NGX_OK
+           || ngx_http_arg(r, (u_char *) "outcome", 7, &value) == NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_settle(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    u_char                   *src, *dst;
+    ngx_str_t                 name, outcome;
+    ngx_http_payer_settle_t  *st;
+
+    st = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_settle_t));
+    if (st == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->door_data = st;
+
+    if (ngx_http_arg(r, (u_char *) "operation", 9, &name) != NGX_OK
+        || ngx_http_arg(r, (u_char *) "outcome", 7, &outcome) != NGX_OK
+        || name.len == 0)
+    {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                  "both operation and outcome are needed");
+    }
+
+    if (outcome.len == 4 && ngx_strncmp(outcome.data, "done", 4) == 0) {
+        st->state = NGX_HTTP_PAYER_DEED_DONE;
+
+    } else if (outcome.len == 7
+               && ngx_strncmp(outcome.data, "refused", 7) == 0)
+    {
+        st->state = NGX_HTTP_PAYER_DEED_REFUSED;
+
+    } else {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                            "outcome is not done or refused");
+    }
+
+    dst = ngx_pnalloc(r->pool, name.len);
+    if (dst == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    st->name.data = dst;
+    src = name.data;
+
+    ngx_unescape_uri(&dst, &src, name.len, 0);
+
+    st->name.len = dst - st->name.data;
+
+    st->prefix.len = sizeof("operation//") - 1 + ctx->conf->merchant->id.len;
+    st->prefix.data = ngx_pnalloc(r->pool, st->prefix.len);
+    if (st->prefix.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_sprintf(st->prefix.data, "operation/%V/", &ctx->conf->merchant->id);
+
+    ctx->step = ngx_http_payer_settle_search;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_settle_search(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_store_t   *store;
+    ngx_http_payer_settle_t  *st;
+
+    st = ctx->door_data;
+    store = ctx->conf->main->store;
+
+    if (ctx->asked) {
+        ctx->asked = 0;
+        rc = ctx->io.rc;
+
+    } else if (++st->scanned % NGX_HTTP_PAYER_SETTLE_BREATH == 0) {
+
+        if (ngx_http_payer_flow_wait(ctx, 1) == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_GATEWAY_TIME_OUT,
+                   "there are too many operations to search them in time");
+
+    } else {
+        rc = store->ops->next(store, &st->prefix, &st->after, &ctx->io);
+    }
+
+    switch (rc) {
+
+    case NGX_AGAIN:
+        ctx->asked = 1;
+        return NGX_AGAIN;
+
+    case NGX_OK:
+        st->after = ctx->io.key;
+
+        if (ngx_http_payer_settle_meant(st, &ctx->io)) {
+            st->key = ctx->io.key;
+            ctx->step = ngx_http_payer_settle_claim;
+        }
+
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_NOT_FOUND,
+                                        "no such operation is known here");
+
+    default: /* NGX_ERROR */
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the store could not be read");
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_payer_settle_meant(ngx_http_payer_settle_t *st,
+    ngx_http_payer_io_t *io)
+{
+    ngx_str_t              *id;
+    ngx_http_payer_deed_t   deed;
+
+    if (io->key.len == st->name.len
+        && ngx_memcmp(io->key.data, st->name.data, st->name.len) == 0)
+    {
+        return 1;
+    }
+
+    if (ngx_http_payer_deed_decode(&io->value, &deed) != NGX_OK) {
+        return 0;
+    }
+
+    id = &deed.request_id;
+
+    return id->len == st->name.len
+           && ngx_strncasecmp(id->data, st->name.data, id->len) == 0;
+}
+
+
+/* a repeat with its key is not to be sent meanwhile */
+
+static ngx_int_t
+ngx_http_payer_settle_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_store_t   *store;
+    ngx_http_payer_settle_t  *st;
+
+    st = ctx->door_data;
+    store = ctx->conf->main->store;
+
+    if (store->ops->claim(store, &st->key, ctx->conf->timeout
+                          + NGX_HTTP_PAYER_SETTLE_MARGIN, &ctx->claim)
+        != NGX_OK)
+    {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
+                                            "the operation is under way");
+    }
+
+    ctx->step = ngx_http_payer_settle_get;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_settle_get(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    time_t                    age;
+    ngx_int_t                 rc;
+    ngx_http_payer_settle_t  *st;
+
+    st = ctx->door_data;
+
+    rc = ngx_http_payer_ledger_get(ctx, &st->key);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_NOT_FOUND,
+                                        "no such operation is known here");
+    }
+
+    if (rc != NGX_OK
+        || ngx_http_payer_deed_decode(&ctx->io.value, &st->deed) != NGX_OK
+        || !ngx_http_payer_settle_split(st))
+    {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the operation could not be read");
+    }
+
+    if (st->deed.state >= NGX_HTTP_PAYER_DEED_REFUSED) {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
+                         st->deed.state == NGX_HTTP_PAYER_DEED_DONE
+                         ? "the outcome of the operation is known: done"
+                         : "the outcome of the operation is known: refused");
+    }
+
+    age = ngx_time() - st->deed.updated;
+
+    if (st->deed.state == NGX_HTTP_PAYER_DEED_SENT
+        && age >= 0 && age < (time_t) (ctx->conf->timeout / 1000 + 5))
+    {
+        /* one without a key has no claim */
+
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
+                                            "the operation is under way");
+    }
+
+    ctx->request_id = st->deed.request_id;
+    ctx->step = ngx_http_payer_settle_find;
+
+    return NGX_OK;
+}
+
+
+/* operation/MERCHANT/PAYMENT-ID/OPERATION/...: 1 or 0 */
+
+static ngx_uint_t
+ngx_http_payer_settle_split(ngx_http_payer_settle_t *st)
+{
+    u_char  *p, *last, *slash;
+
+    p = st->key.data + st->prefix.len;
+    last = st->key.data + st->key.len;
+
+    slash = ngx_strlchr(p, last, '/');
+    if (slash == NULL) {
+        return 0;
+    }
+
+    st->payment_id.data = p;
+    st->payment_id.len = slash - p;
+
+    p = slash + 1;
+
+    slash = ngx_strlchr(p, last, '/');
+    if (slash == NULL) {
+        return 0;
+    }
+
+    st->operation.data = p;
+    st->operation.len = slash - p;
+
+    return 1;
+}
+
+
+/* the order that it is about, if it still has this payment */
+
+static ngx_int_t
+ngx_http_payer_settle_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                *id;
+    ngx_http_payer_settle_t  *st;
+
+    st = ctx->door_data;
+
+    rc = ngx_http_payer_ledger_find_payment(ctx, &st->payment_id);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the store could not be read");
+    }
+
+    id = &ctx->record.payment_id;
+
+    if (id->len != st->payment_id.len
+        || ngx_memcmp(id->data, st->payment_id.data, id->len) != 0)
+    {
+        ctx->found = 0;
+        *id = st->payment_id;
+    }
+
+    ctx->step = ngx_http_payer_settle_write;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The sum of refunds is nothing that a read must show.  Of all else the next
+ * read tells what the order is by now.
+ */
+
+static ngx_int_t
+ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_deed_t         *deed;
+    ngx_http_payer_settle_t       *st;
+    ngx_http_payer_store_entry_t   entry;
+    const ngx_str_t               *refund;
+
+    static ngx_str_t  json = ngx_string("application/json");
+    static ngx_str_t  done = ngx_string("{\"settled\":\"by hand\"}");
+    static ngx_str_t  refused =
+                          ngx_string("{\"message\":\"settled by hand\"}");
+
+    st = ctx->door_data;
+    deed = &st->deed;
+
+    deed->state = st->state;
+    deed->updated = ngx_time();
+    deed->reply_type = json;
+
+    if (st->state == NGX_HTTP_PAYER_DEED_DONE) {
+        deed->status = NGX_HTTP_OK;
+        deed->reply = done;
+
+    } else {
+        deed->status = NGX_HTTP_CONFLICT;
+        deed->reply = refused;
+    }
+
+    refund = &ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_REFUND)->name;
+
+    if (st->operation.len != refund->len
+        || ngx_memcmp(st->operation.data, refund->data, refund->len) != 0
+        || st->state != NGX_HTTP_PAYER_DEED_DONE)
+    {
+        ctx->found = 0;
+
+    } else if (ctx->found) {
+        ngx_http_payer_record_refunded(&ctx->record, deed->amount);
+    }
+
+    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+
+    entry.key = st->key;
+    entry.merge = ngx_http_payer_deed_merge;
+    entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_SETTLED;
+
+    if (ngx_http_payer_deed_encode(r->pool, deed, &entry.value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_settle_written;
+
+    return ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_REPLY,
+                                            &entry)
+           == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_settle_written(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_str_t                      body, *user;
+    ngx_http_payer_settle_t       *st;
+    ngx_http_payer_json_member_t   members[2];
+
+    static ngx_str_t  json = ngx_string("application/json");
+
+    st = ctx->door_data;
+
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the outcome could not be stored");
+    }
+
+    ngx_memzero(members, sizeof(members));
+
+    ngx_str_set(&members[0].name, "operation");
+    members[0].text = st->key;
+
+    ngx_str_set(&members[1].name, "outcome");
+
+    if (st->state == NGX_HTTP_PAYER_DEED_DONE) {
+        ngx_str_set(&members[1].text, "done");
+
+    } else {
+        ngx_str_set(&members[1].text, "refused");
+    }
+
+    user = &r->headers_in.user;
+
+    ngx_http_payer_log(NGX_LOG_WARN, ctx,
+                       "the operation \"%V\" was settled by hand as %V, by "
+                       "user \"%V\" at %V", &st->key, &members[1].text, user,
+                       &r->connection->addr_text);
+
+    ngx_http_payer_ledger_unclaim(ctx);
+
+    if (ngx_http_payer_json_write(r->pool, members, 2, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_payer_answer_body(r, NGX_HTTP_OK, &json, &body);
+}
+
+
+static ngx_int_t
+ngx_http_payer_settle_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *detail)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = status;
+    problem.detail = detail;
+    problem.retry_after = (status == NGX_HTTP_SERVICE_UNAVAILABLE) ? 1 : 0;
+
+    return ngx_http_payer_answer_problem(r, &problem);
+}

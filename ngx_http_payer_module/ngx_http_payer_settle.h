@@ -1,0 +1,23 @@
+
+/*
+ * payer_reconcile?operation=...&outcome=done|refused: what no read can tell is
+ * settled by somebody who has asked Payer.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_SETTLE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_SETTLE_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/* whether the request asks for it, by an argument "operation" or "outcome" */
+ngx_uint_t ngx_http_payer_settle_asked(ngx_http_request_t *r);
+
+/* the first step */
+ngx_int_t ngx_http_payer_settle(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_PAYER_SETTLE_H_INCLUDED_ */
