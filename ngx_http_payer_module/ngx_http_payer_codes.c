@@ -233,7 +233,14 @@ ngx_http_payer_codes_lead(ngx_conf_t *cf, void **loc_conf, ngx_uint_t errors,
 #endif
 
         if (what && codes.conditional) {
-            leads->sometimes = what;
+
+            /* the one that leads away is the worse one */
+
+            if (leads->sometimes == NULL
+                || code != ngx_http_script_return_code)
+            {
+                leads->sometimes = what;
+            }
 
         } else if (what) {
             leads->always = what;

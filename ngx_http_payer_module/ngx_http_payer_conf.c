@@ -10,6 +10,8 @@
 #include "ngx_http_payer_secret.h"
 
 
+static char *ngx_http_payer_merge_verify(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *prev, ngx_http_payer_loc_conf_t *conf);
 static char *ngx_http_payer_merge_door(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *prev, ngx_http_payer_loc_conf_t *conf);
 static void ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
@@ -145,9 +147,50 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->allow_all = prev->allow_all;
     }
 
-    ngx_http_payer_gate_merge_conf(&prev->verify, &conf->verify);
+    if (ngx_http_payer_merge_verify(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     return ngx_http_payer_merge_door(cf, prev, conf);
+}
+
+
+/*
+ * A gate that is inherited stands in front of pages of the shop, not of what
+ * we answer ourselves: a till behind it could sell nothing.  The locations
+ * inside inherit it all the same.
+ */
+
+static char *
+ngx_http_payer_merge_verify(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
+    ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_payer_verify_conf_t  *outer;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    outer = (prev->outer_verify && !clcf->noname) ? prev->outer_verify
+                                                  : &prev->verify;
+
+    ngx_http_payer_gate_merge_conf(outer, &conf->verify);
+
+    if (conf->door == NULL || conf->verify.own
+        || conf->verify.reference.value == NULL)
+    {
+        return NGX_CONF_OK;
+    }
+
+    conf->outer_verify = ngx_palloc(cf->pool,
+                                    sizeof(ngx_http_payer_verify_conf_t));
+    if (conf->outer_verify == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *conf->outer_verify = conf->verify;
+    conf->verify.reference.value = NULL;
+
+    return NGX_CONF_OK;
 }
 
 

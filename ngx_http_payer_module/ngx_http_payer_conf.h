@@ -54,6 +54,10 @@ ngx_int_t ngx_http_payer_check_roads(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_passes(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_orders(ngx_conf_t *cf);
 
+/* of the location behind conf->road, which "proxy" is of */
+ngx_int_t ngx_http_payer_check_proxy(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy);
+
 /*
  * whether amount or currency are of those who may choose them; "is_signed":
  * payer_signature of the location is verified before the value is used

@@ -7,15 +7,11 @@
 
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_event.h"
+#include "ngx_http_payer_locate.h"
 
 
 static ngx_int_t ngx_http_payer_check_pass(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
-static ngx_int_t ngx_http_payer_locate(ngx_http_core_loc_conf_t *parent,
-    ngx_str_t *uri, ngx_http_core_loc_conf_t **clcf);
-static ngx_int_t ngx_http_payer_locate_static(
-    ngx_http_location_tree_node_t *node, ngx_str_t *uri,
-    ngx_http_core_loc_conf_t **clcf);
 
 
 char *
@@ -111,121 +107,4 @@ ngx_http_payer_check_pass(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     }
 
     return NGX_OK;
-}
-
-
-/*
- * The location that nginx finds for the URI, by the same rules; "clcf" is left
- * alone if there is none: NGX_OK, NGX_AGAIN (a prefix, which a regular
- * expression may override), NGX_DECLINED, NGX_ERROR.
- */
-
-static ngx_int_t
-ngx_http_payer_locate(ngx_http_core_loc_conf_t *parent, ngx_str_t *uri,
-    ngx_http_core_loc_conf_t **clcf)
-{
-    ngx_int_t                   rc;
-#if (NGX_PCRE)
-    ngx_int_t                   n;
-    ngx_uint_t                  noregex;
-    ngx_http_core_loc_conf_t  **regex;
-
-    noregex = 0;
-#endif
-
-    rc = ngx_http_payer_locate_static(parent->static_locations, uri, clcf);
-
-    if (rc == NGX_AGAIN) {
-
-#if (NGX_PCRE)
-        noregex = (*clcf)->noregex;
-#endif
-
-        rc = ngx_http_payer_locate(*clcf, uri, clcf);
-
-        if (rc == NGX_DECLINED) {
-            rc = NGX_AGAIN;
-        }
-    }
-
-    if (rc == NGX_OK || rc == NGX_ERROR) {
-        return rc;
-    }
-
-#if (NGX_PCRE)
-
-    if (noregex || parent->regex_locations == NULL) {
-        return rc;
-    }
-
-    for (regex = parent->regex_locations; *regex; regex++) {
-
-        n = ngx_regex_exec((*regex)->regex->regex, uri, NULL, 0);
-
-        if (n == NGX_REGEX_NO_MATCHED) {
-            continue;
-        }
-
-        if (n < 0) {
-            return NGX_ERROR;
-        }
-
-        *clcf = *regex;
-
-        return ngx_http_payer_locate(*regex, uri, clcf) == NGX_ERROR
-               ? NGX_ERROR : NGX_OK;
-    }
-
-#endif
-
-    return rc;
-}
-
-
-/* NGX_OK for an exact one, NGX_AGAIN for the longest prefix, NGX_DECLINED */
-
-static ngx_int_t
-ngx_http_payer_locate_static(ngx_http_location_tree_node_t *node,
-    ngx_str_t *uri, ngx_http_core_loc_conf_t **clcf)
-{
-    size_t      len, n;
-    u_char     *p;
-    ngx_int_t   rc, rv;
-
-    p = uri->data;
-    len = uri->len;
-    rv = NGX_DECLINED;
-
-    while (node) {
-
-        n = ngx_min(len, (size_t) node->len);
-        rc = ngx_filename_cmp(p, node->name, n);
-
-        if (rc != 0) {
-            node = (rc < 0) ? node->left : node->right;
-
-        } else if (len > (size_t) node->len && node->inclusive == NULL) {
-            node = node->right;
-
-        } else if (len > (size_t) node->len) {
-            *clcf = node->inclusive;
-            rv = NGX_AGAIN;
-            p += n;
-            len -= n;
-            node = node->tree;
-
-        } else if (len < (size_t) node->len) {
-            node = node->left;
-
-        } else if (node->exact) {
-            *clcf = node->exact;
-            return NGX_OK;
-
-        } else {
-            *clcf = node->inclusive;
-            return NGX_AGAIN;
-        }
-    }
-
-    return rv;
 }

@@ -61,6 +61,15 @@ ngx_http_payer_get_ctx(ngx_http_request_t *r)
     ngx_pool_cleanup_t    *cln;
     ngx_http_payer_ctx_t  *ctx;
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_payer_module);
+
+    if (ctx && ctx->request == r) {
+
+        /* an operation can be a subrequest */
+
+        return ctx;
+    }
+
     r = r->main;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_payer_module);
@@ -72,14 +81,15 @@ ngx_http_payer_get_ctx(ngx_http_request_t *r)
     /* an internal redirect cleared the contexts, the pool still has ours */
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_payer_flow_cleanup) {
-            ctx = cln->data;
+        ctx = cln->data;
+
+        if (cln->handler == ngx_http_payer_flow_cleanup && ctx->request == r) {
             ngx_http_set_ctx(r, ctx, ngx_http_payer_module);
-            break;
+            return ctx;
         }
     }
 
-    return ctx;
+    return NULL;
 }
 
 

@@ -7,6 +7,7 @@
 
 #include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_codes.h"
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_query.h"
 #include "ngx_http_payer_subrequest.h"
@@ -111,53 +112,61 @@ ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
 
 
 /*
- * "return" answers before the access phase, so that everybody would get what
- * is meant for those who have paid.
+ * "return" answers before the access phase, and "rewrite" leads elsewhere, so
+ * that everybody would get what is meant for those who have paid.  Where the
+ * gate is inherited, or in an "if", that may be meant.
  */
 
 ngx_int_t
 ngx_http_payer_gate_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    void           **rewrite;
-    ngx_uint_t       i;
-    ngx_array_t     *codes;
-    ngx_module_t   **modules;
+    void                    **loc_conf;
+    const char               *what;
+    ngx_uint_t                level;
+    ngx_http_payer_leads_t    leads;
 
-    if (!conf->verify.own) {
+    if (conf->verify.reference.value == NULL || conf->clcf->noname) {
         return NGX_OK;
     }
 
-    modules = cf->cycle->modules;
+    loc_conf = ((ngx_http_conf_ctx_t *) cf->ctx)->loc_conf;
 
-    for (i = 0; modules[i]; i++) {
-        if (ngx_strcmp(modules[i]->name, "ngx_http_rewrite_module") == 0) {
-            break;
+    ngx_http_payer_codes_lead(cf, loc_conf, 0, &leads);
+
+    what = leads.always;
+
+    if (loc_conf == conf->cscf->ctx->loc_conf) {
+
+        /* a rewrite of the server leads to a location, which has a gate */
+
+        leads.sometimes = NULL;
+
+        if (what && ngx_strcmp(what, "rewrite") == 0) {
+            what = NULL;
         }
     }
 
-    if (modules[i] == NULL) {
-        return NGX_OK;
+    if (what) {
+        level = conf->verify.own ? NGX_LOG_EMERG : NGX_LOG_WARN;
+
+        ngx_log_error(level, cf->log, 0,
+                      "\"payer_verify\" in location \"%V\" has no effect, "
+                      "since \"%s\" answers before it in %s:%ui",
+                      &conf->clcf->name, what, conf->verify.file,
+                      conf->verify.line);
+
+        return conf->verify.own ? NGX_ERROR : NGX_OK;
     }
 
-    /* its configuration begins with the array of compiled codes */
-
-    rewrite = ((ngx_http_conf_ctx_t *) cf->ctx)
-              ->loc_conf[modules[i]->ctx_index];
-    codes = rewrite[0];
-
-    if (codes == NULL || codes->nelts < sizeof(ngx_http_script_code_pt)
-        || *(ngx_http_script_code_pt *) codes->elts
-           != ngx_http_script_return_code)
-    {
-        return NGX_OK;
+    if (leads.sometimes) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"payer_verify\" in location \"%V\" has no effect in "
+                      "an \"if\" whose \"%s\" answers before it in %s:%ui",
+                      &conf->clcf->name, leads.sometimes, conf->verify.file,
+                      conf->verify.line);
     }
 
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"payer_verify\" in location \"%V\" has no effect, since "
-                  "\"return\" answers before it in %s:%ui",
-                  &conf->clcf->name, conf->verify.file, conf->verify.line);
-
-    return NGX_ERROR;
+    return NGX_OK;
 }
 
 

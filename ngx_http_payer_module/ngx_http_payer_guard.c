@@ -12,6 +12,7 @@ static ngx_int_t ngx_http_payer_turn_away(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
 static ngx_uint_t ngx_http_payer_allowed(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
+static ngx_uint_t ngx_http_payer_from_inside(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
     ngx_http_payer_problem_t *problem);
 static u_char *ngx_http_payer_body_copy(u_char *p, ngx_buf_t *b);
@@ -82,11 +83,35 @@ ngx_http_payer_turn_away(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_payer_allowed(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf)
 {
-    if (conf->allow_all || (conf->allow_internal && r->internal)) {
+    if (conf->allow_all
+        || (conf->allow_internal && ngx_http_payer_from_inside(r)))
+    {
         return 1;
     }
 
     return ngx_cidr_match(r->connection->sockaddr, conf->allow) == NGX_OK;
+}
+
+
+/*
+ * r->internal is no answer: any rewrite, try_files and error_page sets it, and
+ * leads here with the client's own arguments.  Another request of nginx, or
+ * the shop's X-Accel-Redirect does not come from a client.
+ */
+
+static ngx_uint_t
+ngx_http_payer_from_inside(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    if (r != r->main) {
+        return 1;
+    }
+
+    u = r->upstream;
+
+    return r->internal && u && u->headers_in.x_accel_redirect
+           && !(u->conf->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT);
 }
 
 

@@ -64,7 +64,10 @@ typedef struct {
 typedef struct {
     ngx_http_core_loc_conf_t     *clcf;
     ngx_str_t                     host;         /* for Host and TLS */
+    ngx_array_t                   checked;      /* void **, its loc_conf */
     ngx_uint_t                    insecure;     /* unsigned insecure:1 */
+    unsigned                      live:1;       /* Payer's live host */
+    unsigned                      test:1;       /* Payer's test host */
 } ngx_http_payer_road_t;
 
 
@@ -155,6 +158,7 @@ typedef struct {
     ngx_http_complex_value_t     *present_uri;
 
     ngx_http_payer_verify_conf_t  verify;
+    ngx_http_payer_verify_conf_t *outer_verify; /* for locations inside */
 
     /* where events go */
     ngx_str_t                     event_pass;   /* URI */

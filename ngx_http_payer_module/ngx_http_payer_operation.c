@@ -16,6 +16,7 @@
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_reading.h"
 #include "ngx_http_payer_relay.h"
+#include "ngx_http_payer_subrequest.h"
 
 
 #define NGX_HTTP_PAYER_TAKES_AMOUNT       0x01
@@ -122,8 +123,11 @@ ngx_http_payer_operation_handler(ngx_http_request_t *r)
     ngx_http_payer_loc_conf_t         *conf;
     const ngx_http_payer_operation_t  *op;
 
-    if (r != r->main) {
-        return NGX_HTTP_NOT_FOUND;
+    if (ngx_http_payer_is_exchange(r)) {
+
+        /* a call of ours that leads back to us would have no end */
+
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);

@@ -12,6 +12,7 @@
 #include "ngx_http_payer_subrequest.h"
 
 
+static ngx_int_t ngx_http_payer_wire_checked(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_wire_header(ngx_http_request_t *sr);
 static void ngx_http_payer_wire_end(ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_int_t ngx_http_payer_wire_unlogged(ngx_http_request_t *sr,
@@ -28,9 +29,71 @@ ngx_http_payer_wire_init(ngx_conf_t *cf)
 {
     static ngx_str_t  name = ngx_string("proxy_internal_body_length");
 
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
     ngx_http_payer_length_index = ngx_http_get_variable_index(cf, &name);
 
-    return ngx_http_payer_length_index == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    if (ngx_http_payer_length_index == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_payer_wire_checked;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The last place before a call is sent: whatever has led it away from the
+ * configuration that was checked, its credentials do not go there.
+ */
+
+static ngx_int_t
+ngx_http_payer_wire_checked(ngx_http_request_t *r)
+{
+    void                       ***checked;
+    ngx_uint_t                    i;
+    ngx_http_payer_road_t        *road;
+    ngx_http_payer_exchange_t    *x;
+
+    if (r == r->main || !ngx_http_payer_is_exchange(r)) {
+        return NGX_DECLINED;
+    }
+
+    x = r->post_subrequest->data;
+    road = x->road;
+
+    if (road == NULL) {
+        return NGX_DECLINED;
+    }
+
+    checked = road->checked.elts;
+
+    for (i = 0; i < road->checked.nelts; i++) {
+
+        if (r->loc_conf == checked[i]) {
+
+            /* an "if" has put the proxy's own in its place */
+
+            r->content_handler = ngx_http_payer_wire_handler;
+
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "payer: a call was not sent: it was led away from location "
+                  "\"%V\" to \"%V\"", &road->clcf->name, &r->uri);
+
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 

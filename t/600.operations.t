@@ -399,7 +399,7 @@ is($code, 404, 'through the socket');
 
 
 
-=== TEST 25: internal lets in what nginx itself sends there
+=== TEST 25: internal lets nobody in whom a rule of nginx sends there
 --- config perl
 'location = /door { error_page 418 = /payment?reference=1; return 418; }'
     . operations(payer_allow => 'internal')
@@ -407,7 +407,7 @@ is($code, 404, 'through the socket');
 GET /payment?reference=1
 --- error_code: 403
 --- then
-is(get('/door')->status, 404, 'the payment is looked for');
+is(get('/door')->status, 403, 'an error page is a rule');
 
 
 

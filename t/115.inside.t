@@ -1,0 +1,153 @@
+# Who may use an operation location with "payer_allow internal": the shop by
+# X-Accel-Redirect, and subrequests; never a client whom a rewrite led there.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Conf;
+
+# The shop: what it says leads nginx to the operation.
+our $SHOP = free_port();
+
+sub inside {
+    return <<"END";
+    location = /payment { payer_payment; payer_allow internal; }
+    location /shop/ { proxy_pass http://127.0.0.1:$SHOP/; }
+END
+}
+
+sub shop {
+    return <<"END";
+    server {
+        listen 127.0.0.1:$SHOP;
+        location = /look   { add_header X-Accel-Redirect /payment?\$args; return 200; }
+        location = /broken { add_header X-Accel-Redirect /payment?\$args always; return 500; }
+    }
+END
+}
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: a rewrite of the whole server is no inside
+--- config perl
+'rewrite ^/look$ /payment;' . checkout() . inside()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+my $r = get('/look?reference=1');
+is($r->status, 403, 'a client gets nothing');
+unlike($r->body, qr/INITIATED/, 'and learns nothing');
+is(get('/payment?reference=1')->status, 403, 'nor does he without the rewrite');
+--- calls
+token: 1
+create: 1
+
+
+
+=== TEST 2: nor is a page of an error
+--- config perl
+'location = /gone { error_page 404 = /payment; return 404; }' . checkout() . inside()
+--- request
+GET /gone?reference=1
+--- error_code: 403
+--- calls: none
+
+
+
+=== TEST 3: nor is try_files
+--- config perl
+'location = /try { try_files /no-such-file /payment?$args; }' . checkout() . inside()
+--- request
+GET /try?reference=1
+--- error_code: 403
+--- calls: none
+
+
+
+=== TEST 4: nor is an X-Accel-Redirect that the location ignores
+--- http_config perl: shop()
+--- config perl
+inside() . checkout() . <<"END"
+    location = /ignored {
+        proxy_ignore_headers   X-Accel-Redirect;
+        proxy_intercept_errors on;
+        error_page 500         = /payment?\$args;
+        proxy_pass             http://127.0.0.1:$SHOP/broken;
+    }
+END
+--- request
+GET /ignored?reference=1
+--- error_code: 403
+--- calls: none
+
+
+
+=== TEST 5: the shop's X-Accel-Redirect is
+--- http_config perl: shop()
+--- config perl: inside() . checkout()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+my $r = get('/shop/look?reference=1');
+is($r->status, 200, 'the shop gets the payment');
+like($r->body, qr/INITIATED/, 'as Payer has it');
+
+
+
+=== TEST 6: a subrequest is
+--- config perl
+inside() . checkout() . <<'END'
+    location = /page {
+        ssi on;
+        ssi_types *;
+        default_type text/html;
+        return 200 'so: <!--# include virtual="/payment?reference=$arg_order" -->.';
+    }
+END
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+my $r = get('/page?order=1');
+is($r->status, 200, 'the page is there');
+like($r->body, qr/^so: \{.*INITIATED.*\}\.$/s, 'with the payment in it');
+my @page = together(map { [ GET => '/page?order=1' ] } 1 .. 8);
+is(scalar(grep { $_->body =~ /INITIATED/ } @page), 8, 'also eight at a time');
+
+
+
+=== TEST 7: a subrequest from an address that is listed needs no word
+--- config perl
+checkout() . <<'END'
+    location = /payment { payer_payment; payer_allow 127.0.0.1; }
+    location = /page {
+        ssi on;
+        ssi_types *;
+        return 200 '<!--# include virtual="/payment?reference=1" -->';
+    }
+END
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+like(get('/page')->body, qr/INITIATED/, 'the payment is in the page');
+
+
+
+=== TEST 8: a subrequest from one that is not gets nothing
+--- config
+    location = /payment { payer_payment; payer_allow 192.0.2.1; }
+    location = /page {
+        ssi on;
+        ssi_types *;
+        return 200 'so: <!--# include virtual="/payment?reference=1" -->.';
+    }
+--- request
+GET /page
+--- response_body_like: 403|so: \.
+--- calls: none
+--- error_log
+access forbidden by "payer_allow"
