@@ -260,7 +260,7 @@ static ngx_int_t
 ngx_http_payer_check_hosts(ngx_conf_t *cf)
 {
     ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door, *live, *test;
+    ngx_http_payer_loc_conf_t   **door, *live, *test, *other;
     ngx_http_payer_main_conf_t   *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
@@ -268,6 +268,7 @@ ngx_http_payer_check_hosts(ngx_conf_t *cf)
     door = pmcf->doors.elts;
     live = NULL;
     test = NULL;
+    other = NULL;
 
     for (i = 0; i < pmcf->doors.nelts; i++) {
 
@@ -281,6 +282,9 @@ ngx_http_payer_check_hosts(ngx_conf_t *cf)
 
         if (door[i]->road->test) {
             test = door[i];
+
+        } else {
+            other = door[i];
         }
     }
 
@@ -293,5 +297,35 @@ ngx_http_payer_check_hosts(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (live) {
+        ngx_str_set(&pmcf->store->mode, "live");
+        pmcf->store->host = live_host;
+
+    } else if (test) {
+        ngx_str_set(&pmcf->store->mode, "test");
+        pmcf->store->host = test_host;
+
+    } else if (other) {
+        ngx_str_set(&pmcf->store->mode, "other");
+        pmcf->store->host = other->road->host;
+    }
+
     return NGX_OK;
+}
+
+
+/* last, as the files of a store say for which host it was made */
+
+ngx_int_t
+ngx_http_payer_check_store(ngx_conf_t *cf)
+{
+    ngx_http_payer_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    if (pmcf->store->ops == NULL || pmcf->store->ops->check == NULL) {
+        return NGX_OK;
+    }
+
+    return pmcf->store->ops->check(cf, pmcf->store);
 }

@@ -51,6 +51,7 @@ char *ngx_http_payer_door(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_check_door(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 ngx_int_t ngx_http_payer_check_roads(ngx_conf_t *cf);
+ngx_int_t ngx_http_payer_check_store(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_passes(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_orders(ngx_conf_t *cf);
 

@@ -373,7 +373,8 @@ ngx_http_payer_init(ngx_conf_t *cf)
     if (ngx_http_payer_check_values(cf) != NGX_OK
         || ngx_http_payer_check_orders(cf) != NGX_OK
         || ngx_http_payer_check_roads(cf) != NGX_OK
-        || ngx_http_payer_check_passes(cf) != NGX_OK)
+        || ngx_http_payer_check_passes(cf) != NGX_OK
+        || ngx_http_payer_check_store(cf) != NGX_OK)
     {
         return NGX_ERROR;
     }

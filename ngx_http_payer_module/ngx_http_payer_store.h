@@ -90,6 +90,9 @@ typedef struct {
     char         *(*configure)(ngx_conf_t *cf, ngx_http_payer_store_t *store,
                       ngx_str_t *value);
 
+    /* the same when the host is known: NGX_OK or NGX_ERROR (logged) */
+    ngx_int_t     (*check)(ngx_conf_t *cf, ngx_http_payer_store_t *store);
+
     /* in the master, after shared memory is there, before workers start;
      * NULL if there is nothing to do */
     ngx_int_t     (*init_module)(ngx_cycle_t *cycle,
@@ -128,6 +131,11 @@ struct ngx_http_payer_store_s {
     ngx_http_payer_store_ops_t     *ops;
     ngx_http_payer_zone_t          *zone;
     void                           *data;       /* of the backend */
+
+    /* where its payments are: a store that was made for "test" holds none of
+     * "live", and so on; empty: not known */
+    ngx_str_t                       mode;       /* "live", "test", "other" */
+    ngx_str_t                       host;
 };
 
 

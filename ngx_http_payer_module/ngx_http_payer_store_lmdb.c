@@ -16,14 +16,26 @@ typedef struct {
     ngx_str_t                     path;
     ngx_cycle_t                  *cycle;        /* of the configuration */
     ngx_http_payer_lmdb_env_t    *env;
-    time_t                        tried;        /* to open it, in vain */
+    int                           code;         /* of the probe */
 } ngx_http_payer_lmdb_t;
+
+
+/* what a read is for, and what becomes of it */
+typedef struct {
+    ngx_str_t                    *prefix;       /* NULL: exactly the key */
+    ngx_str_t                    *key;          /* or after which one */
+    ngx_http_payer_io_t          *io;
+} ngx_http_payer_lmdb_read_t;
 
 
 static char *ngx_http_payer_lmdb_configure(ngx_conf_t *cf,
     ngx_http_payer_store_t *store, ngx_str_t *value);
 static ngx_int_t ngx_http_payer_lmdb_add_path(ngx_conf_t *cf,
     ngx_str_t *name);
+static ngx_int_t ngx_http_payer_lmdb_check(ngx_conf_t *cf,
+    ngx_http_payer_store_t *store);
+static ngx_int_t ngx_http_payer_lmdb_init_module(ngx_cycle_t *cycle,
+    ngx_http_payer_store_t *store);
 static ngx_int_t ngx_http_payer_lmdb_admit(void *data, ngx_log_t *log);
 static int ngx_http_payer_lmdb_examine_access(void *data);
 static ngx_int_t ngx_http_payer_lmdb_init_process(ngx_cycle_t *cycle,
@@ -39,19 +51,22 @@ static ngx_int_t ngx_http_payer_lmdb_put(ngx_http_payer_store_t *store,
     ngx_http_payer_io_t *io);
 static ngx_int_t ngx_http_payer_lmdb_next(ngx_http_payer_store_t *store,
     ngx_str_t *prefix, ngx_str_t *after, ngx_http_payer_io_t *io);
+static ngx_int_t ngx_http_payer_lmdb_read(ngx_http_payer_store_t *store,
+    ngx_http_payer_lmdb_read_t *read);
+static int ngx_http_payer_lmdb_look_up(ngx_http_payer_lmdb_env_t *le,
+    void *data);
 static int ngx_http_payer_lmdb_seek(ngx_http_payer_lmdb_env_t *le,
     ngx_str_t *prefix, ngx_str_t *after, MDB_val *key, MDB_val *value);
 static int ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le);
-static ngx_int_t ngx_http_payer_lmdb_value(ngx_http_payer_lmdb_env_t *le,
-    ngx_http_payer_io_t *io, MDB_val *value);
-static ngx_int_t ngx_http_payer_lmdb_failed(ngx_http_payer_lmdb_env_t *le,
-    int rc);
+static int ngx_http_payer_lmdb_renew(ngx_http_payer_lmdb_env_t *le,
+    void *data);
 
 
 ngx_http_payer_store_ops_t  ngx_http_payer_store_lmdb_ops = {
     ngx_string("lmdb"),
     ngx_http_payer_lmdb_configure,
-    NULL,
+    ngx_http_payer_lmdb_check,
+    ngx_http_payer_lmdb_init_module,
     ngx_http_payer_lmdb_init_process,
     ngx_http_payer_lmdb_exit_process,
     ngx_http_payer_lmdb_get,
@@ -122,11 +137,53 @@ ngx_http_payer_lmdb_configure(ngx_conf_t *cf, ngx_http_payer_store_t *store,
 
 #endif
 
-    if (ngx_http_payer_lmdb_check(cf, &lmdb->path) != NGX_OK) {
-        return NGX_CONF_ERROR;
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * "nginx -s" reads the configuration, too, and is not to depend on the file.
+ * A reload with the store that nginx runs with goes on without it when it is
+ * damaged: there is more to serve than payments.
+ */
+
+static ngx_int_t
+ngx_http_payer_lmdb_check(ngx_conf_t *cf, ngx_http_payer_store_t *store)
+{
+    ngx_http_payer_lmdb_t       *lmdb;
+    ngx_http_payer_lmdb_host_t   host;
+
+    if (ngx_process == NGX_PROCESS_SIGNALLER) {
+        return NGX_OK;
     }
 
-    return NGX_CONF_OK;
+    lmdb = store->data;
+
+    lmdb->code = ngx_http_payer_lmdb_probe(cf->log, &lmdb->path, store, &host);
+
+    if (lmdb->code == 0
+        || (lmdb->code == NGX_HTTP_PAYER_LMDB_DAMAGED
+            && ngx_http_payer_lmdb_running(&lmdb->path)))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_payer_lmdb_complain(NGX_LOG_EMERG, cf->log, &lmdb->path,
+                                 lmdb->code, store, &host);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_payer_lmdb_init_module(ngx_cycle_t *cycle,
+    ngx_http_payer_store_t *store)
+{
+    ngx_http_payer_lmdb_t  *lmdb;
+
+    lmdb = store->data;
+
+    return ngx_http_payer_lmdb_admitted(cycle, store, &lmdb->path, lmdb->code);
 }
 
 
@@ -258,20 +315,18 @@ ngx_http_payer_lmdb_env(ngx_http_payer_store_t *store)
 
     lmdb = store->data;
 
-    if (lmdb->env == NULL && lmdb->tried != ngx_time()) {
-
-        lmdb->env = ngx_http_payer_lmdb_open((ngx_cycle_t *) ngx_cycle,
+    if (lmdb->env == NULL) {
+        lmdb->env = ngx_http_payer_lmdb_open((ngx_cycle_t *) ngx_cycle, store,
                                              &lmdb->path);
         if (lmdb->env == NULL) {
-            lmdb->tried = ngx_time();
+            return NULL;
         }
     }
 
-    if (lmdb->env != NULL) {
-        lmdb->env->zone = store->zone;
-    }
+    lmdb->env->store = store;
+    lmdb->env->zone = store->zone;
 
-    return lmdb->env;
+    return (ngx_http_payer_lmdb_ready(lmdb->env) == NGX_OK) ? lmdb->env : NULL;
 }
 
 
@@ -279,41 +334,17 @@ static ngx_int_t
 ngx_http_payer_lmdb_get(ngx_http_payer_store_t *store, ngx_str_t *key,
     ngx_http_payer_io_t *io)
 {
-    int                         rc;
-    MDB_val                     k, v;
-    ngx_int_t                   result;
-    ngx_http_payer_lmdb_env_t  *le;
+    ngx_http_payer_lmdb_read_t  read;
 
     if (key->len == 0 || key->len > NGX_HTTP_PAYER_STORE_MAX_KEY) {
         return NGX_DECLINED;
     }
 
-    le = ngx_http_payer_lmdb_env(store);
-    if (le == NULL) {
-        return NGX_ERROR;
-    }
+    read.prefix = NULL;
+    read.key = key;
+    read.io = io;
 
-    rc = ngx_http_payer_lmdb_begin(le);
-
-    if (rc != 0) {
-        return ngx_http_payer_lmdb_failed(le, rc);
-    }
-
-    k.mv_data = key->data;
-    k.mv_size = key->len;
-
-    rc = mdb_get(le->reader, le->dbi, &k, &v);
-
-    if (rc == 0) {
-        result = ngx_http_payer_lmdb_value(le, io, &v);
-
-    } else {
-        result = ngx_http_payer_lmdb_failed(le, rc);
-    }
-
-    mdb_txn_reset(le->reader);
-
-    return result;
+    return ngx_http_payer_lmdb_read(store, &read);
 }
 
 
@@ -341,9 +372,21 @@ static ngx_int_t
 ngx_http_payer_lmdb_next(ngx_http_payer_store_t *store, ngx_str_t *prefix,
     ngx_str_t *after, ngx_http_payer_io_t *io)
 {
+    ngx_http_payer_lmdb_read_t  read;
+
+    read.prefix = prefix;
+    read.key = after;
+    read.io = io;
+
+    return ngx_http_payer_lmdb_read(store, &read);
+}
+
+
+static ngx_int_t
+ngx_http_payer_lmdb_read(ngx_http_payer_store_t *store,
+    ngx_http_payer_lmdb_read_t *read)
+{
     int                         rc;
-    MDB_val                     k, v;
-    ngx_int_t                   result;
     ngx_http_payer_lmdb_env_t  *le;
 
     le = ngx_http_payer_lmdb_env(store);
@@ -353,26 +396,77 @@ ngx_http_payer_lmdb_next(ngx_http_payer_store_t *store, ngx_str_t *prefix,
 
     rc = ngx_http_payer_lmdb_begin(le);
 
-    if (rc != 0) {
-        return ngx_http_payer_lmdb_failed(le, rc);
+    if (rc == 0) {
+        rc = ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_look_up,
+                                         read);
     }
 
-    rc = ngx_http_payer_lmdb_seek(le, prefix, after, &k, &v);
-
     if (rc == 0) {
-        result = ngx_http_payer_store_copy(io, &io->key, k.mv_data,
-                                           k.mv_size);
-        if (result == NGX_OK) {
-            result = ngx_http_payer_lmdb_value(le, io, &v);
-        }
+        return NGX_OK;
+    }
 
-    } else {
-        result = ngx_http_payer_lmdb_failed(le, rc);
+    if (rc == MDB_NOTFOUND) {
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_ENOMEM) {
+        return NGX_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "payer_store \"lmdb:%V\" cannot be read: %s",
+                  &le->path, ngx_http_payer_lmdb_error(rc));
+
+    if (ngx_http_payer_lmdb_exit_code(rc) >= NGX_HTTP_PAYER_LMDB_DAMAGED) {
+        ngx_http_payer_lmdb_failure(le, rc);
+    }
+
+    return NGX_ERROR;
+}
+
+
+static int
+ngx_http_payer_lmdb_look_up(ngx_http_payer_lmdb_env_t *le, void *data)
+{
+    ngx_http_payer_lmdb_read_t  *read = data;
+
+    int      rc;
+    MDB_val  k, v;
+
+    rc = ngx_http_payer_lmdb_same(le, le->reader);
+
+    if (rc == 0 && read->prefix == NULL) {
+        k.mv_data = read->key->data;
+        k.mv_size = read->key->len;
+
+        rc = mdb_get(le->reader, le->dbi, &k, &v);
+
+    } else if (rc == 0) {
+        rc = ngx_http_payer_lmdb_seek(le, read->prefix, read->key, &k, &v);
+
+        if (rc == 0 && ngx_http_payer_store_copy(read->io, &read->io->key,
+                                                 k.mv_data, k.mv_size)
+                       != NGX_OK)
+        {
+            rc = NGX_ENOMEM;
+        }
+    }
+
+    if (rc == 0 && v.mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
+        rc = MDB_CORRUPTED;
+    }
+
+    if (rc == 0 && ngx_http_payer_store_copy(read->io, &read->io->value,
+                        (u_char *) v.mv_data + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN,
+                        v.mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN)
+                   != NGX_OK)
+    {
+        rc = NGX_ENOMEM;
     }
 
     mdb_txn_reset(le->reader);
 
-    return result;
+    return rc;
 }
 
 
@@ -381,15 +475,16 @@ ngx_http_payer_lmdb_seek(ngx_http_payer_lmdb_env_t *le, ngx_str_t *prefix,
     ngx_str_t *after, MDB_val *key, MDB_val *value)
 {
     int          rc;
-    ngx_str_t    start, format = ngx_string(NGX_HTTP_PAYER_LMDB_FORMAT_KEY);
+    ngx_str_t    start;
     MDB_cursor  *cursor;
     ngx_uint_t   beyond;
 
     start = *after;
     beyond = 1;
 
-    if (ngx_memn2cmp(start.data, format.data, start.len, format.len) < 0) {
-        start = format;
+    if (start.len == 0 || start.data[0] <= NGX_HTTP_PAYER_LMDB_OWN) {
+        ngx_str_set(&start, NGX_HTTP_PAYER_LMDB_BEYOND_OWN);
+        beyond = 0;
     }
 
     if (ngx_memn2cmp(start.data, prefix->data, start.len, prefix->len) < 0) {
@@ -437,26 +532,20 @@ ngx_http_payer_lmdb_seek(ngx_http_payer_lmdb_env_t *le, ngx_str_t *prefix,
 static int
 ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le)
 {
-    int         rc;
+    int         rc, dead;
     ngx_uint_t  tries;
 
     for (tries = 0; tries < 3; tries++) {
 
-        if (le->env == NULL) {
-            rc = MDB_PANIC;
+        rc = ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_renew, NULL);
 
-        } else if (le->reader != NULL) {
-            rc = mdb_txn_renew(le->reader);
+        if (rc == MDB_READERS_FULL && tries == 0) {
 
-        } else {
-            rc = mdb_txn_begin(le->env, NULL, MDB_RDONLY, &le->reader);
+            /* slots of workers that were killed */
 
-            if (rc != 0) {
-                le->reader = NULL;
-            }
-        }
+            rc = mdb_reader_check(le->env, &dead);
 
-        if (rc == MDB_MAP_RESIZED) {
+        } else if (rc == MDB_MAP_RESIZED) {
             rc = ngx_http_payer_lmdb_adopt(le);
 
         } else if (rc == MDB_PANIC && !le->running) {
@@ -475,31 +564,25 @@ ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le)
 }
 
 
-static ngx_int_t
-ngx_http_payer_lmdb_value(ngx_http_payer_lmdb_env_t *le,
-    ngx_http_payer_io_t *io, MDB_val *value)
+static int
+ngx_http_payer_lmdb_renew(ngx_http_payer_lmdb_env_t *le, void *data)
 {
-    if (value->mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
-        return ngx_http_payer_lmdb_failed(le, MDB_CORRUPTED);
+    int       rc;
+    MDB_txn  *txn;
+
+    if (le->env == NULL) {
+        return MDB_PANIC;
     }
 
-    return ngx_http_payer_store_copy(io, &io->value,
-                     (u_char *) value->mv_data
-                     + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN,
-                     value->mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN);
-}
-
-
-static ngx_int_t
-ngx_http_payer_lmdb_failed(ngx_http_payer_lmdb_env_t *le, int rc)
-{
-    if (rc == MDB_NOTFOUND) {
-        return NGX_DECLINED;
+    if (le->reader != NULL) {
+        return mdb_txn_renew(le->reader);
     }
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "payer_store \"lmdb:%V\" cannot be read: %s",
-                  &le->path, mdb_strerror(rc));
+    rc = mdb_txn_begin(le->env, NULL, MDB_RDONLY, &txn);
 
-    return NGX_ERROR;
+    if (rc == 0) {
+        le->reader = txn;
+    }
+
+    return rc;
 }

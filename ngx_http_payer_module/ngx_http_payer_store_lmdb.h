@@ -1,7 +1,8 @@
 
 /*
- * What the three files of the LMDB store share: the environment of a process
- * (_env.c), the queue of writes (_write.c), the transaction that a batch of
+ * What the files of the LMDB store share: the environment of a process
+ * (_env.c), what keeps a damaged file from ending it (_guard.c, _probe.c,
+ * _watch.c), the queue of writes (_write.c), the transaction that a batch of
  * them becomes (_commit.c), reading and the table of operations
  * (ngx_http_payer_store_lmdb.c).
  */
@@ -32,17 +33,59 @@
 /* sorted before it: nothing is dropped before this entry may be */
 #define NGX_HTTP_PAYER_LMDB_CLOCK_KEY    "!payer-clock"
 
+/* the host that it was made for, such as "live b2b.payer.se" */
+#define NGX_HTTP_PAYER_LMDB_HOST_KEY     "!payer-host"
+
+/* all that begin with this are not of the callers */
+#define NGX_HTTP_PAYER_LMDB_OWN          '!'
+#define NGX_HTTP_PAYER_LMDB_BEYOND_OWN   "\""
+
 /* a value begins with the time after which it may be dropped */
 #define NGX_HTTP_PAYER_LMDB_EXPIRES_LEN  8
+
+
+/*
+ * What may be wrong with the files, also as the exit code of a child; those of
+ * LMDB itself are negative, and errno is less
+ */
+#define NGX_HTTP_PAYER_LMDB_DAMAGED      200
+#define NGX_HTTP_PAYER_LMDB_FOREIGN      201
+#define NGX_HTTP_PAYER_LMDB_NEWER        202
+#define NGX_HTTP_PAYER_LMDB_LIBRARY      203
+#define NGX_HTTP_PAYER_LMDB_HOST         204
+#define NGX_HTTP_PAYER_LMDB_CROWDED      205
+#define NGX_HTTP_PAYER_LMDB_REPLACED     206
+#define NGX_HTTP_PAYER_LMDB_DELETED      207
+#define NGX_HTTP_PAYER_LMDB_CLOSED       208
+#define NGX_HTTP_PAYER_LMDB_LAST         208
+
+
+typedef struct {
+    size_t                  len;
+    u_char                  text[256];
+} ngx_http_payer_lmdb_host_t;
 
 
 typedef struct {
     ngx_queue_t             queue;      /* of the environments of a process */
     ngx_str_t               path;       /* the directory, ends with a NUL */
-    MDB_env                *env;        /* NULL: could not be reopened */
+    MDB_env                *env;        /* NULL: not open */
     MDB_dbi                 dbi;
     MDB_txn                *reader;     /* of the event loop, reset */
-    ngx_http_payer_zone_t  *zone;       /* of the store in use */
+    MDB_txn                *writer;     /* of the batch */
+    ngx_http_payer_store_t *store;      /* in use */
+    ngx_http_payer_zone_t  *zone;       /* of it */
+
+    /* see _watch.c */
+    int                     code;       /* what is wrong; 0: nothing */
+    ngx_atomic_uint_t       generation;
+    ngx_atomic_uint_t       inode;
+    off_t                   size;       /* of the file, at the least */
+    time_t                  tried;      /* to open it, in vain */
+    time_t                  watched;
+    time_t                  said;
+    ngx_event_t             minute;
+    ngx_http_payer_lmdb_host_t  host;   /* with NGX_HTTP_PAYER_LMDB_HOST */
 
     /* writing: the event loop owns "waiting", the task owns "batch", "rc",
      * "now", "held" and "sweep" while it runs */
@@ -87,19 +130,78 @@ int ngx_http_payer_lmdb_child(ngx_log_t *log, int (*examine)(void *data),
     void *data);
 
 /*
- * looks at the files in the directory, if there are any, from a child
- * process, since damaged ones may kill it: NGX_OK or NGX_ERROR (logged)
+ * looks at the files in the directory, if there are any: 0, an errno, or what
+ * is wrong, with "host" the one that they were made for
  */
-ngx_int_t ngx_http_payer_lmdb_check(ngx_conf_t *cf, ngx_str_t *path);
+int ngx_http_payer_lmdb_probe(ngx_log_t *log, ngx_str_t *path,
+    ngx_http_payer_store_t *store, ngx_http_payer_lmdb_host_t *host);
+
+/* what an error of LMDB means, as one of the above; and that in words */
+int ngx_http_payer_lmdb_exit_code(int rc);
+const char *ngx_http_payer_lmdb_error(int rc);
+void ngx_http_payer_lmdb_complain(ngx_uint_t level, ngx_log_t *log,
+    ngx_str_t *path, int code, ngx_http_payer_store_t *store,
+    ngx_http_payer_lmdb_host_t *host);
+
+/* 0; MDB_NOTFOUND if the database is empty; or what is wrong */
+int ngx_http_payer_lmdb_format(MDB_txn *txn, MDB_dbi dbi);
+
+/* the same of the host it was made for; MDB_NOTFOUND: that is not known */
+int ngx_http_payer_lmdb_host(MDB_txn *txn, MDB_dbi dbi,
+    ngx_http_payer_store_t *store, ngx_http_payer_lmdb_host_t *host);
 
 /*
- * the environment of this process for the directory, opened at the first
- * call, since LMDB must not open one twice in a process; NULL (logged)
+ * calls a function that touches the map: what it returns, or
+ * NGX_HTTP_PAYER_LMDB_DAMAGED if it could not go on
+ */
+int ngx_http_payer_lmdb_guarded(ngx_http_payer_lmdb_env_t *le,
+    int (*call)(ngx_http_payer_lmdb_env_t *le, void *data), void *data);
+void ngx_http_payer_lmdb_guard_init(void);
+void ngx_http_payer_lmdb_assert(MDB_env *env, const char *text);
+
+/*
+ * the environment of this process for the directory, as LMDB must not open one
+ * twice in a process; it may not be open yet: NULL if there is no memory
  */
 ngx_http_payer_lmdb_env_t *ngx_http_payer_lmdb_open(ngx_cycle_t *cycle,
-    ngx_str_t *path);
+    ngx_http_payer_store_t *store, ngx_str_t *path);
+
+/* opens it and looks at the file: 0 or what is wrong, not logged */
+int ngx_http_payer_lmdb_init(ngx_http_payer_lmdb_env_t *le);
 
 void ngx_http_payer_lmdb_close(ngx_http_payer_lmdb_env_t *le);
+
+/* lets go of what is open, as far as that is possible with a damaged file */
+void ngx_http_payer_lmdb_discard(ngx_http_payer_lmdb_env_t *le);
+
+/* whether it can be used now: NGX_OK or NGX_ERROR (logged once a minute) */
+ngx_int_t ngx_http_payer_lmdb_ready(ngx_http_payer_lmdb_env_t *le);
+
+/*
+ * what an error of LMDB means for the store: if the file is damaged or not the
+ * one that it was, it is closed for all processes.  On the event loop.
+ */
+void ngx_http_payer_lmdb_failure(ngx_http_payer_lmdb_env_t *le, int rc);
+
+/* whether it is a copy of another time: 0 or NGX_HTTP_PAYER_LMDB_REPLACED */
+int ngx_http_payer_lmdb_same(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn);
+
+/*
+ * whether the file that this nginx opened first is there, and whether that is
+ * what this process has opened: 0 or what is wrong
+ */
+int ngx_http_payer_lmdb_known(ngx_http_payer_zone_t *zone, ngx_str_t *path);
+int ngx_http_payer_lmdb_identify(ngx_http_payer_lmdb_env_t *le);
+
+/*
+ * in the master, when workers are to come: closes the store for them, if the
+ * probe said what is wrong with it, or opens it again
+ */
+ngx_int_t ngx_http_payer_lmdb_admitted(ngx_cycle_t *cycle,
+    ngx_http_payer_store_t *store, ngx_str_t *path, int code);
+
+/* whether nginx is running with this store */
+ngx_uint_t ngx_http_payer_lmdb_running(ngx_str_t *path);
 
 /*
  * makes the map larger, or, when another process has done so, as large as
@@ -112,13 +214,16 @@ int ngx_http_payer_lmdb_adopt(ngx_http_payer_lmdb_env_t *le);
  * writes le->batch: 0, or an error of LMDB, by which nothing was written; the
  * rc of a job is set when it failed for itself
  */
-int ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le);
+int ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le, void *data);
 
 /*
  * opens the environment again after an error that LMDB does not forgive: 0 or
  * an error.  On the event loop, while no batch is being written.
  */
 int ngx_http_payer_lmdb_reopen(ngx_http_payer_lmdb_env_t *le);
+
+/* after a commit that ended in the middle */
+int ngx_http_payer_lmdb_abort(ngx_http_payer_lmdb_env_t *le, void *data);
 
 /* the put() of the store; flush() writes at once what still waits */
 ngx_int_t ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,

@@ -36,13 +36,17 @@ static time_t ngx_http_payer_lmdb_expires(MDB_val *value);
  */
 
 int
-ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le)
+ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le, void *data)
 {
     int                         rc;
     time_t                      until;
     MDB_txn                    *txn;
     ngx_queue_t                *q;
     ngx_http_payer_lmdb_job_t  *job;
+
+    if (le->generation <= le->zone->sh->store_closed) {
+        return NGX_HTTP_PAYER_LMDB_CLOSED;
+    }
 
     if (le->env == NULL) {
         return MDB_PANIC;
@@ -53,6 +57,16 @@ again:
     rc = mdb_txn_begin(le->env, NULL, 0, &txn);
 
     if (rc != 0) {
+        return rc;
+    }
+
+    le->writer = txn;
+
+    rc = ngx_http_payer_lmdb_same(le, txn);
+
+    if (rc != 0) {
+        le->writer = NULL;
+        mdb_txn_abort(txn);
         return rc;
     }
 
@@ -72,9 +86,13 @@ again:
             continue;
         }
 
+        le->writer = NULL;
         mdb_txn_abort(txn);
 
-        if (rc == MDB_MAP_FULL) {
+        if (rc == MDB_MAP_FULL
+            || ngx_http_payer_lmdb_exit_code(rc)
+               == NGX_HTTP_PAYER_LMDB_DAMAGED)
+        {
             return rc;
         }
 
@@ -90,11 +108,34 @@ again:
     }
 
     if (rc != 0) {
+        le->writer = NULL;
         mdb_txn_abort(txn);
         return rc;
     }
 
-    return mdb_txn_commit(txn);
+    rc = mdb_txn_commit(txn);
+
+    le->writer = NULL;
+
+    return rc;
+}
+
+
+/* others wait for the lock of a transaction that came to no end */
+
+int
+ngx_http_payer_lmdb_abort(ngx_http_payer_lmdb_env_t *le, void *data)
+{
+    MDB_txn  *txn;
+
+    txn = le->writer;
+    le->writer = NULL;
+
+    if (txn != NULL) {
+        mdb_txn_abort(txn);
+    }
+
+    return 0;
 }
 
 

@@ -28,6 +28,7 @@ static void ngx_http_payer_lmdb_done(ngx_event_t *ev);
 static void ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_held(ngx_event_t *ev);
 #endif
+static void ngx_http_payer_lmdb_try(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_run(ngx_http_payer_lmdb_env_t *le);
 static ngx_int_t ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le);
@@ -290,7 +291,7 @@ ngx_http_payer_lmdb_thread(void *data, ngx_log_t *log)
         return;
     }
 
-    le->rc = ngx_http_payer_lmdb_commit(le);
+    ngx_http_payer_lmdb_try(le);
 
     (void) ngx_thread_mutex_unlock(&le->mutex, log);
 }
@@ -383,13 +384,22 @@ ngx_http_payer_lmdb_held(ngx_event_t *ev)
 #endif
 
 
+static void
+ngx_http_payer_lmdb_try(ngx_http_payer_lmdb_env_t *le)
+{
+    le->rc = ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_commit, NULL);
+
+    (void) ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_abort, NULL);
+}
+
+
 /* writes the batch at once, in the event loop */
 
 static void
 ngx_http_payer_lmdb_run(ngx_http_payer_lmdb_env_t *le)
 {
     do {
-        le->rc = ngx_http_payer_lmdb_commit(le);
+        ngx_http_payer_lmdb_try(le);
 
     } while (ngx_http_payer_lmdb_settle(le) == NGX_AGAIN);
 
@@ -416,6 +426,13 @@ ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le)
         return (le->rc == 0) ? NGX_AGAIN : NGX_OK;
 
     } else {
+
+        if (le->rc != 0 && ngx_http_payer_lmdb_exit_code(le->rc)
+                           >= NGX_HTTP_PAYER_LMDB_DAMAGED)
+        {
+            ngx_http_payer_lmdb_failure(le, le->rc);
+        }
+
         return NGX_OK;
     }
 
@@ -425,7 +442,7 @@ ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le)
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "payer_store \"lmdb:%V\" cannot grow: %s",
-                  &le->path, mdb_strerror(rc));
+                  &le->path, ngx_http_payer_lmdb_error(rc));
 
     le->rc = rc;
 
@@ -478,7 +495,8 @@ ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "payer_store \"lmdb:%V\" did not take %ui of %ui "
                       "writes, \"%V\" among them: %s",
-                      &le->path, failed, n, key, mdb_strerror(rc));
+                      &le->path, failed, n, key,
+                      ngx_http_payer_lmdb_error(rc));
     }
 }
 

@@ -30,6 +30,8 @@ typedef struct {
 
 static char *ngx_http_payer_memory_configure(ngx_conf_t *cf,
     ngx_http_payer_store_t *store, ngx_str_t *value);
+static ngx_int_t ngx_http_payer_memory_check(ngx_conf_t *cf,
+    ngx_http_payer_store_t *store);
 static ngx_int_t ngx_http_payer_memory_init_module(ngx_cycle_t *cycle,
     ngx_http_payer_store_t *store);
 static ngx_int_t ngx_http_payer_memory_get(ngx_http_payer_store_t *store,
@@ -60,6 +62,7 @@ static size_t ngx_http_payer_memory_size(ngx_http_payer_store_entry_t *entry);
 ngx_http_payer_store_ops_t  ngx_http_payer_store_memory_ops = {
     ngx_string("memory"),
     ngx_http_payer_memory_configure,
+    ngx_http_payer_memory_check,
     ngx_http_payer_memory_init_module,
     NULL,
     NULL,
@@ -80,6 +83,17 @@ ngx_http_payer_memory_configure(ngx_conf_t *cf,
                        "payer_store memory: a restart forgets all payments");
 
     return NGX_CONF_OK;
+}
+
+
+/* the zone outlives a reload, and with it what is stored there */
+
+static ngx_int_t
+ngx_http_payer_memory_check(ngx_conf_t *cf, ngx_http_payer_store_t *store)
+{
+    store->zone->mode = store->mode;
+
+    return NGX_OK;
 }
 
 

@@ -29,6 +29,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
     ngx_http_payer_zone_t *zone);
+static ngx_int_t ngx_http_payer_zone_fits(ngx_shm_zone_t *shm_zone,
+    ngx_http_payer_zone_t *zone);
 static void ngx_http_payer_claim_insert_value(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 static ngx_http_payer_claim_node_t *ngx_http_payer_claim_lookup(
@@ -65,7 +67,7 @@ ngx_http_payer_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         zone->sh = ozone->sh;
         zone->shpool = ozone->shpool;
 
-        return NGX_OK;
+        return ngx_http_payer_zone_fits(shm_zone, zone);
     }
 
     zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
@@ -73,10 +75,38 @@ ngx_http_payer_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     if (shm_zone->shm.exists) {
         zone->sh = zone->shpool->data;
 
-        return NGX_OK;
+        return ngx_http_payer_zone_fits(shm_zone, zone);
     }
 
     return ngx_http_payer_zone_create(shm_zone, zone);
+}
+
+
+/* a reload with another host: payments of the test are none of the other */
+
+static ngx_int_t
+ngx_http_payer_zone_fits(ngx_shm_zone_t *shm_zone,
+    ngx_http_payer_zone_t *zone)
+{
+    if (zone->mode.len == 0) {
+        return NGX_OK;
+    }
+
+    if (zone->sh->mode[0] == '\0') {
+        ngx_cpystrn(zone->sh->mode, zone->mode.data, zone->mode.len + 1);
+    }
+
+    if (ngx_strcmp(zone->sh->mode, zone->mode.data) == 0) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                  "payer_zone \"%V\" has payments of a \"%s\" host, and this "
+                  "configuration is for a \"%V\" one: restart nginx, or give "
+                  "the zone another name",
+                  &shm_zone->shm.name, zone->sh->mode, &zone->mode);
+
+    return NGX_ERROR;
 }
 
 
@@ -98,6 +128,11 @@ ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
     ngx_queue_init(&sh->tokens);
 
     sh->epoch = ngx_http_payer_zone_epoch();
+    sh->store_generation = 1;
+
+    if (zone->mode.len) {
+        ngx_cpystrn(sh->mode, zone->mode.data, zone->mode.len + 1);
+    }
 
     len = sizeof(" in payer_zone \"\"") + shm_zone->shm.name.len;
 

@@ -42,6 +42,14 @@ typedef struct {
     void                         *memory;       /* root of the memory store */
     time_t                        epoch;        /* of the monotonic clock */
     time_t                        held;         /* nothing is dropped until */
+    u_char                        mode[8];      /* of the memory store */
+
+    /* of a store in files: which of its files this is, up to which one they
+     * are closed, and what identifies it; see store_lmdb_watch.c */
+    ngx_atomic_t                  store_generation;
+    ngx_atomic_t                  store_closed;
+    ngx_atomic_t                  store_inode;
+
     ngx_atomic_t                  serial;       /* names owners of leases */
     ngx_atomic_t                  counters[NGX_HTTP_PAYER_COUNTERS];
 } ngx_http_payer_zone_sh_t;
@@ -56,6 +64,10 @@ typedef struct {
      * (logged) refuses the configuration; NULL: nobody asks */
     ngx_int_t                   (*admit)(void *data, ngx_log_t *log);
     void                         *data;
+
+    /* for what payments in it are: "live", "test", "other"; one for another
+     * is refused.  Empty if they are elsewhere */
+    ngx_str_t                     mode;
 } ngx_http_payer_zone_t;
 
 

@@ -35,7 +35,8 @@ chmod 0755, $dir;
 
 # a map of 1 MB, so that growth is met here
 system("$root/t/unit/store/build", $out,
-    "-DNGX_HTTP_PAYER_LMDB_MAP=1048576 " . ($ENV{STORE_CFLAGS} // q())) == 0
+    "-DNGX_HTTP_PAYER_LMDB_MAP=1048576 -DNGX_HTTP_PAYER_LMDB_READERS=12 "
+    . ($ENV{STORE_CFLAGS} // q())) == 0
     or BAIL_OUT('the module for this test does not build');
 
 my $http = HTTP::Tiny->new(timeout => 20, keep_alive => 0);
@@ -70,6 +71,7 @@ sub configure {
     my $workers = $o{workers} // 1;
     my $zone    = $o{zone}    // '1m';
     my $master  = $o{master}  // 'on';
+    my $mode    = $o{mode} ? "store_test_mode $o{mode};" : '';
 
     spew("$dir/nginx.conf", <<"    END");
     load_module $out/ngx_http_store_test_module.so;
@@ -84,6 +86,7 @@ sub configure {
         access_log off;
         store_test_zone test $zone;
         store_test_store $store;
+        $mode
         client_body_temp_path $dir/body;
         proxy_temp_path $dir/proxy;
         fastcgi_temp_path $dir/fastcgi;
@@ -92,6 +95,7 @@ sub configure {
         server {
             listen 127.0.0.1:$port reuseport;
             location / { store_test; }
+            location = /static { return 200 "static"; }
         }
     }
     END
@@ -165,7 +169,11 @@ sub at_once {
     return $ok // 0;
 }
 
-END { stop('TERM') if $port }
+END {
+    diag(grep { /payer_store|exited on signal/ } log_text())
+        if !Test::More->builder->is_passing;
+    stop('TERM') if $port;
+}
 
 
 # what every store does
@@ -454,6 +462,128 @@ configure("lmdb:$dir/other");
 kill 'HUP', pid();
 ok(wait_for(sub { log_text() =~ /is damaged/ }), 'a bad reload is noticed');
 is(ask('op=get&key=m63'), '200 v63', 'and the old configuration goes on');
+stop();
+
+
+# a file that is damaged, replaced or deleted under a running nginx: payments
+# end, all else goes on, and nobody but an operator begins with it anew
+
+sub static_is_served {
+    return scalar grep {
+        $http->get("http://127.0.0.1:$port/static")->{content} eq 'static'
+    } 1 .. 20;
+}
+
+sub closed {
+    my ($what, $reason, $harm, %o) = @_;
+    my $name = $what =~ s/\W+/-/gr;
+    my $file = "$dir/$name/data.mdb";
+
+    start("lmdb:$dir/$name", workers => 2);
+    ask("op=burst&key=before&n=2000&size=400");
+    wait_for(sub { (ask('op=stat') // '') =~ /^200/ });
+    my $backup = slurp($file);
+    ask("op=burst&key=after&n=2000&size=400");
+    my @workers = workers();
+
+    $harm->($file, $backup);
+
+    ask("op=get&key=before000$_"), ask("op=put&key=p$_&value=x") for 100 .. 119;
+    ask('op=put&key=last&value=x'), sleep 1.1, ask('op=put&key=last&value=x')
+        if $o{slow};
+
+    like(ask('op=get&key=before001999'), qr/^500/, "$what: nothing is read");
+    like(ask('op=put&key=new&value=x'), qr/^500/, "$what: nothing is written");
+    is(static_is_served(), 20, "$what: the rest is served");
+    is(join(' ', sort(workers())), join(' ', sort @workers),
+        "$what: no worker died");
+    like(log_text(), $reason, "$what: the log says what happened");
+
+    my $lines = () = log_text() =~ /is not open in this worker/g;
+    cmp_ok($lines, '<=', 2, "$what: once a minute for each worker");
+
+    is(nginx('-s reopen'), 0, "$what: signals reach nginx");
+    my $before = pid();
+    is(nginx('-s reload'), 0, "$what: a reload does");
+    ok(wait_for(sub { !grep { my $w = $_; grep { $_ == $w } @workers } workers() }),
+        "$what: and is done");
+    is(static_is_served(), 20, "$what: the rest is served still");
+    like(ask('op=get&key=before001999'), qr/^500/, "$what: it stays closed");
+    is(nginx('-s quit'), 0, "$what: quit does");
+    wait_for(sub { !kill 0, $before });
+    unlink "$dir/nginx.pid";
+
+    spew($file, $backup), chmod 0666, $file if -d "$dir/$name";
+    start("lmdb:$dir/$name", workers => 2);
+    like(ask('op=put&key=new&value=x'), qr/^200/, "$what: and good after a restart");
+    stop();
+}
+
+closed('cut off', qr/\[crit\].*is damaged/,
+    sub { truncate $_[0], 12288 or die "$_[0]: $!" });
+closed('cut off to nothing', qr/\[crit\].*(?:is damaged|was replaced)/,
+    sub { truncate $_[0], 0 or die "$_[0]: $!" });
+closed('overwritten', qr/\[crit\].*(?:is damaged|was replaced)/, sub {
+    open my $f, '+<:raw', $_[0] or die "$_[0]: $!";
+    print $f "\xa5" x -s $_[0];
+    close $f;
+});
+closed('a backup copied over it', qr/\[crit\].*was replaced by another file/,
+    sub {
+        my ($file, $backup) = @_;
+        open my $f, '+<:raw', $file or die "$file: $!";
+        print $f $backup, "\0" x ((-s $file) - length $backup);
+        close $f;
+    });
+closed('a backup moved over it', qr/\[crit\].*was replaced by another file/,
+    sub {
+        spew("$dir/backup", $_[1]);
+        chmod 0666, "$dir/backup";
+        rename "$dir/backup", $_[0] or die "$_[0]: $!";
+    }, slow => 1);
+closed('deleted', qr/\[crit\].*was deleted or moved/,
+    sub { system("rm -r $dir/deleted") == 0 or die }, slow => 1);
+
+
+# a store remembers for which host it was made
+
+start("lmdb:$dir/host", mode => 'test');
+is(ask('op=put&key=h&value=stage'), '200 ', 'made for the test host');
+is(ask('op=next&prefix=&after='), '200 h=stage', 'what is its own is not told');
+
+configure("lmdb:$dir/host", mode => 'live');
+isnt(nginx('-t'), 0, 'and refused for the live one');
+like(slurp("$dir/out"), qr{\[emerg\].*"$dir/host/data.mdb" was made for "test payer.example", and this configuration is for "live payer.example"},
+    'with both names');
+kill 'HUP', pid();
+ok(wait_for(sub { log_text() =~ /\[emerg\].*was made for "test/ }),
+    'at a reload, too');
+is(ask('op=get&key=h'), '200 stage', 'the old workers go on');
+stop();
+
+start("lmdb:$dir/old");
+is(ask('op=put&key=h&value=old'), '200 ', 'made when nobody told');
+stop();
+start("lmdb:$dir/old", mode => 'live');
+is(ask('op=get&key=h'), '200 old', 'goes with the first that is named');
+stop();
+configure("lmdb:$dir/old", mode => 'test');
+isnt(nginx('-t'), 0, 'and with no other after that');
+
+start('memory', mode => 'test');
+configure('memory', mode => 'live');
+kill 'HUP', pid();
+ok(wait_for(sub { log_text() =~ /\[emerg\].*payer_zone "test" has payments of a "test" host, and this configuration is for a "live" one/ }),
+    'the memory store outlives no change of the host');
+stop();
+
+
+# more processes than there are slots for
+
+start("lmdb:$dir/crowd", workers => 14);
+ok(wait_for(sub { ask('op=get&key=a'); log_text() =~ /has no free slot/ }),
+    'too many workers: the reason is said');
+unlike(log_text(), qr/is damaged|restore/, 'and nobody is told to restore it');
 stop();
 
 done_testing();

@@ -3,6 +3,7 @@
  * A location that does to a store what its query says, for t/unit/store.t:
  *
  *     store_test_zone name size;  store_test_store value;  (http)
+ *     store_test_mode mode;       (http)
  *     store_test;                                          (location)
  *
  *     op=get&key=  op=del&key=  op=next&prefix=&after=  op=stat
@@ -61,6 +62,7 @@ static char *store_test_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *store_test_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *store_test_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static ngx_int_t store_test_check(ngx_conf_t *cf);
 static void *store_test_create_conf(ngx_conf_t *cf);
 static ngx_int_t store_test_init_module(ngx_cycle_t *cycle);
 static ngx_int_t store_test_init_process(ngx_cycle_t *cycle);
@@ -68,6 +70,11 @@ static void store_test_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_command_t  store_test_commands[] = {
+
+    { ngx_string("store_test_mode"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1, ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET, offsetof(store_test_conf_t, store.mode),
+      NULL },
 
     { ngx_string("store_test_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2, store_test_set_zone,
@@ -87,7 +94,7 @@ static ngx_command_t  store_test_commands[] = {
 
 static ngx_http_module_t  store_test_module_ctx = {
     NULL,
-    NULL,
+    store_test_check,
     store_test_create_conf,
     NULL,
     NULL,
@@ -307,8 +314,8 @@ store_test_stat(ngx_http_request_t *r, ngx_http_payer_store_t *store)
 
     path = store->data;
 
-    le = ngx_http_payer_lmdb_open((ngx_cycle_t *) ngx_cycle, path);
-    if (le == NULL || mdb_env_info(le->env, &info) != 0) {
+    le = ngx_http_payer_lmdb_open((ngx_cycle_t *) ngx_cycle, store, path);
+    if (le == NULL || le->env == NULL || mdb_env_info(le->env, &info) != 0) {
         return NGX_ERROR;
     }
 
@@ -493,6 +500,19 @@ store_test_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = store_test_handler;
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+store_test_check(ngx_conf_t *cf)
+{
+    store_test_conf_t  *conf;
+
+    conf = ngx_http_conf_get_module_main_conf(cf, ngx_http_store_test_module);
+
+    ngx_str_set(&conf->store.host, "payer.example");
+
+    return conf->store.ops->check(cf, &conf->store);
 }
 
 
