@@ -282,8 +282,9 @@ ngx_http_payer_check_hosts(ngx_conf_t *cf)
 
         if (door[i]->road->test) {
             test = door[i];
+        }
 
-        } else {
+        if (!door[i]->road->live && !door[i]->road->test) {
             other = door[i];
         }
     }
@@ -299,11 +300,11 @@ ngx_http_payer_check_hosts(ngx_conf_t *cf)
 
     if (live) {
         ngx_str_set(&pmcf->store->mode, "live");
-        pmcf->store->host = live_host;
+        pmcf->store->host = ngx_http_payer_live_host;
 
     } else if (test) {
         ngx_str_set(&pmcf->store->mode, "test");
-        pmcf->store->host = test_host;
+        pmcf->store->host = ngx_http_payer_test_host;
 
     } else if (other) {
         ngx_str_set(&pmcf->store->mode, "other");
