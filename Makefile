@@ -25,12 +25,17 @@ TESTS = $(wildcard t/*.t t/*/*.t demo/t/*.t)
 FUZZ_SECONDS = 60
 STORM_SECONDS = 15
 
+# of `make hostile`; SEED=n repeats what a run has found
+SECONDS = 60
+SEED =
+
 # $(call need,FILE,what is missing then)
 need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
-.PHONY: all demo demo-check test fresh storm lint asan valgrind matrix oom fuzz \
-	fuzz-check bench bench-quick bench-guard deb install clean help
+.PHONY: all demo demo-check test fresh storm hostile lint asan valgrind \
+	matrix oom fuzz fuzz-check bench bench-quick bench-guard deb install \
+	clean help
 
 all:  ## build the module for the installed nginx
 	@$(call need,config,there is no module to build)
@@ -60,6 +65,10 @@ storm: all  ## reloads, kills, bad weather under load; STORM_SECONDS for each
 	@$(INSTALL) build demo test
 	@tools/test-nginx >/dev/null
 	STORM_SECONDS=$(STORM_SECONDS) prove -v $(wildcard t/8*storm*.t)
+
+hostile: all  ## clients, Payer and shop with bad timing, for SECONDS; SEED=n
+	@$(INSTALL) build demo test
+	@t/hostile/run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 lint:  ## style, analyzers and the rules of the architecture
 	@$(INSTALL) build demo test lint
