@@ -131,7 +131,7 @@ ngx_http_payer_api_run(ngx_http_payer_call_t *call)
 
     /* an outcome without a reply may just have been handed to the store */
 
-    return call->ctx->io.pending ? NGX_AGAIN : NGX_OK;
+    return ngx_http_payer_flow_writing(call->ctx) ? NGX_AGAIN : NGX_OK;
 }
 
 

@@ -36,8 +36,6 @@
 
 
 typedef struct {
-    ngx_http_payer_store_t       *store;
-    ngx_http_payer_claim_t        claim;
     ngx_str_t                     token;
     ngx_str_t                     key;          /* of the delivery */
     ngx_str_t                     payload;
@@ -58,7 +56,6 @@ static ngx_int_t ngx_http_payer_event_lookup(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_claim(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static void ngx_http_payer_event_unclaim(void *data);
 static ngx_int_t ngx_http_payer_event_fetch(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_read_reply(ngx_http_payer_call_t *call,
@@ -133,21 +130,14 @@ static ngx_int_t
 ngx_http_payer_event_token(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     const char              *bad;
-    ngx_pool_cleanup_t      *cln;
     ngx_http_payer_call_t   *call;
     ngx_http_payer_event_t  *event;
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_payer_event_t));
-    if (cln == NULL) {
+    event = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_event_t));
+    if (event == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    event = cln->data;
-    ngx_memzero(event, sizeof(ngx_http_payer_event_t));
-
-    cln->handler = ngx_http_payer_event_unclaim;
-
-    event->store = ctx->conf->main->store;
     ctx->door_data = event;
 
     bad = ngx_http_payer_event_bad_token(&r->args, &event->token);
@@ -280,7 +270,7 @@ ngx_http_payer_event_lookup(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                                               "Payer does not know the token");
         }
 
-        ctx->step = event->claim.owner ? ngx_http_payer_event_fetch
+        ctx->step = ctx->event_claim.owner ? ngx_http_payer_event_fetch
                                        : ngx_http_payer_event_claim;
         return NGX_OK;
 
@@ -299,6 +289,7 @@ static ngx_int_t
 ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_msec_t               lease;
+    ngx_http_payer_store_t  *store;
     ngx_http_payer_event_t  *event;
 
     event = ctx->door_data;
@@ -307,9 +298,9 @@ ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     lease = 2 * ctx->conf->timeout + NGX_HTTP_PAYER_EVENT_MARGIN;
 
-    switch (event->store->ops->claim(event->store, &event->key, lease,
-                                     &event->claim))
-    {
+    store = ctx->conf->main->store;
+
+    switch (store->ops->claim(store, &event->key, lease, &ctx->event_claim)) {
 
     case NGX_OK:
         return NGX_OK;
@@ -330,19 +321,6 @@ ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                            "no memory for a claim in \"payer_zone\"");
 
         return ngx_http_payer_event_again(r, "the server is too busy", 0);
-    }
-}
-
-
-/* runs when the request ends, however it does */
-
-static void
-ngx_http_payer_event_unclaim(void *data)
-{
-    ngx_http_payer_event_t  *event = data;
-
-    if (event->claim.owner) {
-        event->store->ops->unclaim(event->store, &event->claim);
     }
 }
 

@@ -130,7 +130,7 @@ ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
 
         ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_NOT_SENT);
 
-    } else if (ex->ctx->io.rc == NGX_ERROR) {
+    } else if (ex->ctx->io.rc == NGX_ERROR && !ex->ctx->late) {
         ngx_http_payer_log(NGX_LOG_ERR, ex->ctx,
                            "the outcome of \"%V\" could not be stored",
                            &ex->key);

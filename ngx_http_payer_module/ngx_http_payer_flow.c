@@ -5,13 +5,34 @@
 
 
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_log.h"
 
 
 #define NGX_HTTP_PAYER_EXPIRE_AGAIN  50         /* ms */
+#define NGX_HTTP_PAYER_WRITE_GRACE   300        /* ms, after the deadline */
+#define NGX_HTTP_PAYER_WRITE_LEASE   10000      /* ms, extended in time */
+
+
+/* a write of its own, which may outlive the request */
+typedef struct {
+    ngx_queue_t                   queue;        /* of ctx->writes */
+    ngx_http_payer_io_t           io;
+    ngx_http_payer_ctx_t         *ctx;          /* NULL: nobody waits */
+    ngx_http_payer_store_t       *store;
+    ngx_http_payer_claim_t        claims[2];    /* then they are here */
+    ngx_uint_t                    nclaims;
+    ngx_event_t                   lease;
+} ngx_http_payer_write_t;
 
 
 static void ngx_http_payer_flow_resume(ngx_http_request_t *r);
 static void ngx_http_payer_flow_timer(ngx_event_t *ev);
+static void ngx_http_payer_flow_written(ngx_http_payer_io_t *io);
+static void ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_flow_inherit(ngx_http_payer_write_t *w,
+    ngx_http_payer_claim_t *claim);
+static void ngx_http_payer_flow_extend(ngx_event_t *ev);
+static void ngx_http_payer_flow_left_behind(ngx_http_payer_write_t *w);
 static void ngx_http_payer_flow_cleanup(void *data);
 static ngx_uint_t ngx_http_payer_flow_parked(ngx_http_payer_ctx_t *ctx);
 
@@ -44,6 +65,8 @@ ngx_http_payer_flow_create(ngx_http_request_t *r,
     ctx->timer.handler = ngx_http_payer_flow_timer;
     ctx->timer.data = ctx;
     ctx->timer.log = r->connection->log;
+
+    ngx_queue_init(&ctx->writes);
 
     ctx->io.pool = r->pool;
     ctx->io.handler = ngx_http_payer_flow_stored;
@@ -197,6 +220,7 @@ ngx_http_payer_flow_parked(ngx_http_payer_ctx_t *ctx)
 {
     return ctx->timer.timer_set
            || ctx->io.pending
+           || ngx_http_payer_flow_writing(ctx)
            || (ctx->exchange && ctx->exchange->active);
 }
 
@@ -297,9 +321,214 @@ ngx_http_payer_flow_timer(ngx_event_t *ev)
         return;
     }
 
+    if (ngx_http_payer_flow_writing(ctx)) {
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "the store takes too long, and what was written "
+                           "may be there later");
+
+        ctx->late = 1;
+        ctx->io.rc = NGX_ERROR;
+
+        ngx_http_payer_flow_leave(ctx);
+    }
+
     r->write_event_handler(r);
 
     ngx_http_run_posted_requests(c);
+}
+
+
+ngx_int_t
+ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n)
+{
+    ngx_int_t                rc;
+    ngx_msec_t               left;
+    ngx_http_payer_write_t  *w;
+
+    if (!ngx_http_payer_flow_writing(ctx)) {
+        ctx->io.rc = NGX_OK;
+    }
+
+    w = ngx_calloc(sizeof(ngx_http_payer_write_t),
+                   ctx->request->connection->log);
+    if (w == NULL) {
+        ctx->io.rc = NGX_ERROR;
+        return NGX_ERROR;
+    }
+
+    w->ctx = ctx;
+    w->store = ctx->conf->main->store;
+
+    w->io.pool = ctx->io.pool;
+    w->io.handler = ngx_http_payer_flow_written;
+    w->io.data = w;
+
+    rc = w->store->ops->put(w->store, entries, n, &w->io);
+
+    if (rc != NGX_AGAIN) {
+        ctx->io.value = w->io.value;
+        ctx->io.kept = w->io.kept;
+
+        if (rc != NGX_OK) {
+            ctx->io.rc = rc;
+        }
+
+        ngx_free(w);
+
+        return rc;
+    }
+
+    ngx_queue_insert_tail(&ctx->writes, &w->queue);
+
+    if (!ctx->timer.timer_set && !ctx->over) {
+        left = ngx_http_payer_flow_left(ctx);
+
+        ngx_add_timer(&ctx->timer, ngx_max(left, NGX_HTTP_PAYER_WRITE_GRACE));
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_payer_flow_written(ngx_http_payer_io_t *io)
+{
+    ngx_http_payer_ctx_t    *ctx;
+    ngx_http_payer_write_t  *w;
+
+    w = io->data;
+    ctx = w->ctx;
+
+    if (ctx == NULL) {
+        ngx_http_payer_flow_left_behind(w);
+        return;
+    }
+
+    ctx->io.value = io->value;
+    ctx->io.kept = io->kept;
+
+    if (io->rc != NGX_OK) {
+        ctx->io.rc = io->rc;
+    }
+
+    ngx_queue_remove(&w->queue);
+    ngx_free(w);
+
+    if (ngx_http_payer_flow_writing(ctx)) {
+        return;
+    }
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    ngx_http_payer_flow_stored(&ctx->io);
+}
+
+
+/*
+ * Nobody waits for the writes any more.  Whoever comes for the same order,
+ * key or event waits until they are done, as the claims stay with the last
+ * one.
+ */
+
+static void
+ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_queue_t             *q;
+    ngx_http_payer_write_t  *w;
+
+    w = NULL;
+
+    while (!ngx_queue_empty(&ctx->writes)) {
+        q = ngx_queue_head(&ctx->writes);
+        ngx_queue_remove(q);
+
+        w = ngx_queue_data(q, ngx_http_payer_write_t, queue);
+
+        w->ctx = NULL;
+        w->io.pool = NULL;
+    }
+
+    if (w == NULL) {
+        return;
+    }
+
+    ngx_http_payer_flow_inherit(w, &ctx->claim);
+    ngx_http_payer_flow_inherit(w, &ctx->event_claim);
+
+    if (w->nclaims == 0) {
+        return;
+    }
+
+    w->lease.handler = ngx_http_payer_flow_extend;
+    w->lease.data = w;
+    w->lease.log = ngx_cycle->log;
+    w->lease.cancelable = 1;
+
+    ngx_http_payer_flow_extend(&w->lease);
+}
+
+
+static void
+ngx_http_payer_flow_inherit(ngx_http_payer_write_t *w,
+    ngx_http_payer_claim_t *claim)
+{
+    u_char  *p;
+
+    if (claim->owner == 0) {
+        return;
+    }
+
+    p = ngx_alloc(claim->key.len, ngx_cycle->log);
+
+    if (p) {
+        ngx_memcpy(p, claim->key.data, claim->key.len);
+
+        w->claims[w->nclaims] = *claim;
+        w->claims[w->nclaims].key.data = p;
+        w->nclaims++;
+    }
+
+    /* without memory it ends with its lease */
+
+    claim->owner = 0;
+}
+
+
+static void
+ngx_http_payer_flow_extend(ngx_event_t *ev)
+{
+    ngx_uint_t               i;
+    ngx_http_payer_write_t  *w;
+
+    w = ev->data;
+
+    for (i = 0; i < w->nclaims; i++) {
+        w->store->ops->extend(w->store, &w->claims[i],
+                              NGX_HTTP_PAYER_WRITE_LEASE);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_PAYER_WRITE_LEASE / 2);
+}
+
+
+static void
+ngx_http_payer_flow_left_behind(ngx_http_payer_write_t *w)
+{
+    ngx_uint_t  i;
+
+    if (w->lease.timer_set) {
+        ngx_del_timer(&w->lease);
+    }
+
+    for (i = 0; i < w->nclaims; i++) {
+        w->store->ops->unclaim(w->store, &w->claims[i]);
+        ngx_free(w->claims[i].key.data);
+    }
+
+    ngx_free(w);
 }
 
 
@@ -313,6 +542,8 @@ ngx_http_payer_flow_cleanup(void *data)
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
     }
+
+    ctx->over = 1;
 
     if (ctx->abandon) {
 
@@ -329,6 +560,8 @@ ngx_http_payer_flow_cleanup(void *data)
         ctx->conf->main->store->ops->forget(&ctx->io);
     }
 
+    ngx_http_payer_flow_leave(ctx);
+
     if (ctx->verify.turn.owner) {
         ngx_http_payer_zone_unclaim(ctx->conf->main->zone, &ctx->verify.turn);
     }
@@ -336,5 +569,10 @@ ngx_http_payer_flow_cleanup(void *data)
     if (ctx->claim.owner) {
         ctx->conf->main->store->ops->unclaim(ctx->conf->main->store,
                                              &ctx->claim);
+    }
+
+    if (ctx->event_claim.owner) {
+        ctx->conf->main->store->ops->unclaim(ctx->conf->main->store,
+                                             &ctx->event_claim);
     }
 }

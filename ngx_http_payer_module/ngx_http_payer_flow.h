@@ -56,6 +56,19 @@ ngx_int_t ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
 /* the exchange is over; its parent is resumed by nginx */
 void ngx_http_payer_flow_exchanged(ngx_http_payer_ctx_t *ctx);
 
+/*
+ * writes the entries as the store's put() does; ctx->io has what became of it
+ * when the flow goes on.  The flow stays parked while a write is under way;
+ * at the deadline it goes on without it, with ctx->late set and ctx->io.rc an
+ * error, though the entries may be stored later.  The claims stay until then,
+ * also when the request is gone.
+ */
+ngx_int_t ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n);
+
+/* whether a write is under way */
+#define ngx_http_payer_flow_writing(ctx)  (!ngx_queue_empty(&(ctx)->writes))
+
 /* the handler of ctx->io: resumes the request */
 void ngx_http_payer_flow_stored(ngx_http_payer_io_t *io);
 

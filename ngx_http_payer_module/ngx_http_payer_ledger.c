@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_log.h"
 
 
@@ -151,12 +152,8 @@ ngx_int_t
 ngx_http_payer_ledger_write_with(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_source_e source, ngx_http_payer_store_entry_t *entry)
 {
-    ngx_int_t                      rc;
-    ngx_uint_t                     n;
-    ngx_http_payer_store_t        *store;
-    ngx_http_payer_store_entry_t   entries[3];
-
-    store = ctx->conf->main->store;
+    ngx_uint_t                    n;
+    ngx_http_payer_store_entry_t  entries[3];
 
     ctx->io.rc = NGX_ERROR;
     n = 0;
@@ -174,13 +171,7 @@ ngx_http_payer_ledger_write_with(ngx_http_payer_ctx_t *ctx,
         entries[n++] = *entry;
     }
 
-    rc = store->ops->put(store, entries, n, &ctx->io);
-
-    if (rc != NGX_AGAIN) {
-        ctx->io.rc = rc;
-    }
-
-    return rc;
+    return ngx_http_payer_flow_put(ctx, entries, n);
 }
 
 
@@ -302,26 +293,16 @@ ngx_http_payer_ledger_reread(ngx_http_payer_ctx_t *ctx)
 ngx_int_t
 ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx, ngx_str_t *key)
 {
-    ngx_int_t                      rc;
-    ngx_http_payer_store_t        *store;
-    ngx_http_payer_store_entry_t   entry;
+    ngx_http_payer_store_entry_t  entry;
 
     static ngx_str_t  delivered = ngx_string("delivered");
-
-    store = ctx->conf->main->store;
 
     entry.key = *key;
     entry.value = delivered;
     entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_EVENT;
     entry.merge = NULL;
 
-    rc = store->ops->put(store, &entry, 1, &ctx->io);
-
-    if (rc != NGX_AGAIN) {
-        ctx->io.rc = rc;
-    }
-
-    return rc;
+    return ngx_http_payer_flow_put(ctx, &entry, 1);
 }
 
 

@@ -226,8 +226,10 @@ struct ngx_http_payer_ctx_s {
     void                        (*abandon)(ngx_http_payer_ctx_t *ctx);
     ngx_http_payer_call_t        *call;         /* the last one */
     ngx_http_payer_exchange_t    *exchange;     /* the last one */
-    ngx_http_payer_io_t           io;
+    ngx_http_payer_io_t           io;           /* of the last operation */
+    ngx_queue_t                   writes;       /* that are under way */
     ngx_http_payer_claim_t        claim;
+    ngx_http_payer_claim_t        event_claim;
 
     /* of the payment, for the doors and the variables */
     ngx_http_payer_json_order_t   order;
@@ -248,6 +250,8 @@ struct ngx_http_payer_ctx_s {
 
     ngx_http_payer_verify_t       verify;
 
+    unsigned                      late:1;       /* a write took too long */
+    unsigned                      over:1;       /* the request is */
     unsigned                      asked:1;      /* io is a get under way */
     unsigned                      resolved:1;   /* reference is set */
     unsigned                      found:1;      /* record is what is stored */

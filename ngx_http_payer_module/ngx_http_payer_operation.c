@@ -19,6 +19,8 @@
 #include "ngx_http_payer_subrequest.h"
 
 
+#define NGX_HTTP_PAYER_LATE_RETRY   5           /* s, Retry-After */
+
 #define NGX_HTTP_PAYER_TAKES_AMOUNT       0x01
 #define NGX_HTTP_PAYER_TAKES_REST         0x02
 #define NGX_HTTP_PAYER_TAKES_DESCRIPTION  0x04
@@ -46,6 +48,7 @@ static ngx_int_t ngx_http_payer_operation_execute(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_executed(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_late(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_operation_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_operation_was_read(ngx_http_payer_call_t *call);
@@ -406,9 +409,33 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
                   "the first request with this key is still under way");
 
     default: /* NGX_HTTP_PAYER_NOT_STORED */
+
+        if (ctx->late) {
+            return ngx_http_payer_operation_late(r);
+        }
+
         return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                "the operation could not be stored, and so it was not sent");
     }
+}
+
+
+/* it was not sent, and the record of it may say otherwise from now on */
+
+static ngx_int_t
+ngx_http_payer_operation_late(ngx_http_request_t *r)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = NGX_HTTP_GATEWAY_TIME_OUT;
+    problem.type = "outcome-unknown";
+    problem.title = "The outcome is unknown";
+    problem.detail = "the operation could not be stored in time";
+    problem.retry_after = NGX_HTTP_PAYER_LATE_RETRY;
+
+    return ngx_http_payer_answer_problem(r, &problem);
 }
 
 

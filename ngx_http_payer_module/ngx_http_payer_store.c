@@ -102,6 +102,14 @@ ngx_http_payer_store_claim(ngx_http_payer_store_t *store, ngx_str_t *key,
 
 
 void
+ngx_http_payer_store_extend(ngx_http_payer_store_t *store,
+    ngx_http_payer_claim_t *claim, ngx_msec_t lease)
+{
+    ngx_http_payer_zone_extend(store->zone, claim, lease);
+}
+
+
+void
 ngx_http_payer_store_unclaim(ngx_http_payer_store_t *store,
     ngx_http_payer_claim_t *claim)
 {
@@ -143,6 +151,11 @@ ngx_int_t
 ngx_http_payer_store_copy(ngx_http_payer_io_t *io, ngx_str_t *dst,
     u_char *data, size_t len)
 {
+    if (io->pool == NULL) {
+        ngx_str_null(dst);
+        return NGX_OK;
+    }
+
     dst->data = ngx_pnalloc(io->pool, len);
     if (dst->data == NULL) {
         return NGX_ERROR;

@@ -46,7 +46,8 @@ typedef ngx_int_t (*ngx_http_payer_merge_pt)(ngx_str_t *stored,
  * the event loop, with rc and value set.
  */
 struct ngx_http_payer_io_s {
-    ngx_pool_t                     *pool;       /* for the value */
+    ngx_pool_t                     *pool;       /* for the value; NULL: it
+                                                 * is not wanted any more */
     ngx_http_payer_io_handler_pt    handler;
     void                           *data;
     void                           *pending;    /* of the backend */
@@ -120,6 +121,8 @@ typedef struct {
     /* an exclusive claim on a key, see ngx_http_payer_zone_claim() */
     ngx_int_t     (*claim)(ngx_http_payer_store_t *store, ngx_str_t *key,
                       ngx_msec_t lease, ngx_http_payer_claim_t *claim);
+    void          (*extend)(ngx_http_payer_store_t *store,
+                      ngx_http_payer_claim_t *claim, ngx_msec_t lease);
     void          (*unclaim)(ngx_http_payer_store_t *store,
                       ngx_http_payer_claim_t *claim);
 
@@ -150,6 +153,8 @@ char *ngx_http_payer_store_configure(ngx_conf_t *cf,
 /* claims of the backends that serve one host: those of the zone */
 ngx_int_t ngx_http_payer_store_claim(ngx_http_payer_store_t *store,
     ngx_str_t *key, ngx_msec_t lease, ngx_http_payer_claim_t *claim);
+void ngx_http_payer_store_extend(ngx_http_payer_store_t *store,
+    ngx_http_payer_claim_t *claim, ngx_msec_t lease);
 void ngx_http_payer_store_unclaim(ngx_http_payer_store_t *store,
     ngx_http_payer_claim_t *claim);
 

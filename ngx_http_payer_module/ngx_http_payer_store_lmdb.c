@@ -73,6 +73,7 @@ ngx_http_payer_store_ops_t  ngx_http_payer_store_lmdb_ops = {
     ngx_http_payer_lmdb_put,
     ngx_http_payer_lmdb_next,
     ngx_http_payer_store_claim,
+    ngx_http_payer_store_extend,
     ngx_http_payer_store_unclaim,
     ngx_http_payer_lmdb_forget
 };

@@ -58,6 +58,13 @@ ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
     if (le->pool != NULL) {
 
         if (io != NULL) {
+#if (NGX_DEBUG)
+            if (io->pending != NULL) {
+                ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                              "payer store: a second write with one io");
+                ngx_debug_point();
+            }
+#endif
             io->pending = job;
             job->io = io;
         }
@@ -108,6 +115,7 @@ void
 ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le)
 {
     ngx_queue_t                *q, *next;
+    ngx_http_payer_io_t        *io;
     ngx_http_payer_lmdb_job_t  *job;
 
     if (le->running) {
@@ -130,7 +138,17 @@ ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le)
             next = ngx_queue_next(q);
 
             job = ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue);
+            io = job->io;
+
             ngx_http_payer_lmdb_free(job);
+
+            if (io != NULL && io->pool == NULL) {
+
+                /* one that outlived its request */
+
+                io->pending = NULL;
+                io->handler(io);
+            }
         }
 
         ngx_queue_init(&le->batch);

@@ -70,6 +70,7 @@ ngx_http_payer_store_ops_t  ngx_http_payer_store_memory_ops = {
     ngx_http_payer_memory_put,
     ngx_http_payer_memory_next,
     ngx_http_payer_store_claim,
+    ngx_http_payer_store_extend,
     ngx_http_payer_store_unclaim,
     ngx_http_payer_memory_forget
 };

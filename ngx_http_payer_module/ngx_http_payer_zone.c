@@ -242,6 +242,27 @@ done:
 
 
 void
+ngx_http_payer_zone_extend(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_claim_t *claim, ngx_msec_t lease)
+{
+    ngx_uint_t                    hash;
+    ngx_http_payer_claim_node_t  *cn;
+
+    hash = ngx_http_payer_zone_hash(&claim->key);
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    cn = ngx_http_payer_claim_lookup(zone, hash, &claim->key);
+
+    if (cn != NULL && cn->owner == claim->owner) {
+        cn->expires = ngx_current_msec + lease;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+void
 ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim)
 {

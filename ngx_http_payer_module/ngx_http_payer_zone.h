@@ -92,6 +92,10 @@ ngx_rbtree_key_t ngx_http_payer_zone_hash(ngx_str_t *key);
 ngx_int_t ngx_http_payer_zone_claim(ngx_http_payer_zone_t *zone,
     ngx_str_t *key, ngx_msec_t lease, ngx_http_payer_claim_t *claim);
 
+/* lets it last for another "lease" milliseconds, if it is still held */
+void ngx_http_payer_zone_extend(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_claim_t *claim, ngx_msec_t lease);
+
 /* gives the claim back; one that was taken over meanwhile is left alone */
 void ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim);

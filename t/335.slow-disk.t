@@ -1,0 +1,287 @@
+# A disk that takes its time: nobody waits longer than payer_timeout, no two
+# writes of a request get in each other's way, and what is still being written
+# stays claimed.
+#
+# t/crash/fsync.c is loaded into nginx and stretches each commit; the module
+# knows nothing of it.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+
+use lib 't/lib';
+
+our $disk;
+
+BEGIN {
+    my $root = abs_path(dirname(__FILE__) . '/..');
+
+    make_path("$root/build/t");
+
+    my $dir = tempdir('disk-XXXXXX', DIR => "$root/build/t", CLEANUP => 1);
+    chmod 0755, $dir;
+    $disk = "$dir/milliseconds";
+
+    system($ENV{CC} // 'cc', qw(-shared -fPIC -O1 -g -Wall -Wextra), '-o',
+        "$dir/fsync.so", "$root/t/crash/fsync.c", '-ldl') == 0
+        or die "t/crash/fsync.c does not build\n";
+
+    my $nginx = $ENV{TEST_NGINX_BINARY}
+        || (-x '/usr/sbin/nginx' ? '/usr/sbin/nginx' : 'nginx');
+
+    open my $fh, '>', "$dir/nginx" or die "$dir/nginx: $!\n";
+    print $fh <<"EOT";
+#!/bin/sh
+export ASAN_OPTIONS="\$ASAN_OPTIONS:verify_asan_link_order=0"
+export PAYER_FSYNC_FILE="$disk" LD_PRELOAD="$dir/fsync.so"
+exec $nginx "\$@"
+EOT
+    close $fh;
+    chmod 0755, "$dir/nginx";
+
+    $ENV{TEST_NGINX_BINARY} = "$dir/nginx";
+    $ENV{PAYER_TEST_STORE}  = 'lmdb';
+}
+
+use Payer::Test;
+use Payer::Conf;
+use Payer::Events;
+use Payer::Shop;
+
+master_on();
+workers(1);
+
+sub disk_takes {
+    my ($ms) = @_;
+
+    open my $fh, '>', "$disk.new" or die "$disk.new: $!\n";
+    print $fh $ms;
+    close $fh;
+    chmod 0644, "$disk.new";
+    rename "$disk.new", $disk or die "$disk: $!\n";
+}
+
+disk_takes(0);
+
+sub handlers {
+    my ($more) = (@_, '');
+
+    return "payer_timeout 1s;\n$more" . events_server() . operations() . <<'EOF_CONF';
+        location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
+        location = /thanks { payer_verify $arg_order; proxy_pass http://shop; }
+        location = /auto {
+            payer_verify $arg_order;
+            payer_auto_capture on;
+            proxy_pass http://shop;
+        }
+EOF_CONF
+}
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: what is decided without a reply is stored before the flow goes on
+--- http_config eval: ::shop_upstream()
+--- config eval: ::handlers()
+--- request
+GET /
+--- after
+my ($worker) = worker_pids();
+my %token = map { $_ => paid_event($_) } 1 .. 6;
+
+disk_takes(60);
+
+for my $fault ('delay=0.45 status=503', 'status=429', 'status=401', 'delay=1.2',
+    'close', 'delay=0.95')
+{
+    my $call = $fault =~ /401/ ? 'token' : 'capture|refund|release|cancel|'
+        . 'read|create|event|ack';
+
+    Payer::Sim::revoke();
+    Payer::Sim::faults("$call: $fault times=0");
+
+    my @r = together(
+        [ GET => "/checkout?order=new-$fault" =~ s/[ =]/-/gr ],
+        [ GET => '/thanks?order=1' ],
+        [ GET => '/auto?order=2' ],
+        [ POST => '/capture', form => { reference => 3, amount => 100 } ],
+        [ POST => '/capture', form => { reference => 3, amount => 100 },
+            headers => { 'Idempotency-Key' => $fault } ],
+        [ POST => '/refund', form => { reference => 4 } ],
+        [ POST => '/release', form => { reference => 4 } ],
+        [ POST => '/cancel', form => { reference => 5 } ],
+        [ GET => "/events?token=$token{6}" ],
+        [ POST => '/reconcile' ],
+        [ GET => '/payment?reference=5' ],
+    );
+
+    cmp_ok($_->status, '>=', 200, "$fault: an answer") for @r;
+    Payer::Sim::sim('DELETE', 'faults');
+}
+
+disk_takes(0);
+is((worker_pids())[0], $worker, 'the worker lives');
+is(get('/thanks?order=1')->status, 204, 'and goes on');
+
+
+
+=== TEST 2: a first visit is answered at the deadline, and nobody makes another link
+--- http_config eval: ::shop_upstream()
+--- config eval: ::handlers()
+--- request
+GET /
+--- after
+disk_takes(3000);
+my $r = get('/checkout?order=1');
+
+is($r->status, 503, 'the intent is not stored yet');
+cmp_ok($r->time, '<', 1.8, 'which is said in time');
+
+$r = get('/checkout?order=1');
+is($r->status, 503, 'the next visit waits for it');
+is(calls()->{create}, undef, 'nothing was sent');
+
+disk_takes(0);
+ok(wait_until(sub { get('/checkout?order=1')->status == 303 }, 10),
+    'when it is stored the order can be paid');
+is(calls()->{create}, 1, 'by one link');
+
+
+
+=== TEST 3: a link that is stored late is found when it is there
+--- http_config eval: ::shop_upstream()
+--- config eval: ::handlers()
+--- faults
+create: delay=0.5
+--- request
+GET /
+--- after
+my $pid = fork // die;
+if (!$pid) {
+    select undef, undef, undef, 0.01 until (calls()->{create} // 0) == 1;
+    disk_takes(3000);
+    POSIX::_exit(0);
+}
+my $r = get('/checkout?order=1');
+waitpid $pid, 0;
+
+is($r->status, 503, 'the link is not stored yet');
+cmp_ok($r->time, '<', 1.8, 'which is said in time');
+
+disk_takes(0);
+ok(wait_until(sub { $r = get('/checkout?order=1'); $r->status == 303 }, 10),
+    'when it is stored the buyer gets it');
+is($r->header('Location'), books('1')->{url}, 'this one');
+is(calls()->{create}, 1, 'and no other');
+
+
+
+=== TEST 4: an operation whose intent may be stored has an unknown outcome
+--- http_config eval: ::shop_upstream()
+--- config eval: ::handlers()
+--- request
+GET /
+--- after
+get('/checkout?order=1');
+pay('1');
+disk_takes(3000);
+
+my @capture = (POST => '/capture', json => { reference => '1' },
+    headers => { 'Idempotency-Key' => 'k' });
+my $r = request(@capture);
+
+is($r->status, 504, 'the intent is not stored yet');
+is($r->json->{type}, 'outcome-unknown', 'so nobody knows');
+cmp_ok($r->time, '<', 1.8, 'which is said in time');
+is(request(@capture)->status, 409, 'the key stays claimed');
+is(calls()->{capture}, undef, 'nothing was sent');
+
+disk_takes(0);
+ok(wait_until(sub { $r = request(@capture); $r->status == 200 }, 10),
+    'a repeat does it in the end');
+is(calls()->{capture}, 1, 'once');
+
+
+
+=== TEST 5: a capture that was done is answered, however late it is stored
+--- http_config eval: ::shop_upstream()
+--- config eval: ::handlers()
+--- faults
+capture: delay=0.5
+--- request
+GET /
+--- after
+get('/checkout?order=1');
+pay('1');
+
+my $pid = fork // die;
+if (!$pid) {
+    select undef, undef, undef, 0.01 until (calls()->{capture} // 0) == 1;
+    disk_takes(3000);
+    POSIX::_exit(0);
+}
+
+my @capture = (POST => '/capture', json => { reference => '1' },
+    headers => { 'Idempotency-Key' => 'k' });
+my $r = request(@capture);
+waitpid $pid, 0;
+
+is($r->status, 200, 'Payer has done it');
+cmp_ok($r->time, '<', 1.8, 'which is said in time');
+is(request(@capture)->status, 409, 'the key stays claimed');
+
+disk_takes(0);
+ok(wait_until(sub { $r = request(@capture); $r->status == 200 }, 10),
+    'a repeat has the same answer');
+is($r->header('Idempotency-Replayed'), 'true', 'from the store');
+is(calls()->{capture}, 1, 'it was sent once');
+
+
+
+=== TEST 6: an event is not acknowledged before it is stored
+--- http_config eval: ::shop_upstream()
+--- config eval: ::handlers()
+--- request
+GET /
+--- after
+my $token = paid_event('1');
+shop_answers('delay=0.3 204', '204');
+
+my $pid = fork // die;
+if (!$pid) {
+    select undef, undef, undef, 0.01 until shop_requests();
+    disk_takes(3000);
+    POSIX::_exit(0);
+}
+
+my $r = callback($token);
+waitpid $pid, 0;
+
+is($r->status, 503, 'the event is not stored yet');
+cmp_ok($r->time, '<', 2.5, 'which is said in time');
+is(event_of($token)->{acked}, 0, 'it is not acknowledged');
+
+disk_takes(0);
+ok(wait_until(sub { callback($token)->status == 200 }, 10), 'a repeat is');
+is(scalar(shop_requests()), 1, 'and the shop got it once');
+
+
+
+=== TEST 7: a buyer who leaves while his order is stored leaves the claim until then
+--- http_config eval: ::shop_upstream()
+--- config eval: ::handlers()
+--- request
+GET /
+--- after
+disk_takes(2000);
+request(GET => '/checkout?order=1', hang_up => 0.2);
+my $r = get('/checkout?order=1');
+is($r->status, 503, 'the next visit waits for it');
+disk_takes(0);
+ok(wait_until(sub { get('/checkout?order=1')->status == 303 }, 10), 'and goes on');
+is(calls()->{create}, 1, 'by one link');
