@@ -39,7 +39,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t                       i;
-    ngx_str_t                    fields[8];
+    ngx_str_t                    fields[8], language;
     ngx_uint_t                   decimals, writable;
     ngx_http_payer_json_order_t  order;
 
@@ -68,8 +68,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         order.currency = fuzz_checked(&fields[1],
                             ngx_http_payer_currency_exponent(&fields[1]) >= 0);
         order.reference = fields[2];
-        order.language = fuzz_checked(&fields[3],
-                          ngx_http_payer_check_language(&fields[3]) == NGX_OK);
+        ngx_str_set(&language, "sv");
+        (void) ngx_http_payer_language_of(&fields[3], &language);
+        order.language = language;
         order.order_id = fields[4];
         order.success = fuzz_checked(&fields[5],
                             ngx_http_payer_check_url(&fields[5], 0) == NGX_OK);
@@ -249,6 +250,7 @@ fuzz_texts(ngx_str_t *text)
 {
     size_t     i;
     ngx_int_t  rc;
+    ngx_str_t  language;
 
     rc = ngx_http_payer_check_reference(text);
 
@@ -268,10 +270,19 @@ fuzz_texts(ngx_str_t *text)
     fuzz_assert((rc == NGX_OK) == (text->len >= 1 && text->len <= 64
                                    && i == text->len));
 
-    rc = ngx_http_payer_check_language(text);
+    rc = ngx_http_payer_language_of(text, &language);
 
-    fuzz_assert((rc == NGX_OK) == (text->len == 2 && islower(text->data[0])
-                                   && islower(text->data[1])));
+    if (rc == NGX_OK) {
+        fuzz_assert(text->len >= 2 && language.len == 2);
+        fuzz_assert(language.data[0] == tolower(text->data[0])
+                    && language.data[1] == tolower(text->data[1]));
+        fuzz_assert(text->len == 2 || !isalnum(text->data[2]));
+
+    } else {
+        fuzz_assert(rc == NGX_DECLINED);
+        fuzz_assert(text->len < 2 || strncasecmp((char *) text->data, "sv", 2)
+                    || (text->len > 2 && isalnum(text->data[2])));
+    }
 
     rc = ngx_http_payer_currency_exponent(text);
 

@@ -8,7 +8,7 @@
 #include "ngx_http_payer_body.h"
 
 
-static ngx_int_t ngx_http_payer_no_store(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_payer_is_cache_header(ngx_table_elt_t *h);
 static ngx_int_t ngx_http_payer_problem_headers(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
 static const char *ngx_http_payer_status_title(ngx_uint_t status);
@@ -44,16 +44,75 @@ ngx_http_payer_add_header(ngx_http_request_t *r, char *name, size_t len,
 }
 
 
-static ngx_int_t
-ngx_http_payer_no_store(ngx_http_request_t *r)
+/*
+ * What the shop has said to caches before, as in the answer with
+ * X-Accel-Redirect, does not count any more.  The header is not made known as
+ * r->headers_out.cache_control, so that "expires" does not replace it.
+ */
+
+ngx_int_t
+ngx_http_payer_answer_no_store(ngx_http_request_t *r)
 {
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
     static ngx_str_t  no_store = ngx_string("no-store");
+
+    part = &r->headers_out.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_http_payer_is_cache_header(&h[i])) {
+            h[i].hash = 0;
+        }
+    }
+
+    ngx_memzero(&r->headers_out.cache_control,
+                sizeof(r->headers_out.cache_control));
+    r->headers_out.expires = NULL;
 
     if (ngx_http_payer_answer_header(r, "Cache-Control", &no_store) == NULL) {
         return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_is_cache_header(ngx_table_elt_t *h)
+{
+    ngx_str_t  *name;
+
+    static ngx_str_t  names[] = {
+        ngx_string("Cache-Control"),
+        ngx_string("Expires"),
+        ngx_string("CDN-Cache-Control"),
+        ngx_string("Surrogate-Control"),
+        ngx_null_string
+    };
+
+    for (name = names; name->len; name++) {
+        if (h->key.len == name->len
+            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -67,7 +126,7 @@ ngx_http_payer_answer_redirect(ngx_http_request_t *r, ngx_str_t *url)
 
     static ngx_str_t  zero = ngx_string("0");
 
-    if (ngx_http_payer_no_store(r) != NGX_OK) {
+    if (ngx_http_payer_answer_no_store(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -121,7 +180,7 @@ ngx_http_payer_answer_body(ngx_http_request_t *r, ngx_uint_t status,
     ngx_buf_t    *b;
     ngx_chain_t   out;
 
-    if (ngx_http_payer_no_store(r) != NGX_OK) {
+    if (ngx_http_payer_answer_no_store(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -46,6 +46,9 @@ ngx_int_t ngx_http_payer_answer_problem(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_answer_buyer(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
 
+/* "Cache-Control: no-store", and nothing else for caches: NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_payer_answer_no_store(ngx_http_request_t *r);
+
 /* a header of the answer, or NULL; the name is a literal, the value stays */
 #define ngx_http_payer_answer_header(r, name, value)                         \
     ngx_http_payer_add_header(r, name, sizeof(name) - 1, value)

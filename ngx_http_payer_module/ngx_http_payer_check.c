@@ -129,6 +129,14 @@ ngx_http_payer_check_order(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
+    if (conf->link_ttl == 0) {
+        ngx_http_payer_refuse(cf, conf, "\"payer_link_ttl\" of location "
+                              "\"%V\" is 0, so that each visit would cancel "
+                              "the link that the buyer may just be using",
+                              &conf->clcf->name);
+        return NGX_ERROR;
+    }
+
     if (conf->link_ttl >= NGX_HTTP_PAYER_LINK_LIFE) {
         ngx_http_payer_refuse(cf, conf, "\"payer_link_ttl\" of location "
                               "\"%V\" is not below the 31 days that Payer's "
@@ -158,6 +166,7 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
     int64_t     amount;
     ngx_int_t   exponent;
+    ngx_str_t   language;
     ngx_uint_t  known;
 
     exponent = 0;
@@ -205,11 +214,20 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (conf->language && conf->language->lengths == NULL
         && conf->language->value.len
-        && ngx_http_payer_check_language(&conf->language->value) != NGX_OK)
+        && ngx_http_payer_language_of(&conf->language->value, &language)
+           != NGX_OK)
     {
-        ngx_http_payer_refuse(cf, conf, "invalid language \"%V\" of "
-                              "\"payer_language\"", &conf->language->value);
-        return NGX_ERROR;
+        if (conf->language->value.len != 2) {
+            ngx_http_payer_refuse(cf, conf, "invalid language \"%V\" of "
+                                  "\"payer_language\"",
+                                  &conf->language->value);
+            return NGX_ERROR;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "the language \"%V\" of \"payer_language\" is not "
+                      "known, the default is used in %s:%ui",
+                      &conf->language->value, conf->file, conf->line);
     }
 
     return NGX_OK;

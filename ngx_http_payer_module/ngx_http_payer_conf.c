@@ -224,6 +224,7 @@ ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
     ngx_http_payer_merge_text(success);
     ngx_http_payer_merge_text(fail);
     ngx_http_payer_merge_text(back);
+    ngx_http_payer_merge_text(origin);
 
     ngx_http_payer_merge_text(signature);
     ngx_http_payer_merge_text(signature_keys);

@@ -67,5 +67,8 @@ ngx_int_t ngx_http_payer_check_money(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, char *directive, ngx_str_t *value,
     ngx_uint_t trusted, ngx_uint_t is_signed);
 
+/* warnings about servers as a whole: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_payer_check_servers(ngx_conf_t *cf);
+
 
 #endif /* _NGX_HTTP_PAYER_CONF_H_INCLUDED_ */

@@ -272,7 +272,12 @@ ngx_http_payer_uuid_of(ngx_str_t *texts, ngx_uint_t n,
         return NGX_ERROR;
     }
 
-    ngx_http_payer_format_uuid(digest, 8, uuid);
+    /*
+     * version 5 is of a name's digest, which is what this is; the longer
+     * digest has version 8, which many programs do not take for a UUID
+     */
+
+    ngx_http_payer_format_uuid(digest, 5, uuid);
 
     return NGX_OK;
 }

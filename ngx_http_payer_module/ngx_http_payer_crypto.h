@@ -46,7 +46,7 @@ void ngx_http_payer_ticket_text(u_char ticket[16],
     u_char text[NGX_HTTP_PAYER_TICKET_TEXT]);
 ngx_int_t ngx_http_payer_ticket_check(u_char ticket[16], ngx_str_t *value);
 
-/* a UUID made from the digest of texts (version 8): the same texts always
+/* a UUID made from the digest of texts (version 5): the same texts always
  * give the same UUID: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_payer_uuid_of(ngx_str_t *texts, ngx_uint_t n,
     u_char uuid[NGX_HTTP_PAYER_UUID_LEN]);

@@ -202,7 +202,7 @@ ngx_http_payer_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     char                              *id;
     u_char                            *p;
     ngx_str_t                         *value;
-    ngx_uint_t                         i;
+    ngx_uint_t                         i, braces;
     const ngx_http_payer_call_type_t  *type;
 
     value = cf->args->elts;
@@ -252,6 +252,23 @@ found:
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "path \"%V\" of operation \"%V\" must contain "
                            "\"%s\"", &value[2], &value[1], id);
+        return NGX_CONF_ERROR;
+    }
+
+    /* nothing is put in place of other braces, or of a second pair */
+
+    braces = 0;
+
+    for (p = value[2].data; *p; p++) {
+        if (*p == '{' || *p == '}') {
+            braces++;
+        }
+    }
+
+    if (braces != (id ? 2 : 0)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "path \"%V\" of operation \"%V\" has braces "
+                           "that stand for nothing", &value[2], &value[1]);
         return NGX_CONF_ERROR;
     }
 

@@ -19,7 +19,6 @@ static ngx_int_t ngx_http_payer_gate_subrequest(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_payer_gate_same(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_gate_header_filter(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_payer_gate_cache_header(ngx_table_elt_t *h);
 
 
 ngx_http_payer_door_t  ngx_http_payer_gate_door = {
@@ -256,20 +255,14 @@ ngx_http_payer_gate_same(ngx_http_request_t *r,
 
 
 /*
- * What is behind the gate, and the pages of its errors, is for one buyer now,
- * and for no cache.  The header is not made known as r->headers_out
- * .cache_control, so that "expires" does not replace it.
+ * What is behind the gate, what a checkout leads to, and the pages of their
+ * errors, is for one buyer now, and for no cache.
  */
 
 static ngx_int_t
 ngx_http_payer_gate_header_filter(ngx_http_request_t *r)
 {
-    ngx_uint_t             i;
-    ngx_list_part_t       *part;
-    ngx_table_elt_t       *h;
     ngx_http_payer_ctx_t  *ctx;
-
-    static ngx_str_t  no_store = ngx_string("no-store");
 
     if (r != r->main) {
         return ngx_http_next_header_filter(r);
@@ -277,62 +270,17 @@ ngx_http_payer_gate_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_http_payer_get_ctx(r);
 
-    if (ctx == NULL || ctx->verify.verdict == NGX_HTTP_PAYER_UNDECIDED) {
+    if (ctx == NULL || (ctx->verify.verdict == NGX_HTTP_PAYER_UNDECIDED
+                        && !ctx->conf->door->order))
+    {
         return ngx_http_next_header_filter(r);
     }
 
-    part = &r->headers_out.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (ngx_http_payer_gate_cache_header(&h[i])) {
-            h[i].hash = 0;
-        }
-    }
-
-    ngx_memzero(&r->headers_out.cache_control,
-                sizeof(r->headers_out.cache_control));
-
-    if (ngx_http_payer_answer_header(r, "Cache-Control", &no_store) == NULL) {
+    if (ngx_http_payer_answer_no_store(r) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_http_next_header_filter(r);
-}
-
-
-static ngx_uint_t
-ngx_http_payer_gate_cache_header(ngx_table_elt_t *h)
-{
-    ngx_str_t  *name;
-
-    static ngx_str_t  names[] = {
-        ngx_string("Cache-Control"),
-        ngx_string("CDN-Cache-Control"),
-        ngx_string("Surrogate-Control"),
-        ngx_null_string
-    };
-
-    for (name = names; name->len; name++) {
-        if (h->key.len == name->len
-            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_origin.h"
 #include "ngx_http_payer_value.h"
 
 
@@ -20,13 +21,13 @@ static ngx_int_t ngx_http_payer_intake_amount(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_int_t exponent);
 static ngx_int_t ngx_http_payer_intake_texts(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+static ngx_int_t ngx_http_payer_intake_language(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_intake_url(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_complex_value_t *value,
     ngx_str_t *url);
 static ngx_int_t ngx_http_payer_complete_url(ngx_http_request_t *r,
-    ngx_str_t *url);
-static void ngx_http_payer_request_host(ngx_http_request_t *r,
-    ngx_str_t *host, ngx_str_t *port);
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *url);
 static ngx_int_t ngx_http_payer_wrong(ngx_http_payer_problem_t *problem,
     const char *field, const char *detail);
 static ngx_int_t ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text);
@@ -312,23 +313,10 @@ static ngx_int_t
 ngx_http_payer_intake_texts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
-    ngx_str_t  *language, *order_id;
+    ngx_str_t  *order_id;
 
-    language = &ctx->order.language;
-
-    if (ctx->conf->language
-        && ngx_http_complex_value(r, ctx->conf->language, language) != NGX_OK)
-    {
+    if (ngx_http_payer_intake_language(r, ctx) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    if (language->len == 0) {
-        ngx_str_set(language, NGX_HTTP_PAYER_LANGUAGE);
-
-    } else if (ngx_http_payer_check_language(language) != NGX_OK) {
-        return ngx_http_payer_wrong(problem, "payer_language",
-                                    "the language is not two lowercase "
-                                    "letters of ISO 639-1");
     }
 
     if (ctx->conf->order_id) {
@@ -348,6 +336,44 @@ ngx_http_payer_intake_texts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
                                         "bytes or not clean UTF-8");
         }
     }
+
+    return NGX_OK;
+}
+
+
+/* no sale is lost for the language of its page */
+
+static ngx_int_t
+ngx_http_payer_intake_language(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_str_t   text;
+    ngx_uint_t  clean;
+
+    ngx_str_set(&ctx->order.language, NGX_HTTP_PAYER_LANGUAGE);
+
+    if (ctx->conf->language == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, ctx->conf->language, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (text.len == 0
+        || ngx_http_payer_language_of(&text, &ctx->order.language) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    /* the buyer may have written it */
+
+    clean = (ngx_http_payer_check_reference(&text) == NGX_OK);
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "payer: the language \"%*s\" of \"payer_language\" is not "
+                  "known, \"" NGX_HTTP_PAYER_LANGUAGE "\" is used",
+                  clean ? text.len : 1, clean ? text.data : (u_char *) "?");
 
     return NGX_OK;
 }
@@ -386,8 +412,9 @@ ngx_http_payer_intake_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
     if (rc == NGX_DECLINED) {
         return ngx_http_payer_wrong(problem, field,
-                                    "the return address is not an "
-                                    "absolute http or https URL");
+                                    "the return address is not an absolute "
+                                    "http or https URL, or "
+                                    "payer_return_origin is no origin");
     }
 
     return rc;
@@ -410,10 +437,13 @@ ngx_http_payer_intake_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (url->len && url->data[0] == '/'
-        && ngx_http_payer_complete_url(r, url) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (url->len && url->data[0] == '/') {
+        rc = ngx_http_payer_complete_url(r, ctx, url);
+
+        if (rc != NGX_OK) {
+            ngx_str_null(url);
+            return rc;
+        }
     }
 
     if (ngx_http_payer_check_url(url, 0) != NGX_OK) {
@@ -425,81 +455,30 @@ ngx_http_payer_intake_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* the request's scheme and host in front of a path */
-
 static ngx_int_t
-ngx_http_payer_complete_url(ngx_http_request_t *r, ngx_str_t *url)
+ngx_http_payer_complete_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *url)
 {
-    size_t      len;
-    u_char     *p, *last;
-    ngx_str_t   host, port, scheme;
+    u_char     *p;
+    ngx_int_t   rc;
+    ngx_str_t   origin;
 
-    ngx_str_set(&scheme, "http://");
+    rc = ngx_http_payer_origin(r, ctx->conf, &origin);
 
-#if (NGX_HTTP_SSL)
-    if (r->connection->ssl) {
-        ngx_str_set(&scheme, "https://");
+    if (rc != NGX_OK) {
+        return rc;
     }
-#endif
 
-    ngx_http_payer_request_host(r, &host, &port);
-
-    len = scheme.len + host.len + port.len + url->len;
-
-    p = ngx_pnalloc(r->pool, len);
+    p = ngx_pnalloc(r->pool, origin.len + url->len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    last = ngx_cpymem(p, scheme.data, scheme.len);
-    last = ngx_cpymem(last, host.data, host.len);
-    last = ngx_cpymem(last, port.data, port.len);
-    ngx_memcpy(last, url->data, url->len);
+    ngx_memcpy(p, origin.data, origin.len);
+    ngx_memcpy(p + origin.len, url->data, url->len);
 
     url->data = p;
-    url->len = len;
+    url->len += origin.len;
 
     return NGX_OK;
-}
-
-
-/* the name as nginx has validated it, and the port that the buyer used */
-
-static void
-ngx_http_payer_request_host(ngx_http_request_t *r, ngx_str_t *host,
-    ngx_str_t *port)
-{
-    u_char                    *p, *first, *last;
-    ngx_http_core_srv_conf_t  *cscf;
-
-    ngx_str_set(port, "");
-
-    if (r->headers_in.server.len == 0) {
-        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
-        *host = cscf->server_name;
-        return;
-    }
-
-    *host = r->headers_in.server;
-
-    if (r->headers_in.host) {
-        first = r->headers_in.host->value.data;
-        last = first + r->headers_in.host->value.len;
-
-    } else {
-
-        /* HTTP/3 has it in ":authority" alone */
-
-        first = r->host_start;
-        last = r->host_end;
-    }
-
-    for (p = last; p > first && p[-1] >= '0' && p[-1] <= '9'; p--) {
-        /* void */
-    }
-
-    if (p < last && p > first && p[-1] == ':') {
-        port->data = p - 1;
-        port->len = last - port->data;
-    }
 }

@@ -11,6 +11,7 @@
 #include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_metrics.h"
 #include "ngx_http_payer_operation.h"
+#include "ngx_http_payer_origin.h"
 #include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_signature.h"
 #include "ngx_http_payer_source.h"
@@ -172,6 +173,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       ngx_http_payer_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, back),
+      NULL },
+
+    { ngx_string("payer_return_origin"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_return_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, origin),
       NULL },
 
     { ngx_string("payer_link_ttl"),
@@ -379,7 +387,9 @@ ngx_http_payer_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (ngx_http_payer_gate_init(cf) != NGX_OK) {
+    if (ngx_http_payer_check_servers(cf) != NGX_OK
+        || ngx_http_payer_gate_init(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

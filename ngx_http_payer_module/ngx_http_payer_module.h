@@ -146,6 +146,8 @@ typedef struct {
     ngx_http_complex_value_t     *success;
     ngx_http_complex_value_t     *fail;
     ngx_http_complex_value_t     *back;
+    ngx_http_complex_value_t     *origin;
+    ngx_array_t                  *names;        /* ..._server_name_t */
     time_t                        link_ttl;
 
     /* the proof that an order in a URL is the shop's */

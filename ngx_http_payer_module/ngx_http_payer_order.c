@@ -71,6 +71,16 @@ static const u_char  ngx_http_payer_currencies[] =
     "TJS2TMT2TND3TOP2TRY2TTD2TWD2TZS2UAH2UGX0USD2USN2UYI0UYU2UYW4UZS2VED2"
     "VES2VND0VUV0WST2XAF0XCD2XCG2XOF0XPF0YER2ZAR2ZMW2ZWG2";
 
+/* the languages of ISO 639-1 */
+
+static const u_char  ngx_http_payer_languages[] =
+    "aaabaeafakamanarasavayazbabebgbhbibmbnbobrbscacechcocrcscucvcyda"
+    "dedvdzeeeleneoeseteufafffifjfofrfygagdglgngugvhahehihohrhthuhyhz"
+    "iaidieigiiikioisitiujajvkakgkikjkkklkmknkokrkskukvkwkylalblgliln"
+    "loltlulvmgmhmimkmlmnmrmsmtmynanbndnengnlnnnonrnvnyocojomorospapi"
+    "plpsptqurmrnrorurwsascsdsesgsiskslsmsnsosqsrssstsusvswtatetgthti"
+    "tktltntotrtstttwtyugukuruzvevivowawoxhyiyozazhzu";
+
 /* three letters as a number, in their order */
 
 #define ngx_http_payer_currency_code(p)                                      \
@@ -253,20 +263,46 @@ ngx_http_payer_check_event_type(ngx_str_t *type)
 }
 
 
+/*
+ * "sv", "SV", "sv-SE", "sv_SE.UTF-8", and the first one of Accept-Language:
+ * two letters, and then the end or no letter or digit.
+ */
+
 ngx_int_t
-ngx_http_payer_check_language(ngx_str_t *language)
+ngx_http_payer_language_of(ngx_str_t *text, ngx_str_t *language)
 {
-    u_char  *p;
+    u_char         ch, code[2];
+    ngx_uint_t     i;
+    const u_char  *known;
 
-    p = language->data;
-
-    if (language->len != 2
-        || p[0] < 'a' || p[0] > 'z' || p[1] < 'a' || p[1] > 'z')
-    {
+    if (text->len < 2) {
         return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    if (text->len > 2) {
+        ch = text->data[2] | 0x20;
+
+        if ((ch >= 'a' && ch <= 'z')
+            || (text->data[2] >= '0' && text->data[2] <= '9'))
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    code[0] = text->data[0] | 0x20;
+    code[1] = text->data[1] | 0x20;
+
+    for (i = 0; i < sizeof(ngx_http_payer_languages) - 1; i += 2) {
+        known = ngx_http_payer_languages + i;
+
+        if (known[0] == code[0] && known[1] == code[1]) {
+            language->data = (u_char *) known;
+            language->len = 2;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 

@@ -40,8 +40,11 @@ ngx_int_t ngx_http_payer_check_event_token(ngx_str_t *token);
 /* [A-Z0-9_]{1,64}, the type of an event: NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_http_payer_check_event_type(ngx_str_t *type);
 
-/* two lowercase letters of ISO 639-1's form: NGX_OK or NGX_DECLINED */
-ngx_int_t ngx_http_payer_check_language(ngx_str_t *language);
+/*
+ * the language of ISO 639-1 that the text names, with or without a country
+ * behind it: NGX_OK, or NGX_DECLINED if none is known
+ */
+ngx_int_t ngx_http_payer_language_of(ngx_str_t *text, ngx_str_t *language);
 
 /*
  * an absolute http or https URL of at most 2048 ASCII characters without

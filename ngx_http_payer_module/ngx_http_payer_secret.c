@@ -18,6 +18,9 @@ static u_char *ngx_http_payer_match(u_char *p, u_char *last, u_char *secret,
 
 #define NGX_HTTP_PAYER_MIN_MASKED   16
 
+#define ngx_http_payer_is_space(ch)                                          \
+    ((ch) == ' ' || (ch) == '\t' || (ch) == CR || (ch) == LF)
+
 
 ngx_int_t
 ngx_http_payer_read_secret(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *secret)
@@ -73,13 +76,17 @@ ngx_http_payer_read_secret(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *secret)
 }
 
 
-/* one line without control characters, its end does not belong to it */
+/*
+ * One line without control characters.  White space around it, or the mark
+ * that some editors put in front of a file, is not what Payer or the shop
+ * has: it would be refused at the first buyer, and nobody could see why.
+ */
 
 static ngx_int_t
 ngx_http_payer_take_secret(ngx_conf_t *cf, ngx_str_t *name, u_char *buf,
     size_t len, ngx_str_t *secret)
 {
-    size_t  i;
+    size_t  i, line;
 
     if (len > NGX_HTTP_PAYER_MAX_SECRET) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -90,6 +97,28 @@ ngx_http_payer_take_secret(ngx_conf_t *cf, ngx_str_t *name, u_char *buf,
 
     while (len && (buf[len - 1] == LF || buf[len - 1] == CR)) {
         len--;
+    }
+
+    line = len;
+
+    if (len >= 3 && ngx_memcmp(buf, "\xef\xbb\xbf", 3) == 0) {
+        buf += 3;
+        len -= 3;
+    }
+
+    while (len && ngx_http_payer_is_space(buf[0])) {
+        buf++;
+        len--;
+    }
+
+    while (len && ngx_http_payer_is_space(buf[len - 1])) {
+        len--;
+    }
+
+    if (len && len != line) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "white space or a byte order mark around the "
+                           "secret in \"%V\" was ignored", name);
     }
 
     if (len == 0) {

@@ -39,6 +39,11 @@ static ngx_int_t ngx_http_payer_signature_refuse(
 #define NGX_HTTP_PAYER_MAX_KEYS    2
 #define NGX_HTTP_PAYER_SHORT_KEY   16
 
+/* a link that never expires is the work of a program that counts
+ * milliseconds */
+
+#define NGX_HTTP_PAYER_FAR_AHEAD   (10 * 366 * 86400)
+
 /* values of an order that a signature has to protect */
 
 #define NGX_HTTP_PAYER_SIGNED      4
@@ -495,6 +500,13 @@ ngx_http_payer_signature_expired(ngx_http_request_t *r,
         return ngx_http_payer_signature_refuse(problem,
                                         "the link does not say as Unix time "
                                         "when it expires");
+    }
+
+    if (expires > ngx_time() + NGX_HTTP_PAYER_FAR_AHEAD) {
+        return ngx_http_payer_signature_refuse(problem,
+                                        "the link expires more than ten years "
+                                        "ahead, its time is rather in "
+                                        "milliseconds than in seconds");
     }
 
     if (expires < ngx_time()) {

@@ -285,6 +285,55 @@ invalid path "/x y"
 path "/api/cancel" of operation "cancel" must contain "{paymentId}"
 
 
+=== TEST 133: a path with the id twice, or in other braces, is refused
+--- config perl
+checkout(payer_path => 'cancel "/api/{paymentId}/{reference}"')
+--- must_die
+--- error_log
+path "/api/{paymentId}/{reference}" of operation "cancel" has braces that stand for nothing
+
+
+
+=== TEST 134: a path without an id has no braces
+--- config perl
+checkout(payer_path => 'create "/api/{paymentId}"')
+--- must_die
+--- error_log
+path "/api/{paymentId}" of operation "create" has braces that stand for nothing
+
+
+
+=== TEST 135: the id in other letters is not the id
+--- config perl
+checkout(payer_path => 'read "/api/{paymentID}"')
+--- must_die
+--- error_log
+path "/api/{paymentID}" of operation "read" must contain "{paymentId}"
+
+
+
+=== TEST 136: a link that lives for no time is refused
+--- config perl
+checkout(payer_link_ttl => '0')
+--- must_die
+--- error_log
+"payer_link_ttl" of location "/checkout" is 0
+
+
+
+=== TEST 137: a constant language of two letters that nobody knows is taken with a warning
+--- config perl
+checkout(payer_language => 'xx')
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- sent
+create: "languageCode":"sv"
+--- error_log
+the language "xx" of "payer_language" is not known, the default is used
+
+
+
 === TEST 34: a path of an event names the token
 --- config perl: checkout(payer_path => 'ack /api/ack')
 --- must_die

@@ -488,6 +488,61 @@ accessible to others
 
 
 
+=== TEST 145: white space and a byte order mark are not part of a secret
+--- config perl
+my $secret = (Payer::Test::merchant())[1];
+write_file('spaced.secret', "\xef\xbb\xbf \t$secret \r\n", 0600);
+checkout(payer_client_secret_file => "$ENV{TEST_NGINX_DIR}/spaced.secret")
+--- request
+GET /checkout?order=1001
+--- error_code: 303
+--- calls
+token: 1
+create: 1
+--- error_log eval
+qr/\[warn\] .*white space or a byte order mark around the secret in ".*spaced\.secret" was ignored/
+
+
+
+=== TEST 146: the end of the line is no reason to warn
+--- config perl
+my $secret = (Payer::Test::merchant())[1];
+write_file('line.secret', "$secret\r\n", 0600);
+checkout(payer_client_secret_file => "$ENV{TEST_NGINX_DIR}/line.secret")
+--- request
+GET /checkout?order=1001
+--- error_code: 303
+--- no_error_log
+white space or a byte order mark
+
+
+
+=== TEST 147: nothing but white space is no secret
+--- http_config
+--- config perl
+write_file('white.secret', "\xef\xbb\xbf \t \n", 0600);
+"payer_client_secret_file $ENV{TEST_NGINX_DIR}/white.secret;"
+--- bare
+--- must_die
+--- error_log eval
+qr/secret file ".*white\.secret" is empty/
+
+
+
+=== TEST 148: headers with underscores beside payer_verify are warned of
+--- config
+underscores_in_headers on;
+location = /thanks { payer_verify $arg_order; root html; }
+location = /more   { payer_verify $arg_order; root html; }
+--- request
+GET /thanks
+--- error_code: 402
+--- grep_error_log: "underscores_in_headers" is on in the server of "payer_verify"
+--- grep_error_log_out
+"underscores_in_headers" is on in the server of "payer_verify"
+
+
+
 === TEST 46: a secret file that is not there is refused
 --- config
     payer_client_secret_file  $TEST_NGINX_DIR/no-such.secret;

@@ -114,7 +114,7 @@ checkout(payer_present => 'iframe',
 create: edit set={"url":"http://pay.example/w?a=1&lt=2#f"}
 --- request
 GET /checkout?order=10%2F%22%3E1
---- response_body_like: <iframe src="http://pay\.example/w\?a=1&amp;lt=2#f" .*data-success="http://localhost/thanks\?order=10%2F%22%3E1&amp;a=1".*data-fail="http://localhost/cart\?p=failed&amp;b=1".*data-back="http://localhost/cart".*<a href="http://pay\.example/w\?a=1&amp;lt=2#f">
+--- response_body_like: <iframe src="http://pay\.example/w\?a=1&amp;lt=2#f" .*data-success="http://localhost:\d+/thanks\?order=10%2F%22%3E1&amp;a=1".*data-fail="http://localhost:\d+/cart\?p=failed&amp;b=1".*data-back="http://localhost:\d+/cart".*<a href="http://pay\.example/w\?a=1&amp;lt=2#f">
 
 
 

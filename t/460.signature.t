@@ -68,6 +68,19 @@ create: 1
 
 
 
+=== TEST 101: an expiry in milliseconds is no expiry
+--- config perl: signed()
+--- after
+is(get(link_to(expires => time . '000'))->status, 403, 'milliseconds');
+is(get(link_to(expires => time + 11 * 366 * 86400))->status, 403, 'eleven years');
+is(get(link_to(expires => time + 9 * 365 * 86400))->status, 303, 'nine years');
+my $r = get(link_to(expires => time . '000'));
+like($r->body, qr/more than ten years ahead/, 'and says why');
+--- request
+GET /nothing
+--- error_code: 404
+
+
 === TEST 2: it works with POST, and with HEAD
 --- config perl: signed()
 --- request perl: 'HEAD ' . link_to()

@@ -386,8 +386,16 @@ test_ids(void)
             "payment id: 64 of 256 bytes are accepted");
 
     unit_ok(language("sv") == NGX_OK, "language: two letters");
-    unit_ok(language("SV") == NGX_DECLINED, "language: capitals");
+    unit_ok(language("SV") == NGX_OK, "language: capitals");
+    unit_ok(language("en-GB") == NGX_OK, "language: with a country");
+    unit_ok(language("en_US.UTF-8") == NGX_OK, "language: a locale");
+    unit_ok(language("da,en;q=0.5") == NGX_OK, "language: a header");
+    unit_ok(language("zu") == NGX_OK, "language: the last one");
+    unit_ok(language("aa") == NGX_OK, "language: the first one");
+    unit_ok(language("xx") == NGX_DECLINED, "language: an unknown one");
+    unit_ok(language("bc") == NGX_DECLINED, "language: across two of the list");
     unit_ok(language("swe") == NGX_DECLINED, "language: three letters");
+    unit_ok(language("sv1") == NGX_DECLINED, "language: a digit behind");
     unit_ok(language("s") == NGX_DECLINED, "language: one letter");
     unit_ok(language("s1") == NGX_DECLINED, "language: a digit");
     unit_ok(language("") == NGX_DECLINED, "language: nothing");
@@ -527,5 +535,7 @@ payment_id(const char *text)
 static ngx_int_t
 language(const char *text)
 {
-    return ngx_http_payer_check_language(unit_bytes(text, strlen(text)));
+    ngx_str_t  found;
+
+    return ngx_http_payer_language_of(unit_bytes(text, strlen(text)), &found);
 }

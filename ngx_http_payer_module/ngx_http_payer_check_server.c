@@ -1,0 +1,200 @@
+
+/*
+ * What is wrong with a server as a whole: said once for each, and no reason
+ * not to start.
+ */
+
+
+#include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_origin.h"
+
+
+static void ngx_http_payer_check_underscores(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+static ngx_uint_t ngx_http_payer_check_origin(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+static ngx_uint_t ngx_http_payer_is_relative(ngx_http_complex_value_t *value);
+static ngx_uint_t ngx_http_payer_is_local(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf);
+static ngx_uint_t ngx_http_payer_is_loopback(struct sockaddr *sa);
+
+
+/* the locations of a server stand one behind the other */
+
+ngx_int_t
+ngx_http_payer_check_servers(ngx_conf_t *cf)
+{
+    ngx_uint_t                    i, gate, checkout;
+    ngx_array_t                  *names;
+    ngx_http_payer_loc_conf_t   **door;
+    ngx_http_payer_main_conf_t   *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    door = pmcf->doors.elts;
+    gate = 0;
+    checkout = 0;
+    names = NULL;
+
+    for (i = 0; i < pmcf->doors.nelts; i++) {
+
+        if (i == 0 || door[i]->cscf != door[i - 1]->cscf) {
+            gate = 0;
+            checkout = 0;
+            names = NULL;
+        }
+
+        if (door[i]->verify.reference.value && !gate++) {
+            ngx_http_payer_check_underscores(cf, door[i]);
+        }
+
+        if (!door[i]->door->order) {
+            continue;
+        }
+
+        if (names) {
+            door[i]->names = names;
+
+        } else if (ngx_http_payer_origin_names(cf, door[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        names = door[i]->names;
+
+        if (!checkout) {
+            checkout = ngx_http_payer_check_origin(cf, door[i]);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * "X_Payer_Status" is another header than "X-Payer-Status" for nginx, which
+ * passes it on, and the same for applications that know both as
+ * HTTP_X_PAYER_STATUS.
+ */
+
+static void
+ngx_http_payer_check_underscores(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf)
+{
+    if (!conf->cscf->underscores_in_headers) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"underscores_in_headers\" is on in the server of "
+                  "\"payer_verify\": an application may take a visitor's "
+                  "\"X_Payer_Status\" for \"X-Payer-Status\" in %s:%ui",
+                  conf->file, conf->line);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_check_origin(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    if (conf->origin
+        || (!ngx_http_payer_is_relative(conf->success)
+            && !ngx_http_payer_is_relative(conf->fail)
+            && !ngx_http_payer_is_relative(conf->back)))
+    {
+        return 0;
+    }
+
+    if (ngx_http_payer_origin_name(conf->names)
+        || ngx_http_payer_is_local(cf, conf->cscf))
+    {
+        return 1;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "the server of \"payer_checkout\" has no \"server_name\" to "
+                  "which buyers could come back, they get its address "
+                  "instead: set \"server_name\" or "
+                  "\"payer_return_origin\" in %s:%ui",
+                  conf->file, conf->line);
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_is_relative(ngx_http_complex_value_t *value)
+{
+    return value->value.len && value->value.data[0] == '/';
+}
+
+
+/* whether nobody but programs on this machine can connect */
+
+static ngx_uint_t
+ngx_http_payer_is_local(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_uint_t                   p, a, s;
+    ngx_http_conf_port_t        *port;
+    ngx_http_conf_addr_t        *addr;
+    ngx_http_core_srv_conf_t   **server;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (cmcf->ports == NULL) {
+        return 0;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (p = 0; p < cmcf->ports->nelts; p++) {
+
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+
+            server = addr[a].servers.elts;
+
+            for (s = 0; s < addr[a].servers.nelts; s++) {
+
+                if (server[s] == cscf
+                    && !ngx_http_payer_is_loopback(addr[a].opt.sockaddr))
+                {
+                    return 0;
+                }
+            }
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_is_loopback(struct sockaddr *sa)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    switch (sa->sa_family) {
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        return IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr);
+#endif
+
+#if (NGX_HAVE_UNIX_DOMAIN)
+    case AF_UNIX:
+        return 1;
+#endif
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        return (ntohl(sin->sin_addr.s_addr) >> 24) == 127;
+
+    default:
+        return 0;
+    }
+}
