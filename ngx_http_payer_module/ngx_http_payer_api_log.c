@@ -8,6 +8,9 @@
 #include "ngx_http_payer_log.h"
 
 
+static void ngx_http_payer_api_log_path(ngx_http_payer_call_t *call);
+
+
 /*
  * A refusal is logged with Payer's own message, and so is what nobody knows.
  * A create in doubt does no harm: nobody has its link.
@@ -33,6 +36,8 @@ ngx_http_payer_api_log(ngx_http_payer_call_t *call)
         ngx_http_payer_log(level, call->ctx,
                            "\"%V\" was refused with status %ui: \"%V\"",
                            &call->type->name, call->exchange.status, &message);
+
+        ngx_http_payer_api_log_path(call);
         return;
     }
 
@@ -46,4 +51,22 @@ ngx_http_payer_api_log(ngx_http_payer_call_t *call)
                            "the outcome of \"%V\" is unknown: %s",
                            &call->type->name, call->reason);
     }
+}
+
+
+/* of all paths, only that of the cancel stands in no document of Payer's */
+
+static void
+ngx_http_payer_api_log_path(ngx_http_payer_call_t *call)
+{
+    if (call->type != ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_CANCEL)
+        || (call->exchange.status != NGX_HTTP_NOT_FOUND
+            && call->exchange.status != NGX_HTTP_NOT_ALLOWED))
+    {
+        return;
+    }
+
+    ngx_http_payer_log(NGX_LOG_ERR, call->ctx,
+                       "\"%V\" may be no path of Payer's: check \"payer_path "
+                       "cancel\"", &call->path);
 }

@@ -32,10 +32,7 @@ ngx_http_payer_reading_apply(ngx_http_payer_ctx_t *ctx,
         *verdict = ngx_http_payer_proof_weigh(record, payment, &reason);
     }
 
-    if (reason) {
-        ngx_http_payer_log(NGX_LOG_ERR, ctx, "the reply to \"read\" %s",
-                           reason);
-    }
+    ngx_http_payer_reading_log(ctx, payment, reason);
 
     if (!bound) {
         return NGX_DECLINED;
@@ -50,6 +47,30 @@ ngx_http_payer_reading_apply(ngx_http_payer_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_payer_reading_log(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_json_payment_t *payment, const char *reason)
+{
+    ngx_http_payer_state_e  state;
+
+    state = ngx_http_payer_state_of(&payment->status);
+
+    if (reason) {
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "the reply to \"read\" %s, payment status \"%V\"",
+                           reason, &payment->status);
+    }
+
+    if (ctx->record.state == NGX_HTTP_PAYER_CANCELLED
+        && ngx_http_payer_state_paid(state))
+    {
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "cancelled here, but \"%V\" at Payer",
+                           &payment->status);
+    }
 }
 
 

@@ -24,6 +24,13 @@ ngx_int_t ngx_http_payer_reading_apply(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e *verdict);
 
 /*
+ * logs what somebody has to know of a reply: "reason" is what proof has found
+ * in it, or NULL; before the reply is taken over
+ */
+void ngx_http_payer_reading_log(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_json_payment_t *payment, const char *reason);
+
+/*
  * the same, and writes the record: NGX_OK, NGX_AGAIN when the commit is under
  * way, NGX_DECLINED as above, NGX_ERROR (logged)
  */

@@ -12,6 +12,7 @@
 
 #include "ngx_http_payer_retire.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_reading.h"
 
 
@@ -27,6 +28,7 @@ static ngx_int_t ngx_http_payer_retire_ask(ngx_http_payer_retire_t *rt);
 static ngx_int_t ngx_http_payer_retire_read(ngx_http_payer_retire_t *rt);
 static void ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call);
 static ngx_int_t ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt);
+static void ngx_http_payer_retire_log(ngx_http_payer_retire_t *rt);
 static ngx_int_t ngx_http_payer_retire_drop(ngx_http_payer_retire_t *rt);
 static ngx_int_t ngx_http_payer_retire_dropped(ngx_http_payer_retire_t *rt);
 static ngx_int_t ngx_http_payer_retire_over(ngx_http_payer_retire_t *rt,
@@ -217,6 +219,7 @@ ngx_http_payer_retire_cancelled(ngx_http_payer_retire_t *rt)
         return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_FAILED);
     }
 
+    rt->refused = rt->call->exchange.status;
     rt->state = ngx_http_payer_retire_ask;
 
     return NGX_OK;
@@ -341,6 +344,8 @@ ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt)
         return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRED);
 
     case NGX_HTTP_PAYER_INITIATED:
+        ngx_http_payer_retire_log(rt);
+
         return ngx_http_payer_retire_over(rt, (rt->spare
                                                && !ctx->record.unknown)
                                               ? NGX_HTTP_PAYER_RETIRE_LOOK
@@ -349,6 +354,23 @@ ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt)
     default:
         return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
     }
+}
+
+
+/* a link that Payer calls alive, and does not cancel */
+
+static void
+ngx_http_payer_retire_log(ngx_http_payer_retire_t *rt)
+{
+    if (rt->refused < NGX_HTTP_BAD_REQUEST || rt->refused == NGX_HTTP_CONFLICT)
+    {
+        return;
+    }
+
+    ngx_http_payer_log(NGX_LOG_ERR, rt->ctx,
+                       "the link is not cancelled: Payer has answered %ui, "
+                       "but the payment is still \"%V\"; check \"payer_path "
+                       "cancel\"", rt->refused, &rt->ctx->record.status);
 }
 
 

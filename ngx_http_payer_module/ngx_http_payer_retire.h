@@ -29,6 +29,7 @@ struct ngx_http_payer_retire_s {
     ngx_int_t                  (*state)(ngx_http_payer_retire_t *rt);
     ngx_http_payer_call_t       *call;
     ngx_http_payer_retire_e      result;        /* 0: not over */
+    ngx_uint_t                   refused;       /* status of the cancel */
     unsigned                     spare:1;       /* it may stay */
 };
 

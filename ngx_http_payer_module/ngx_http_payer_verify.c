@@ -18,6 +18,7 @@
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_query.h"
+#include "ngx_http_payer_reading.h"
 #include "ngx_http_payer_ticket.h"
 
 
@@ -41,6 +42,7 @@ static ngx_int_t ngx_http_payer_verify_stored(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_verify_capture(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e verdict);
 static ngx_int_t ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx);
@@ -204,9 +206,15 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (record->payment_id.len == 0) {
 
-        /* being made, or made by a call whose reply was lost */
+        /*
+         * being made, or made by a call whose reply was lost; nobody has the
+         * link of one that is over, so nobody has paid by it
+         */
 
-        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNSURE);
+        return ngx_http_payer_verify_end(ctx, (record->state
+                                               == NGX_HTTP_PAYER_EXPIRED)
+                                              ? NGX_HTTP_PAYER_UNPAID
+                                              : NGX_HTTP_PAYER_UNSURE);
     }
 
     ctx->step = ngx_http_payer_verify_turn;
@@ -328,7 +336,7 @@ ngx_http_payer_verify_prepare(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 static void
 ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
 {
-    ngx_uint_t                      news;
+    ngx_uint_t                      bound, news;
     const char                     *reason;
     ngx_http_payer_ctx_t           *ctx;
     ngx_http_payer_verify_t        *verify;
@@ -343,12 +351,16 @@ ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
     payment = call->result;
 
     verify->heard = ngx_http_payer_proof_bind(&ctx->record, payment, &reason);
+    bound = (verify->heard == NGX_HTTP_PAYER_UNDECIDED);
 
-    if (verify->heard == NGX_HTTP_PAYER_UNDECIDED) {
-
+    if (bound) {
         verify->heard = ngx_http_payer_proof_weigh(&ctx->record, payment,
                                                    &reason);
+    }
 
+    ngx_http_payer_reading_log(ctx, payment, reason);
+
+    if (bound) {
         news = ngx_http_payer_verify_news(&ctx->record, payment);
 
         if (news || verify->heard == NGX_HTTP_PAYER_PAID) {
@@ -360,10 +372,6 @@ ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
         }
     }
 
-    if (reason) {
-        ngx_http_payer_log(NGX_LOG_ERR, ctx, "the reply to \"read\" %s",
-                           reason);
-    }
 }
 
 
@@ -436,11 +444,10 @@ ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             || ngx_memcmp(id.data, record->payment_id.data, id.len) != 0
             || !ngx_http_payer_proof_paid(record)))
     {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "payer: payment \"%V\" reads \"%V\", but its order "
-                      "\"%V\" is %V here", &id, &payment->status,
-                      &record->reference,
-                      ngx_http_payer_state_name(record->state));
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "%V here, but payment \"%V\" is \"%V\" at Payer",
+                           ngx_http_payer_state_name(record->state), &id,
+                           &payment->status);
 
         verdict = NGX_HTTP_PAYER_UNPAID;
     }
@@ -537,6 +544,10 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
      * page of the error: it must not read there that the order is paid.
      */
 
+    if (verdict == NGX_HTTP_PAYER_UNPAID) {
+        ngx_http_payer_verify_log(ctx);
+    }
+
     status = &ctx->record.status;
 
     if (ngx_http_payer_state_paid(ngx_http_payer_state_of(status))) {
@@ -548,6 +559,49 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
     }
 
     return ngx_http_payer_verify_retry(ctx);
+}
+
+
+/* why a request is answered with 402 */
+
+static void
+ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_str_t                *state;
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    if (ctx->order.reference.len == 0) {
+        ngx_http_payer_log(NGX_LOG_INFO, ctx,
+                           "not paid: the request names no order");
+        return;
+    }
+
+    if (ctx->found && record->state == 0) {
+
+        /* the answer is another one, and says its own reason */
+
+        return;
+    }
+
+    if (!ctx->found) {
+        ngx_http_payer_log(NGX_LOG_INFO, ctx,
+                           "not paid: the order is not known here");
+        return;
+    }
+
+    state = ngx_http_payer_state_name(record->state);
+
+    if (record->status.len == 0) {
+        ngx_http_payer_log(NGX_LOG_INFO, ctx,
+                           "not paid: the order is %V here", state);
+        return;
+    }
+
+    ngx_http_payer_log(NGX_LOG_INFO, ctx,
+                       "not paid: the order is %V here, and was \"%V\" at "
+                       "Payer when it was last read", state, &record->status);
 }
 
 

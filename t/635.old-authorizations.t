@@ -209,3 +209,18 @@ is(post('/refund?reference=h3&amount=1')->status, 504, 'one that a read does not
 days_later(0.02);
 my $json = post('/reconcile')->json;
 is("$json->{done} $json->{notDone} $json->{unknown}", '1 1 1', 'apart');
+
+
+
+=== TEST 7: an order whose link was never made is not paid, and not in doubt for ever
+--- config perl: checkout(payer_timeout => '1s', payer_tries => 1) . 'location = /thanks { payer_verify $arg_order; empty_gif; }' . $::back_office
+--- request
+GET /
+--- after
+faults('create: lost-reply');
+isnt(get('/checkout?order=9')->status, 303, 'no link');
+is(get('/thanks?order=9')->status, 503, 'nobody knows yet');
+days_later(1);
+is(reconcile('/reconcile')->{expiredLinks}, 1, 'its link is over');
+is(get('/thanks?order=9')->status, 402, 'nobody has paid it');
+is(get('/checkout?order=9')->status, 303, 'and it can be paid');

@@ -114,3 +114,114 @@ faults({ match => 'create', action => 'reply', status => 400,
     body => '{"message":"one\ntwo\u0001three"}' });
 is(get('/checkout?order=6026')->status, 502, 'refused');
 is_named(qr/"create" was refused with status 400: "one two three"/, order => '6026');
+
+
+
+=== TEST 7: a cancel path that is wrong is named, when an order's amount has changed
+--- config perl
+checkout() . checkout('= /dearer', payer_amount => 20000, payer_path => 'cancel "/api/v2/payments/{paymentId}/cards/void"')
+--- request
+GET /
+--- then
+is(get('/checkout?order=6027')->status, 303, 'a link');
+my $id = payment('6027');
+is(get('/dearer?order=6027')->status, 503, 'it cannot be replaced');
+is_named(qr/\[error\].* payer: the link is not cancelled: Payer has answered 404, but the payment is still "INITIATED"; check "payer_path cancel"/,
+    order => '6027', payment => $id);
+is_named(qr{\[error\].* payer: "/api/v2/payments/\Q$id\E/cards/void" may be no path of Payer's: check "payer_path cancel"},
+    order => '6027', payment => $id, call => 1);
+
+
+
+=== TEST 8: the same when Payer answers 400 to it
+--- config perl
+checkout() . checkout('= /dearer', payer_amount => 20000)
+--- request
+GET /
+--- then
+is(get('/checkout?order=6028')->status, 303, 'a link');
+faults('cancel: status=400 times=0');
+is(get('/dearer?order=6028')->status, 503, 'it cannot be replaced');
+is_named(qr/\[error\].* payer: the link is not cancelled: Payer has answered 400, .*; check "payer_path cancel"/,
+    order => '6028', payment => payment('6028'));
+
+
+
+=== TEST 9: a cancel that comes too late is nobody's fault
+--- config perl
+checkout() . checkout('= /dearer', payer_amount => 20000)
+--- request
+GET /
+--- then
+is(get('/checkout?order=6029')->status, 303, 'a link');
+pay('6029');
+isnt(get('/dearer?order=6029')->status, 500, 'no other link');
+unlike(error_log_text(), qr/\[error\].* payer: .*cancel/, 'nobody has to do anything');
+
+
+
+=== TEST 10: a cancel by the back office to a path that does not exist is named, too
+--- config perl
+checkout() . operations(payer_path => 'cancel "/api/v2/payments/{paymentId}/cards/void"')
+--- request
+GET /
+--- then
+is(get('/checkout?order=6030')->status, 303, 'a link');
+post('/cancel', json => { reference => '6030' });
+is_named(qr{\[error\].* payer: "/api/v2/.*/cards/void" may be no path of Payer's: check "payer_path cancel"},
+    order => '6030', payment => payment('6030'), call => 1);
+
+
+
+=== TEST 11: each 402 says why, at the level info
+--- config perl
+checkout() . operations() . 'location = /thanks { payer_verify $arg_order; empty_gif; }'
+--- request
+GET /
+--- then
+is(get('/thanks?order=none')->status, 402, 'not known');
+is_named(qr/\[info\].* payer: not paid: the order is not known here/, order => 'none');
+
+is(get('/thanks')->status, 402, 'none');
+is_named(qr/\[info\].* payer: not paid: the request names no order/);
+
+get('/checkout?order=6032');
+is(get('/thanks?order=6032')->status, 402, 'not paid');
+is_named(qr/\[info\].* payer: not paid: the order is initiated here, and was "INITIATED" at Payer when it was last read/,
+    order => '6032', payment => payment('6032'));
+
+is(post('/cancel', json => { reference => '6032' })->status, 200, 'cancelled');
+is(get('/thanks?order=6032')->status, 402, 'cancelled');
+is_named(qr/\[info\].* payer: not paid: the order is cancelled here/,
+    order => '6032', payment => payment('6032'));
+
+
+
+=== TEST 12: an order that is cancelled here and authorized at Payer is an error
+--- config perl
+checkout() . operations()
+--- request
+GET /
+--- then
+is(get('/checkout?order=6033')->status, 303, 'a link');
+pay('6033', card => '3ds', threeds => 'start');
+is(post('/cancel', json => { reference => '6033' })->status, 200, 'cancelled');
+pay('6033', card => '3ds', threeds => 'approve');
+is(get('/payment?reference=6033')->status, 200, 'read');
+is_named(qr/\[error\].* payer: cancelled here, but "AUTHORIZED" at Payer/,
+    order => '6033', payment => payment('6033'));
+
+
+
+=== TEST 13: a status that is not known is named, with the order
+--- config perl
+checkout() . checkout('= /dearer', payer_amount => 20000)
+--- request
+GET /
+--- then
+is(get('/checkout?order=6034')->status, 303, 'a link');
+faults('cancel: status=400 times=0',
+    { match => 'read', action => 'edit', set => { 'payment.status' => 'SEALED' }, times => 0 });
+is(get('/dearer?order=6034')->status, 503, 'it cannot be replaced');
+is_named(qr/\[error\].* payer: the reply to "read" has a status that is not known here, payment status "SEALED"/,
+    order => '6034', payment => payment('6034'));
