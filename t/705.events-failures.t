@@ -113,7 +113,7 @@ is(scalar(shop_requests()), 1, 'once');
 
 unlike(get('/checkout?order=1001')->header('Location') // '', qr{/thanks$},
     'and leads to no thank-you page');
-like(error_log_text(), qr{payer: the reply to "read" names another order, order: "1001"}, 'it is logged');
+like(error_log_text(), qr{payer: the reply to "read" names another order, .*order: "1001"}, 'it is logged');
 
 
 
@@ -380,7 +380,8 @@ GET /nothing
 --- after
 is(callback(paid_event('1001'))->status, 200, 'the order is paid');
 
-for my $status (qw(INITIATED CANCELLED SOMETHING_NEW)) {
+# (that Payer reads CANCELLED is no late event: the authorization has ended)
+for my $status (qw(INITIATED SOMETHING_NEW)) {
     my $token = sim('POST', 'events',
         { type => 'CARD_PAYMENT_AUTHORIZED', paymentId => payment('1001') })
         ->{tokens}[0];
