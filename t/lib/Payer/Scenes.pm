@@ -242,7 +242,7 @@ sub told {
     my $r = post('/subscriptions',
         form => { %kind, url => 'http://[::1]:1/' });
 
-    $r->status == 200 or die "no subscription: $r\n";
+    $r->status == 204 or die "no subscription: $r\n";
 
     sim('POST', 'config', { event_calls => 1 });
     paid($order);
