@@ -9,6 +9,10 @@
 #include "ngx_http_payer_codes.h"
 
 
+static ngx_int_t ngx_http_payer_checked(ngx_http_payer_loc_conf_t *conf,
+    void **loc_conf);
+static ngx_int_t ngx_http_payer_check_inner(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_location_tree_node_t *node);
 static ngx_int_t ngx_http_payer_check_nested(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy);
 static ngx_int_t ngx_http_payer_check_branch(ngx_conf_t *cf,
@@ -42,7 +46,83 @@ ngx_http_payer_check_proxy(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
         return NGX_ERROR;
     }
 
+    if (ngx_http_payer_checked(conf, conf->road->clcf->loc_conf) != NGX_OK
+        || ngx_http_payer_check_inner(cf, conf,
+                                      conf->road->clcf->static_locations)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_payer_check_nested(cf, conf, proxy);
+}
+
+
+/* a configuration that calls can be sent with */
+
+static ngx_int_t
+ngx_http_payer_checked(ngx_http_payer_loc_conf_t *conf, void **loc_conf)
+{
+    void  ***checked;
+
+    checked = ngx_array_push(&conf->road->checked);
+    if (checked == NULL) {
+        return NGX_ERROR;
+    }
+
+    *checked = loc_conf;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Calls do not look for a location inside of this one, but who wrote it there
+ * thinks so: what is wrong in it is not what he wants.
+ */
+
+static ngx_int_t
+ngx_http_payer_check_inner(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
+    ngx_http_location_tree_node_t *node)
+{
+    void                         **loc_conf;
+    ngx_uint_t                     i;
+    ngx_http_core_loc_conf_t      *inner[2];
+    ngx_http_payer_proxy_conf_t   *proxy;
+
+    if (node == NULL) {
+        return NGX_OK;
+    }
+
+    inner[0] = node->exact;
+    inner[1] = node->inclusive;
+
+    for (i = 0; i < 2; i++) {
+
+        if (inner[i] == NULL
+            || inner[i]->handler != conf->road->clcf->handler)
+        {
+            continue;
+        }
+
+        loc_conf = inner[i]->loc_conf;
+        proxy = ngx_http_payer_foreign_conf(cf, loc_conf,
+                                            "ngx_http_proxy_module");
+
+        if (ngx_http_payer_check_settings(cf, conf, loc_conf) != NGX_OK
+            || ngx_http_payer_check_transport(cf, conf, proxy) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_payer_check_inner(cf, conf, node->left) != NGX_OK
+        || ngx_http_payer_check_inner(cf, conf, node->right) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_check_inner(cf, conf, node->tree);
 }
 
 
@@ -99,7 +179,7 @@ ngx_http_payer_check_branch(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     nested = ngx_http_payer_foreign_conf(cf, loc_conf,
                                          "ngx_http_proxy_module");
 
-    if (clcf->handler != conf->road->clcf->handler
+    if ((clcf->handler && clcf->handler != conf->road->clcf->handler)
         || nested->url.len
         || nested->proxy_lengths != proxy->proxy_lengths)
     {
@@ -128,7 +208,7 @@ ngx_http_payer_check_branch(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 
 #endif
 
-    return NGX_OK;
+    return ngx_http_payer_checked(conf, loc_conf);
 }
 
 
@@ -136,8 +216,7 @@ static ngx_int_t
 ngx_http_payer_check_settings(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     void **loc_conf)
 {
-    void        ***checked;
-    const char    *wrong;
+    const char  *wrong;
 
     wrong = ngx_http_payer_wrong_proxy(
                               ngx_http_payer_foreign_conf(cf, loc_conf,
@@ -157,13 +236,6 @@ ngx_http_payer_check_settings(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
                               "%s", &conf->road->clcf->name, wrong);
         return NGX_ERROR;
     }
-
-    checked = ngx_array_push(&conf->road->checked);
-    if (checked == NULL) {
-        return NGX_ERROR;
-    }
-
-    *checked = loc_conf;
 
     return NGX_OK;
 }

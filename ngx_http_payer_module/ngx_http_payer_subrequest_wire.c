@@ -150,7 +150,6 @@ ngx_http_payer_wire_handler(ngx_http_request_t *sr)
 {
     ngx_int_t                   rc;
     ngx_http_upstream_t        *u;
-    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_payer_exchange_t  *x;
 
     x = sr->post_subrequest->data;
@@ -159,9 +158,9 @@ ngx_http_payer_wire_handler(ngx_http_request_t *sr)
         return NGX_HTTP_GATEWAY_TIME_OUT;
     }
 
-    clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
+    /* an "if" has no handler of its own */
 
-    rc = ngx_http_payer_wire_unlogged(sr, clcf->handler);
+    rc = ngx_http_payer_wire_unlogged(sr, x->road->clcf->handler);
 
     u = sr->upstream;
 
