@@ -76,6 +76,45 @@ ngx_http_payer_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+char *
+ngx_http_payer_verify_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
+    char                              *rv;
+    ngx_str_t                         *value;
+    ngx_http_complex_value_t          *cv;
+    ngx_http_compile_complex_value_t   ccv;
+
+    rv = ngx_conf_set_msec_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || cf->args->nelts == 2) {
+        return rv;
+    }
+
+    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (cv == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[2];
+    ccv.complex_value = cv;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    plcf->verify.wait_if = cv;
+
+    return NGX_CONF_OK;
+}
+
+
 void
 ngx_http_payer_gate_create_conf(ngx_http_payer_verify_conf_t *verify)
 {
@@ -106,6 +145,10 @@ ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
     }
 
     ngx_conf_merge_sec_value(conf->cache, prev->cache, 5);
+    if (conf->wait == NGX_CONF_UNSET_MSEC) {
+        conf->wait_if = prev->wait_if;
+    }
+
     ngx_conf_merge_msec_value(conf->wait, prev->wait, 0);
 }
 

@@ -19,6 +19,10 @@ extern ngx_http_payer_door_t  ngx_http_payer_gate_door;
 /* the setter of payer_verify */
 char *ngx_http_payer_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* the setter of payer_verify_wait */
+char *ngx_http_payer_verify_wait(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 void ngx_http_payer_gate_create_conf(ngx_http_payer_verify_conf_t *verify);
 void ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
     ngx_http_payer_verify_conf_t *conf);

@@ -239,8 +239,8 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NULL },
 
     { ngx_string("payer_verify_wait"),
-      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_payer_verify_wait,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, verify.wait),
       NULL },

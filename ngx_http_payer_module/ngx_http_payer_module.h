@@ -87,6 +87,7 @@ typedef struct {
     ngx_http_complex_value_t     *ticket;
     time_t                        cache;
     ngx_msec_t                    wait;
+    ngx_http_complex_value_t     *wait_if;      /* NULL: always */
     u_char                       *file;         /* where it stands */
     ngx_uint_t                    line;
     ngx_uint_t                    own;          /* unsigned own:1 */

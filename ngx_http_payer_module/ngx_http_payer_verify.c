@@ -22,6 +22,8 @@
 #include "ngx_http_payer_ticket.h"
 
 
+static ngx_int_t ngx_http_payer_verify_patience(ngx_http_request_t *r,
+    ngx_http_payer_verify_conf_t *verify, ngx_msec_t *wait);
 static ngx_int_t ngx_http_payer_verify_value(ngx_http_request_t *r,
     ngx_http_payer_verify_conf_t *verify, ngx_str_t *reference);
 static ngx_int_t ngx_http_payer_verify_reference(ngx_http_request_t *r,
@@ -71,6 +73,7 @@ ngx_int_t
 ngx_http_payer_verify_handler(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
+    ngx_msec_t                  wait;
     ngx_http_payer_ctx_t       *ctx;
     ngx_http_payer_loc_conf_t  *conf;
 
@@ -90,7 +93,10 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (ngx_http_payer_ticket_hide(r, conf) != NGX_OK) {
+        if (ngx_http_payer_ticket_hide(r, conf) != NGX_OK
+            || ngx_http_payer_verify_patience(r, &conf->verify, &wait)
+               != NGX_OK)
+        {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -100,7 +106,7 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
         ctx->record.refunded = -1;
         ctx->verify.verdict = NGX_HTTP_PAYER_UNSURE;
         ctx->verify.running = 1;
-        ctx->verify.until = ngx_current_msec + conf->verify.wait;
+        ctx->verify.until = ngx_current_msec + wait;
         ctx->verify.pause = NGX_HTTP_PAYER_PAUSE;
     }
 
@@ -118,6 +124,32 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
 
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc
                                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* how long this request may wait for the buyer's payment to be seen */
+
+static ngx_int_t
+ngx_http_payer_verify_patience(ngx_http_request_t *r,
+    ngx_http_payer_verify_conf_t *verify, ngx_msec_t *wait)
+{
+    ngx_str_t  text;
+
+    *wait = verify->wait;
+
+    if (verify->wait == 0 || verify->wait_if == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, verify->wait_if, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (text.len == 0 || (text.len == 1 && text.data[0] == '0')) {
+        *wait = 0;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -201,6 +201,30 @@ is(reads(), 1, 'asked once');
 
 
 
+=== TEST 21: payer_verify_wait with a value waits only where the value is set
+--- thanks
+payer_verify_wait 1s $arg_paid;
+--- after
+order('1001');
+for my $args ('', '&paid=', '&paid=0') {
+    is(get("/thanks?order=1001$args")->status, 402, "\"$args\" does not wait");
+}
+is(calls()->{read}, 3, 'one question each');
+
+is(get('/thanks?order=1001&paid=1')->status, 402, 'nor does the value pay');
+cmp_ok(calls()->{read}, '>', 4, 'with a value Payer is asked again');
+
+
+
+=== TEST 22: payer_verify_wait has no third value
+--- thanks
+payer_verify_wait 1s $arg_a $arg_b;
+--- must_die
+--- error_log
+invalid number of arguments in "payer_verify_wait" directive
+
+
+
 === TEST 14: there is nothing to wait for when the link is cancelled, or nobody knows
 --- gate
 payer_verify $arg_order;
