@@ -6,6 +6,7 @@
 
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_body.h"
+#include "ngx_http_payer_log.h"
 
 
 static ngx_uint_t ngx_http_payer_is_cache_header(ngx_table_elt_t *h);
@@ -386,6 +387,18 @@ ngx_int_t
 ngx_http_payer_answer_buyer(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem)
 {
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    if (ctx && problem->detail && problem->status >= NGX_HTTP_CONFLICT) {
+
+        /* what made it so has its own line, if somebody can mend it */
+
+        ngx_http_payer_log(NGX_LOG_WARN, ctx, "answered with %ui: %s",
+                           problem->status, problem->detail);
+    }
+
     if (ngx_http_payer_has_error_page(r, problem->status)) {
 
         if (ngx_http_payer_problem_headers(r, problem) != NGX_OK) {

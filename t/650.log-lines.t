@@ -142,6 +142,8 @@ GET /
 is(get('/checkout?order=6028')->status, 303, 'a link');
 faults('cancel: status=400 times=0');
 is(get('/dearer?order=6028')->status, 503, 'it cannot be replaced');
+is_named(qr/\[warn\].* payer: answered with 503: the old link of the order is still in use/,
+    order => '6028', payment => payment('6028'));
 is_named(qr/\[error\].* payer: the link is not cancelled: Payer has answered 400, .*; check "payer_path cancel"/,
     order => '6028', payment => payment('6028'));
 
