@@ -33,6 +33,19 @@ ngx_http_payer_check_orders(ngx_conf_t *cf)
     for (i = 0; i < pmcf->doors.nelts; i++) {
         conf = door[i];
 
+        if (conf->verify.reference.value && conf->verify.amount
+            && (ngx_http_payer_check_money(cf, conf, "payer_verify_amount",
+                                           &conf->verify.amount->value,
+                                           conf->verify.trusted, 0)
+                != NGX_OK
+                || ngx_http_payer_check_money(cf, conf, "payer_verify_amount",
+                                              &conf->verify.currency->value,
+                                              conf->verify.trusted, 0)
+                   != NGX_OK))
+        {
+            return NGX_ERROR;
+        }
+
         if (!conf->door->order) {
             continue;
         }

@@ -24,6 +24,7 @@
 #include "ngx_http_payer_retire.h"
 #include "ngx_http_payer_signature.h"
 #include "ngx_http_payer_ticket.h"
+#include "ngx_http_payer_worth.h"
 
 
 static ngx_int_t ngx_http_payer_checkout_handler(ngx_http_request_t *r);
@@ -34,6 +35,10 @@ static ngx_int_t ngx_http_payer_checkout_urls(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_checkout_wrong(ngx_http_request_t *r,
     ngx_int_t rc, ngx_http_payer_problem_t *problem);
 static ngx_int_t ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_noted(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_known(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_claim(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -55,7 +60,6 @@ static ngx_int_t ngx_http_payer_checkout_present(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_uint_t ngx_http_payer_checkout_live(ngx_http_payer_ctx_t *ctx);
-static ngx_uint_t ngx_http_payer_checkout_sold(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_failed(ngx_http_request_t *r,
     ngx_http_payer_call_t *call);
 static ngx_int_t ngx_http_payer_checkout_unavailable(ngx_http_request_t *r,
@@ -83,7 +87,7 @@ static ngx_int_t
 ngx_http_payer_checkout_handler(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
-    ngx_http_payer_ctx_t       *ctx;
+    ngx_http_payer_ctx_t       *ctx, *gate;
     ngx_http_payer_loc_conf_t  *conf;
 
     static ngx_str_t  allow = ngx_string("GET, HEAD, POST");
@@ -94,9 +98,22 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
 
+    /* of payer_verify, whose error page this may be */
+
+    gate = ngx_http_payer_get_ctx(r);
+
     ctx = ngx_http_payer_flow_create(r, conf, ngx_http_payer_checkout_order);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->door_data = gate;
+
+    if (gate) {
+
+        /* $payer_reference is what payer_verify has asked for */
+
+        ctx->order.reference = gate->order.reference;
     }
 
     ctx->operation = &ngx_http_payer_checkout_name;
@@ -125,6 +142,10 @@ ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (rc != NGX_OK) {
         return ngx_http_payer_checkout_wrong(r, rc, &problem);
+    }
+
+    if (ngx_http_payer_worth_begin(ctx, ctx->door_data) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->step = ngx_http_payer_checkout_lookup;
@@ -184,12 +205,71 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->found && ngx_http_payer_checkout_sold(ctx)) {
+    if (!ctx->found) {
+        ctx->step = ctx->claim.owner ? ngx_http_payer_checkout_replace
+                                     : ngx_http_payer_checkout_claim;
+        return NGX_OK;
+    }
+
+    ctx->step = ngx_http_payer_checkout_known;
+
+    if (ngx_http_payer_worth_note(ctx, ngx_http_payer_worth(ctx))) {
+        ctx->step = ngx_http_payer_checkout_noted;
+
+        rc = ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_SELF);
+
+        return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what the shop wants, or how long its link is valid, is stored first */
+
+static ngx_int_t
+ngx_http_payer_checkout_noted(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_checkout_unavailable(r,
+                                            "the order could not be stored");
+    }
+
+    if (ctx->io.kept) {
+
+        /* the order has another payment since */
+
+        ctx->step = ngx_http_payer_checkout_lookup;
+        return ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_CLAIM_POLL)
+               == NGX_AGAIN ? NGX_AGAIN
+                            : ngx_http_payer_checkout_unavailable(r,
+                              "another visit of this order takes too long");
+    }
+
+    ctx->step = ngx_http_payer_checkout_known;
+
+    return ngx_http_payer_ledger_reread(ctx) == NGX_OK
+           ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_known(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_worth_e  worth;
+
+    worth = ngx_http_payer_worth(ctx);
+
+    if (worth == NGX_HTTP_PAYER_WORTH_PAID) {
         ctx->step = ngx_http_payer_checkout_paid;
 
-    } else if (ctx->found && !ctx->record.unknown
-               && ngx_http_payer_checkout_live(ctx))
-    {
+    } else if (worth != NGX_HTTP_PAYER_WORTH_OPEN) {
+        ngx_http_payer_ledger_unclaim(ctx);
+
+        return ngx_http_payer_worth_refuse(r, ctx, worth);
+
+    } else if (!ctx->record.unknown && ngx_http_payer_checkout_live(ctx)) {
+
         if (ctx->link == NGX_HTTP_PAYER_LINK_NONE) {
             ctx->link = NGX_HTTP_PAYER_LINK_HIT;
         }
@@ -223,17 +303,6 @@ ngx_http_payer_checkout_live(ngx_http_payer_ctx_t *ctx)
            && record->currency.len == ctx->order.currency.len
            && ngx_memcmp(record->currency.data, ctx->order.currency.data,
                          record->currency.len) == 0;
-}
-
-
-/* whether the order was paid, whatever became of the money later */
-
-static ngx_uint_t
-ngx_http_payer_checkout_sold(ngx_http_payer_ctx_t *ctx)
-{
-    return ngx_http_payer_state_paid(ctx->record.state)
-           || ctx->record.state == NGX_HTTP_PAYER_RELEASED
-           || ctx->record.state == NGX_HTTP_PAYER_REFUNDED;
 }
 
 
@@ -292,7 +361,8 @@ ngx_http_payer_checkout_replace(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     if (!ctx->found || ctx->record.payment_id.len == 0
-        || ctx->record.state == NGX_HTTP_PAYER_CANCELLED)
+        || ctx->record.state == NGX_HTTP_PAYER_CANCELLED
+        || ctx->record.state >= NGX_HTTP_PAYER_RELEASED)
     {
         ctx->link = NGX_HTTP_PAYER_LINK_MISS;
         ctx->step = ngx_http_payer_checkout_intent;
@@ -326,6 +396,16 @@ ngx_http_payer_checkout_retire(ngx_http_request_t *r,
     switch (rt->result) {
 
     case NGX_HTTP_PAYER_RETIRED:
+
+        if (ngx_http_payer_worth(ctx) == NGX_HTTP_PAYER_WORTH_CANCELLED) {
+
+            /* the back office was faster */
+
+            ngx_http_payer_ledger_unclaim(ctx);
+            ctx->step = ngx_http_payer_checkout_known;
+            return NGX_OK;
+        }
+
         ctx->link = NGX_HTTP_PAYER_LINK_REPLACED;
         ctx->step = ngx_http_payer_checkout_intent;
         return NGX_OK;
@@ -355,18 +435,28 @@ static ngx_int_t
 ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
-    ngx_http_payer_record_t  *record;
+    int64_t                        words;
+    ngx_int_t                      rc, past;
+    ngx_http_payer_record_t       *record;
+    ngx_http_payer_store_entry_t   entry;
 
     record = &ctx->record;
 
-    if (ngx_http_payer_api_request_id(ctx) != NGX_OK
+    past = ngx_http_payer_worth_past(ctx, &entry);
+
+    if (past == NGX_ERROR
+        || ngx_http_payer_api_request_id(ctx) != NGX_OK
         || ngx_http_payer_ticket_make(ctx) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    words = ctx->found ? record->words + 1 : 0;
+
     ngx_memzero(record, sizeof(ngx_http_payer_record_t));
+
+    record->words = words;
+    record->signed_until = ctx->signed_until;
 
     record->reference = ctx->order.reference;
     record->currency = ctx->order.currency;
@@ -378,9 +468,11 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     record->state = NGX_HTTP_PAYER_CREATING;
     ngx_memcpy(record->ticket, ctx->ticket_bytes, NGX_HTTP_PAYER_TICKET_LEN);
 
+    ctx->found = 1;
     ctx->step = ngx_http_payer_checkout_prepare;
 
-    rc = ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_SELF);
+    rc = ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_SELF,
+                                          past == NGX_OK ? &entry : NULL);
 
     return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
 }

@@ -8,6 +8,7 @@
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_worth.h"
 
 
 static char *ngx_http_payer_merge_verify(ngx_conf_t *cf,
@@ -286,6 +287,8 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
     if (ngx_http_payer_check_door(cf, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
+
+    conf->told = conf->door->order && ngx_http_payer_worth_told(conf);
 
     if (ngx_http_payer_calls(conf)
         && ngx_http_payer_merchant(cf, conf) != NGX_CONF_OK)

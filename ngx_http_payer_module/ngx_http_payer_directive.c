@@ -316,53 +316,16 @@ ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_payer_loc_conf_t *plcf = conf;
 
-    char        *rv;
-    ngx_str_t   *value;
-    ngx_uint_t   i, units, major, rough;
+    char  *rv;
 
     rv = ngx_http_payer_value_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    value = cf->args->elts;
-    units = 0;
-    major = 0;
-    rough = 0;
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strcmp(value[i].data, "trusted") == 0
-            && !plcf->amount_trusted)
-        {
-            plcf->amount_trusted = 1;
-
-        } else if (ngx_strcmp(value[i].data, "major") == 0 && !units++) {
-            major = 1;
-
-        } else if (ngx_strcmp(value[i].data, "float") == 0 && !rough) {
-            rough = 1;
-
-        } else if (ngx_strcmp(value[i].data, "minor") != 0 || units++) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\", it must be one of "
-                               "\"minor\" and \"major\", \"float\", or "
-                               "\"trusted\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (rough && !major) {
-        return "has \"float\" without \"major\": an amount in minor units "
-               "is a whole number";
-    }
-
-    if (major) {
-        plcf->amount_unit = rough ? NGX_HTTP_PAYER_FLOAT
-                                  : NGX_HTTP_PAYER_MAJOR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_http_payer_amount_words(cf, 2, cf->args->nelts,
+                                       &plcf->amount_unit,
+                                       &plcf->amount_trusted);
 }
 
 

@@ -454,6 +454,12 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
             /* which of the two it was, Payer's word need not say */
 
             ngx_http_payer_execute_advance(ex);
+
+        } else if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND) {
+
+            /* the read has the sum */
+
+            ngx_http_payer_record_refunded(&ex->ctx->record, 0);
         }
 
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,

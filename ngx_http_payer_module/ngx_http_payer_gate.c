@@ -13,6 +13,8 @@
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_verify.h"
+#include "ngx_http_payer_verify_amount.h"
+#include "ngx_http_payer_worth.h"
 
 
 static ngx_int_t ngx_http_payer_gate_subrequest(ngx_http_request_t *r);
@@ -140,6 +142,16 @@ ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
         }
     }
 
+    if (conf->amount == NULL) {
+        conf->amount = prev->amount;
+        conf->currency = prev->currency;
+        conf->unit = prev->unit;
+        conf->trusted = prev->trusted;
+    }
+
+    conf->told = conf->amount
+                 && ngx_http_payer_worth_made_of_headers(&conf->amount->value);
+
     if (conf->ticket == NULL) {
         conf->ticket = prev->ticket;
     }
@@ -166,6 +178,10 @@ ngx_http_payer_gate_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     const char               *what;
     ngx_uint_t                level;
     ngx_http_payer_leads_t    leads;
+
+    if (ngx_http_payer_verify_amount_check(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (conf->verify.reference.value == NULL || conf->clcf->noname) {
         return NGX_OK;
@@ -251,8 +267,9 @@ static ngx_uint_t
 ngx_http_payer_gate_same(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf)
 {
+    int64_t                amount;
     ngx_int_t              rc;
-    ngx_str_t              reference;
+    ngx_str_t              reference, currency;
     ngx_http_payer_ctx_t  *ctx;
 
     ctx = ngx_http_payer_get_ctx(r);
@@ -275,6 +292,16 @@ ngx_http_payer_gate_same(ngx_http_request_t *r,
 
     if (conf->verify.args
         && !ngx_http_payer_query_clear(&r->args, conf->verify.args))
+    {
+        return 0;
+    }
+
+    /* what this part of the page costs may be more than what the page does */
+
+    if (ngx_http_payer_verify_amount_get(r, &conf->verify, &amount, &currency)
+        != NGX_OK
+        || (amount && !ngx_http_payer_proof_covers(&ctx->record, amount,
+                                                   &currency)))
     {
         return 0;
     }

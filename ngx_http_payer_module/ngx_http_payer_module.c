@@ -20,6 +20,7 @@
 #include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_value.h"
 #include "ngx_http_payer_variable.h"
+#include "ngx_http_payer_verify_amount.h"
 
 
 static ngx_int_t ngx_http_payer_preconfigure(ngx_conf_t *cf);
@@ -224,6 +225,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       offsetof(ngx_http_payer_loc_conf_t, verify.reference),
       NULL },
 
+    { ngx_string("payer_verify_amount"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_2MORE,
+      ngx_http_payer_verify_amount,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, verify.amount),
+      NULL },
+
     { ngx_string("payer_verify_ticket"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_payer_verify_ticket,
@@ -378,6 +386,8 @@ ngx_http_payer_preconfigure(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_payer_init(ngx_conf_t *cf)
 {
+    ngx_http_payer_verify_amount_warn(cf);
+
     if (ngx_http_payer_check_values(cf) != NGX_OK
         || ngx_http_payer_check_orders(cf) != NGX_OK
         || ngx_http_payer_check_roads(cf) != NGX_OK

@@ -85,6 +85,11 @@ typedef struct {
     ngx_http_payer_text_t         reference;    /* value NULL: everybody */
     ngx_array_t                  *args;         /* ngx_str_t, or NULL */
     ngx_http_complex_value_t     *ticket;
+    ngx_http_complex_value_t     *amount;       /* or NULL: any sum */
+    ngx_http_complex_value_t     *currency;
+    ngx_http_payer_unit_e         unit;
+    ngx_uint_t                    trusted;      /* amount and currency */
+    ngx_uint_t                    told;         /* by the shop, now */
     time_t                        cache;
     ngx_msec_t                    wait;
     ngx_http_complex_value_t     *wait_if;      /* NULL: always */
@@ -174,6 +179,7 @@ typedef struct {
 
     /* set when the configuration is complete */
     const ngx_http_payer_door_t  *door;
+    ngx_uint_t                    told;         /* of orders, by the shop */
     ngx_http_payer_merchant_t    *merchant;
     ngx_http_payer_road_t        *road;
     ngx_http_payer_main_conf_t   *main;
@@ -212,6 +218,8 @@ typedef struct {
     ngx_msec_t                    since;        /* waiting for a turn */
     ngx_msec_t                    until;        /* waiting for the buyer */
     ngx_msec_t                    pause;
+    int64_t                       wanted;       /* and not paid, or 0 */
+    ngx_str_t                     currency;     /* of "wanted" */
     unsigned                      running:1;
     unsigned                      waited:1;     /* for a turn */
     unsigned                      written:1;
@@ -248,6 +256,7 @@ struct ngx_http_payer_ctx_s {
     ngx_msec_t                    api_time;
 
     ngx_str_t                     reference;    /* of a payment id */
+    time_t                        signed_until; /* the link, 0: not known */
     ngx_str_t                     ticket;       /* in a checkout: its text, */
     u_char                        ticket_bytes[NGX_HTTP_PAYER_TICKET_LEN];
 

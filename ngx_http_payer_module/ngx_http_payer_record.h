@@ -83,8 +83,8 @@ typedef struct {
     ngx_uint_t                doubts;           /* how often one was open */
     unsigned                  unknown:1;        /* an outcome is open */
     unsigned                  closed:1;         /* cancelled, released or
-                                                 * refunded by us: only the
-                                                 * shop sells it again */
+                                                 * refunded by us: signed
+                                                 * links do not sell it */
     unsigned                  rest_gone:1;      /* what was not captured was
                                                  * given back */
 } ngx_http_payer_record_t;

@@ -160,3 +160,48 @@ ngx_http_payer_value_has_argument(ngx_str_t *value)
 
     return 0;
 }
+
+
+char *
+ngx_http_payer_amount_words(ngx_conf_t *cf, ngx_uint_t i, ngx_uint_t last,
+    ngx_http_payer_unit_e *unit, ngx_uint_t *trusted)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   units, major, rough;
+
+    value = cf->args->elts;
+    units = 0;
+    major = 0;
+    rough = 0;
+
+    for ( /* void */ ; i < last; i++) {
+
+        if (ngx_strcmp(value[i].data, "trusted") == 0 && !*trusted) {
+            *trusted = 1;
+
+        } else if (ngx_strcmp(value[i].data, "major") == 0 && !units++) {
+            major = 1;
+
+        } else if (ngx_strcmp(value[i].data, "float") == 0 && !rough) {
+            rough = 1;
+
+        } else if (ngx_strcmp(value[i].data, "minor") != 0 || units++) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be one of "
+                               "\"minor\" and \"major\", \"float\", or "
+                               "\"trusted\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (rough && !major) {
+        return "has \"float\" without \"major\": an amount in minor units "
+               "is a whole number";
+    }
+
+    if (major) {
+        *unit = rough ? NGX_HTTP_PAYER_FLOAT : NGX_HTTP_PAYER_MAJOR;
+    }
+
+    return NGX_CONF_OK;
+}

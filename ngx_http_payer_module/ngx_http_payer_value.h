@@ -26,6 +26,14 @@ char *ngx_http_payer_value_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 /* refuses named captures that something else can replace */
 ngx_int_t ngx_http_payer_check_values(ngx_conf_t *cf);
 
+/*
+ * "minor", "major", "float" and "trusted" behind an amount: the parameters
+ * from "i" to the one before "last", each once at most, in any order.  "unit"
+ * and "trusted" have been cleared
+ */
+char *ngx_http_payer_amount_words(ngx_conf_t *cf, ngx_uint_t i,
+    ngx_uint_t last, ngx_http_payer_unit_e *unit, ngx_uint_t *trusted);
+
 /* whether $arg_... is among its variables, in whatever case */
 ngx_uint_t ngx_http_payer_value_has_argument(ngx_str_t *value);
 

@@ -73,6 +73,10 @@ static ngx_http_variable_t  ngx_http_payer_variables[] = {
         ngx_http_payer_amount_variable,
         offsetof(ngx_http_payer_ctx_t, record.captured)),
 
+    ngx_http_payer_variable("payer_refunded_amount",
+        ngx_http_payer_amount_variable,
+        offsetof(ngx_http_payer_ctx_t, record.refunded)),
+
     ngx_http_payer_variable("payer_operation",
         ngx_http_payer_operation_variable, 0),
 

@@ -20,6 +20,7 @@
 #include "ngx_http_payer_query.h"
 #include "ngx_http_payer_reading.h"
 #include "ngx_http_payer_ticket.h"
+#include "ngx_http_payer_verify_amount.h"
 
 
 static ngx_int_t ngx_http_payer_verify_patience(ngx_http_request_t *r,
@@ -40,6 +41,8 @@ static ngx_uint_t ngx_http_payer_verify_news(ngx_http_payer_record_t *record,
 static ngx_int_t ngx_http_payer_verify_ask(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_stored(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_http_payer_verdict_e ngx_http_payer_verify_sum(
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_capture(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -229,7 +232,7 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     if (ngx_http_payer_proof_recent(record, ctx->conf->verify.cache,
                                     ngx_time()))
     {
-        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_PAID);
+        return ngx_http_payer_verify_end(ctx, ngx_http_payer_verify_sum(ctx));
     }
 
     if (ngx_http_payer_proof_lost(record)) {
@@ -493,11 +496,66 @@ ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (verdict == NGX_HTTP_PAYER_PAID) {
+
+        verdict = ngx_http_payer_verify_sum(ctx);
+
+        if (verdict != NGX_HTTP_PAYER_PAID) {
+            return ngx_http_payer_verify_end(ctx, verdict);
+        }
+
         ctx->step = ngx_http_payer_verify_capture;
         return NGX_OK;
     }
 
     return ngx_http_payer_verify_end(ctx, verdict);
+}
+
+
+/*
+ * Paid, but for how much: what is wanted now may be more.  What the shop says
+ * with this very request is newer than what it said to a checkout.
+ */
+
+static ngx_http_payer_verdict_e
+ngx_http_payer_verify_sum(ngx_http_payer_ctx_t *ctx)
+{
+    int64_t                        wanted, paid;
+    ngx_int_t                      rc;
+    ngx_str_t                      currency;
+    ngx_http_payer_record_t       *record;
+    ngx_http_payer_verify_conf_t  *verify;
+
+    record = &ctx->record;
+    verify = &ctx->conf->verify;
+
+    rc = ngx_http_payer_verify_amount_get(ctx->request, verify, &wanted,
+                                          &currency);
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_HTTP_PAYER_UNPAID
+                                  : NGX_HTTP_PAYER_UNSURE;
+    }
+
+    if (wanted == 0 || ngx_http_payer_proof_covers(record, wanted, &currency))
+    {
+        if ((wanted && verify->told) || ngx_http_payer_proof_wanted(record)) {
+            return NGX_HTTP_PAYER_PAID;
+        }
+
+        wanted = record->wanted;
+        currency.data = record->wanted_currency;
+        currency.len = NGX_HTTP_PAYER_CURRENCY_LEN;
+    }
+
+    ctx->verify.wanted = wanted;
+    ctx->verify.currency = currency;
+
+    paid = ngx_http_payer_proof_sum(record);
+
+    ngx_http_payer_log(NGX_LOG_ERR, ctx, "order \"%V\" was paid with %L %V, "
+                       "but %L %V is wanted", &record->reference, paid,
+                       &record->currency, wanted, &currency);
+
+    return NGX_HTTP_PAYER_UNPAID;
 }
 
 

@@ -1,0 +1,330 @@
+
+/*
+ * What an order that is known here is worth to a checkout.
+ *
+ * Paid for another sum is not paid, and what was given back is not paid
+ * either.  What the order costs now is said by the shop itself, in its answer
+ * to this very request.  A signed link says what was true when it was signed,
+ * so it does not sell an order again that was cancelled or given back, unless
+ * it ends later than all links that were used before.
+ */
+
+
+#include "ngx_http_payer_worth.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_log.h"
+#include "ngx_http_payer_template.h"
+
+
+static ngx_uint_t ngx_http_payer_worth_reopened(ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_worth_missing(ngx_http_payer_ctx_t *ctx,
+    int64_t *amount, ngx_str_t *currency);
+
+
+#define NGX_HTTP_PAYER_KEEP_PAST  (62 * 86400)
+
+
+ngx_uint_t
+ngx_http_payer_worth_told(ngx_http_payer_loc_conf_t *conf)
+{
+    return conf->signature == NULL && !conf->reference.open
+           && ngx_http_payer_worth_made_of_headers(
+                                               &conf->reference.value->value);
+}
+
+
+ngx_uint_t
+ngx_http_payer_worth_made_of_headers(ngx_str_t *value)
+{
+    ngx_uint_t                 n;
+    ngx_http_payer_template_t  t;
+
+    static ngx_str_t  header = ngx_string("upstream_http_");
+
+    n = 0;
+
+    ngx_http_payer_template_init(&t, value);
+
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+
+        if (t.name.len <= header.len
+            || ngx_strncasecmp(t.name.data, header.data, header.len) != 0)
+        {
+            return 0;
+        }
+
+        n++;
+    }
+
+    return n != 0;
+}
+
+
+ngx_int_t
+ngx_http_payer_worth_begin(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_ctx_t *gate)
+{
+    time_t                      expires;
+    ngx_str_t                   text;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    conf = ctx->conf;
+
+    if (gate && gate->verify.verdict == NGX_HTTP_PAYER_UNPAID
+        && gate->verify.wanted
+        && gate->order.reference.len == ctx->order.reference.len
+        && ngx_memcmp(gate->order.reference.data, ctx->order.reference.data,
+                      ctx->order.reference.len)
+           == 0)
+    {
+        ctx->verify.wanted = gate->verify.wanted;
+        ctx->verify.currency = gate->verify.currency;
+    }
+
+    if (conf->signature == NULL || conf->signature_expires == NULL) {
+        return NGX_OK;
+    }
+
+    /* it has been looked at by ngx_http_payer_signature_verify() */
+
+    if (ngx_http_complex_value(ctx->request, conf->signature_expires, &text)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    expires = ngx_atotm(text.data, text.len);
+
+    ctx->signed_until = ngx_max(expires, 0);
+
+    return NGX_OK;
+}
+
+
+ngx_http_payer_worth_e
+ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    if (ngx_http_payer_state_paid(record->state)) {
+
+        if (!ngx_http_payer_proof_covers(record, ctx->order.amount,
+                                         &ctx->order.currency))
+        {
+            return NGX_HTTP_PAYER_WORTH_DIFFERS;
+        }
+
+        /* who is sent to the page of success has to be let on there */
+
+        if (ctx->verify.wanted
+            && !ngx_http_payer_proof_covers(record, ctx->verify.wanted,
+                                            &ctx->verify.currency))
+        {
+            return NGX_HTTP_PAYER_WORTH_DIFFERS;
+        }
+
+        return (ctx->conf->told || ngx_http_payer_proof_wanted(record))
+               ? NGX_HTTP_PAYER_WORTH_PAID : NGX_HTTP_PAYER_WORTH_DIFFERS;
+    }
+
+    if (!record->closed && record->state != NGX_HTTP_PAYER_RELEASED
+        && record->state != NGX_HTTP_PAYER_REFUNDED
+        && record->state != NGX_HTTP_PAYER_ENDED)
+    {
+        return NGX_HTTP_PAYER_WORTH_OPEN;
+    }
+
+    /* a link stays where it was printed; any other order is named now */
+
+    return (ctx->conf->signature == NULL || ngx_http_payer_worth_reopened(ctx))
+           ? NGX_HTTP_PAYER_WORTH_OPEN : NGX_HTTP_PAYER_WORTH_CANCELLED;
+}
+
+
+/*
+ * A link that is newer than all that were used before.  Where none was, an old
+ * one cannot be told from a new one.
+ */
+
+static ngx_uint_t
+ngx_http_payer_worth_reopened(ngx_http_payer_ctx_t *ctx)
+{
+    return ctx->record.signed_until
+           && ctx->signed_until > ctx->record.signed_until;
+}
+
+
+ngx_uint_t
+ngx_http_payer_worth_note(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_worth_e worth)
+{
+    ngx_uint_t                    news, same;
+    ngx_http_payer_record_t      *record;
+    ngx_http_payer_json_order_t  *order;
+
+    order = &ctx->order;
+    record = &ctx->record;
+    news = 0;
+
+    /* one that opens the order again is noted with the new payment */
+
+    if (ctx->signed_until > record->signed_until
+        && (worth == NGX_HTTP_PAYER_WORTH_CANCELLED
+            || (!record->closed && record->state < NGX_HTTP_PAYER_RELEASED)))
+    {
+        record->signed_until = ctx->signed_until;
+        news = 1;
+    }
+
+    if (!ctx->conf->told || !ngx_http_payer_state_paid(record->state)) {
+        return news;
+    }
+
+    /* else anybody could shut the page of an order that is paid */
+
+    if (worth == NGX_HTTP_PAYER_WORTH_PAID) {
+
+        if (!ngx_http_payer_proof_wanted(record)) {
+            record->wanted = 0;
+            ngx_memzero(record->wanted_currency, NGX_HTTP_PAYER_CURRENCY_LEN);
+            record->words++;
+            news = 1;
+        }
+
+        return news;
+    }
+
+    same = (record->wanted == order->amount
+            && ngx_memcmp(record->wanted_currency, order->currency.data,
+                          NGX_HTTP_PAYER_CURRENCY_LEN)
+               == 0);
+
+    if (!same) {
+        record->wanted = order->amount;
+        ngx_memcpy(record->wanted_currency, order->currency.data,
+                   NGX_HTTP_PAYER_CURRENCY_LEN);
+        record->words++;
+        news = 1;
+    }
+
+    return news;
+}
+
+
+ngx_int_t
+ngx_http_payer_worth_refuse(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_worth_e worth)
+{
+    int64_t                    amount, paid;
+    ngx_str_t                  currency;
+    ngx_http_payer_record_t   *record;
+    ngx_http_payer_problem_t   problem;
+
+    record = &ctx->record;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = NGX_HTTP_CONFLICT;
+
+    if (worth == NGX_HTTP_PAYER_WORTH_CANCELLED) {
+        problem.type = "order-cancelled";
+        problem.title = "The order is cancelled";
+        problem.detail = "the payment of this order was cancelled or given "
+                         "back, and this link does not sell it again";
+
+        ngx_http_payer_log(NGX_LOG_WARN, ctx, "a checkout of an order that is "
+                           "%V was refused",
+                           ngx_http_payer_state_name(record->state));
+
+        return ngx_http_payer_answer_buyer(r, &problem);
+    }
+
+    ngx_http_payer_worth_missing(ctx, &amount, &currency);
+
+    paid = ngx_http_payer_proof_sum(record);
+
+    if (paid < 0) {
+        paid = record->amount;
+    }
+
+    problem.type = "amount-differs";
+    problem.title = "The order was paid for another amount";
+    problem.detail = "the order was paid, but not with the amount and "
+                     "currency that it has now";
+
+    ngx_http_payer_log(NGX_LOG_ERR, ctx, "order \"%V\" was paid with %L %V, "
+                       "but %L %V is wanted", &record->reference, paid,
+                       &record->currency, amount, &currency);
+
+    return ngx_http_payer_answer_buyer(r, &problem);
+}
+
+
+/* the sum that was not paid: the order's, the gate's, or what the shop said */
+
+static void
+ngx_http_payer_worth_missing(ngx_http_payer_ctx_t *ctx, int64_t *amount,
+    ngx_str_t *currency)
+{
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    *amount = ctx->order.amount;
+    *currency = ctx->order.currency;
+
+    if (!ngx_http_payer_proof_covers(record, *amount, currency)) {
+        return;
+    }
+
+    if (ctx->verify.wanted
+        && !ngx_http_payer_proof_covers(record, ctx->verify.wanted,
+                                        &ctx->verify.currency))
+    {
+        *amount = ctx->verify.wanted;
+        *currency = ctx->verify.currency;
+        return;
+    }
+
+    *amount = record->wanted;
+    currency->data = record->wanted_currency;
+    currency->len = NGX_HTTP_PAYER_CURRENCY_LEN;
+}
+
+
+ngx_int_t
+ngx_http_payer_worth_past(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entry)
+{
+    ngx_pool_t               *pool;
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+    pool = ctx->request->pool;
+
+    if (!ctx->found || record->payment_id.len == 0
+        || (!record->closed && record->state < NGX_HTTP_PAYER_RELEASED))
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(entry, sizeof(ngx_http_payer_store_entry_t));
+
+    if (ngx_http_payer_record_past_key(pool, &ctx->conf->merchant->id,
+                                       &record->payment_id, &entry->key)
+        != NGX_OK
+        || ngx_http_payer_record_encode(pool, record, &entry->value) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* money that has moved is not forgotten */
+
+    if (record->captured <= 0) {
+        entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_PAST;
+    }
+
+    return NGX_OK;
+}

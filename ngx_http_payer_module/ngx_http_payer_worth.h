@@ -1,0 +1,66 @@
+
+/*
+ * What an order that is known here is worth to a checkout that wants a sum
+ * for it: paid, paid for another sum, cancelled, or still to be paid.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_WORTH_H_INCLUDED_
+#define _NGX_HTTP_PAYER_WORTH_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+typedef enum {
+    NGX_HTTP_PAYER_WORTH_OPEN = 1,      /* it may have a link */
+    NGX_HTTP_PAYER_WORTH_PAID,
+    NGX_HTTP_PAYER_WORTH_DIFFERS,       /* paid, but for another sum */
+    NGX_HTTP_PAYER_WORTH_CANCELLED      /* not sold again by this link */
+} ngx_http_payer_worth_e;
+
+
+/*
+ * whether the shop itself names the orders of this location with each request,
+ * and not whoever has a link or types an address
+ */
+ngx_uint_t ngx_http_payer_worth_told(ngx_http_payer_loc_conf_t *conf);
+
+/* whether a value is made of headers of the shop's answer, and of nothing else
+ * that varies */
+ngx_uint_t ngx_http_payer_worth_made_of_headers(ngx_str_t *value);
+
+/*
+ * before anything else of a checkout: until when its link is signed, and what
+ * payer_verify of the same request has missed; "gate" is its context, or NULL:
+ * NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_worth_begin(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_ctx_t *gate);
+
+/* what ctx->record, which was found, is worth to ctx->order */
+ngx_http_payer_worth_e ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx);
+
+/*
+ * takes into ctx->record what the order has to remember of this visit: 1 if
+ * the record is to be stored
+ */
+ngx_uint_t ngx_http_payer_worth_note(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_worth_e worth);
+
+/*
+ * the answer to a checkout that gets neither a link nor the page of success:
+ * what the flow's step returns
+ */
+ngx_int_t ngx_http_payer_worth_refuse(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_worth_e worth);
+
+/*
+ * the entry that keeps ctx->record when another payment takes its place:
+ * NGX_OK, NGX_DECLINED if there is nothing to keep, NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_worth_past(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entry);
+
+
+#endif /* _NGX_HTTP_PAYER_WORTH_H_INCLUDED_ */
