@@ -19,9 +19,10 @@ static ngx_int_t ngx_http_payer_wire_unlogged(ngx_http_request_t *sr,
     ngx_http_handler_pt handler);
 
 
-/* the index of $proxy_internal_body_length */
+/* the indices of $proxy_internal_body_length and $request_method */
 
 static ngx_int_t  ngx_http_payer_length_index;
+static ngx_int_t  ngx_http_payer_method_index;
 
 
 ngx_int_t
@@ -32,9 +33,14 @@ ngx_http_payer_wire_init(ngx_conf_t *cf)
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
-    ngx_http_payer_length_index = ngx_http_get_variable_index(cf, &name);
+    static ngx_str_t  method = ngx_string("request_method");
 
-    if (ngx_http_payer_length_index == NGX_ERROR) {
+    ngx_http_payer_length_index = ngx_http_get_variable_index(cf, &name);
+    ngx_http_payer_method_index = ngx_http_get_variable_index(cf, &method);
+
+    if (ngx_http_payer_length_index == NGX_ERROR
+        || ngx_http_payer_method_index == NGX_ERROR)
+    {
         return NGX_ERROR;
     }
 
@@ -122,6 +128,15 @@ ngx_http_payer_wire_variables(ngx_http_request_t *sr)
     x = sr->post_subrequest->data;
 
     if (x->road == NULL) {
+
+        /* FastCGI and uwsgi go by it, and it would be the caller's */
+
+        vv = &sr->variables[ngx_http_payer_method_index];
+
+        vv->data = x->method_name.data;
+        vv->len = x->method_name.len;
+        vv->valid = 1;
+
         return NGX_OK;
     }
 
