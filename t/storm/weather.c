@@ -8,6 +8,7 @@
  *     int64  error    how writes to data.mdb fail (errno), 0: they do not
  *     int64  limit    if they end beyond so many bytes
  *     int64  failed   counts them
+ *     int64  slow     so many milliseconds longer takes each sync of the store
  */
 
 
@@ -31,6 +32,7 @@ typedef struct {
     volatile int64_t  error;
     volatile int64_t  limit;
     volatile int64_t  failed;
+    volatile int64_t  slow;
 } weather_t;
 
 
@@ -246,6 +248,10 @@ fdatasync(int fd)
 
     if (weather->error == EIO && weather_is_store(fd)) {
         return weather_fails();
+    }
+
+    if (weather->slow && weather_is_store(fd)) {
+        usleep((useconds_t) (weather->slow * 1000));
     }
 
     return real(fd);

@@ -7,6 +7,7 @@ package Payer::Weather;
 #     disk_is_full()          the store's file cannot grow
 #     disk_is_broken()        nor be written or synced at all
 #     disk_is_good()
+#     disk_is_slow(50)        each sync of the store takes 50 ms longer
 #     failed_writes()         how many there were
 #
 # t/storm/weather.c is loaded into nginx and does it; the module knows nothing
@@ -23,7 +24,8 @@ use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 
 our @EXPORT = qw(
-    clock_is_off disk_is_full disk_is_broken disk_is_good failed_writes
+    clock_is_off disk_is_full disk_is_broken disk_is_good disk_is_slow
+    failed_writes
 );
 
 my ($file, $dir);
@@ -41,7 +43,7 @@ sub _prepare {
     $file = "$dir/weather";
 
     open my $fh, '>', $file or die "$file: $!\n";
-    print $fh pack 'q4', 0, 0, 0, 0;
+    print $fh pack 'q5', 0, 0, 0, 0, 0;
     close $fh;
 
     system($ENV{CC} // 'cc', qw(-shared -fPIC -O1 -g -Wall -Wextra), '-o',
@@ -94,6 +96,8 @@ sub disk_is_broken {
 
 
 sub disk_is_good { _set(1, 0) }
+
+sub disk_is_slow { _set(4, $_[0]) }
 
 
 sub failed_writes {
