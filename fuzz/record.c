@@ -5,7 +5,8 @@
  * merge never goes backwards.  The input is two records,
  * the length of the first one in two bytes before it.
  *
- * sources: ngx_http_payer_record.c ngx_http_payer_codec.c
+ * sources: ngx_http_payer_record.c ngx_http_payer_record_sum.c
+ * sources: ngx_http_payer_codec.c
  */
 
 

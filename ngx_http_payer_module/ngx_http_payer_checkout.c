@@ -13,6 +13,7 @@
 #include "ngx_http_payer_checkout.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_checkout_answer.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
@@ -32,8 +33,6 @@ static ngx_int_t ngx_http_payer_checkout_order(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_urls(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_checkout_wrong(ngx_http_request_t *r,
-    ngx_int_t rc, ngx_http_payer_problem_t *problem);
 static ngx_int_t ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_noted(ngx_http_request_t *r,
@@ -60,10 +59,6 @@ static ngx_int_t ngx_http_payer_checkout_present(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_uint_t ngx_http_payer_checkout_live(ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_checkout_failed(ngx_http_request_t *r,
-    ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_checkout_unavailable(ngx_http_request_t *r,
-    const char *detail);
 
 
 #define NGX_HTTP_PAYER_CLAIM_POLL   50      /* ms */
@@ -166,21 +161,6 @@ ngx_http_payer_checkout_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     return rc == NGX_OK ? NGX_OK
                         : ngx_http_payer_checkout_wrong(r, rc, &problem);
-}
-
-
-static ngx_int_t
-ngx_http_payer_checkout_wrong(ngx_http_request_t *r, ngx_int_t rc,
-    ngx_http_payer_problem_t *problem)
-{
-    if (rc != NGX_DECLINED) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_payer_log(NGX_LOG_WARN, ngx_http_payer_get_ctx(r),
-                       "%s: %s", problem->field, problem->detail);
-
-    return ngx_http_payer_answer_buyer(r, problem);
 }
 
 
@@ -675,51 +655,4 @@ ngx_http_payer_checkout_paid(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                          NGX_HTTP_PAYER_COUNT_CHECKOUTS, ctx->link);
 
     return ngx_http_payer_answer_redirect(r, &ctx->order.success);
-}
-
-
-static ngx_int_t
-ngx_http_payer_checkout_failed(ngx_http_request_t *r,
-    ngx_http_payer_call_t *call)
-{
-    ngx_http_payer_problem_t  problem;
-
-    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
-
-    problem.status = call->status;
-    problem.detail = call->reason;
-    problem.payer_status = call->exchange.status;
-
-    if (call->outcome == NGX_HTTP_PAYER_CONFLICT) {
-        problem.status = NGX_HTTP_BAD_GATEWAY;
-
-    } else if (call->outcome == NGX_HTTP_PAYER_UNKNOWN) {
-        problem.type = "outcome-unknown";
-    }
-
-    if (problem.status == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        problem.retry_after = ngx_max(call->exchange.retry_after, 1);
-    }
-
-    if (problem.payer_status >= 400) {
-        (void) ngx_http_payer_json_read_message(r->pool, &call->exchange.reply,
-                                                &problem.message);
-    }
-
-    return ngx_http_payer_answer_buyer(r, &problem);
-}
-
-
-static ngx_int_t
-ngx_http_payer_checkout_unavailable(ngx_http_request_t *r, const char *detail)
-{
-    ngx_http_payer_problem_t  problem;
-
-    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
-
-    problem.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-    problem.detail = detail;
-    problem.retry_after = 1;
-
-    return ngx_http_payer_answer_buyer(r, &problem);
 }

@@ -226,7 +226,8 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NULL },
 
     { ngx_string("payer_verify_amount"),
-      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_2MORE,
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE2|NGX_CONF_TAKE3|NGX_CONF_TAKE4
+                             |NGX_CONF_TAKE5,
       ngx_http_payer_verify_amount,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, verify.amount),

@@ -73,7 +73,7 @@
  * later.  No clock tells which came first, as clocks are set: doubts are
  * counted, a reader brings the count that it found before it asked Payer, and
  * one that has been overtaken by another doubt leaves it open.  Whoever does
- * not know an outcome, unlike a reader that was told nothing new, adds a doubt.
+ * not know an outcome adds a doubt, unlike a reader that was told nothing new.
  *
  * A record of another payment or attempt may take the order over when
  *
@@ -201,8 +201,6 @@ static ngx_http_payer_word_t  ngx_http_payer_words[] = {
 };
 
 
-static ngx_int_t ngx_http_payer_record_key(ngx_pool_t *pool, ngx_str_t *kind,
-    ngx_str_t *merchant, ngx_str_t *name, ngx_str_t *key);
 static void ngx_http_payer_record_texts(ngx_http_payer_record_t *record,
     ngx_str_t **texts);
 static ngx_uint_t ngx_http_payer_record_ended(ngx_http_payer_record_t *stored,
@@ -224,69 +222,6 @@ static void ngx_http_payer_record_doubt(ngx_http_payer_record_t *stored,
     ngx_http_payer_record_t *fresh);
 static ngx_uint_t ngx_http_payer_record_equal(ngx_str_t *one,
     ngx_str_t *other);
-
-
-ngx_int_t
-ngx_http_payer_record_order_key(ngx_pool_t *pool, ngx_str_t *merchant,
-    ngx_str_t *reference, ngx_str_t *key)
-{
-    static ngx_str_t  kind = ngx_string("order/");
-
-    return ngx_http_payer_record_key(pool, &kind, merchant, reference, key);
-}
-
-
-ngx_int_t
-ngx_http_payer_record_payment_key(ngx_pool_t *pool, ngx_str_t *merchant,
-    ngx_str_t *payment_id, ngx_str_t *key)
-{
-    static ngx_str_t  kind = ngx_string("payment/");
-
-    return ngx_http_payer_record_key(pool, &kind, merchant, payment_id,
-                                     key);
-}
-
-
-ngx_int_t
-ngx_http_payer_record_past_key(ngx_pool_t *pool, ngx_str_t *merchant,
-    ngx_str_t *payment_id, ngx_str_t *key)
-{
-    static ngx_str_t  kind = ngx_string("past/");
-
-    return ngx_http_payer_record_key(pool, &kind, merchant, payment_id, key);
-}
-
-
-ngx_int_t
-ngx_http_payer_record_event_key(ngx_pool_t *pool, ngx_str_t *merchant,
-    ngx_str_t *token, ngx_str_t *key)
-{
-    static ngx_str_t  kind = ngx_string("event/");
-
-    return ngx_http_payer_record_key(pool, &kind, merchant, token, key);
-}
-
-
-static ngx_int_t
-ngx_http_payer_record_key(ngx_pool_t *pool, ngx_str_t *kind,
-    ngx_str_t *merchant, ngx_str_t *name, ngx_str_t *key)
-{
-    u_char  *p;
-
-    key->len = kind->len + merchant->len + 1 + name->len;
-
-    key->data = ngx_pnalloc(pool, key->len);
-    if (key->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(key->data, kind->data, kind->len);
-    p = ngx_cpymem(p, merchant->data, merchant->len);
-    *p++ = '/';
-    ngx_memcpy(p, name->data, name->len);
-
-    return NGX_OK;
-}
 
 
 ngx_int_t
@@ -562,83 +497,6 @@ ngx_http_payer_record_inherit(ngx_http_payer_record_t *stored,
     if (same) {
         fresh->closed |= stored->closed;
         fresh->rest_gone |= stored->rest_gone;
-    }
-}
-
-
-void
-ngx_http_payer_record_balance(ngx_http_payer_record_t *record)
-{
-    if (record->captured > 0 && record->refunded >= record->captured
-        && (record->state == NGX_HTTP_PAYER_FULLY_CAPTURED
-            || record->state == NGX_HTTP_PAYER_RELEASED
-            || record->state == NGX_HTTP_PAYER_ENDED
-            || (record->state == NGX_HTTP_PAYER_PARTIALLY_CAPTURED
-                && (record->rest_gone
-                    || record->captured >= ngx_max(record->authorized,
-                                                   record->amount)))))
-    {
-        record->state = NGX_HTTP_PAYER_REFUNDED;
-    }
-}
-
-
-void
-ngx_http_payer_record_captured(ngx_http_payer_record_t *record, int64_t amount,
-    ngx_uint_t rest_gone)
-{
-    int64_t  all;
-
-    all = ngx_max(record->authorized, record->amount);
-
-    record->captured = (amount == -1)
-                       ? ngx_max(record->captured, all)
-                       : ngx_max(record->captured, 0) + amount;
-
-    if (rest_gone) {
-        record->rest_gone = 1;
-    }
-
-    record->state = (record->captured >= all)
-                    ? NGX_HTTP_PAYER_FULLY_CAPTURED
-                    : NGX_HTTP_PAYER_PARTIALLY_CAPTURED;
-
-    ngx_http_payer_record_balance(record);
-}
-
-
-void
-ngx_http_payer_record_released(ngx_http_payer_record_t *record)
-{
-    if (record->captured <= 0) {
-        record->state = NGX_HTTP_PAYER_RELEASED;
-        record->closed = 1;
-        return;
-    }
-
-    /* what was captured is still the shop's */
-
-    record->rest_gone = 1;
-
-    ngx_http_payer_record_balance(record);
-
-    if (record->state == NGX_HTTP_PAYER_REFUNDED) {
-        record->closed = 1;
-    }
-}
-
-
-void
-ngx_http_payer_record_refunded(ngx_http_payer_record_t *record, int64_t amount)
-{
-    record->refunded = (amount == -1)
-                       ? ngx_max(record->refunded, record->captured)
-                       : ngx_max(record->refunded, 0) + amount;
-
-    ngx_http_payer_record_balance(record);
-
-    if (record->state == NGX_HTTP_PAYER_REFUNDED) {
-        record->closed = 1;
     }
 }
 

@@ -26,10 +26,6 @@ ngx_http_payer_verify_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     verify = &plcf->verify;
 
-    if (cf->args->nelts > 6) {
-        return "has too many parameters";
-    }
-
     rv = ngx_http_payer_value_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;

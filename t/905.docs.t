@@ -124,7 +124,8 @@ sub wanted {
     return '1-' if $flags->{NGX_CONF_1MORE};
     return '2-' if $flags->{NGX_CONF_2MORE};
 
-    my ($take) = map { /^NGX_CONF_TAKE(\d+)$/ ? $1 : () } sort keys %$flags;
+    my $take = join '',
+        map { /^NGX_CONF_TAKE(\d+)$/ ? $1 : () } sort keys %$flags;
 
     return $take =~ /^(\d)$/ ? $1 : join '-', (split //, $take)[0, -1];
 }

@@ -1,0 +1,31 @@
+
+/*
+ * What a checkout answers when there is no link.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_CHECKOUT_ANSWER_H_INCLUDED_
+#define _NGX_HTTP_PAYER_CHECKOUT_ANSWER_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_api.h"
+
+
+/* all return what the flow's step returns */
+
+/* values that are no order; "rc" is what the function that read them said */
+ngx_int_t ngx_http_payer_checkout_wrong(ngx_http_request_t *r, ngx_int_t rc,
+    ngx_http_payer_problem_t *problem);
+
+/* a call to Payer that was not done */
+ngx_int_t ngx_http_payer_checkout_failed(ngx_http_request_t *r,
+    ngx_http_payer_call_t *call);
+
+/* something here: 503, to be tried again */
+ngx_int_t ngx_http_payer_checkout_unavailable(ngx_http_request_t *r,
+    const char *detail);
+
+
+#endif /* _NGX_HTTP_PAYER_CHECKOUT_ANSWER_H_INCLUDED_ */
