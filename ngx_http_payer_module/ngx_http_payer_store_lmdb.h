@@ -30,7 +30,7 @@
 #define NGX_HTTP_PAYER_LMDB_FORMAT_KEY   "!payer-store"
 #define NGX_HTTP_PAYER_LMDB_FORMAT       '1'
 
-/* sorted before it: nothing is dropped before this entry may be */
+/* nothing is dropped before this entry may be; its value is a time that was */
 #define NGX_HTTP_PAYER_LMDB_CLOCK_KEY    "!payer-clock"
 
 /* the host that it was made for, such as "live b2b.payer.se" */
@@ -96,6 +96,7 @@ typedef struct {
     u_char                  sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
     time_t                  now;        /* when the batch was made */
     time_t                  held;       /* nothing is dropped until */
+    ngx_uint_t              leapt;      /* unsigned  leapt:1; */
     ngx_uint_t              running;    /* unsigned  running:1; */
 
 #if (NGX_THREADS)
@@ -221,6 +222,9 @@ int ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le, void *data);
  * an error.  On the event loop, while no batch is being written.
  */
 int ngx_http_payer_lmdb_reopen(ngx_http_payer_lmdb_env_t *le);
+
+/* eight bytes, as at the beginning of a value; returns what is behind them */
+u_char *ngx_http_payer_lmdb_write_time(u_char *p, time_t t);
 
 /* after a commit that ended in the middle */
 int ngx_http_payer_lmdb_abort(ngx_http_payer_lmdb_env_t *le, void *data);

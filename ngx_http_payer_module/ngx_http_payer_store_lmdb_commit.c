@@ -10,6 +10,7 @@
 
 
 #define NGX_HTTP_PAYER_LMDB_SWEEP  8            /* looked at in passing */
+#define NGX_HTTP_PAYER_LMDB_SEEN   3600         /* a time is kept for so long */
 
 
 static int ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le,
@@ -117,6 +118,10 @@ again:
 
     le->writer = NULL;
 
+    if (rc == 0) {
+        le->zone->sh->clock_known = 1;
+    }
+
     return rc;
 }
 
@@ -139,16 +144,21 @@ ngx_http_payer_lmdb_abort(ngx_http_payer_lmdb_env_t *le, void *data)
 }
 
 
-/* until when nothing is dropped; kept in the database, to survive a restart */
+/*
+ * Until when nothing is dropped.  It is kept in the database, to survive a
+ * restart, together with the time of a write: what the zone knows of the clock
+ * begins when nginx starts, and the clock may have leapt while it was down.
+ */
 
 static int
 ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     time_t *until)
 {
     int        rc;
-    time_t     stored, most;
+    u_char     text[NGX_HTTP_PAYER_LMDB_EXPIRES_LEN];
+    time_t     stored, seen, most;
     MDB_val    key, value;
-    ngx_str_t  none = ngx_null_string;
+    ngx_str_t  fresh;
 
     key.mv_data = NGX_HTTP_PAYER_LMDB_CLOCK_KEY;
     key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_CLOCK_KEY) - 1;
@@ -159,7 +169,19 @@ ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         return rc;
     }
 
-    stored = (rc == 0) ? ngx_http_payer_lmdb_expires(&value) : 0;
+    stored = 0;
+    seen = 0;
+
+    if (rc == 0) {
+        stored = ngx_http_payer_lmdb_expires(&value);
+
+        value.mv_data = (u_char *) value.mv_data
+                        + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+        value.mv_size -= ngx_min(value.mv_size,
+                                 NGX_HTTP_PAYER_LMDB_EXPIRES_LEN);
+
+        seen = ngx_http_payer_lmdb_expires(&value);
+    }
 
     /* what is farther away is of a clock that was set back since */
 
@@ -167,11 +189,26 @@ ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 
     *until = ngx_max(ngx_min(stored, most), le->held);
 
-    if (*until == stored) {
+    if (!le->zone->sh->clock_known
+        && le->now - seen > NGX_HTTP_PAYER_ZONE_LEAP)
+    {
+        le->leapt = 1;
+        *until = most;
+    }
+
+    if (*until == stored
+        && le->now - seen < NGX_HTTP_PAYER_LMDB_SEEN
+        && seen - le->now < NGX_HTTP_PAYER_LMDB_SEEN)
+    {
         return 0;
     }
 
-    return ngx_http_payer_lmdb_store(le, txn, &key, &none, *until);
+    ngx_http_payer_lmdb_write_time(text, le->now);
+
+    fresh.data = text;
+    fresh.len = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+
+    return ngx_http_payer_lmdb_store(le, txn, &key, &fresh, *until);
 }
 
 
@@ -302,11 +339,9 @@ static int
 ngx_http_payer_lmdb_store(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     MDB_val *key, ngx_str_t *fresh, time_t expires)
 {
-    int          rc;
-    u_char      *p;
-    MDB_val      value;
-    uint64_t     u;
-    ngx_uint_t   n;
+    int       rc;
+    u_char   *p;
+    MDB_val   value;
 
     value.mv_size = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + fresh->len;
 
@@ -316,17 +351,28 @@ ngx_http_payer_lmdb_store(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         return rc;
     }
 
-    p = value.mv_data;
-    u = (uint64_t) expires;
+    p = ngx_http_payer_lmdb_write_time(value.mv_data, expires);
+
+    ngx_memcpy(p, fresh->data, fresh->len);
+
+    return 0;
+}
+
+
+u_char *
+ngx_http_payer_lmdb_write_time(u_char *p, time_t t)
+{
+    uint64_t    u;
+    ngx_uint_t  n;
+
+    u = (uint64_t) t;
 
     for (n = 0; n < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n++) {
         *p++ = (u_char) (u & 0xff);
         u >>= 8;
     }
 
-    ngx_memcpy(p, fresh->data, fresh->len);
-
-    return 0;
+    return p;
 }
 
 
@@ -387,7 +433,9 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 
         expires = ngx_http_payer_lmdb_expires(&value);
 
-        if (expires != 0 && expires < le->now) {
+        if (expires != 0 && expires < le->now
+            && le->sweep_key[0] != NGX_HTTP_PAYER_LMDB_OWN)
+        {
             rc = mdb_cursor_del(cursor, 0);
 
             if (rc != 0) {

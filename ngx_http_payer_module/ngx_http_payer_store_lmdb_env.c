@@ -29,6 +29,8 @@ static int ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le,
     ngx_uint_t write);
 static int ngx_http_payer_lmdb_write_own(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn);
+static int ngx_http_payer_lmdb_put_own(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn, ngx_str_t *name, ngx_str_t *text);
 static int ngx_http_payer_lmdb_close_reader(ngx_http_payer_lmdb_env_t *le,
     void *data);
 static int ngx_http_payer_lmdb_close_env(ngx_http_payer_lmdb_env_t *le,
@@ -219,38 +221,69 @@ ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
 }
 
 
-/* what format it has, and for which host it was made */
+/*
+ * What format it has, when it was made, and for which host.  Whether it is new
+ * or only does not know its host yet: the time of an old one stays.
+ */
 
 static int
 ngx_http_payer_lmdb_write_own(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 {
-    int       rc;
-    u_char   *p, version;
-    u_char    text[NGX_HTTP_PAYER_LMDB_EXPIRES_LEN
-                   + sizeof(((ngx_http_payer_lmdb_host_t *) NULL)->text)];
-    MDB_val   key, value;
+    int         rc;
+    u_char     *p, text[NGX_HTTP_PAYER_LMDB_EXPIRES_LEN
+                        + sizeof(((ngx_http_payer_lmdb_host_t *) 0)->text)];
+    ngx_str_t   name, value;
 
-    version = NGX_HTTP_PAYER_LMDB_FORMAT;
+    rc = ngx_http_payer_lmdb_format(txn, le->dbi);
 
-    key.mv_data = NGX_HTTP_PAYER_LMDB_FORMAT_KEY;
-    key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_FORMAT_KEY) - 1;
-    value.mv_data = &version;
-    value.mv_size = 1;
+    if (rc == MDB_NOTFOUND) {
+        text[0] = NGX_HTTP_PAYER_LMDB_FORMAT;
 
-    rc = mdb_put(txn, le->dbi, &key, &value, 0);
+        ngx_str_set(&name, NGX_HTTP_PAYER_LMDB_FORMAT_KEY);
+        value.data = text;
+        value.len = 1;
+
+        rc = ngx_http_payer_lmdb_put_own(le, txn, &name, &value);
+
+        if (rc != 0) {
+            return rc;
+        }
+
+        p = ngx_http_payer_lmdb_write_time(text, 0);
+        p = ngx_http_payer_lmdb_write_time(p, ngx_time());
+
+        ngx_str_set(&name, NGX_HTTP_PAYER_LMDB_CLOCK_KEY);
+        value.len = p - text;
+
+        rc = ngx_http_payer_lmdb_put_own(le, txn, &name, &value);
+    }
 
     if (rc != 0 || le->store->mode.len == 0) {
         return rc;
     }
 
-    p = ngx_cpymem(text, "\0\0\0\0\0\0\0\0", NGX_HTTP_PAYER_LMDB_EXPIRES_LEN);
+    p = ngx_http_payer_lmdb_write_time(text, 0);
     p = ngx_snprintf(p, sizeof(text) - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN,
                      "%V %V", &le->store->mode, &le->store->host);
 
-    key.mv_data = NGX_HTTP_PAYER_LMDB_HOST_KEY;
-    key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_HOST_KEY) - 1;
-    value.mv_data = text;
-    value.mv_size = p - text;
+    ngx_str_set(&name, NGX_HTTP_PAYER_LMDB_HOST_KEY);
+    value.data = text;
+    value.len = p - text;
+
+    return ngx_http_payer_lmdb_put_own(le, txn, &name, &value);
+}
+
+
+static int
+ngx_http_payer_lmdb_put_own(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_str_t *name, ngx_str_t *text)
+{
+    MDB_val  key, value;
+
+    key.mv_data = name->data;
+    key.mv_size = name->len;
+    value.mv_data = text->data;
+    value.mv_size = text->len;
 
     return mdb_put(txn, le->dbi, &key, &value, 0);
 }

@@ -505,6 +505,14 @@ ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
 
     le->rc = 0;
 
+    if (le->leapt) {
+        le->leapt = 0;
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "payer_store \"lmdb:%V\": the last write was more than "
+                      "a day ago, or the clock leapt ahead: nothing expires "
+                      "for 31 days", &le->path);
+    }
+
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "payer store lmdb batch: %ui written, %ui failed",
                    n - failed, failed);

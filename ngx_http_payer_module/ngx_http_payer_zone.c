@@ -14,8 +14,6 @@
 #define NGX_HTTP_PAYER_CLAIM_SWEEP       2
 #define NGX_HTTP_PAYER_CLAIM_FULL_SWEEP  256
 
-#define NGX_HTTP_PAYER_ZONE_LEAP         86400
-
 
 typedef struct {
     ngx_rbtree_node_t    node;                  /* key: hash of the key */

@@ -25,6 +25,7 @@
  * any link of before is dead.
  */
 #define NGX_HTTP_PAYER_ZONE_HOLD  (31 * 86400)
+#define NGX_HTTP_PAYER_ZONE_LEAP  86400
 
 /* room for what ngx_http_payer_counter.h counts */
 
@@ -42,6 +43,7 @@ typedef struct {
     void                         *memory;       /* root of the memory store */
     time_t                        epoch;        /* of the monotonic clock */
     time_t                        held;         /* nothing is dropped until */
+    ngx_atomic_t                  clock_known;  /* compared with the store's */
     u_char                        mode[8];      /* of the memory store */
 
     /* of a store in files: which of its files this is, up to which one they

@@ -250,3 +250,45 @@ faults('token: status=500 times=0');
 is(post('/capture?reference=1')->status, 502, 'no token, no capture');
 is(post('/capture', json => { reference => '1' }, headers => { 'Idempotency-Key' => 'k' })->status, 502, 'with a key, too');
 unlike(error_log_text(), qr{could not be stored}, 'nothing was wrong with the store');
+
+
+
+=== TEST 11: a start with a clock that is 400 days ahead forgets nothing
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+my $first = books('1')->{url};
+clock_is_off(400 * $::day);
+restart('KILL');
+get("/checkout?order=other-$_") for 1 .. 20;
+restart('KILL');
+get("/checkout?order=more-$_") for 1 .. 20;
+clock_is_off(440 * $::day);
+restart('KILL');
+get("/checkout?order=again-$_") for 1 .. 20;
+like(error_log_text(), qr/or the clock leapt ahead: nothing expires for 31 days/, 'nginx noticed');
+clock_is_off(0);
+restart('KILL');
+
+is(get('/checkout?order=1')->header('Location'), $first, 'the link is known');
+
+
+
+=== TEST 12: a clock that goes on by half a day, over a restart too, drops what expired
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+for my $half (1 .. 140) {
+    clock_is_off($half * $::day / 2);
+    restart('KILL') if $half == 70;
+    get("/checkout?order=day-$half");
+}
+
+get("/checkout?order=last-$_") for 1 .. 40;
+unlike(error_log_text(), qr/nothing expires/, 'no leap was seen');
+is(post('/capture?reference=1')->status, 404, 'the order of 70 days ago is not known');
+clock_is_off(0);
