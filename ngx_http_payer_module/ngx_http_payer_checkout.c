@@ -310,12 +310,13 @@ ngx_http_payer_checkout_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         /* somebody may have finished since we looked */
 
+        ngx_http_payer_flow_settled(ctx);
         return NGX_OK;
 
     case NGX_BUSY:
         ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
 
-        if (ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_CLAIM_POLL)
+        if (ngx_http_payer_flow_poll(ctx, NGX_HTTP_PAYER_CLAIM_POLL)
             == NGX_AGAIN)
         {
             return NGX_AGAIN;

@@ -9,6 +9,7 @@
 
 
 #define NGX_HTTP_PAYER_EXPIRE_AGAIN  50         /* ms */
+#define NGX_HTTP_PAYER_LOOK_POOL     1024
 #define NGX_HTTP_PAYER_WRITE_GRACE   300        /* ms, after the deadline */
 #define NGX_HTTP_PAYER_WRITE_LEASE   10000      /* ms, extended in time */
 
@@ -68,6 +69,7 @@ ngx_http_payer_flow_create(ngx_http_request_t *r,
 
     ngx_queue_init(&ctx->writes);
 
+    ctx->pool = r->pool;
     ctx->io.pool = r->pool;
     ctx->io.handler = ngx_http_payer_flow_stored;
     ctx->io.data = ctx;
@@ -126,6 +128,10 @@ ngx_http_payer_flow_run(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         /* an event of the connection, not the one that is waited for */
 
         return NGX_AGAIN;
+    }
+
+    if (ctx->exchange) {
+        ngx_http_payer_exchange_free(ctx->exchange);
     }
 
     do {
@@ -254,14 +260,31 @@ ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx, ngx_msec_t wait)
 
 
 ngx_int_t
+ngx_http_payer_flow_poll(ngx_http_payer_ctx_t *ctx, ngx_msec_t wait)
+{
+    if (ctx->looks == NULL) {
+        ctx->looks = ngx_create_pool(NGX_HTTP_PAYER_LOOK_POOL,
+                                     ctx->request->connection->log);
+        if (ctx->looks == NULL) {
+            return NGX_DECLINED;
+        }
+    }
+
+    ctx->io.pool = ctx->looks;
+
+    return ngx_http_payer_flow_wait(ctx, wait);
+}
+
+
+ngx_int_t
 ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x)
 {
+    ctx->exchange = x;
+
     if (ngx_http_payer_exchange_start(ctx->request, road, x) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    ctx->exchange = x;
 
     ngx_add_timer(&ctx->timer, ngx_max(ngx_http_payer_flow_left(ctx), 1));
 
@@ -360,7 +383,7 @@ ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
     w->ctx = ctx;
     w->store = ctx->conf->main->store;
 
-    w->io.pool = ctx->io.pool;
+    w->io.pool = ctx->pool;
     w->io.handler = ngx_http_payer_flow_written;
     w->io.data = w;
 
@@ -549,7 +572,7 @@ ngx_http_payer_flow_cleanup(void *data)
 
         /* nginx has unset the pool by now, which lives until we return */
 
-        ctx->request->pool = ctx->io.pool;
+        ctx->request->pool = ctx->pool;
 
         ctx->abandon(ctx);
 
@@ -558,6 +581,10 @@ ngx_http_payer_flow_cleanup(void *data)
 
     if (ctx->io.pending) {
         ctx->conf->main->store->ops->forget(&ctx->io);
+    }
+
+    if (ctx->exchange) {
+        ngx_http_payer_exchange_free(ctx->exchange);
     }
 
     ngx_http_payer_flow_leave(ctx);
@@ -574,5 +601,9 @@ ngx_http_payer_flow_cleanup(void *data)
     if (ctx->event_claim.owner) {
         ctx->conf->main->store->ops->unclaim(ctx->conf->main->store,
                                              &ctx->event_claim);
+    }
+
+    if (ctx->looks) {
+        ngx_destroy_pool(ctx->looks);
     }
 }

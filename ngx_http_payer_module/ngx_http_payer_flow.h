@@ -45,6 +45,14 @@ void ngx_http_payer_flow_body(ngx_http_request_t *r);
 ngx_int_t ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx,
     ngx_msec_t wait);
 
+/*
+ * the same before the order is looked up again: until _settled() each look
+ * takes the memory of the one before
+ */
+ngx_int_t ngx_http_payer_flow_poll(ngx_http_payer_ctx_t *ctx,
+    ngx_msec_t wait);
+#define ngx_http_payer_flow_settled(ctx)  ((ctx)->io.pool = (ctx)->pool)
+
 /* milliseconds to the deadline, 0 when it has passed */
 ngx_msec_t ngx_http_payer_flow_left(ngx_http_payer_ctx_t *ctx);
 

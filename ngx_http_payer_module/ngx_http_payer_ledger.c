@@ -33,7 +33,15 @@ ngx_http_payer_ledger_find(ngx_http_payer_ctx_t *ctx, ngx_str_t *reference)
 
     ctx->found = 0;
 
-    if (!ctx->asked
+    if (ctx->looks && ctx->io.pool == ctx->looks && !ctx->asked) {
+
+        /* what the last look has read is not needed any more, and the key is
+         * the same */
+
+        ngx_http_payer_ledger_blank(&ctx->record);
+        ngx_reset_pool(ctx->looks);
+
+    } else if (!ctx->asked
         && ngx_http_payer_record_order_key(ctx->request->pool,
                                            &ctx->conf->merchant->id,
                                            reference, &ctx->key)

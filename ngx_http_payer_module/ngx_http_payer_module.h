@@ -238,6 +238,8 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_call_t        *call;         /* the last one */
     ngx_http_payer_exchange_t    *exchange;     /* the last one */
     ngx_http_payer_io_t           io;           /* of the last operation */
+    ngx_pool_t                   *pool;         /* the request's */
+    ngx_pool_t                   *looks;        /* of one that is repeated */
     ngx_queue_t                   writes;       /* that are under way */
     ngx_http_payer_claim_t        claim;
     ngx_http_payer_claim_t        event_claim;

@@ -1,7 +1,6 @@
 
 /*
- * One exchange: a subrequest to an internal location, and the filters that
- * capture its reply.
+ * One exchange: a subrequest to an internal location.
  *
  * Two things differ from an ordinary subrequest.  To Payer it goes straight to
  * the location that was checked when the configuration was read, so that
@@ -22,6 +21,7 @@ typedef struct {
 } ngx_http_payer_name_t;
 
 
+static void ngx_http_payer_exchange_reset(ngx_http_payer_exchange_t *x);
 static ngx_int_t ngx_http_payer_exchange_uri(ngx_http_request_t *r,
     ngx_http_payer_exchange_t *x, ngx_str_t *uri);
 static ngx_int_t ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
@@ -41,19 +41,9 @@ static ngx_int_t ngx_http_payer_exchange_done(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
 static void ngx_http_payer_exchange_own(ngx_http_payer_exchange_t *x,
     ngx_int_t rc);
-static ngx_int_t ngx_http_payer_capture_header_filter(ngx_http_request_t *r);
-static ngx_int_t ngx_http_payer_capture_body_filter(ngx_http_request_t *r,
-    ngx_chain_t *in);
-static ngx_int_t ngx_http_payer_capture(ngx_http_request_t *r,
-    ngx_http_payer_exchange_t *x, u_char *p, size_t len);
-static time_t ngx_http_payer_retry_after(ngx_http_request_t *r);
 
 
-#define NGX_HTTP_PAYER_REPLY_SIZE   1024
-
-
-static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
-static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+#define NGX_HTTP_PAYER_EXCHANGE_POOL  4096
 
 
 ngx_int_t
@@ -61,12 +51,22 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x)
 {
     void                        *active;
+    ngx_int_t                    rc;
     ngx_str_t                    uri;
+    ngx_pool_t                  *pool;
     ngx_http_request_t          *sr;
     ngx_http_posted_request_t   *posted;
     ngx_http_post_subrequest_t  *ps;
 
-    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)
+    ngx_http_payer_exchange_free(x);
+
+    x->pool = ngx_create_pool(NGX_HTTP_PAYER_EXCHANGE_POOL,
+                              r->connection->log);
+    if (x->pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    ps = ngx_palloc(x->pool, sizeof(ngx_http_post_subrequest_t)
                              + sizeof(ngx_http_posted_request_t));
     if (ps == NULL) {
         return NGX_ERROR;
@@ -83,24 +83,21 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    x->status = 0;
-    x->failure = 0;
-    x->reply.len = 0;
-    x->reply_type.len = 0;
-    x->retry_after = -1;
-    x->sent = 0;
-    x->complete = 0;
-    x->oversized = 0;
-    x->expired = 0;
-    x->time = ngx_current_msec;
+    ngx_http_payer_exchange_reset(x);
 
     sr = NULL;
     active = r->connection->data;
 
-    if (ngx_http_subrequest(r, &uri, &x->args, &sr, ps,
-                            NGX_HTTP_SUBREQUEST_WAITED)
-        != NGX_OK)
-    {
+    /* nginx gives it the pool of its parent, and takes from it alone */
+
+    pool = r->pool;
+    r->pool = x->pool;
+
+    rc = ngx_http_subrequest(r, &uri, &x->args, &sr, ps,
+                             NGX_HTTP_SUBREQUEST_WAITED);
+    r->pool = pool;
+
+    if (rc != NGX_OK) {
         if (sr == NULL) {
 
             /* without memory nginx stops halfway, and r would wait for ever */
@@ -145,6 +142,32 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
 }
 
 
+static void
+ngx_http_payer_exchange_reset(ngx_http_payer_exchange_t *x)
+{
+    x->status = 0;
+    x->failure = 0;
+    x->reply.len = 0;
+    x->reply_type.len = 0;
+    x->retry_after = -1;
+    x->sent = 0;
+    x->complete = 0;
+    x->oversized = 0;
+    x->expired = 0;
+    x->time = ngx_current_msec;
+}
+
+
+void
+ngx_http_payer_exchange_free(ngx_http_payer_exchange_t *x)
+{
+    if (x->pool) {
+        ngx_destroy_pool(x->pool);
+        x->pool = NULL;
+    }
+}
+
+
 static ngx_int_t
 ngx_http_payer_exchange_uri(ngx_http_request_t *r,
     ngx_http_payer_exchange_t *x, ngx_str_t *uri)
@@ -162,7 +185,7 @@ ngx_http_payer_exchange_uri(ngx_http_request_t *r,
     name = &x->road->clcf->name;
 
     uri->len = name->len + x->path.len - 1;
-    uri->data = ngx_pnalloc(r->pool, uri->len);
+    uri->data = ngx_pnalloc(x->pool, uri->len);
     if (uri->data == NULL) {
         return NGX_ERROR;
     }
@@ -527,193 +550,4 @@ ngx_http_payer_is_exchange(ngx_http_request_t *r)
 {
     return r->post_subrequest
            && r->post_subrequest->handler == ngx_http_payer_exchange_done;
-}
-
-
-static ngx_int_t
-ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
-{
-    off_t                       n;
-    ngx_http_payer_exchange_t  *x;
-
-    if (!ngx_http_payer_is_exchange(r)) {
-        return ngx_http_next_header_filter(r);
-    }
-
-    x = r->post_subrequest->data;
-
-    if (x->road && (r->upstream == NULL
-                    || r->upstream->headers_in.status_n == 0))
-    {
-        /* nginx's own page of an error: there is no reply of Payer's */
-
-        return NGX_OK;
-    }
-
-    x->status = r->headers_out.status;
-    x->reply_type = r->headers_out.content_type;
-    x->retry_after = ngx_http_payer_retry_after(r);
-
-    n = r->headers_out.content_length_n;
-
-    if (n > NGX_HTTP_PAYER_MAX_REPLY) {
-        x->oversized = 1;
-
-    } else if (n > (off_t) x->size) {
-
-        x->reply.data = ngx_pnalloc(r->pool, n);
-        if (x->reply.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        x->size = n;
-    }
-
-    r->filter_need_in_memory = 1;
-
-    return NGX_OK;
-}
-
-
-static time_t
-ngx_http_payer_retry_after(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    if (r->headers_out.status < 400) {
-        return -1;
-    }
-
-    part = &r->headers_out.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return -1;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash != 0
-            && h[i].key.len == sizeof("Retry-After") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Retry-After",
-                               h[i].key.len)
-               == 0)
-        {
-            /* a date gives NGX_ERROR, which is -1 */
-
-            return ngx_atotm(h[i].value.data, h[i].value.len);
-        }
-    }
-}
-
-
-static ngx_int_t
-ngx_http_payer_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
-{
-    ngx_buf_t                  *b;
-    ngx_chain_t                *cl;
-    ngx_http_payer_exchange_t  *x;
-
-    if (!ngx_http_payer_is_exchange(r)) {
-        return ngx_http_next_body_filter(r, in);
-    }
-
-    x = r->post_subrequest->data;
-
-    for (cl = in; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (ngx_buf_in_memory(b)) {
-
-            if (ngx_http_payer_capture(r, x, b->pos, b->last - b->pos)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            if (x->secret && b->temporary) {
-                ngx_explicit_memzero(b->pos, b->last - b->pos);
-            }
-
-            b->pos = b->last;
-        }
-
-        if (b->in_file) {
-            b->file_pos = b->file_last;
-        }
-
-        if (b->last_buf || b->last_in_chain) {
-            x->complete = 1;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* appends to the reply; what is above the limit is counted and dropped */
-
-static ngx_int_t
-ngx_http_payer_capture(ngx_http_request_t *r, ngx_http_payer_exchange_t *x,
-    u_char *p, size_t len)
-{
-    size_t   size;
-    u_char  *data;
-
-    if (x->status == 0 || x->oversized || len == 0) {
-        return NGX_OK;
-    }
-
-    size = x->reply.len + len;
-
-    if (size > NGX_HTTP_PAYER_MAX_REPLY) {
-        x->oversized = 1;
-        return NGX_OK;
-    }
-
-    if (size > x->size) {
-
-        size = ngx_max(size, 2 * x->size);
-        size = ngx_max(size, NGX_HTTP_PAYER_REPLY_SIZE);
-
-        data = ngx_pnalloc(r->pool, size);
-        if (data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(data, x->reply.data, x->reply.len);
-
-        if (x->secret) {
-            ngx_http_payer_wipe(&x->reply);
-        }
-
-        x->reply.data = data;
-        x->size = size;
-    }
-
-    ngx_memcpy(x->reply.data + x->reply.len, p, len);
-    x->reply.len += len;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_payer_subrequest_init(ngx_conf_t *cf)
-{
-    ngx_http_next_header_filter = ngx_http_top_header_filter;
-    ngx_http_top_header_filter = ngx_http_payer_capture_header_filter;
-
-    ngx_http_next_body_filter = ngx_http_top_body_filter;
-    ngx_http_top_body_filter = ngx_http_payer_capture_body_filter;
-
-    return ngx_http_payer_wire_init(cf);
 }

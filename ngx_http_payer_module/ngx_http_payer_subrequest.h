@@ -48,6 +48,7 @@ struct ngx_http_payer_exchange_s {
 
     /* the reply */
     ngx_http_payer_road_t        *road;         /* NULL: the shop */
+    ngx_pool_t                   *pool;         /* of the subrequest */
     ngx_http_request_t           *subrequest;
     ngx_uint_t                    status;       /* 0: there was none */
     ngx_uint_t                    failure;      /* nginx's status, if none */
@@ -86,6 +87,12 @@ ngx_int_t ngx_http_payer_exchange_start(ngx_http_request_t *r,
  * Payer any more
  */
 ngx_int_t ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x);
+
+/*
+ * gives back the memory of the subrequest, once its parent was resumed or is
+ * destroyed; the reply stays
+ */
+void ngx_http_payer_exchange_free(ngx_http_payer_exchange_t *x);
 
 /* whether the subrequest is an exchange */
 ngx_uint_t ngx_http_payer_is_exchange(ngx_http_request_t *r);

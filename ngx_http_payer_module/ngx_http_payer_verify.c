@@ -277,6 +277,8 @@ ngx_http_payer_verify_turn(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     ctx->step = ngx_http_payer_verify_prepare;
 
+    ngx_http_payer_flow_settled(ctx);
+
     if (conf->verify.cache == 0 || verify->turn.owner) {
         return NGX_OK;
     }
@@ -319,7 +321,7 @@ ngx_http_payer_verify_turn(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         }
 
         if (ngx_current_msec - verify->since > NGX_HTTP_PAYER_TURN_PATIENCE
-            || ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_TURN_POLL)
+            || ngx_http_payer_flow_poll(ctx, NGX_HTTP_PAYER_TURN_POLL)
                != NGX_AGAIN)
         {
             return NGX_OK;
