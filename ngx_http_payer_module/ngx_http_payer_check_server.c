@@ -9,6 +9,8 @@
 #include "ngx_http_payer_origin.h"
 
 
+static void ngx_http_payer_check_pages(ngx_conf_t *cf,
+    ngx_http_payer_main_conf_t *pmcf);
 static void ngx_http_payer_check_underscores(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_uint_t ngx_http_payer_check_origin(ngx_conf_t *cf,
@@ -66,7 +68,98 @@ ngx_http_payer_check_servers(ngx_conf_t *cf)
         }
     }
 
+    ngx_http_payer_check_pages(cf, pmcf);
+
     return NGX_OK;
+}
+
+
+/* locations inherit the list of error pages as a whole: each is kept once */
+
+ngx_int_t
+ngx_http_payer_note_page(ngx_conf_t *cf)
+{
+    ngx_uint_t                      i;
+    ngx_http_err_page_t            *err;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_payer_main_conf_t     *pmcf;
+    ngx_http_payer_payment_page_t  *page;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    if (clcf->error_pages == NULL) {
+        return NGX_OK;
+    }
+
+    page = pmcf->payment_pages.elts;
+
+    for (i = 0; i < pmcf->payment_pages.nelts; i++) {
+        if (page[i].clcf->error_pages == clcf->error_pages) {
+            return NGX_OK;
+        }
+    }
+
+    err = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+
+        if (err[i].status != NGX_HTTP_PAYMENT_REQUIRED
+            || err[i].overwrite >= 0)
+        {
+            continue;
+        }
+
+        page = ngx_array_push(&pmcf->payment_pages);
+        if (page == NULL) {
+            return NGX_ERROR;
+        }
+
+        page->clcf = clcf;
+        page->cscf = ngx_http_conf_get_module_srv_conf(cf,
+                                                       ngx_http_core_module);
+        page->page = err[i].value.value;
+    }
+
+    return NGX_OK;
+}
+
+
+/* payer_checkout does without the "=", other handlers there would not */
+
+static void
+ngx_http_payer_check_pages(ngx_conf_t *cf, ngx_http_payer_main_conf_t *pmcf)
+{
+    ngx_str_t                       *name;
+    ngx_uint_t                       i, n;
+    ngx_http_payer_loc_conf_t      **door;
+    ngx_http_payer_payment_page_t   *page;
+
+    door = pmcf->doors.elts;
+    page = pmcf->payment_pages.elts;
+
+    for (i = 0; i < pmcf->payment_pages.nelts; i++) {
+
+        for (n = 0; n < pmcf->doors.nelts; n++) {
+
+            name = &door[n]->clcf->name;
+
+            if (!door[n]->door->order || door[n]->cscf != page[i].cscf
+                || name->len != page[i].page.len
+                || ngx_strncmp(name->data, page[i].page.data, name->len) != 0)
+            {
+                continue;
+            }
+
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"error_page 402 %V\" of location \"%V\" leads to "
+                          "\"payer_checkout\" without an equals sign, write "
+                          "\"error_page 402 = %V\" in %s:%ui", name,
+                          &page[i].clcf->name, name, door[n]->file,
+                          door[n]->line);
+            break;
+        }
+    }
 }
 
 

@@ -91,6 +91,11 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
+    /* a shop that answers 402 gets here by error_page, and its status would
+     * be that of our redirect */
+
+    r->err_status = 0;
+
     conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
 
     /* of payer_verify, whose error page this may be */

@@ -56,6 +56,13 @@ ngx_http_payer_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    if (ngx_array_init(&pmcf->payment_pages, cf->pool, 4,
+                       sizeof(ngx_http_payer_payment_page_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     return pmcf;
 }
 
@@ -105,6 +112,10 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_payer_loc_conf_t *conf = child;
 
     ngx_uint_t                 i;
+
+    if (ngx_http_payer_note_page(cf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->api.data == NULL) {
         conf->api = prev->api;

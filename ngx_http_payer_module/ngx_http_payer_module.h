@@ -116,10 +116,19 @@ typedef struct {
 } ngx_http_payer_value_t;
 
 
+/* an "error_page 402" that keeps the status */
+typedef struct {
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_core_srv_conf_t     *cscf;
+    ngx_str_t                     page;
+} ngx_http_payer_payment_page_t;
+
+
 typedef struct {
     ngx_http_payer_zone_t        *zone;
     ngx_http_payer_store_t       *store;
     ngx_array_t                   doors;        /* ..._loc_conf_t * */
+    ngx_array_t                   payment_pages; /* ..._payment_page_t */
     ngx_array_t                   places;       /* all that there are */
     ngx_array_t                   values;       /* ..._value_t */
 } ngx_http_payer_main_conf_t;

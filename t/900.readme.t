@@ -38,10 +38,11 @@ like($sent, qr/^Host: localhost$/m, 'Payer is called by its name');
 unlike($sent, qr/^Cookie:/mi, 'and sees no cookie of the buyer');
 
 my ($order) = keys %{ sim('GET', 'books')->{references} };
-like($sent, qr{"redirectOnSuccessURL":"\Q$SITE\E(?::\d+)?\Q/thanks?order=$order\E"},
-    'the buyer is sent back to the shop, by its own name');
+my ($ticket) = $sent
+    =~ m{"redirectOnSuccessURL":"\Q$SITE\E(?::\d+)?\Q/thanks?order=$order&ticket=\E([\w-]{22})"};
+ok($ticket, 'the buyer is sent back to the shop, by its own name, with a ticket');
 
-my $thanks = "$SITE/thanks?order=$order";
+my $thanks = "$SITE/thanks?order=$order&ticket=$ticket";
 
 $r = $site->curl($thanks, @jar);
 is($r->{status}, 402, 'the thank-you page is closed to who has not paid');
@@ -51,6 +52,8 @@ is(pay($order)->{outcome}, 'authorized', 'the buyer pays');
 
 $r = $site->curl($thanks);
 is($r->{status}, 200, 'and is let in, with no cookie');
+is($site->curl("$SITE/thanks?order=$order")->{status}, 403,
+    'and nobody who only knows the number');
 like($r->{body}, qr/id="thanks"/, 'the shop says thank you');
 like($r->{body}, qr/AUTHORIZED/, 'and knows what Payer said');
 
@@ -69,7 +72,7 @@ is($denied->{status}, 403, 'nobody else may capture');
 
 ok(-f $site->dir . '/payer/data.mdb', 'the payments are in LMDB');
 
-unlike($site->log, qr/\[(?:warn|error|crit|alert|emerg)\](?!.*payer_allow)/,
+unlike($site->log, qr/\[(?:warn|error|crit|alert|emerg)\](?!.*(?:payer_allow|the ticket for order))/,
     'nginx has nothing to complain about');
 
 Test::More::done_testing();

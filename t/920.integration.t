@@ -75,12 +75,26 @@ sub typed {
 }
 
 
+# The ticket that the buyer of the last order comes back with.
+
+sub ticket {
+    my ($sent) = reverse sent('create');
+
+    $sent =~ /&ticket=([\w-]{22})"/ or die "no ticket in $sent\n";
+
+    return "ticket=$1";
+}
+
+
 sub x_accel {
     my ($text) = @_;
 
     my $site = serve($text);
     my $order = buy($site, $SITE);
-    my $thanks = "$SITE/thanks?order=$order";
+    my $thanks = "$SITE/thanks?order=$order&" . ticket();
+
+    is($site->curl("$SITE/thanks?order=$order")->{status}, 403,
+        'the number of the order is not enough');
 
     # the gate
 
@@ -147,7 +161,7 @@ sub x_accel {
 
     $order = buy($site, $SITE, '--http2');
     ok($order, 'an order over HTTP/2');
-    $r = $site->curl("$SITE/thanks?order=$order", '--http2');
+    $r = $site->curl("$SITE/thanks?order=$order&" . ticket(), '--http2');
     is("$r->{version} $r->{status}", '2 402', 'and the gate');
 
     $site->stop;
@@ -308,7 +322,7 @@ sub proxy {
     my $order = buy($site, $plain, '-H', 'X-Forwarded-For: 192.0.2.1');
 
     my ($sent) = sent('create');
-    like($sent, qr{"redirectOnSuccessURL":"\Q$SITE/thanks?order=$order\E"},
+    like($sent, qr{"redirectOnSuccessURL":"\Q$SITE\E(?::\d+)?\Q/thanks?order=$order\E[&"]},
         'the buyer comes back over TLS');
 
     pay($order);
