@@ -373,8 +373,7 @@ ngx_http_payer_verify_prepare(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 static void
 ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
 {
-    ngx_uint_t                      bound, news;
-    const char                     *reason;
+    ngx_uint_t                      news;
     ngx_http_payer_ctx_t           *ctx;
     ngx_http_payer_verify_t        *verify;
     ngx_http_payer_json_payment_t  *payment;
@@ -387,28 +386,17 @@ ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
     verify = &ctx->verify;
     payment = call->result;
 
-    verify->heard = ngx_http_payer_proof_bind(&ctx->record, payment, &reason);
-    bound = (verify->heard == NGX_HTTP_PAYER_UNDECIDED);
+    news = ngx_http_payer_verify_news(&ctx->record, payment);
 
-    if (bound) {
-        verify->heard = ngx_http_payer_proof_weigh(&ctx->record, payment,
-                                                   &reason);
+    if (ngx_http_payer_reading_apply(ctx, payment, &verify->heard) != NGX_OK) {
+        return;
     }
 
-    ngx_http_payer_reading_log(ctx, payment, reason);
+    if (news || verify->heard == NGX_HTTP_PAYER_PAID) {
+        verify->written = 1;
 
-    if (bound) {
-        news = ngx_http_payer_verify_news(&ctx->record, payment);
-
-        if (news || verify->heard == NGX_HTTP_PAYER_PAID) {
-            ngx_http_payer_ledger_apply(ctx, payment);
-
-            verify->written = 1;
-
-            (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_VERIFY);
-        }
+        (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_VERIFY);
     }
-
 }
 
 
