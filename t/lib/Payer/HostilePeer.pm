@@ -377,6 +377,7 @@ sub _answer {
                  500 => 1, 503 => 2, 429 => 1, 401 => 1, 400 => 1, 409 => 1,
                  junk => 1);
 
+    $fate = 'whole' if $status == 204 && $fate =~ /^(?:cut|short)$/;
     $fate = 'whole' if $fate =~ /^\d/ && $request->{uri} =~ /token$/;
 
     if ($fate =~ /^\d/) {
@@ -423,10 +424,11 @@ sub _send {
                ? $random->cut($bytes, 2 + $random->int(6)) : ($bytes);
 
     for my $piece (@pieces) {
+        $at += $random->between(0, 0.12) if @{ $c->{out} };
         push @{ $c->{out} }, [ $at, $piece ];
-        $at += $random->between(0, 0.12);
     }
 
+    # at once, before nginx takes it for a connection to keep
     push @{ $c->{out} }, [ $at, undef ] if $fate =~ /^(?:cut|short|junk)$/;
 }
 
