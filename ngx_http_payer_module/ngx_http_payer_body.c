@@ -224,6 +224,12 @@ ngx_http_payer_body_headers(ngx_http_request_t *r)
 
     r->headers_in.headers = headers;
 
+    /* whoever adds one, as Lua does, goes by where the list ends */
+
+    if (headers.last == &headers.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
     r->headers_in.content_length = NULL;
     r->headers_in.content_type = NULL;
     r->headers_in.transfer_encoding = NULL;
