@@ -492,8 +492,11 @@ sub _payer {
         return (400, '{"message":"authorized"}', @json) if $p->{authorized};
         $p->{status} = 'CANCELLED';
 
+    } elsif (!$p->{authorized}) {
+        return (400, '{"message":"not authorized"}', @json);
+
     } elsif ($what eq 'authorize/release') {
-        $p->{status} = 'RELEASED';
+        $p->{status} = 'RELEASED' unless $p->{captured};
 
     } else {
         my $data = eval { $json->decode($request->{body}) } // {};
