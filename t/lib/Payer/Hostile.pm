@@ -147,6 +147,11 @@ sub _round {
     $self->{mode} .= ", $self->{reloads} reloads" if $self->{reloads};
     $self->{requests} = keys %{ $self->{plan}->requests };
 
+    if (@{ $self->{findings} }) {
+        remove_tree("$option{dir}/seed-$option{seed}");
+        rename $dir, "$option{dir}/seed-$option{seed}";
+    }
+
     return $self;
 }
 
