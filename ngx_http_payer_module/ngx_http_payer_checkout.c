@@ -131,10 +131,22 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
-    ngx_http_payer_problem_t  problem;
+    ngx_int_t                 rc, number;
+    ngx_http_payer_problem_t  problem, wrong;
+
+    /*
+     * once, and before all else of ours: what is evaluated later may change
+     * what the number was made of
+     */
+
+    number = ngx_http_payer_intake_number(r, ctx, &wrong);
 
     rc = ngx_http_payer_signature_verify(r, ctx->conf, &problem);
+
+    if (rc == NGX_OK && number != NGX_OK) {
+        rc = number;
+        problem = wrong;
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_http_payer_intake(r, ctx, &problem);

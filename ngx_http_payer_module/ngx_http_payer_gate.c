@@ -12,6 +12,7 @@
 #include "ngx_http_payer_query.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_ticket.h"
+#include "ngx_http_payer_value.h"
 #include "ngx_http_payer_verify.h"
 #include "ngx_http_payer_verify_amount.h"
 #include "ngx_http_payer_worth.h"
@@ -107,7 +108,9 @@ ngx_http_payer_verify_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ccv.value = &value[2];
     ccv.complex_value = cv;
 
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK
+        || ngx_http_payer_value(cf, cmd, &value[2]) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

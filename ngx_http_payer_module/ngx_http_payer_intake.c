@@ -34,7 +34,7 @@ static ngx_int_t ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text);
 
 
 ngx_int_t
-ngx_http_payer_intake(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_intake_number(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
     ngx_int_t  rc;
@@ -52,9 +52,17 @@ ngx_http_payer_intake(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
                                     "than 255 bytes, or not clean UTF-8");
     }
 
-    if (rc != NGX_OK) {
-        return rc;
-    }
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_payer_intake(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_problem_t *problem)
+{
+    ngx_int_t  rc;
+
+    ngx_memzero(problem, sizeof(ngx_http_payer_problem_t));
 
     rc = ngx_http_payer_intake_money(r, ctx, problem);
     if (rc != NGX_OK) {

@@ -14,8 +14,15 @@
 
 
 /*
- * evaluates and validates the order of ctx->conf into ctx->order, all but the
- * return URLs: NGX_OK, NGX_DECLINED with "problem" filled (400), NGX_ERROR
+ * evaluates and validates the number of the order, which comes before all
+ * else: NGX_OK, NGX_DECLINED with "problem" filled (400), NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_intake_number(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
+
+/*
+ * the rest of the order of ctx->conf, all but the return URLs: NGX_OK,
+ * NGX_DECLINED with "problem" filled (400), NGX_ERROR
  */
 ngx_int_t ngx_http_payer_intake(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);

@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_payer_origin.h"
+#include "ngx_http_payer_value.h"
 
 
 static ngx_int_t ngx_http_payer_origin_check(ngx_str_t *origin);
@@ -40,7 +41,7 @@ ngx_http_payer_return_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     char       *rv;
     ngx_str_t  *value;
 
-    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    rv = ngx_http_payer_value_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

@@ -243,6 +243,12 @@ refused 'a numbered capture in payer_verify', $NUMBER,
     server => 'location ~ ^/thanks/(.*)$ { payer_verify $1; }';
 refused 'a numbered capture in payer_verify_ticket', $NUMBER,
     server => 'location ~ ^/thanks/(.*)$ { payer_verify $arg_o; payer_verify_ticket $1; }';
+refused 'a numbered capture in payer_verify_amount', $NUMBER,
+    server => 'location ~ ^/t/(.*)$ { payer_verify $arg_o; payer_verify_amount $1 SEK; }';
+refused 'a numbered capture in payer_verify_wait', $NUMBER,
+    server => 'location ~ ^/t/(.*)$ { payer_verify $arg_o; payer_verify_wait 5s $1; }';
+refused 'a numbered capture in payer_return_origin', $NUMBER,
+    server => checkout('~ "^/pay/(.*)$"', payer_return_origin => 'https://$1');
 refused 'a numbered capture that nobody uses', $NUMBER,
     server => 'payer_language $1;';
 refused 'a capture that a map replaces', $SAME,
@@ -270,6 +276,25 @@ started 'a map with a capture of another name',
 started 'a capture of server_name alone',
     name => '~^(?<shop>.*)\.example$',
     server => checkout(payer_return_success => 'https://$shop.example/thanks');
+
+# What an order must have been paid with.
+
+sub verified {
+    my ($amount, %conf) = @_;
+    return (%conf, server => ($conf{server} // '')
+        . "location = /thanks { payer_verify \$arg_order; payer_verify_amount $amount; }");
+}
+
+refused 'an amount to verify of an argument', $CHOOSES, verified('$arg_total SEK');
+refused 'the same, although it says trusted', $CHOOSES, verified('$arg_total trusted SEK');
+refused 'an amount to verify of a cookie', $CHOOSES, verified('$cookie_total major SEK');
+refused 'an amount to verify of set', $UNKNOWN, verified('$s SEK', server => 'set $s 1;');
+refused 'a currency to verify of a header', $CHOOSES, verified('100 $http_x_currency');
+refused 'an amount to verify that only a checkout signs', $CHOOSES,
+    verified('$arg_amount SEK', server => "payer_signature \$arg_sig \$arg_order:\$arg_amount; payer_signature_key_file $KEY;");
+started 'a constant amount to verify', verified('100 SEK');
+started 'an amount to verify of a map', verified('$price SEK', http => $PRICE);
+started 'an amount to verify of set that is trusted', verified('$s trusted SEK', server => 'set $s 1;');
 
 # Gates that are never asked.
 
@@ -319,7 +344,8 @@ started 'a front controller', server => <<'END';
     location = /_success { internal; payer_verify $arg_order; }
 END
 started 'a till and events in a server with a gate',
-    server => 'payer_verify $arg_order;' . checkout()
+    server => 'payer_verify $arg_order;'
+        . checkout(payer_amount => '$upstream_http_x_payer_amount')
         . 'location = /events { payer_events; payer_event_pass /shop/event; }
            location = /shop/event { internal; payer_verify off; proxy_pass http://127.0.0.1:81; }';
 
