@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_origin.h"
 #include "ngx_http_payer_value.h"
 
@@ -378,10 +379,11 @@ ngx_http_payer_intake_language(ngx_http_request_t *r,
 
     clean = (ngx_http_payer_check_reference(&text) == NGX_OK);
 
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "payer: the language \"%*s\" of \"payer_language\" is not "
-                  "known, \"" NGX_HTTP_PAYER_LANGUAGE "\" is used",
-                  clean ? text.len : 1, clean ? text.data : (u_char *) "?");
+    ngx_http_payer_log(NGX_LOG_WARN, ctx,
+                       "the language \"%*s\" of \"payer_language\" is not "
+                       "known, \"" NGX_HTTP_PAYER_LANGUAGE "\" is used",
+                       clean ? text.len : 1,
+                       clean ? text.data : (u_char *) "?");
 
     return NGX_OK;
 }

@@ -47,7 +47,6 @@ static ngx_http_payer_verdict_e ngx_http_payer_verify_sum(
 static ngx_int_t ngx_http_payer_verify_capture(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx);
-static void ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e verdict);
 static ngx_int_t ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx);
@@ -241,10 +240,7 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (record->payment_id.len == 0) {
 
-        /*
-         * being made, or made by a call whose reply was lost; nobody has the
-         * link of one that is over, so nobody has paid by it
-         */
+        /* being made, or its reply was lost; by one that is over nobody pays */
 
         return ngx_http_payer_verify_end(ctx, (record->state
                                                == NGX_HTTP_PAYER_EXPIRED)
@@ -642,49 +638,6 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* why a request is answered with 402 */
-
-static void
-ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx)
-{
-    ngx_str_t                *state;
-    ngx_http_payer_record_t  *record;
-
-    record = &ctx->record;
-
-    if (ctx->order.reference.len == 0) {
-        ngx_http_payer_log(NGX_LOG_INFO, ctx,
-                           "not paid: the request names no order");
-        return;
-    }
-
-    if (ctx->found && record->state == 0) {
-
-        /* the answer is another one, and says its own reason */
-
-        return;
-    }
-
-    if (!ctx->found) {
-        ngx_http_payer_log(NGX_LOG_INFO, ctx,
-                           "not paid: the order is not known here");
-        return;
-    }
-
-    state = ngx_http_payer_state_name(record->state);
-
-    if (record->status.len == 0) {
-        ngx_http_payer_log(NGX_LOG_INFO, ctx,
-                           "not paid: the order is %V here", state);
-        return;
-    }
-
-    ngx_http_payer_log(NGX_LOG_INFO, ctx,
-                       "not paid: the order is %V here, and was \"%V\" at "
-                       "Payer when it was last read", state, &record->status);
-}
-
-
 /*
  * Who guesses order numbers learns nothing: neither whether there is such an
  * order, nor what the variables would say of it.
@@ -693,9 +646,9 @@ ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx)
 static ngx_int_t
 ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                  "payer: the ticket for order \"%V\" is missing or wrong",
-                  &ctx->order.reference);
+    ngx_http_payer_log(NGX_LOG_WARN, ctx,
+                       "the ticket for order \"%V\" is missing or wrong",
+                       &ctx->order.reference);
 
     ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
     ctx->record.authorized = -1;

@@ -17,5 +17,8 @@
  */
 ngx_int_t ngx_http_payer_verify_handler(ngx_http_request_t *r);
 
+/* logs why a request is answered with 402 */
+void ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx);
+
 
 #endif /* _NGX_HTTP_PAYER_VERIFY_H_INCLUDED_ */

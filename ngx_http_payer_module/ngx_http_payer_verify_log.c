@@ -1,0 +1,49 @@
+
+/*
+ * Why payer_verify has answered with 402.
+ */
+
+
+#include "ngx_http_payer_verify.h"
+#include "ngx_http_payer_log.h"
+
+
+void
+ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_str_t                *state;
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    if (ctx->order.reference.len == 0) {
+        ngx_http_payer_log(NGX_LOG_INFO, ctx,
+                           "not paid: the request names no order");
+        return;
+    }
+
+    if (ctx->found && record->state == 0) {
+
+        /* the answer is another one, and says its own reason */
+
+        return;
+    }
+
+    if (!ctx->found) {
+        ngx_http_payer_log(NGX_LOG_INFO, ctx,
+                           "not paid: the order is not known here");
+        return;
+    }
+
+    state = ngx_http_payer_state_name(record->state);
+
+    if (record->status.len == 0) {
+        ngx_http_payer_log(NGX_LOG_INFO, ctx,
+                           "not paid: the order is %V here", state);
+        return;
+    }
+
+    ngx_http_payer_log(NGX_LOG_INFO, ctx,
+                       "not paid: the order is %V here, and was \"%V\" at "
+                       "Payer when it was last read", state, &record->status);
+}
