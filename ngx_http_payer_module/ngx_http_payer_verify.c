@@ -240,7 +240,7 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (record->payment_id.len == 0) {
 
-        /* being made, or its reply was lost; by one that is over nobody pays */
+        /* being made, or its reply was lost; by one that is over none pays */
 
         return ngx_http_payer_verify_end(ctx, (record->state
                                                == NGX_HTTP_PAYER_EXPIRED)
