@@ -30,6 +30,8 @@ static ngx_int_t ngx_http_payer_check_rewrite(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy);
 static ngx_uint_t ngx_http_payer_strips(ngx_str_t *url,
     ngx_http_payer_leads_t *leads);
+static ngx_uint_t ngx_http_payer_first_of_road(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_check_transport(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy);
 
@@ -430,6 +432,29 @@ ngx_http_payer_strips(ngx_str_t *url, ngx_http_payer_leads_t *leads)
 }
 
 
+/* many locations share one way to Payer, of which to warn once is enough */
+
+static ngx_uint_t
+ngx_http_payer_first_of_road(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_uint_t                    i;
+    ngx_http_payer_loc_conf_t   **door;
+    ngx_http_payer_main_conf_t   *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    door = pmcf->doors.elts;
+
+    for (i = 0; i < pmcf->doors.nelts && door[i] != conf; i++) {
+        if (door[i]->road && door[i]->road->clcf == conf->road->clcf) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static ngx_int_t
 ngx_http_payer_check_transport(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy)
@@ -447,6 +472,11 @@ ngx_http_payer_check_transport(ngx_conf_t *cf,
     }
 
     if (proxy->url.len == 0) {
+
+        if (!ngx_http_payer_first_of_road(cf, conf)) {
+            return NGX_OK;
+        }
+
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"proxy_pass\" of location \"%V\" has variables, so "
                       "that it cannot be checked whether credentials are "

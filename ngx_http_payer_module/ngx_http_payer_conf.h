@@ -67,7 +67,7 @@ ngx_int_t ngx_http_payer_check_money(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, char *directive, ngx_str_t *value,
     ngx_uint_t trusted, ngx_uint_t is_signed);
 
-/* remembers "error_page 402" without "=", for the next one: NGX_OK, NGX_ERROR */
+/* keeps an "error_page 402" without "=" for the next: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_payer_note_page(ngx_conf_t *cf);
 
 /* warnings about servers as a whole: NGX_OK or NGX_ERROR */

@@ -1,0 +1,53 @@
+# The name of Payer's host: nginx starts without DNS, and follows changes, in
+# the form that the documents give.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Conf;
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: with an upstream block nginx needs DNS to start
+--- bare
+--- http_config perl: bare_http('payer.invalid:443')
+--- config perl: road() . checkout()
+--- must_die
+--- error_log
+host not found in upstream "payer.invalid:443"
+
+
+
+=== TEST 2: with a resolver and a variable it starts, and warns once
+--- bare
+--- http_config perl
+bare_http() =~ s{payer_api  /_payer;}{payer_api /_payer host=payer.invalid; resolver 127.0.0.1:9 valid=30s; resolver_timeout 1s;}r
+--- config perl
+road(set => '$payer_host payer.invalid', rewrite => '^/_payer(/.*)$ $1 break', proxy_pass => 'https://$payer_host')
+. checkout() . checkout('= /other') . 'location = /thanks { payer_verify $arg_order; root html; }'
+--- request
+GET /checkout?order=1001
+--- error_code_like: ^50[234]$
+--- grep_error_log: "proxy_pass" of location "/_payer/" has variables
+--- grep_error_log_out
+"proxy_pass" of location "/_payer/" has variables
+
+
+
+=== TEST 3: the calls go where the variable leads, by the paths of Payer
+--- bare
+--- http_config perl
+bare_http() =~ s{payer_api  /_payer;}{payer_api /_payer host=payer.example;}r
+--- config perl
+"payer_insecure_upstream on;"
+. road(set => "\$payer_host 127.0.0.1:$ENV{TEST_NGINX_SIM_PORT}", rewrite => '^/_payer(/.*)$ $1 break', proxy_pass => 'http://$payer_host')
+. checkout()
+--- request
+GET /checkout?order=1001
+--- error_code: 303
+--- calls
+token: 1
+create: 1
+--- sent
+create: ^Host: payer\.example
