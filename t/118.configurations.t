@@ -345,7 +345,8 @@ started 'a front controller', server => <<'END';
 END
 started 'a till and events in a server with a gate',
     server => 'payer_verify $arg_order;'
-        . checkout(payer_amount => '$upstream_http_x_payer_amount')
+        . checkout(payer_amount => '$upstream_http_x_payer_amount',
+            payer_reference => '$upstream_http_x_payer_reference')
         . 'location = /events { payer_events; payer_event_pass /shop/event; }
            location = /shop/event { internal; payer_verify off; proxy_pass http://127.0.0.1:81; }';
 
