@@ -285,3 +285,30 @@ is($r->status, 503, 'the next visit waits for it');
 disk_takes(0);
 ok(wait_until(sub { get('/checkout?order=1')->status == 303 }, 10), 'and goes on');
 is(calls()->{create}, 1, 'by one link');
+
+
+
+=== TEST 8: a capture that came to nothing is stored before the event is
+--- http_config eval: ::shop_upstream()
+--- config eval
+"payer_timeout 1s;" . ::events_server('payer_auto_capture on;')
+--- request
+GET /
+--- after
+my ($worker) = worker_pids();
+
+for my $n (1 .. 4) {
+    my $token = paid_event($n);
+
+    Payer::Sim::faults("event|read: delay=0.44 times=2");
+    disk_takes(100 + 50 * $n);
+    my $r = callback($token);
+    disk_takes(0);
+
+    like($r->status, qr/^(?:200|503)$/, 'an answer');
+    Payer::Sim::sim('DELETE', 'faults');
+    ok(wait_until(sub { callback($token)->status == 200 }, 10), 'in the end');
+    is(scalar(shop_requests()), 1, 'the shop got it once');
+}
+
+is((worker_pids())[0], $worker, 'the worker lives');

@@ -51,6 +51,7 @@ while (waitpid($pid, POSIX::WNOHANG()) == 0) {
 }
 
 is($?, 0, 'all were read');
-cmp_ok($most - $before, '<', 200 * 6, 'each took less than 6 kB')
-    or diag "$before kB before, $most at most";
-diag sprintf '%d kB for 200 reads', $most - $before;
+
+# A sanitizer keeps what was freed for a while.
+cmp_ok($most - $before, '<', $ENV{ASAN_OPTIONS} ? 200 * 60 : 200 * 6,
+    'each took less than 6 kB') or diag "$before kB before, $most at most";
