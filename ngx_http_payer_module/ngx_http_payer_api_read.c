@@ -9,6 +9,10 @@
 #include "ngx_http_payer_secret.h"
 
 
+static ngx_uint_t ngx_http_payer_api_dead(ngx_array_t *words,
+    ngx_str_t *status);
+
+
 ngx_int_t
 ngx_http_payer_api_read_link(ngx_http_payer_call_t *call, ngx_str_t *reply)
 {
@@ -54,7 +58,38 @@ ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call, ngx_str_t *reply)
         return NGX_DECLINED;
     }
 
+    if (rc == NGX_OK) {
+        payment->dead = ngx_http_payer_api_dead(call->ctx->conf->dead,
+                                                &payment->status);
+    }
+
     return rc;
+}
+
+
+/* whether payer_status_dead names the status */
+
+static ngx_uint_t
+ngx_http_payer_api_dead(ngx_array_t *words, ngx_str_t *status)
+{
+    ngx_str_t   *word;
+    ngx_uint_t   i;
+
+    if (words == NULL) {
+        return 0;
+    }
+
+    word = words->elts;
+
+    for (i = 0; i < words->nelts; i++) {
+        if (word[i].len == status->len
+            && ngx_memcmp(word[i].data, status->data, status->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

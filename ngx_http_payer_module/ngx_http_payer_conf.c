@@ -95,6 +95,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
     conf->tries = NGX_CONF_UNSET_UINT;
     conf->insecure = NGX_CONF_UNSET;
     conf->auto_capture = NGX_CONF_UNSET;
+    conf->dead = NGX_CONF_UNSET_PTR;
     conf->exponent = -1;
     conf->link_ttl = NGX_CONF_UNSET;
     conf->present = NGX_CONF_UNSET_UINT;
@@ -137,6 +138,7 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->tries, prev->tries, 3);
     ngx_conf_merge_value(conf->insecure, prev->insecure, 0);
     ngx_conf_merge_value(conf->auto_capture, prev->auto_capture, 0);
+    ngx_conf_merge_ptr_value(conf->dead, prev->dead, NULL);
     ngx_conf_merge_sec_value(conf->link_ttl, prev->link_ttl, 30 * 86400);
 
     ngx_http_payer_merge_order(prev, conf);

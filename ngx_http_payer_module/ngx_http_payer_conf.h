@@ -34,6 +34,8 @@ char *ngx_http_payer_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_payer_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_reference(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_payer_status_dead(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_currency(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_present(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

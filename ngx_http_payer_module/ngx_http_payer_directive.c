@@ -312,6 +312,47 @@ ngx_http_payer_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
+ngx_http_payer_status_dead(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
+    ngx_str_t   *value, *word;
+    ngx_uint_t   i;
+
+    if (plcf->dead != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    plcf->dead = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                  sizeof(ngx_str_t));
+    if (plcf->dead == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 0 || ngx_http_payer_state_of(&value[i])) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid status \"%V\", it must be one that "
+                               "has no meaning of its own", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        word = ngx_array_push(plcf->dead);
+        if (word == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *word = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_payer_loc_conf_t *plcf = conf;

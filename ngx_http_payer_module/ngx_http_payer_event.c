@@ -423,8 +423,20 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     shop->token = event->token;
     shop->type = hint->type;
     shop->payment_id = hint->payment_id;
-    shop->reference = hint->reference.len ? hint->reference
-                                          : ctx->record.reference;
+    shop->reference = ctx->found ? ctx->record.reference
+                      : ctx->reference.len ? ctx->reference
+                      : hint->reference;
+
+    /* nothing is said of money that payer_verify would not say */
+
+    if (ctx->found) {
+        ngx_http_payer_proof_silence(&ctx->record);
+
+        if (!ngx_http_payer_proof_wanted(&ctx->record)) {
+            ngx_str_null(&ctx->record.status);
+        }
+    }
+
     shop->payload = event->payload;
     shop->taken = ngx_http_payer_event_taken;
 

@@ -136,11 +136,13 @@ ngx_http_payer_hint_choose(ngx_http_payer_ctx_t *ctx,
     }
 
     if (!ctx->found || id->len == 0
-        || (known->len && !ngx_http_payer_hint_same(known, id)))
+        || (known->len && !ngx_http_payer_hint_same(known, id))
+        || (known->len == 0 && ctx->reference.len))
     {
         /*
          * Of no order that is known here, or of an earlier payment of the
-         * order, which does not touch it any more.
+         * order, which does not touch it any more: an id that is in the store
+         * was its payment once, and was replaced.
          */
 
         hint->state = ngx_http_payer_hint_over;

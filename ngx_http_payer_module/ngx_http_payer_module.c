@@ -113,6 +113,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       offsetof(ngx_http_payer_loc_conf_t, auto_capture),
       NULL },
 
+    { ngx_string("payer_status_dead"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_payer_status_dead,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("payer_reference"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_payer_reference,

@@ -145,6 +145,7 @@ typedef struct {
     ngx_uint_t                    tries;
     ngx_flag_t                    insecure;
     ngx_flag_t                    auto_capture;
+    ngx_array_t                  *dead;         /* statuses, ngx_str_t */
 
     /* the order */
     ngx_http_payer_text_t         reference;

@@ -228,3 +228,37 @@ told('2', 99900);
 is_problem(get('/round?order=2'), 409, 'amount-differs', 'dearer since');
 buy_paid('3', 1000);
 to_widget(get('/round?order=4'), 'an order that is not paid is sold');
+
+
+
+=== TEST 17: a status that nobody knows keeps the order, and the log says which
+--- after
+to_widget(told('1', 12900), 'a link');
+faults({ match => 'read', action => 'edit', times => 0, set => { 'payment.status' => 'ABANDONED' } });
+faults('cancel: status=400 body={}');
+is(get('/thanks?order=1')->status, 503, 'not known');
+is(told('1', 500)->status, 503, 'the old link might be payable');
+logged(qr/\[error\].*"ABANDONED"/, 'the word in the log');
+is(books('1')->{links}, 1, 'no other link');
+
+
+
+=== TEST 18: one that payer_status_dead names is over
+--- config
+payer_status_dead GONE ABANDONED;
+--- after
+to_widget(told('1', 12900), 'a link');
+faults({ match => 'read', action => 'edit', times => 0, set => { 'payment.status' => 'ABANDONED' } });
+faults('cancel: status=400 body={}');
+is(get('/thanks?order=1')->status, 402, 'not paid');
+to_widget(told('1', 500), 'sold again');
+is(books('1')->{links}, 2, 'by another link');
+
+
+
+=== TEST 19: a status that is known cannot be declared dead
+--- config
+payer_status_dead AUTHORIZED;
+--- must_die
+--- error_log
+invalid status "AUTHORIZED", it must be one that has no meaning of its own

@@ -398,3 +398,44 @@ faults({ match => 'read', action => 'edit',
     set => { 'payment.authorizedAmount' => 100 } });
 is(callback($token)->status, 200, 'the event is taken');
 is(calls()->{capture}, undef, 'nothing is captured');
+
+
+
+=== TEST 17: an authorization that overtook its cancel is not adopted while the next link is being made
+--- http_config eval: ::shop_upstream()
+--- config eval
+::events_server() . '
+location = /more {
+    payer_checkout;
+    payer_reference       $arg_order public;
+    payer_amount          5900;
+    payer_currency        SEK;
+    payer_return_success  /thanks;
+    payer_return_fail     /cart;
+    payer_return_back     /cart;
+}
+location = /gate { payer_verify $arg_order; payer_verify_amount 1 SEK; proxy_pass http://shop; }
+'
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+sim_config(event_calls => 1);
+subscribe();
+is(get('/checkout?order=1001')->status, 303, 'a link');
+pay('1001', card => '3ds', threeds => 'start');
+my $void = payment('1001');
+
+# the cart has changed, and the reply to the next create is lost
+faults('create: lost-reply times=0');
+isnt(get('/more?order=1001')->status, 303, 'no second link yet');
+sim('DELETE', 'faults');
+
+# the first one is authorized all the same
+sim('POST', 'pay', { paymentId => $void, threeds => 'approve' });
+wait_until(sub { @{ events() } }) or die "no event\n";
+my $token = events()->[-1]{token};
+is(callback($token)->status, 200, 'its event is taken');
+is(calls()->{read}, undef, 'without a read, as its payment is known to be another one');
+is(get('/gate?order=1001')->status, 503, 'and does not make the order paid');
