@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_signature.h"
 #include "ngx_http_payer_source.h"
 #include "ngx_http_payer_template.h"
@@ -152,6 +153,7 @@ ngx_http_payer_check_reference_of(ngx_conf_t *cf,
         if (source == NGX_HTTP_PAYER_CHOSEN_SHOP
             || source == NGX_HTTP_PAYER_CHOSEN_MAP
             || source == NGX_HTTP_PAYER_CHOSEN_UNKNOWN
+            || ngx_http_payer_lookup_proves(cf, conf, &t.name)
             || (t.name.len == id.len
                 && ngx_strncasecmp(t.name.data, id.data, id.len) == 0))
         {

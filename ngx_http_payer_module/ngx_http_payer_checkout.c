@@ -21,6 +21,7 @@
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_lookup_use.h"
 #include "ngx_http_payer_present.h"
 #include "ngx_http_payer_retire.h"
 #include "ngx_http_payer_signature.h"
@@ -149,6 +150,12 @@ ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (rc == NGX_OK) {
+        rc = ngx_http_payer_lookup_checkout(r, ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
         rc = ngx_http_payer_intake(r, ctx, &problem);
     }
 
@@ -200,6 +207,24 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
 
     if (ctx->found && ngx_http_payer_ticket_adopt(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    switch (ngx_http_payer_lookup_use(ctx)) {
+
+    case NGX_HTTP_PAYER_USE_CLOSED:
+        return ngx_http_payer_lookup_refuse(r, ctx);
+
+    case NGX_HTTP_PAYER_USE_PAID:
+        ctx->step = ngx_http_payer_checkout_paid;
+        return NGX_OK;
+
+    case NGX_HTTP_PAYER_USE_CANCEL:
+        ctx->step = ctx->claim.owner ? ngx_http_payer_checkout_replace
+                                     : ngx_http_payer_checkout_claim;
+        return NGX_OK;
+
+    default: /* NGX_HTTP_PAYER_USE_RECORD */
+        break;
     }
 
     if (!ctx->found) {
@@ -394,6 +419,15 @@ ngx_http_payer_checkout_retire(ngx_http_request_t *r,
     switch (rt->result) {
 
     case NGX_HTTP_PAYER_RETIRED:
+
+        if (ngx_http_payer_lookup_use(ctx) != NGX_HTTP_PAYER_USE_RECORD) {
+
+            /* there is to be no other one */
+
+            ngx_http_payer_ledger_unclaim(ctx);
+            ctx->step = ngx_http_payer_checkout_lookup;
+            return NGX_OK;
+        }
 
         if (ngx_http_payer_worth(ctx) == NGX_HTTP_PAYER_WORTH_CANCELLED) {
 

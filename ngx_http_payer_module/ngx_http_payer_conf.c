@@ -7,6 +7,7 @@
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_gate.h"
+#include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_secret.h"
 #include "ngx_http_payer_worth.h"
 
@@ -51,6 +52,9 @@ ngx_http_payer_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&pmcf->values, cf->pool, 16,
                           sizeof(ngx_http_payer_value_t))
+           != NGX_OK
+        || ngx_array_init(&pmcf->lookup_fields, cf->pool, 4,
+                          sizeof(ngx_str_t))
            != NGX_OK)
     {
         return NULL;
@@ -97,6 +101,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
     conf->auto_capture = NGX_CONF_UNSET;
     conf->dead = NGX_CONF_UNSET_PTR;
     conf->exponent = -1;
+    conf->lookup_inflight = NGX_CONF_UNSET_UINT;
     conf->link_ttl = NGX_CONF_UNSET;
     conf->present = NGX_CONF_UNSET_UINT;
 
@@ -140,6 +145,13 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->auto_capture, prev->auto_capture, 0);
     ngx_conf_merge_ptr_value(conf->dead, prev->dead, NULL);
     ngx_conf_merge_sec_value(conf->link_ttl, prev->link_ttl, 30 * 86400);
+
+    ngx_conf_merge_uint_value(conf->lookup_inflight, prev->lookup_inflight,
+                              32);
+
+    if (ngx_http_payer_lookup_merge(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     ngx_http_payer_merge_order(prev, conf);
 

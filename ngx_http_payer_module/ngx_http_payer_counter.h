@@ -39,6 +39,8 @@ typedef enum {
 #define NGX_HTTP_PAYER_COUNT_TOKENS         0   /* failed, done */
 #define NGX_HTTP_PAYER_COUNT_CHECKOUTS      1   /* ..._link_e */
 #define NGX_HTTP_PAYER_COUNT_VERIFICATIONS  2   /* ..._verdict_e */
+#define NGX_HTTP_PAYER_COUNT_LOOKUPS        3   /* ..._lookup_verdict_e */
+
 /* a gauge for each merchant: a hash of its id, and old authorizations */
 
 #define NGX_HTTP_PAYER_COUNT_OLD            4   /* and all rows behind it */

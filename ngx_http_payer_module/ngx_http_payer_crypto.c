@@ -172,6 +172,13 @@ ngx_http_payer_verify_hmac(ngx_str_t *key, ngx_str_t *message,
 }
 
 
+ngx_uint_t
+ngx_http_payer_same(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len == b->len && CRYPTO_memcmp(a->data, b->data, a->len) == 0;
+}
+
+
 ngx_int_t
 ngx_http_payer_uuid(u_char uuid[NGX_HTTP_PAYER_UUID_LEN])
 {

@@ -34,6 +34,9 @@ ngx_int_t ngx_http_payer_hmac(ngx_str_t *key, ngx_str_t *message,
 ngx_int_t ngx_http_payer_verify_hmac(ngx_str_t *key, ngx_str_t *message,
     ngx_str_t *signature);
 
+/* whether two texts are the same, in a time that depends on their lengths */
+ngx_uint_t ngx_http_payer_same(ngx_str_t *a, ngx_str_t *b);
+
 /* a random UUID (RFC 9562, version 4), lowercase: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_payer_uuid(u_char uuid[NGX_HTTP_PAYER_UUID_LEN]);
 

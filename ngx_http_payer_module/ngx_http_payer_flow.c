@@ -224,7 +224,7 @@ ngx_http_payer_flow_resume(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_payer_flow_parked(ngx_http_payer_ctx_t *ctx)
 {
-    return ctx->timer.timer_set
+    return ctx->timer.timer_set || ctx->timer.posted
            || ctx->io.pending
            || ngx_http_payer_flow_writing(ctx)
            || (ctx->exchange && ctx->exchange->active);
@@ -297,6 +297,16 @@ ngx_http_payer_flow_exchanged(ngx_http_payer_ctx_t *ctx)
 {
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
+    }
+}
+
+
+void
+ngx_http_payer_flow_wake(ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+        ngx_post_event(&ctx->timer, &ngx_posted_events);
     }
 }
 
@@ -564,6 +574,10 @@ ngx_http_payer_flow_cleanup(void *data)
 
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
+    }
+
+    if (ctx->timer.posted) {
+        ngx_delete_posted_event(&ctx->timer);
     }
 
     ctx->over = 1;

@@ -77,6 +77,10 @@ ngx_int_t ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
 /* whether a write is under way */
 #define ngx_http_payer_flow_writing(ctx)  (!ngx_queue_empty(&(ctx)->writes))
 
+/* ends a wait before its time, from within another request's handlers: the
+ * request goes on in the next turn of the event loop */
+void ngx_http_payer_flow_wake(ngx_http_payer_ctx_t *ctx);
+
 /* the handler of ctx->io: resumes the request */
 void ngx_http_payer_flow_stored(ngx_http_payer_io_t *io);
 

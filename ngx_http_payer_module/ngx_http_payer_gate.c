@@ -277,7 +277,7 @@ ngx_http_payer_gate_same(ngx_http_request_t *r,
 
     ctx = ngx_http_payer_get_ctx(r);
 
-    if (ctx == NULL || ctx->verify.verdict != NGX_HTTP_PAYER_PAID
+    if (ctx == NULL || !ngx_http_payer_verify_passed(ctx)
         || ngx_memcmp(ctx->conf->merchant->key, conf->merchant->key,
                       NGX_HTTP_PAYER_KEY_LEN)
            != 0)

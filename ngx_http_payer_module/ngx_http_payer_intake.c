@@ -78,7 +78,22 @@ ngx_int_t
 ngx_http_payer_intake_reference(ngx_http_request_t *r,
     ngx_http_payer_text_t *text, ngx_str_t *reference)
 {
-    ngx_int_t                   rc;
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_intake_text(r, text, reference);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_payer_check_reference(reference);
+}
+
+
+ngx_int_t
+ngx_http_payer_intake_text(ngx_http_request_t *r, ngx_http_payer_text_t *text,
+    ngx_str_t *reference)
+{
     ngx_http_variable_value_t  *vv;
 
     if (text->variable) {
@@ -101,15 +116,8 @@ ngx_http_payer_intake_reference(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (text->unescape) {
-        rc = ngx_http_payer_unescape(r->pool, reference);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return ngx_http_payer_check_reference(reference);
+    return text->unescape ? ngx_http_payer_unescape(r->pool, reference)
+                          : NGX_OK;
 }
 
 

@@ -41,6 +41,11 @@ ngx_int_t ngx_http_payer_intake_urls(ngx_http_request_t *r,
 char *ngx_http_payer_intake_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* evaluates a text and decodes it if it is made of a URL's argument: NGX_OK,
+ * NGX_DECLINED (broken percent-encoding), NGX_ERROR */
+ngx_int_t ngx_http_payer_intake_text(ngx_http_request_t *r,
+    ngx_http_payer_text_t *text, ngx_str_t *value);
+
 /*
  * evaluates a reference and decodes it if it is made of a URL's argument:
  * NGX_OK, NGX_DECLINED if it is none, NGX_ERROR

@@ -12,6 +12,7 @@
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_guard.h"
+#include "ngx_http_payer_lookup.h"
 
 
 /* more than twice of what all lines with their longest numbers take */
@@ -74,7 +75,11 @@ static const char  *ngx_http_payer_metrics_links[] = {
 };
 
 static const char  *ngx_http_payer_metrics_verdicts[] = {
-    "undecided", "paid", "unpaid", "pending", "unknown"
+    "undecided", "paid", "unpaid", "pending", "unknown", "other", "shop"
+};
+
+static const char  *ngx_http_payer_metrics_lookups[] = {
+    "none", "open", "paid", "closed", "other", "not_found", "failed"
 };
 
 static const char  *ngx_http_payer_metrics_results[] = {
@@ -112,7 +117,13 @@ static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
       NGX_HTTP_PAYER_COUNT_VERIFICATIONS, NGX_HTTP_PAYER_COUNT_VERIFICATIONS,
       NULL,
       "outcome", ngx_http_payer_metrics_verdicts,
-      NGX_HTTP_PAYER_PAID, NGX_HTTP_PAYER_UNSURE },
+      NGX_HTTP_PAYER_PAID, NGX_HTTP_PAYER_SHOP },
+
+    { "payer_lookups_total", "Answers of the shop to lookups by result.",
+      NGX_HTTP_PAYER_COUNT_OTHERS,
+      NGX_HTTP_PAYER_COUNT_LOOKUPS, NGX_HTTP_PAYER_COUNT_LOOKUPS, NULL,
+      "result", ngx_http_payer_metrics_lookups,
+      NGX_HTTP_PAYER_LOOKUP_OPEN, NGX_HTTP_PAYER_LOOKUP_FAILED },
 
     { "payer_operations_total", "Operations on payments by result.",
       NGX_HTTP_PAYER_COUNT_OPERATIONS,

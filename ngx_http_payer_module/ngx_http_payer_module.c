@@ -9,6 +9,7 @@
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_event.h"
 #include "ngx_http_payer_gate.h"
+#include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_metrics.h"
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_origin.h"
@@ -38,6 +39,11 @@ static void ngx_http_payer_exit_process(ngx_cycle_t *cycle);
 
 static ngx_conf_num_bounds_t  ngx_http_payer_tries_bounds = {
     ngx_conf_check_num_bounds, 1, 10
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_payer_lookup_inflight_bounds = {
+    ngx_conf_check_num_bounds, 1, 10000
 };
 
 
@@ -196,6 +202,62 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, link_ttl),
       NULL },
+
+    { ngx_string("payer_lookup"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_payer_lookup,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_lookup_header"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_payer_lookup_header,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_lookup_field"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE23,
+      ngx_http_payer_lookup_field,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_lookup_match"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE2,
+      ngx_http_payer_lookup_match,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_lookup_only"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_2MORE,
+      ngx_http_payer_lookup_states,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      (void *) offsetof(ngx_http_payer_lookup_conf_t, only) },
+
+    { ngx_string("payer_lookup_open"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_2MORE,
+      ngx_http_payer_lookup_states,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      (void *) offsetof(ngx_http_payer_lookup_conf_t, open) },
+
+    { ngx_string("payer_lookup_paid"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_2MORE,
+      ngx_http_payer_lookup_states,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      (void *) offsetof(ngx_http_payer_lookup_conf_t, paid) },
+
+    { ngx_string("payer_lookup_inflight"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, lookup_inflight),
+      &ngx_http_payer_lookup_inflight_bounds },
 
     { ngx_string("payer_signature"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE2,
@@ -398,6 +460,7 @@ ngx_http_payer_init(ngx_conf_t *cf)
 
     if (ngx_http_payer_check_values(cf) != NGX_OK
         || ngx_http_payer_check_orders(cf) != NGX_OK
+        || ngx_http_payer_check_lookups(cf) != NGX_OK
         || ngx_http_payer_check_roads(cf) != NGX_OK
         || ngx_http_payer_check_passes(cf) != NGX_OK
         || ngx_http_payer_check_store(cf) != NGX_OK)

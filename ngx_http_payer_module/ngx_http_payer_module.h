@@ -39,6 +39,8 @@ typedef struct ngx_http_payer_exchange_s  ngx_http_payer_exchange_t;
 
 typedef struct ngx_http_payer_execution_s  ngx_http_payer_execution_t;
 typedef struct ngx_http_payer_signature_s  ngx_http_payer_signature_t;
+typedef struct ngx_http_payer_lookup_s  ngx_http_payer_lookup_t;
+typedef struct ngx_http_payer_lookup_conf_s  ngx_http_payer_lookup_conf_t;
 
 
 /* a content handler of the module, and what its location has to have */
@@ -131,6 +133,7 @@ typedef struct {
     ngx_array_t                   payment_pages; /* ..._payment_page_t */
     ngx_array_t                   places;       /* all that there are */
     ngx_array_t                   values;       /* ..._value_t */
+    ngx_array_t                   lookup_fields;    /* ngx_str_t: names */
 } ngx_http_payer_main_conf_t;
 
 
@@ -170,6 +173,12 @@ typedef struct {
     ngx_http_payer_signature_t   *signature;
     ngx_array_t                  *signature_keys;     /* ngx_str_t */
     ngx_http_complex_value_t     *signature_expires;
+
+    /* what the shop itself says of the order */
+    ngx_http_payer_lookup_conf_t *lookup;
+    ngx_http_core_loc_conf_t     *lookup_clcf;  /* of its URI */
+    ngx_uint_t                    lookup_inflight;
+    ngx_uint_t                    lookup_needed;    /* for the order */
 
     /* how the widget is presented */
     ngx_uint_t                    present;
@@ -271,6 +280,8 @@ struct ngx_http_payer_ctx_s {
     time_t                        signed_until; /* the link, 0: not known */
     ngx_str_t                     ticket;       /* in a checkout: its text, */
     u_char                        ticket_bytes[NGX_HTTP_PAYER_TICKET_LEN];
+
+    ngx_http_payer_lookup_t      *lookup;       /* NULL: there is none */
 
     ngx_http_payer_verify_t       verify;
 

@@ -20,7 +20,9 @@ typedef enum {
     NGX_HTTP_PAYER_PAID,
     NGX_HTTP_PAYER_UNPAID,
     NGX_HTTP_PAYER_PENDING,             /* Payer's word is a new one */
-    NGX_HTTP_PAYER_UNSURE               /* nobody knows at the moment */
+    NGX_HTTP_PAYER_UNSURE,              /* nobody knows at the moment */
+    NGX_HTTP_PAYER_OTHER,               /* paid for in another way, */
+    NGX_HTTP_PAYER_SHOP                 /* paid: by the shop's own word */
 } ngx_http_payer_verdict_e;
 
 

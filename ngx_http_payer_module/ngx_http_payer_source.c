@@ -230,6 +230,10 @@ ngx_http_payer_source(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *map)
         return NGX_HTTP_PAYER_CHOSEN_BUYER;
     }
 
+    if (ngx_http_payer_is_field(cf, name)) {
+        return by ? NGX_HTTP_PAYER_CHOSEN_OTHER : NGX_HTTP_PAYER_CHOSEN_SHOP;
+    }
+
     if (v) {
         return NGX_HTTP_PAYER_CHOSEN_OTHER;
     }
@@ -242,6 +246,29 @@ ngx_http_payer_source(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *map)
 
     return ngx_http_payer_has_prefix(cf, name) ? NGX_HTTP_PAYER_CHOSEN_OTHER
                                                : NGX_HTTP_PAYER_CHOSEN_UNKNOWN;
+}
+
+
+ngx_uint_t
+ngx_http_payer_is_field(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_str_t                   *field;
+    ngx_uint_t                   i;
+    ngx_http_payer_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    field = pmcf->lookup_fields.elts;
+
+    for (i = 0; i < pmcf->lookup_fields.nelts; i++) {
+        if (field[i].len == name->len
+            && ngx_strncasecmp(field[i].data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

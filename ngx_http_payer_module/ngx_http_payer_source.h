@@ -43,6 +43,9 @@ ngx_int_t ngx_http_payer_source_init(ngx_conf_t *cf);
 ngx_http_payer_chosen_e ngx_http_payer_source(ngx_conf_t *cf,
     ngx_str_t *name, ngx_str_t *map);
 
+/* whether the variable is a field of a lookup */
+ngx_uint_t ngx_http_payer_is_field(ngx_conf_t *cf, ngx_str_t *name);
+
 /* the NGX_HTTP_PAYER_SET_BY_... of a variable */
 ngx_uint_t ngx_http_payer_set_by(ngx_conf_t *cf, ngx_str_t *name);
 

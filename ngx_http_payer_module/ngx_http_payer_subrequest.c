@@ -35,7 +35,7 @@ static ngx_int_t ngx_http_payer_exchange_field(ngx_http_request_t *sr,
 static ngx_int_t ngx_http_payer_exchange_body(ngx_http_request_t *sr,
     ngx_http_payer_exchange_t *x);
 static void ngx_http_payer_exchange_route(ngx_http_request_t *sr,
-    ngx_http_payer_road_t *road);
+    ngx_http_core_loc_conf_t *clcf);
 static void ngx_http_payer_exchange_abort(ngx_http_request_t *sr);
 static ngx_int_t ngx_http_payer_exchange_done(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
@@ -78,6 +78,10 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ps->data = x;
 
     x->road = road;
+
+    if (road) {
+        x->clcf = road->clcf;
+    }
 
     if (ngx_http_payer_exchange_uri(r, x, &uri) != NGX_OK) {
         return NGX_ERROR;
@@ -134,8 +138,8 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (road) {
-        ngx_http_payer_exchange_route(sr, road);
+    if (x->clcf) {
+        ngx_http_payer_exchange_route(sr, x->clcf);
     }
 
     return NGX_OK;
@@ -407,13 +411,13 @@ ngx_http_payer_exchange_body(ngx_http_request_t *sr,
 
 static void
 ngx_http_payer_exchange_route(ngx_http_request_t *sr,
-    ngx_http_payer_road_t *road)
+    ngx_http_core_loc_conf_t *clcf)
 {
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(sr, ngx_http_core_module);
 
-    sr->loc_conf = road->clcf->loc_conf;
+    sr->loc_conf = clcf->loc_conf;
     sr->valid_location = 1;
     sr->phase_handler = cmcf->phase_engine.location_rewrite_index;
     sr->write_event_handler = ngx_http_core_run_phases;
@@ -500,7 +504,7 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     if (sr->upstream) {
         x->sent = sr->upstream->request_sent;
 
-    } else if (x->road == NULL) {
+    } else if (x->clcf == NULL) {
         ngx_http_payer_exchange_own(x, rc);
     }
 

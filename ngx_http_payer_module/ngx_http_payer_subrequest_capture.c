@@ -36,7 +36,7 @@ ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
 
     x = r->post_subrequest->data;
 
-    if (x->road && (r->upstream == NULL
+    if (x->clcf && (r->upstream == NULL
                     || r->upstream->headers_in.status_n == 0))
     {
         /* nginx's own page of an error: there is no reply of Payer's */

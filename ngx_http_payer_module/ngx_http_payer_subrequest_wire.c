@@ -13,6 +13,8 @@
 
 
 static ngx_int_t ngx_http_payer_wire_checked(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_wire_shop(ngx_http_request_t *r,
+    ngx_http_payer_exchange_t *x);
 static ngx_int_t ngx_http_payer_wire_header(ngx_http_request_t *sr);
 static void ngx_http_payer_wire_end(ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_int_t ngx_http_payer_wire_unlogged(ngx_http_request_t *sr,
@@ -78,7 +80,7 @@ ngx_http_payer_wire_checked(ngx_http_request_t *r)
     road = x->road;
 
     if (road == NULL) {
-        return NGX_DECLINED;
+        return ngx_http_payer_wire_shop(r, x);
     }
 
     checked = road->checked.elts;
@@ -98,6 +100,23 @@ ngx_http_payer_wire_checked(ngx_http_request_t *r)
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "payer: a call was not sent: it was led away from location "
                   "\"%V\" to \"%V\"", &road->clcf->name, &r->uri);
+
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* the same for the shop's location of a lookup */
+
+static ngx_int_t
+ngx_http_payer_wire_shop(ngx_http_request_t *r, ngx_http_payer_exchange_t *x)
+{
+    if (x->clcf == NULL || r->loc_conf == x->clcf->loc_conf) {
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "payer: a lookup was not sent: it was led away from "
+                  "location \"%V\" to \"%V\"", &x->clcf->name, &r->uri);
 
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -175,7 +194,7 @@ ngx_http_payer_wire_handler(ngx_http_request_t *sr)
 
     /* an "if" has no handler of its own */
 
-    rc = ngx_http_payer_wire_unlogged(sr, x->road->clcf->handler);
+    rc = ngx_http_payer_wire_unlogged(sr, x->clcf->handler);
 
     u = sr->upstream;
 
@@ -211,6 +230,10 @@ ngx_http_payer_wire_header(ngx_http_request_t *sr)
 
     x->process_header = u->process_header;
     u->process_header = ngx_http_payer_wire_header;
+
+    /* whoever answers does not lead the call elsewhere */
+
+    u->headers_in.x_accel_redirect = NULL;
 
     return rc;
 }

@@ -112,7 +112,9 @@ static ngx_str_t  ngx_http_payer_outcomes[] = {
     ngx_string("paid"),
     ngx_string("unpaid"),
     ngx_string("pending"),
-    ngx_string("unknown")
+    ngx_string("unknown"),
+    ngx_string("other"),
+    ngx_string("shop")
 };
 
 

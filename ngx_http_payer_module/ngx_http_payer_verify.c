@@ -17,6 +17,7 @@
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_lookup_use.h"
 #include "ngx_http_payer_query.h"
 #include "ngx_http_payer_reading.h"
 #include "ngx_http_payer_ticket.h"
@@ -50,6 +51,9 @@ static ngx_int_t ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e verdict);
 static ngx_int_t ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_verify_forget(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_looked_up(ngx_http_payer_ctx_t *ctx,
+    ngx_int_t rc, ngx_http_payer_verdict_e verdict);
 static ngx_int_t ngx_http_payer_verify_retry(ngx_http_payer_ctx_t *ctx);
 
 
@@ -120,7 +124,7 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
 
     ctx->verify.running = 0;
 
-    if (rc == NGX_DONE && ctx->verify.verdict == NGX_HTTP_PAYER_PAID) {
+    if (rc == NGX_DONE && ngx_http_payer_verify_passed(ctx)) {
         return NGX_OK;
     }
 
@@ -199,8 +203,11 @@ ngx_http_payer_verify_reference(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
-    ngx_http_payer_record_t  *record;
+    ngx_int_t                  rc;
+    ngx_http_payer_record_t   *record;
+    ngx_http_payer_verdict_e   verdict;
+
+    verdict = NGX_HTTP_PAYER_UNSURE;
 
     rc = ngx_http_payer_ledger_find(ctx, &ctx->order.reference);
 
@@ -219,6 +226,13 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? ngx_http_payer_verify_stranger(ctx)
                                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_lookup_verify(ctx, ngx_http_payer_verify_find,
+                                      &verdict);
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_verify_looked_up(ctx, rc, verdict);
     }
 
     if (!ctx->found) {
@@ -240,10 +254,16 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (record->payment_id.len == 0) {
 
-        /* being made, or its reply was lost; by one that is over none pays */
+        /*
+         * being made, or made by a call whose reply was lost; nobody has the
+         * link of one that is over, so nobody has paid by it.  Where the shop
+         * has just said that its order is not paid, the buyer is sent to
+         * wait for the link.
+         */
 
         return ngx_http_payer_verify_end(ctx, (record->state
-                                               == NGX_HTTP_PAYER_EXPIRED)
+                                               == NGX_HTTP_PAYER_EXPIRED
+                                               || ctx->lookup)
                                               ? NGX_HTTP_PAYER_UNPAID
                                               : NGX_HTTP_PAYER_UNSURE);
     }
@@ -630,11 +650,42 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
         ngx_str_null(status);
     }
 
+    if (ngx_http_payer_verify_passed(ctx)) {
+        return NGX_DONE;
+    }
+
     if (verdict == NGX_HTTP_PAYER_UNPAID) {
         return NGX_HTTP_PAYMENT_REQUIRED;
     }
 
     return ngx_http_payer_verify_retry(ctx);
+}
+
+
+/* what the flow's step returns when the shop's word is enough, or is missing */
+
+static ngx_int_t
+ngx_http_payer_verify_looked_up(ngx_http_payer_ctx_t *ctx, ngx_int_t rc,
+    ngx_http_payer_verdict_e verdict)
+{
+    switch (rc) {
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    case NGX_BUSY:
+        return NGX_OK;
+
+    case NGX_DONE:
+        return ngx_http_payer_verify_end(ctx, verdict);
+
+    case NGX_DECLINED:
+        ngx_http_payer_verify_forget(ctx);
+        return NGX_HTTP_NOT_FOUND;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 }
 
 
@@ -650,14 +701,23 @@ ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx)
                        "the ticket for order \"%V\" is missing or wrong",
                        &ctx->order.reference);
 
+    ngx_http_payer_verify_forget(ctx);
+
+    return NGX_HTTP_FORBIDDEN;
+}
+
+
+/* the variables say nothing of an order that is not this buyer's */
+
+static void
+ngx_http_payer_verify_forget(ngx_http_payer_ctx_t *ctx)
+{
     ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
     ctx->record.authorized = -1;
     ctx->record.captured = -1;
     ctx->record.refunded = -1;
 
     (void) ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
-
-    return NGX_HTTP_FORBIDDEN;
 }
 
 
@@ -671,6 +731,11 @@ ngx_http_payer_verify_retry(ngx_http_payer_ctx_t *ctx)
     r = ctx->request;
 
     after = ctx->call ? ctx->call->exchange.retry_after : 0;
+
+    if (ctx->lookup && ctx->lookup->retry_after > after) {
+        after = ctx->lookup->retry_after;
+    }
+
     after = ngx_max(after, NGX_HTTP_PAYER_RETRY_AFTER);
     after = ngx_min(after, NGX_HTTP_PAYER_MAX_RETRY_AFTER);
 

@@ -21,4 +21,12 @@ ngx_int_t ngx_http_payer_verify_handler(ngx_http_request_t *r);
 void ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx);
 
 
+/* whether the request was let through, for whatever reason */
+
+#define ngx_http_payer_verify_passed(ctx)                                    \
+    ((ctx)->verify.verdict == NGX_HTTP_PAYER_PAID                            \
+     || (ctx)->verify.verdict == NGX_HTTP_PAYER_OTHER                        \
+     || (ctx)->verify.verdict == NGX_HTTP_PAYER_SHOP)
+
+
 #endif /* _NGX_HTTP_PAYER_VERIFY_H_INCLUDED_ */

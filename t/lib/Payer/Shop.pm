@@ -10,7 +10,8 @@ package Payer::Shop;
 #     shop_reset();               # forget them; each answer is 204 again
 #
 # Each request takes the next answer, the last one is repeated.  "cut" is a
-# 200 that breaks off in the body, "close" no answer at all.
+# 200 that breaks off in the body, "close" no answer at all, "json {...}" and
+# "html <p>..." are a 200 with that body, "json=201 {...}" has another status.
 
 use strict;
 use warnings;
@@ -150,7 +151,16 @@ sub _answer {
 
     return if $answer =~ /^close/;
 
-    if ($answer =~ /^cut/) {
+    if ($answer =~ /^(json|html)(?:=(\d+))? (.*)/) {
+        my ($type, $status, $body) = ($1, $2 // 200, $3);
+
+        $type = $type eq 'json' ? 'application/json' : 'text/html';
+
+        print $client "HTTP/1.1 $status Shop\r\nContent-Type: $type\r\n",
+            'Content-Length: ' . length($body) . "\r\n",
+            "Connection: close\r\n\r\n$body";
+
+    } elsif ($answer =~ /^cut/) {
         print $client "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort";
 
     } else {

@@ -1,0 +1,157 @@
+
+/*
+ * payer_lookup: asks the shop's own API what an order costs and whether it may
+ * be paid.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_LOOKUP_H_INCLUDED_
+#define _NGX_HTTP_PAYER_LOOKUP_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_subrequest.h"
+
+
+/* an argument of the lookup's URI: a text, or the value of one variable */
+typedef struct {
+    ngx_str_t                     name;
+    ngx_str_t                     text;
+    ngx_str_t                     variable;     /* its name, empty: "text" */
+    ngx_int_t                     index;        /* of the variable */
+} ngx_http_payer_lookup_arg_t;
+
+
+/* a variable that is filled from the shop's reply */
+typedef struct {
+    ngx_uint_t                    id;           /* of the variable's name */
+    ngx_str_t                     name;
+    ngx_str_t                     pointer;      /* or the pattern's text */
+#if (NGX_PCRE)
+    ngx_regex_t                  *regex;
+    ngx_uint_t                    captures;
+#endif
+    unsigned                      pattern:1;
+    unsigned                      optional:1;
+    unsigned                      match:1;      /* is a secret of the buyer's */
+} ngx_http_payer_lookup_field_t;
+
+
+/* payer_lookup_match, _only, _open, _paid */
+typedef struct {
+    ngx_str_t                     name;         /* of the field */
+    ngx_uint_t                    field;        /* its index */
+    ngx_http_payer_text_t         text;         /* match: its value */
+    ngx_array_t                  *values;       /* ngx_str_t, the others' */
+    unsigned                      set:1;
+} ngx_http_payer_lookup_test_t;
+
+
+struct ngx_http_payer_lookup_conf_s {
+    ngx_str_t                     uri;          /* the path */
+    ngx_array_t                   args;         /* ..._lookup_arg_t */
+    ngx_array_t                  *buyers;       /* names of $arg_ in them */
+    ngx_array_t                   headers;      /* ngx_http_payer_field_t */
+    ngx_array_t                   fields;       /* ..._lookup_field_t */
+    ngx_http_payer_lookup_test_t  match;
+    ngx_http_payer_lookup_test_t  only;
+    ngx_http_payer_lookup_test_t  open;
+    ngx_http_payer_lookup_test_t  paid;
+
+    u_char                       *file;         /* where it stands */
+    ngx_uint_t                    line;
+
+    unsigned                      off:1;
+    unsigned                      email:1;      /* chars=email */
+    unsigned                      json:1;       /* a field is a pointer */
+};
+
+
+typedef enum {
+    NGX_HTTP_PAYER_LOOKUP_OPEN = 1,     /* a link may be made */
+    NGX_HTTP_PAYER_LOOKUP_PAID,         /* the shop itself says so */
+    NGX_HTTP_PAYER_LOOKUP_CLOSED,       /* in no state to be paid */
+    NGX_HTTP_PAYER_LOOKUP_OTHER,        /* paid for in another way */
+    NGX_HTTP_PAYER_LOOKUP_ABSENT,       /* not there, or not the buyer's */
+    NGX_HTTP_PAYER_LOOKUP_FAILED        /* the shop did not tell */
+} ngx_http_payer_lookup_verdict_e;
+
+
+typedef struct ngx_http_payer_lookup_call_s  ngx_http_payer_lookup_call_t;
+
+
+/* one lookup of a request; lives as long as the main request */
+struct ngx_http_payer_lookup_s {
+    ngx_http_payer_lookup_conf_t     *conf;
+    ngx_http_core_loc_conf_t         *clcf;     /* of its URI */
+    ngx_http_payer_ctx_t             *ctx;      /* of the flow that waits */
+    ngx_str_t                         args;     /* as evaluated */
+    ngx_http_payer_lookup_verdict_e   verdict;  /* 0: not known yet */
+    ngx_str_t                        *values;   /* of the fields, or NULL */
+    ngx_str_t                         reply;    /* for another location */
+    ngx_uint_t                        status;   /* of the reply */
+    time_t                            retry_after;
+
+    struct ngx_http_payer_retire_s   *retire;   /* of a link not to be used */
+    ngx_http_payer_step_pt            again;    /* after it */
+
+    ngx_http_payer_lookup_call_t     *call;     /* under way */
+    ngx_queue_t                       queue;    /* of the call's */
+};
+
+
+/* setters of directives */
+char *ngx_http_payer_lookup(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_lookup_header(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_payer_lookup_field(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_payer_lookup_match(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_payer_lookup_states(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* the lookup of a location when it is merged: NGX_CONF_OK or an error that is
+ * logged */
+char *ngx_http_payer_lookup_merge(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *prev, ngx_http_payer_loc_conf_t *conf);
+
+/* the lookups of all locations, when the configuration is complete: NGX_OK or
+ * NGX_ERROR (logged) */
+ngx_int_t ngx_http_payer_check_lookups(ngx_conf_t *cf);
+
+/*
+ * whether a variable of payer_reference is one that the shop's answer was
+ * asked with, and the buyer has shown that the order is his
+ */
+ngx_uint_t ngx_http_payer_lookup_proves(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_str_t *name);
+
+/* whether the variable is a field of the lookup */
+ngx_uint_t ngx_http_payer_lookup_has_field(
+    ngx_http_payer_lookup_conf_t *lookup, ngx_str_t *name);
+
+/* whether the variable is the value of an argument of the lookup */
+ngx_uint_t ngx_http_payer_lookup_has_arg(ngx_http_payer_lookup_conf_t *lookup,
+    ngx_str_t *name);
+
+
+/*
+ * a step of the caller's: NGX_OK when ctx->lookup has its verdict, or is NULL
+ * since no lookup applies; NGX_AGAIN when the request is parked; NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_lookup_run(ngx_http_payer_ctx_t *ctx);
+
+/* the lookup that the request made last, or NULL; lives in r->main->pool */
+ngx_http_payer_lookup_t *ngx_http_payer_lookup_of(ngx_http_request_t *r);
+
+/* the variable of a field: "data" is the id of its name */
+ngx_int_t ngx_http_payer_lookup_get_field(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+/* reads the shop's reply into the verdict and the fields of the lookup:
+ * NGX_OK or NGX_ERROR (no memory) */
+ngx_int_t ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup);
+
+
+#endif /* _NGX_HTTP_PAYER_LOOKUP_H_INCLUDED_ */

@@ -1,0 +1,343 @@
+
+/*
+ * The refusals of lookups: the location that is asked, and that price and
+ * number belong together.
+ */
+
+
+#include "ngx_http_payer_lookup.h"
+#include "ngx_http_payer_codes.h"
+#include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_locate.h"
+#include "ngx_http_payer_source.h"
+#include "ngx_http_payer_template.h"
+
+
+typedef ngx_uint_t (*ngx_http_payer_belongs_pt)(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_str_t *name);
+
+
+static ngx_int_t ngx_http_payer_check_lookup(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+static ngx_int_t ngx_http_payer_check_lookup_cache(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_http_payer_check_together(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+static ngx_int_t ngx_http_payer_check_belongs(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, char *directive, ngx_str_t *value,
+    ngx_http_payer_belongs_pt belongs);
+static ngx_uint_t ngx_http_payer_number_belongs(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_str_t *name);
+static ngx_uint_t ngx_http_payer_price_belongs(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_str_t *name);
+static ngx_uint_t ngx_http_payer_uses_field(ngx_conf_t *cf, ngx_str_t *value);
+
+
+ngx_int_t
+ngx_http_payer_check_lookups(ngx_conf_t *cf)
+{
+    ngx_uint_t                    i;
+    ngx_http_payer_loc_conf_t   **door;
+    ngx_http_payer_main_conf_t   *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    door = pmcf->doors.elts;
+
+    for (i = 0; i < pmcf->doors.nelts; i++) {
+
+        if (!door[i]->door->order && door[i]->verify.reference.value == NULL) {
+            continue;
+        }
+
+        if (door[i]->lookup
+            && ngx_http_payer_check_lookup(cf, door[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_payer_check_together(cf, door[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t      *clcf, *server;
+    ngx_http_payer_lookup_conf_t  *lookup;
+
+    lookup = conf->lookup;
+
+    server = conf->cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
+    clcf = NULL;
+
+    if (ngx_http_payer_locate(server, &lookup->uri, &clcf) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (clcf == NULL) {
+        ngx_http_payer_refuse(cf, lookup, "there is no location for \"%V\" in "
+                              "this server, which \"payer_lookup\" names",
+                              &lookup->uri);
+        return NGX_ERROR;
+    }
+
+    if (!clcf->internal) {
+        ngx_http_payer_refuse(cf, lookup, "location \"%V\" of \"payer_lookup "
+                              "%V\" is not internal, so that everybody could "
+                              "use the shop's API through it",
+                              &clcf->name, &lookup->uri);
+        return NGX_ERROR;
+    }
+
+    if (clcf->handler == NULL) {
+        ngx_http_payer_refuse(cf, lookup, "location \"%V\" of \"payer_lookup "
+                              "%V\" does not pass requests to the shop, it "
+                              "has no \"proxy_pass\", \"fastcgi_pass\", "
+                              "\"uwsgi_pass\" or \"scgi_pass\"",
+                              &clcf->name, &lookup->uri);
+        return NGX_ERROR;
+    }
+
+    conf->lookup_clcf = clcf;
+
+    return ngx_http_payer_check_lookup_cache(cf, conf, clcf);
+}
+
+
+/* an old answer would be an old price */
+
+static ngx_int_t
+ngx_http_payer_check_lookup_cache(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf)
+{
+#if (NGX_HTTP_CACHE)
+    char                      **module;
+    ngx_http_upstream_conf_t   *upstream;
+
+    static char  *modules[] = {
+        "ngx_http_proxy_module", "ngx_http_fastcgi_module",
+        "ngx_http_uwsgi_module", "ngx_http_scgi_module", NULL
+    };
+
+    for (module = modules; *module; module++) {
+
+        /* the configuration of each of them begins with that of upstream */
+
+        upstream = ngx_http_payer_foreign_conf(cf, clcf->loc_conf, *module);
+
+        if (upstream && upstream->cache > 0) {
+            ngx_http_payer_refuse(cf, conf->lookup, "location \"%V\" of "
+                                  "\"payer_lookup %V\" has a cache: an old "
+                                  "answer would be an old price",
+                                  &clcf->name, &conf->lookup->uri);
+            return NGX_ERROR;
+        }
+    }
+#endif
+
+    return NGX_OK;
+}
+
+
+/*
+ * Who takes the number of one order and the price of another buys the dear
+ * one for the cheap one's price.
+ */
+
+static ngx_int_t
+ngx_http_payer_check_together(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_uint_t                     applies;
+    ngx_http_payer_verify_conf_t  *verify;
+
+    verify = &conf->verify;
+    applies = (conf->lookup != NULL);
+
+    if (conf->door->order) {
+
+        applies |= ngx_http_payer_uses_field(cf, &conf->amount->value);
+
+        if (!applies) {
+            return NGX_OK;
+        }
+
+        conf->lookup_needed = 1;
+        conf->told = 1;
+
+        if (ngx_http_payer_check_belongs(cf, conf, "payer_reference",
+                                         &conf->reference.value->value,
+                                         ngx_http_payer_number_belongs)
+            != NGX_OK
+            || ngx_http_payer_check_belongs(cf, conf, "payer_amount",
+                                            &conf->amount->value,
+                                            ngx_http_payer_price_belongs)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_payer_check_belongs(cf, conf, "payer_currency",
+                                            &conf->currency->value,
+                                            ngx_http_payer_price_belongs);
+    }
+
+    if (verify->amount) {
+        applies |= ngx_http_payer_uses_field(cf, &verify->amount->value);
+    }
+
+    if (!applies) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_payer_check_belongs(cf, conf, "payer_verify",
+                                     &verify->reference.value->value,
+                                     ngx_http_payer_number_belongs)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (verify->amount == NULL) {
+        return NGX_OK;
+    }
+
+    conf->lookup_needed = 1;
+    verify->told = 1;
+
+    if (ngx_http_payer_check_belongs(cf, conf, "payer_verify_amount",
+                                     &verify->currency->value,
+                                     ngx_http_payer_price_belongs)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_check_belongs(cf, conf, "payer_verify_amount",
+                                        &verify->amount->value,
+                                        ngx_http_payer_price_belongs);
+}
+
+
+static ngx_int_t
+ngx_http_payer_check_belongs(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
+    char *directive, ngx_str_t *value, ngx_http_payer_belongs_pt belongs)
+{
+    ngx_http_payer_template_t  t;
+
+    ngx_http_payer_template_init(&t, value);
+
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+
+        if (!belongs(cf, conf, &t.name)) {
+            ngx_http_payer_refuse(cf, conf, "price and number would not "
+                                  "belong together: \"%s\" of location "
+                                  "\"%V\" uses \"$%V\", which is not of the "
+                                  "lookup", directive, &conf->clcf->name,
+                                  &t.name);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* an argument, a field, or the number that was taken before */
+
+static ngx_uint_t
+ngx_http_payer_number_belongs(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
+    ngx_str_t *name)
+{
+    static ngx_str_t  reference = ngx_string("payer_reference");
+
+    if (name->len == reference.len
+        && ngx_strncasecmp(name->data, reference.data, name->len) == 0)
+    {
+        return 1;
+    }
+
+    if (conf->lookup) {
+        return ngx_http_payer_lookup_has_arg(conf->lookup, name)
+               || ngx_http_payer_lookup_has_field(conf->lookup, name);
+    }
+
+    return ngx_http_payer_is_field(cf, name);
+}
+
+
+/*
+ * Without a lookup of its own the location takes the price of the one that led
+ * to it, and the number that this one was asked with.
+ */
+
+ngx_uint_t
+ngx_http_payer_lookup_proves(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
+    ngx_str_t *name)
+{
+    if (conf->lookup) {
+        return conf->lookup->match.set
+               && ngx_http_payer_number_belongs(cf, conf, name);
+    }
+
+    return ngx_http_payer_uses_field(cf, &conf->amount->value)
+           && ngx_http_payer_number_belongs(cf, conf, name);
+}
+
+
+/* a field, or a map of fields to constants */
+
+static ngx_uint_t
+ngx_http_payer_price_belongs(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
+    ngx_str_t *name)
+{
+    ngx_str_t                  map;
+    ngx_http_payer_template_t  t;
+
+    if (ngx_http_payer_source(cf, name, &map) == NGX_HTTP_PAYER_CHOSEN_MAP) {
+
+        ngx_http_payer_template_init(&t, &map);
+
+        while (ngx_http_payer_template_next(&t) == NGX_OK) {
+            if (!ngx_http_payer_price_belongs(cf, conf, &t.name)) {
+                return 0;
+            }
+        }
+
+        return 1;
+    }
+
+    return conf->lookup ? ngx_http_payer_lookup_has_field(conf->lookup, name)
+                        : ngx_http_payer_is_field(cf, name);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_uses_field(ngx_conf_t *cf, ngx_str_t *value)
+{
+    ngx_str_t                  map;
+    ngx_http_payer_template_t  t;
+
+    ngx_http_payer_template_init(&t, value);
+
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+
+        if (ngx_http_payer_is_field(cf, &t.name)) {
+            return 1;
+        }
+
+        if (ngx_http_payer_source(cf, &t.name, &map)
+            == NGX_HTTP_PAYER_CHOSEN_MAP
+            && ngx_http_payer_uses_field(cf, &map))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

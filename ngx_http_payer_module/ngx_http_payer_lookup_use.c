@@ -1,0 +1,283 @@
+
+/*
+ * What checkout and payer_verify make of a lookup: whether the order is to be
+ * paid here, and what becomes of a link that is not to be used any more.
+ */
+
+
+#include "ngx_http_payer_lookup_use.h"
+#include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_log.h"
+
+
+static ngx_int_t ngx_http_payer_lookup_missing(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_lookup_problem(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_lookup_paid(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e *verdict);
+
+
+#define NGX_HTTP_PAYER_LOOKUP_RETRY_AFTER  3    /* s */
+
+
+ngx_int_t
+ngx_http_payer_lookup_checkout(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (!ctx->conf->lookup_needed) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_payer_intake_reference(r, &ctx->conf->reference,
+                                         &ctx->order.reference);
+
+    if (rc == NGX_DECLINED) {
+
+        /* the order's own checks say what is wrong with it */
+
+        return NGX_OK;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_payer_lookup_run(ctx);
+    }
+
+    if (rc != NGX_OK) {
+        return rc == NGX_AGAIN ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->lookup == NULL) {
+        (void) ngx_http_payer_lookup_missing(ctx);
+        return ngx_http_payer_lookup_problem(r, ctx);
+    }
+
+    if (ctx->lookup->verdict < NGX_HTTP_PAYER_LOOKUP_OTHER) {
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_lookup_problem(r, ctx);
+}
+
+
+/* a field would be empty, or that of nobody knows which order */
+
+static ngx_int_t
+ngx_http_payer_lookup_missing(ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->lookup) {
+        return NGX_OK;
+    }
+
+    ngx_http_payer_log(NGX_LOG_ERR, ctx, "location \"%V\" uses fields of a "
+                       "lookup, but the request has made none",
+                       &ctx->conf->clcf->name);
+
+    return NGX_DECLINED;
+}
+
+
+/* the answer to a checkout whose order cannot be paid here */
+
+static ngx_int_t
+ngx_http_payer_lookup_problem(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_lookup_t   *lookup;
+    ngx_http_payer_problem_t   problem;
+
+    lookup = ctx->lookup;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    switch (lookup ? lookup->verdict : NGX_HTTP_PAYER_LOOKUP_FAILED) {
+
+    case NGX_HTTP_PAYER_LOOKUP_ABSENT:
+        problem.status = NGX_HTTP_NOT_FOUND;
+        problem.title = "The order is not there";
+        problem.detail = "the shop has no such order, or it is not yours";
+        break;
+
+    case NGX_HTTP_PAYER_LOOKUP_OTHER:
+        problem.status = NGX_HTTP_CONFLICT;
+        problem.type = "order-other";
+        problem.title = "The order is paid for in another way";
+        problem.detail = "the shop says that this order is not paid for here";
+        break;
+
+    case NGX_HTTP_PAYER_LOOKUP_FAILED:
+        problem.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        problem.detail = "the shop did not say what the order costs";
+        problem.retry_after = NGX_HTTP_PAYER_LOOKUP_RETRY_AFTER;
+
+        if (lookup && lookup->retry_after > 0) {
+            problem.retry_after = lookup->retry_after;
+        }
+
+        break;
+
+    default: /* paid in the shop, or closed there */
+        problem.status = NGX_HTTP_CONFLICT;
+        problem.type = "order-closed";
+        problem.title = "The order cannot be paid";
+        problem.detail = "the shop says that this order is not open";
+    }
+
+    if (problem.status == NGX_HTTP_CONFLICT) {
+        ngx_http_payer_log(NGX_LOG_WARN, ctx, "a checkout was refused: %s",
+                           problem.detail);
+    }
+
+    return ngx_http_payer_answer_buyer(r, &problem);
+}
+
+
+ngx_int_t
+ngx_http_payer_lookup_refuse(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_ledger_unclaim(ctx);
+
+    return ngx_http_payer_lookup_problem(r, ctx);
+}
+
+
+ngx_http_payer_lookup_use_e
+ngx_http_payer_lookup_use(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_record_t  *record;
+
+    if (ctx->lookup == NULL
+        || ctx->lookup->verdict == NGX_HTTP_PAYER_LOOKUP_OPEN)
+    {
+        return NGX_HTTP_PAYER_USE_RECORD;
+    }
+
+    record = &ctx->record;
+
+    if (ctx->found) {
+
+        if (ngx_http_payer_state_paid(record->state)) {
+            return NGX_HTTP_PAYER_USE_RECORD;
+        }
+
+        if (record->closed || record->state >= NGX_HTTP_PAYER_RELEASED) {
+            return NGX_HTTP_PAYER_USE_CLOSED;
+        }
+
+        if (record->state == NGX_HTTP_PAYER_INITIATED
+            && record->payment_id.len)
+        {
+            return NGX_HTTP_PAYER_USE_CANCEL;
+        }
+    }
+
+    return ctx->lookup->verdict == NGX_HTTP_PAYER_LOOKUP_PAID
+           ? NGX_HTTP_PAYER_USE_PAID : NGX_HTTP_PAYER_USE_CLOSED;
+}
+
+
+ngx_int_t
+ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_step_pt again, ngx_http_payer_verdict_e *verdict)
+{
+    ngx_int_t  rc;
+
+    if (ctx->conf->lookup == NULL && !ctx->conf->lookup_needed) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_payer_lookup_run(ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_payer_lookup_missing(ctx) != NGX_OK) {
+        *verdict = NGX_HTTP_PAYER_UNSURE;
+        return NGX_DONE;
+    }
+
+    ctx->lookup->again = again;
+
+    switch (ctx->lookup->verdict) {
+
+    case NGX_HTTP_PAYER_LOOKUP_ABSENT:
+        return NGX_DECLINED;
+
+    case NGX_HTTP_PAYER_LOOKUP_OTHER:
+        *verdict = NGX_HTTP_PAYER_OTHER;
+        return NGX_DONE;
+
+    case NGX_HTTP_PAYER_LOOKUP_FAILED:
+        *verdict = NGX_HTTP_PAYER_UNSURE;
+        return NGX_DONE;
+
+    case NGX_HTTP_PAYER_LOOKUP_PAID:
+        return ngx_http_payer_lookup_paid(ctx, verdict);
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+/* paid at the counter, perhaps: nobody is to pay by our link as well */
+
+static ngx_int_t
+ngx_http_payer_lookup_paid(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e *verdict)
+{
+    ngx_http_payer_lookup_t  *lookup;
+
+    lookup = ctx->lookup;
+
+    switch (ngx_http_payer_lookup_use(ctx)) {
+
+    case NGX_HTTP_PAYER_USE_PAID:
+        *verdict = NGX_HTTP_PAYER_SHOP;
+        return NGX_DONE;
+
+    case NGX_HTTP_PAYER_USE_CANCEL:
+
+        if (lookup->retire || ngx_http_payer_ledger_claim(ctx) != NGX_OK) {
+
+            /* whoever works on the order looks at the shop, too */
+
+            *verdict = NGX_HTTP_PAYER_SHOP;
+            return NGX_DONE;
+        }
+
+        lookup->retire = ngx_http_payer_retire(ctx);
+
+        if (lookup->retire == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx->step = ngx_http_payer_lookup_retire;
+
+        return NGX_BUSY;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+ngx_int_t
+ngx_http_payer_lookup_retire(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_retire_run(ctx->lookup->retire);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_AGAIN ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_payer_ledger_unclaim(ctx);
+
+    ctx->step = ctx->lookup->again;
+
+    return NGX_OK;
+}

@@ -1,0 +1,54 @@
+
+/*
+ * What checkout and payer_verify make of a lookup.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_LOOKUP_USE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_LOOKUP_USE_H_INCLUDED_
+
+
+#include "ngx_http_payer_lookup.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_retire.h"
+
+
+typedef enum {
+    NGX_HTTP_PAYER_USE_RECORD = 1,      /* as without a lookup */
+    NGX_HTTP_PAYER_USE_PAID,            /* the shop says so, and nobody else */
+    NGX_HTTP_PAYER_USE_CANCEL,          /* a link can still be paid */
+    NGX_HTTP_PAYER_USE_CLOSED           /* not to be paid */
+} ngx_http_payer_lookup_use_e;
+
+
+/*
+ * a step of a checkout, before its amount is read: NGX_OK to go on, NGX_AGAIN
+ * when the request is parked, else what the flow's step returns
+ */
+ngx_int_t ngx_http_payer_lookup_checkout(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/* what the lookup means for ctx->record, which was looked for */
+ngx_http_payer_lookup_use_e ngx_http_payer_lookup_use(
+    ngx_http_payer_ctx_t *ctx);
+
+/* the answer to a checkout of an order that is not open, or paid elsewhere:
+ * what the flow's step returns */
+ngx_int_t ngx_http_payer_lookup_refuse(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/*
+ * a step of payer_verify, when ctx->record was looked for: NGX_OK to go on as
+ * without a lookup, NGX_DONE when the verdict is there, NGX_DECLINED if the
+ * order is not there for this buyer, NGX_BUSY when ctx->step is another one,
+ * which ends with "again"; NGX_AGAIN, NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_step_pt again, ngx_http_payer_verdict_e *verdict);
+
+/* a step: cancels the link of ctx->record, which is claimed */
+ngx_int_t ngx_http_payer_lookup_retire(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_PAYER_LOOKUP_USE_H_INCLUDED_ */

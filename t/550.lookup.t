@@ -1,0 +1,350 @@
+# payer_lookup: the shop's own API says what an order costs, and whether it may
+# be paid.  The shop's thank-you page is where paying begins.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Shop;
+
+use JSON::PP ();
+
+our $api  = $ENV{TEST_NGINX_API_PORT}  = shop_start();
+our $page = $ENV{TEST_NGINX_PAGE_PORT} = free_port();
+
+log_level("info");
+
+run_payer_tests();
+
+
+# The page behind nginx, which knows nothing of Payer.
+
+sub page {
+    return <<"EOT";
+    server {
+        listen 127.0.0.1:$page;
+        location / {
+            return 200 "THANK YOU \$uri outcome=\$http_x_outcome total=\$http_x_total\\n";
+        }
+        location /cart/ { return 200 "CART\\n"; }
+    }
+    upstream shop { server 127.0.0.1:$api; }
+EOT
+}
+
+
+# lookup(): the configuration of a WooCommerce shop; changes by directive, undef
+# leaves one out; "more" is put into the thank-you location.
+
+sub lookup {
+    my (%change) = @_;
+
+    my %lines = (
+        payer_lookup       => '/_shop/order?id=$wc_order',
+        payer_lookup_match => '$wc_key $arg_key',
+        payer_lookup_only  => '$wc_method bacs',
+        payer_lookup_open  => '$wc_status pending on-hold failed',
+        payer_lookup_paid  => '$wc_status processing completed',
+        payer_lookup_field => [
+            '$wc_total /total', '$wc_currency /currency',
+            '$wc_status /status', '$wc_key /order_key',
+            '$wc_method /payment_method',
+        ],
+        payer_verify_amount => '$wc_total major $wc_currency',
+    );
+
+    my $more = delete $change{more} // '';
+    my $api  = delete $change{api}  // '';
+    my $pay  = delete $change{pay}  // '';
+
+    %lines = (%lines, %change);
+
+    my $text = '';
+
+    for my $name (sort keys %lines) {
+        next unless defined $lines{$name};
+        $text .= "            $name $_;\n"
+            for ref $lines{$name} ? @{ $lines{$name} } : $lines{$name};
+    }
+
+    return <<"EOT";
+        location ~ ^/checkout/order-received/(?<wc_order>[^/]+)/?\$ {
+$text
+            payer_verify          \$wc_order;
+            error_page 402        = \@pay;
+            recursive_error_pages on;
+            proxy_set_header      X-Outcome \$payer_outcome;
+            proxy_set_header      X-Total   \$wc_total;
+            proxy_pass            http://127.0.0.1:$page;
+            $more
+        }
+        location \@pay {
+            payer_checkout;
+            payer_reference      \$payer_reference;
+            payer_amount         \$wc_total major;
+            payer_currency       \$wc_currency;
+            payer_return_success /checkout/order-received/\$payer_reference/?key=\$arg_key;
+            payer_return_fail    /cart/?payment=failed;
+            payer_return_back    /cart/;
+            $pay
+        }
+        location /cart/ { proxy_pass http://127.0.0.1:$page; }
+        location = /_shop/order {
+            internal;
+            proxy_set_header Authorization "Basic c2hvcDpzZWNyZXQ=";
+            proxy_set_header X-Forwarded-Proto https;
+            proxy_pass http://shop/wp-json/wc/v3/orders/\$arg_id;
+            $api
+        }
+EOT
+}
+
+
+# An order as WooCommerce has it.
+
+sub wc {
+    my (%change) = @_;
+
+    return 'json ' . JSON::PP->new->canonical->encode({
+        id => 1001, total => '129.50', currency => 'SEK',
+        status => 'pending', order_key => 'wc_order_abc',
+        payment_method => 'bacs', %change,
+    });
+}
+
+
+sub received { return get("/checkout/order-received/$_[0]/?key=$_[1]") }
+sub lookups  { return scalar shop_requests() }
+
+__DATA__
+
+=== TEST 1: an unpaid order is sent to pay what the shop's API says
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc());
+my $r = received(1001, 'wc_order_abc');
+is($r->status, 303, 'sent to pay');
+is(books('1001')->{amount}, 12950, 'the amount of the API');
+is(books('1001')->{currency}, 'SEK', 'and its currency');
+is(lookups(), 1, 'one question for gate and checkout');
+
+my ($q) = shop_requests();
+like($q->{line}, qr{^GET /wp-json/wc/v3/orders/1001 HTTP/1\.}, 'a GET');
+my %h = map { lc $_->[0] => $_->[1] } @{ $q->{headers} };
+is($h{authorization}, 'Basic c2hvcDpzZWNyZXQ=', 'with the shop\'s key');
+is($h{cookie}, undef, 'and nothing of the buyer\'s');
+
+
+
+=== TEST 2: who has paid sees the page, and the shop is asked once more only
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc());
+is(received(1001, 'wc_order_abc')->status, 303, 'sent to pay');
+pay('1001');
+my $r = received(1001, 'wc_order_abc');
+is($r->status, 200, 'let through');
+like($r->body, qr{THANK YOU /checkout/order-received/1001/ outcome=paid total=129\.50}, 'to the page, which gets the fields');
+is(lookups(), 2, 'two visits, two questions');
+
+
+
+=== TEST 3: a wrong key is the same 404 as an order that is not there
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc());
+my $wrong = received(1001, 'wc_order_xyz');
+is($wrong->status, 404, 'a wrong key');
+is(get('/checkout/order-received/1001/')->status, 404, 'no key');
+is(received(1001, '')->status, 404, 'an empty key');
+shop_answers('404');
+my $none = received(1002, 'wc_order_abc');
+is($none->status, 404, 'no such order');
+is($none->body, $wrong->body, 'the same page');
+is(calls()->{create}, undef, 'nothing was made');
+
+
+
+=== TEST 4: what is no plain order number is 404 without a question
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc());
+for my $id ('1%3F', '1%26_method=DELETE', '1%23', '1%2F2', '..', '.',
+    '1%252F', '1%0d%0a', '1%00', '1"', "1'", '1%20', 'x' x 65, '%C3%A5',
+    '1;', '1?id=2', '1%5C', '*', '1,2')
+{
+    my $path = $id =~ /\?/ ? "/checkout/order-received/$id&key=wc_order_abc"
+        : "/checkout/order-received/$id/?key=wc_order_abc";
+    next if $id eq '1?id=2';
+    my $r = get($path);
+    like($r->status, qr/^40[04]$/, "\"$id\"");
+}
+is(lookups(), 0, 'the shop was not asked');
+is(received('x' x 64, 'wc_order_abc')->status, 303, '64 characters are taken');
+
+
+
+=== TEST 5: an order paid for in another way is not ours
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc(payment_method => 'invoice'));
+my $r = received(1001, 'wc_order_abc');
+is($r->status, 200, 'the page');
+like($r->body, qr/outcome=other/, 'and the word for it');
+is(calls()->{create}, undef, 'no link');
+
+
+
+=== TEST 6: the shop itself says that an order is paid
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc(status => 'processing'));
+my $r = received(1001, 'wc_order_abc');
+is($r->status, 200, 'the page');
+like($r->body, qr/outcome=shop/, 'and the word for it');
+is(calls()->{create}, undef, 'no link');
+
+
+
+=== TEST 7: an order that is not open cannot be paid
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc(status => 'cancelled'));
+my $r = received(1001, 'wc_order_abc');
+is($r->status, 409, 'a conflict');
+like($r->json->{type}, qr/order-closed/, 'of this type');
+is(calls()->{create}, undef, 'no link');
+
+
+
+=== TEST 8: an order cancelled in the shop loses its live link
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc());
+is(received(1001, 'wc_order_abc')->status, 303, 'sent to pay');
+shop_answers(wc(status => 'cancelled'));
+is(received(1001, 'wc_order_abc')->status, 409, 'closed');
+is(books('1001')->{status}, 'CANCELLED', 'the link is cancelled at Payer');
+
+
+
+=== TEST 9: a trouble of the shop is 503, and nothing is made
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+for my $answer ('401', '403', '500', '503', 'cut', 'close',
+    'html <html>busy</html>', 'json {"total":', 'json [1]', '302 Location: /',
+    'json {"order_key":"wc_order_abc","currency":"SEK","status":"pending","payment_method":"bacs"}',
+    'json {"order_key":"wc_order_abc","total":null,"currency":"SEK","status":"pending","payment_method":"bacs"}')
+{
+    shop_answers($answer);
+    my $r = received(1001, 'wc_order_abc');
+    my $expected = $answer eq 'json [1]' ? 404 : 503;
+    is($r->status, $expected, "answer $answer");
+    ok($r->header('Retry-After'), 'with Retry-After') if $expected == 503;
+}
+shop_answers('429 Retry-After: 17');
+my $r = received(1001, 'wc_order_abc');
+is($r->status, 503, 'too many requests');
+is($r->header('Retry-After'), 17, 'with the shop\'s own time');
+is(calls()->{create}, undef, 'nothing was made');
+like(error_log_text(), qr{\[error\].*"/total" is missing in the reply}, 'the log names the pointer');
+like(error_log_text(), qr{lookup "/_shop/order\?id=1001"}, 'and the order');
+--- no_error_log
+[alert]
+[crit]
+
+
+
+=== TEST 10: identical lookups of one moment share a call
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers('delay=0.5 ' . wc());
+my @r = together(map { [ GET => '/checkout/order-received/1001/?key=wc_order_abc' ] } 1 .. 20);
+is(join(' ', map { $_->status } @r), join(' ', (303) x 20), 'all are sent to pay');
+is(lookups(), 1, 'by one question');
+is(books('1001')->{links}, 1, 'and one link');
+
+
+
+=== TEST 11: a wrong key beside a good one is told apart in a shared call
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers('delay=0.5 ' . wc());
+my @r = together(
+    [ GET => '/checkout/order-received/1001/?key=wc_order_abc' ],
+    [ GET => '/checkout/order-received/1001/?key=wc_order_xyz' ],
+);
+is($r[0]->status, 303, 'the buyer');
+is($r[1]->status, 404, 'somebody else');
+is(lookups(), 1, 'by one question');
+
+
+
+=== TEST 12: a raised order is not paid by what was paid before
+--- http_config eval: ::page()
+--- config eval: ::lookup()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc());
+is(received(1001, 'wc_order_abc')->status, 303, 'sent to pay');
+pay('1001');
+is(received(1001, 'wc_order_abc')->status, 200, 'paid');
+shop_answers(wc(total => '259.00'));
+my $r = received(1001, 'wc_order_abc');
+is($r->status, 409, 'raised');
+like($r->json->{type}, qr/amount-differs/, 'the amount differs');
