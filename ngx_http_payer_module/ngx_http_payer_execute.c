@@ -90,6 +90,8 @@ ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
     ex->deed.request_id = ctx->request_id;
 
     ex->state = id ? ngx_http_payer_execute_lookup
+                : ngx_http_payer_execute_of_rest(ex)
+                   ? ngx_http_payer_execute_rest
                    : ngx_http_payer_execute_intent;
 
     return ex;
@@ -246,6 +248,7 @@ ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
     }
 
     params = *ex->params;
+    params.amount = ex->deed.amount;
 
     if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND
         && params.description.len == 0)
@@ -286,6 +289,12 @@ ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex)
     switch (ex->call->outcome) {
 
     case NGX_HTTP_PAYER_DONE:
+
+        if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND && ctx->found) {
+            ex->state = ngx_http_payer_execute_sum;
+            return NGX_OK;
+        }
+
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
 
     case NGX_HTTP_PAYER_REFUSED:

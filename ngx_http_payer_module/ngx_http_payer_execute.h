@@ -21,6 +21,7 @@ typedef enum {
     NGX_HTTP_PAYER_IN_DOUBT,            /* unknown, see "call" */
     NGX_HTTP_PAYER_KEY_REUSED,          /* with other parameters */
     NGX_HTTP_PAYER_KEY_IN_FLIGHT,       /* the first one is not over */
+    NGX_HTTP_PAYER_NO_REST,             /* see "reason", nothing sent */
     NGX_HTTP_PAYER_UNWANTED,            /* see "wanted", nothing sent */
     NGX_HTTP_PAYER_NOT_STORED           /* the store failed, nothing sent */
 } ngx_http_payer_executed_e;
@@ -43,6 +44,7 @@ struct ngx_http_payer_execution_s {
     ngx_int_t                  (*wanted)(ngx_http_payer_ctx_t *ctx);
 
     ngx_http_payer_executed_e    result;        /* 0: not over */
+    const char                  *reason;        /* why there is no rest */
 
     unsigned                     found:1;       /* it was stored before */
     unsigned                     searched:1;    /* by the request id */
@@ -81,6 +83,14 @@ ngx_int_t ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex);
  */
 ngx_int_t ngx_http_payer_execute_identify(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_rest(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_sum(ngx_http_payer_execution_t *ex);
+
+/* a refund of all that is left, of which nobody has said how much it is */
+#define ngx_http_payer_execute_of_rest(ex)                                   \
+    ((ex)->operation == NGX_HTTP_PAYER_CALL_REFUND                           \
+     && (ex)->params->amount == -1)
+
 ngx_int_t ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
     ngx_http_payer_executed_e result);

@@ -154,6 +154,9 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
     if (ctx->claim.owner == 0) {
         ex->state = ngx_http_payer_execute_claim;
 
+    } else if (!ex->found && ngx_http_payer_execute_of_rest(ex)) {
+        ex->state = ngx_http_payer_execute_rest;
+
     } else {
         ex->state = ngx_http_payer_execute_intent;
     }

@@ -394,7 +394,11 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
         return ngx_http_payer_operation_deed(r, ctx);
 
     case NGX_HTTP_PAYER_NOT_SENT:
-        return ngx_http_payer_relay_failed(r, ex->call);
+        return ngx_http_payer_relay_failed(r, ex->call ? ex->call
+                                                       : ex->reading);
+
+    case NGX_HTTP_PAYER_NO_REST:
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_CONFLICT, ex->reason);
 
     case NGX_HTTP_PAYER_IN_DOUBT:
         return ngx_http_payer_relay_doubt(r, ex->call,

@@ -46,8 +46,13 @@ ngx_http_payer_proof_covers(ngx_http_payer_record_t *record, int64_t amount,
 
     sum = ngx_http_payer_proof_sum(record);
 
-    if (sum < 0) {
-        sum = record->amount;
+    if (sum < 0
+        || (record->authorized < 0
+            && record->state == NGX_HTTP_PAYER_PARTIALLY_CAPTURED))
+    {
+        /* a part was captured of what was never read: of what was ordered */
+
+        sum = ngx_max(record->amount, sum);
     }
 
     return sum >= amount

@@ -262,3 +262,38 @@ payer_status_dead AUTHORIZED;
 --- must_die
 --- error_log
 invalid status "AUTHORIZED", it must be one that has no meaning of its own
+
+
+
+=== TEST 20: the page is shut when all that was captured was given back, in parts or at once
+--- after
+buy_paid('1', 12900);
+operate('capture', '1');
+operate('refund', '1', amount => 6450);
+is(get('/thanks?order=1')->status, 200, 'one half: open');
+operate('refund', '1', amount => 6450);
+is(get('/thanks?order=1')->status, 402, 'two halves: shut');
+
+buy_paid('2', 12900);
+operate('capture', '2');
+operate('refund', '2');
+is(get('/thanks?order=2')->status, 402, 'without an amount: shut');
+
+buy_paid('3', 12900);
+operate('capture', '3', amount => 5000);
+operate('refund', '3');
+is(get('/thanks?order=3')->status, 200, 'the rest may still be captured: open');
+operate('release', '3');
+is(get('/thanks?order=3')->status, 402, 'the rest was released, too: shut');
+
+
+
+=== TEST 21: two refunds at the same time are added up, too
+--- after
+sim_config(refunded_amount => 0);
+buy_paid('1', 12900);
+operate('capture', '1');
+faults({ match => 'refund', delay_after => 0.4, times => 0 });
+my @r = together(map { [ POST => '/refund', json => { reference => '1', amount => $_ } ] } 6000, 6900);
+is($_->status, 200, 'refunded') for @r;
+is(get('/thanks?order=1')->status, 402, 'and the page is shut');

@@ -485,16 +485,25 @@ for (
 
 
 
-=== TEST 28: a refund has an amount
+=== TEST 28: a refund without an amount is of what is left, which is read first
 --- config perl: checkout() . operations()
 --- request
 GET /
 --- then
 paid('1');
-post('/capture', json => { reference => '1' });
-is(post('/refund', json => { reference => '1' })->status, 400, 'refused');
+is(post('/refund', json => { reference => '1' })->status, 409, 'nothing was captured');
+post('/capture', json => { reference => '1', amount => 10000 });
+post('/refund', json => { reference => '1', amount => 2500 });
+is(post('/refund', json => { reference => '1' }, headers => { 'Idempotency-Key' => 'all' })->status, 200, 'refunded');
+is(post('/refund', json => { reference => '1' }, headers => { 'Idempotency-Key' => 'all' })->status, 200, 'the same again');
+my $r = post('/refund', json => { reference => '1' });
+is($r->status, 409, 'nothing is left');
+like($r->json->{detail}, qr/nothing of the payment is left/, 'which is said');
+--- sent
+refund: "amount":7500\b
+!refund: ^\{\}
 --- books
-1: refunded=0
+1: captured=10000 refunded=10000
 
 
 

@@ -368,7 +368,14 @@ test_covers(void)
     record.authorized = -1;
     unit_ok(covers(12900, &sek), "covers: what was ordered, if that is all");
 
-    record.authorized = 12900;
+    record.state = NGX_HTTP_PAYER_PARTIALLY_CAPTURED;
+    record.captured = 2500;
+    unit_ok(covers(12900, &sek), "covers: a part captured, nothing read");
+
+    record.state = NGX_HTTP_PAYER_FULLY_CAPTURED;
+    unit_ok(!covers(12900, &sek), "covers: less than ordered, all captured");
+
+    order(&record, NGX_HTTP_PAYER_AUTHORIZED, "AUTHORIZED");
     unit_ok(ngx_http_payer_proof_wanted(&record), "wanted: nothing");
 
     record.wanted = 20000;

@@ -1,0 +1,181 @@
+
+/*
+ * What is particular to refunds: how much one without an amount is of, and
+ * what several of them add up to.
+ *
+ *     rest -> count -> read -> intent
+ *     sent -> sum -> count -> stored
+ */
+
+
+#include "ngx_http_payer_execute.h"
+#include "ngx_http_payer_ledger.h"
+
+
+static ngx_int_t ngx_http_payer_execute_rest_count(
+    ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_rest_read(
+    ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_sum_count(
+    ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_sum_stored(
+    ngx_http_payer_execution_t *ex);
+
+
+/*
+ * A refund without an amount is of all that is left.  How much that is must be
+ * known before it is sent: nobody says what Payer would make of no amount.
+ */
+
+ngx_int_t
+ngx_http_payer_execute_rest(ngx_http_payer_execution_t *ex)
+{
+    ex->state = ngx_http_payer_execute_rest_count;
+
+    return ngx_http_payer_tally(ex->ctx, &ex->tally, ex->operation,
+                                &ex->ctx->record.payment_id, &ex->key);
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_rest_count(ngx_http_payer_execution_t *ex)
+{
+    ngx_http_payer_ctx_t   *ctx;
+    ngx_http_payer_call_t  *call;
+
+    ctx = ex->ctx;
+
+    if (ngx_http_payer_tally_run(ctx, &ex->tally) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (ex->tally.others.open || ex->tally.others.vague) {
+        ex->reason = "it is not known how much of the payment was refunded; "
+                     "name the amount";
+
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NO_REST);
+    }
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
+                                   &ctx->record.payment_id);
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->read = ngx_http_payer_api_read_payment;
+    call->result = ngx_palloc(ctx->request->pool,
+                              sizeof(ngx_http_payer_json_payment_t));
+
+    if (call->result == NULL) {
+        return NGX_ERROR;
+    }
+
+    ex->reading = call;
+    ex->state = ngx_http_payer_execute_rest_read;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_rest_read(ngx_http_payer_execution_t *ex)
+{
+    int64_t                         refunded;
+    ngx_int_t                       rc;
+    ngx_http_payer_json_payment_t  *payment;
+
+    rc = ngx_http_payer_api_run(ex->reading);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ex->reading->outcome != NGX_HTTP_PAYER_DONE) {
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_SENT);
+    }
+
+    payment = ex->reading->result;
+
+    if (payment->captured < 0) {
+        ex->reason = "Payer does not say how much of the payment was "
+                     "captured; name the amount";
+
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NO_REST);
+    }
+
+    refunded = ngx_max(payment->refunded, ex->tally.others.done);
+
+    if (ex->ctx->found) {
+        refunded = ngx_max(refunded, ex->ctx->record.refunded);
+    }
+
+    ex->deed.amount = payment->captured - refunded;
+
+    if (ex->deed.amount <= 0) {
+        ex->reason = "nothing of the payment is left to be refunded";
+
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NO_REST);
+    }
+
+    ex->state = ngx_http_payer_execute_intent;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Two refunds at the same time have both added to the same sum.  Each is in
+ * the store when it counts, and so the later one counts both.
+ */
+
+ngx_int_t
+ngx_http_payer_execute_sum(ngx_http_payer_execution_t *ex)
+{
+    if (ex->ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
+    }
+
+    ex->state = ngx_http_payer_execute_sum_count;
+
+    return ngx_http_payer_tally(ex->ctx, &ex->tally, ex->operation,
+                                &ex->ctx->record.payment_id, &ex->key);
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_sum_count(ngx_http_payer_execution_t *ex)
+{
+    int64_t                   sum;
+    ngx_int_t                 rc;
+    ngx_http_payer_ctx_t     *ctx;
+    ngx_http_payer_record_t  *record;
+
+    ctx = ex->ctx;
+    record = &ctx->record;
+
+    if (ngx_http_payer_tally_run(ctx, &ex->tally) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ctx->io.rc = NGX_OK;
+
+    sum = ex->tally.others.done + ngx_max(ex->deed.amount, 0);
+
+    if (sum <= record->refunded) {
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
+    }
+
+    ngx_http_payer_record_refunded(record, sum - ngx_max(record->refunded, 0));
+
+    ex->state = ngx_http_payer_execute_sum_stored;
+
+    rc = ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_REPLY);
+
+    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_execute_sum_stored(ngx_http_payer_execution_t *ex)
+{
+    return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
+}
