@@ -33,7 +33,7 @@ typedef struct {
 #endif
     unsigned                      pattern:1;
     unsigned                      optional:1;
-    unsigned                      match:1;      /* is a secret of the buyer's */
+    unsigned                      match:1;      /* a secret of the buyer's */
 } ngx_http_payer_lookup_field_t;
 
 
@@ -152,6 +152,27 @@ ngx_int_t ngx_http_payer_lookup_get_field(ngx_http_request_t *r,
 /* reads the shop's reply into the verdict and the fields of the lookup:
  * NGX_OK or NGX_ERROR (no memory) */
 ngx_int_t ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup);
+
+
+/* what the files of the lookup share */
+
+/* name=value&...: NGX_OK, NGX_DECLINED (a value may not go to the shop),
+ * NGX_ERROR */
+ngx_int_t ngx_http_payer_lookup_args(ngx_http_request_t *r,
+    ngx_http_payer_lookup_conf_t *conf, ngx_str_t *args);
+
+/* asks the shop, or waits for whoever does: NGX_OK, NGX_AGAIN, NGX_ERROR */
+ngx_int_t ngx_http_payer_lookup_ask(ngx_http_payer_ctx_t *ctx);
+
+/* waits for the call no more; those who wait for one that it has begun ask
+ * anew */
+void ngx_http_payer_lookup_leave(ngx_http_payer_lookup_t *lookup);
+
+/* whether the shop has just said that there is no such order */
+ngx_uint_t ngx_http_payer_lookup_known_absent(
+    ngx_http_payer_lookup_t *lookup);
+
+void ngx_http_payer_lookup_note_absent(ngx_http_payer_lookup_t *lookup);
 
 
 #endif /* _NGX_HTTP_PAYER_LOOKUP_H_INCLUDED_ */

@@ -6,6 +6,7 @@
 
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_lookup_text.h"
 
 
 static ngx_int_t ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup,
@@ -28,12 +29,10 @@ static ngx_uint_t ngx_http_payer_lookup_is(ngx_http_payer_lookup_t *lookup,
 static void ngx_http_payer_lookup_failed(ngx_http_payer_lookup_t *lookup,
     const char *reason, ngx_str_t *field);
 static void ngx_http_payer_lookup_log(ngx_http_payer_lookup_t *lookup);
-static u_char *ngx_http_payer_lookup_plain(u_char *p, ngx_str_t *text);
 
 
 #define NGX_HTTP_PAYER_LOOKUP_CAPTURES  9
 #define NGX_HTTP_PAYER_LOOKUP_LOG       512
-#define NGX_HTTP_PAYER_LOOKUP_LOG_TEXT  40
 
 
 static const char  *ngx_http_payer_lookup_verdicts[] = {
@@ -401,24 +400,6 @@ ngx_http_payer_lookup_log(ngx_http_payer_lookup_t *lookup)
                   "payer: lookup \"%V?%V\": status %ui%V: %s",
                   &lookup->conf->uri, &lookup->args, lookup->status, &text,
                   ngx_http_payer_lookup_verdicts[lookup->verdict]);
-}
-
-
-static u_char *
-ngx_http_payer_lookup_plain(u_char *p, ngx_str_t *text)
-{
-    u_char  ch;
-    size_t  i;
-
-    for (i = 0;
-         i < ngx_min(text->len, NGX_HTTP_PAYER_LOOKUP_LOG_TEXT);
-         i++)
-    {
-        ch = text->data[i];
-        *p++ = (ch >= 0x20 && ch < 0x7f && ch != '"') ? ch : '?';
-    }
-
-    return p;
 }
 
 

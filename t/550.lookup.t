@@ -348,3 +348,48 @@ shop_answers(wc(total => '259.00'));
 my $r = received(1001, 'wc_order_abc');
 is($r->status, 409, 'raised');
 like($r->json->{type}, qr/amount-differs/, 'the amount differs');
+
+
+
+=== TEST 13: a header of the buyer's goes along if it is named, and no other
+--- http_config eval: ::page()
+--- config eval: ::lookup(payer_lookup_header => 'Cookie X-Shop')
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers('delay=0.3 ' . wc());
+my $url = '/checkout/order-received/1001/?key=wc_order_abc';
+my @r = together(
+    map { [ GET => $url, headers => { Cookie => "s=$_", 'X-Other' => 'x', Referer => 'y' } ] } 1 .. 3);
+is(join(' ', map { $_->status } @r), '303 303 303', 'all are sent to pay');
+my @q = shop_requests();
+is(scalar @q, 3, 'what a buyer\'s header takes part in is asked for him alone');
+my %cookies;
+for my $q (@q) {
+    my %h = map { lc $_->[0] => $_->[1] } @{ $q->{headers} };
+    $cookies{ $h{cookie} // 'none' } = 1;
+    is($h{'x-other'} // $h{referer}, undef, 'no other header');
+}
+is(join(' ', sort keys %cookies), 's=1 s=2 s=3', 'each with his own');
+
+
+
+=== TEST 14: no more lookups are under way than payer_lookup_inflight says
+--- http_config eval: ::page()
+--- config eval: ::lookup(payer_lookup_inflight => 2)
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers('delay=0.5 ' . wc());
+my @r = together(map { [ GET => "/checkout/order-received/$_/?key=wc_order_abc" ] } 1001 .. 1005);
+is(join(' ', sort map { $_->status } @r), '303 303 503 503 503', 'two are asked, the others are told to come again');
+is(lookups(), 2, 'the shop was asked twice');
+ok($_->header('Retry-After'), 'with Retry-After') for grep { $_->status == 503 } @r;
+is(received(1003, 'wc_order_abc')->status, 303, 'later there is room again');
+like(error_log_text(), qr/"payer_lookup_inflight" 2 lookups are under way/, 'and the log says why');
+--- no_error_log
+[alert]

@@ -1,0 +1,22 @@
+
+/*
+ * What the directives of a lookup share.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_LOOKUP_CONF_H_INCLUDED_
+#define _NGX_HTTP_PAYER_LOOKUP_CONF_H_INCLUDED_
+
+
+#include "ngx_http_payer_lookup.h"
+
+
+/* the lookup of this level, made by the first of its directives, or NULL */
+ngx_http_payer_lookup_conf_t *ngx_http_payer_lookup_own(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *plcf);
+
+/* $name or ${name} and nothing else: NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_http_payer_lookup_variable(ngx_str_t *text, ngx_str_t *name);
+
+
+#endif /* _NGX_HTTP_PAYER_LOOKUP_CONF_H_INCLUDED_ */
