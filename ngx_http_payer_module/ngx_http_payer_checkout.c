@@ -501,6 +501,7 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     ngx_memcpy(record->ticket, ctx->ticket_bytes, NGX_HTTP_PAYER_TICKET_LEN);
 
     ctx->found = 1;
+    ctx->act = NGX_HTTP_PAYER_CLAIM_TAKE;
     ctx->step = ngx_http_payer_checkout_prepare;
 
     rc = ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_SELF,
@@ -516,6 +517,15 @@ ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
 {
     ngx_int_t               rc;
     ngx_http_payer_call_t  *call;
+
+    if (ctx->io.rc == NGX_BUSY) {
+
+        /* another nginx that has the store is making the link */
+
+        ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
+        ctx->step = ngx_http_payer_checkout_lookup;
+        return NGX_OK;
+    }
 
     if (ctx->io.rc != NGX_OK) {
         return ngx_http_payer_checkout_unavailable(r,
@@ -592,6 +602,8 @@ ngx_http_payer_checkout_settle(ngx_http_payer_call_t *call)
     ctx->record.state = NGX_HTTP_PAYER_INITIATED;
     ctx->record.created = ngx_time();
     ctx->record.expires = ctx->record.created + ctx->conf->link_ttl;
+
+    ctx->act = NGX_HTTP_PAYER_CLAIM_RELEASE;
 
     (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_REPLY);
 }

@@ -28,6 +28,8 @@ typedef struct {
 
 static void ngx_http_payer_flow_resume(ngx_http_request_t *r);
 static void ngx_http_payer_flow_timer(ngx_event_t *ev);
+static void ngx_http_payer_flow_failed(ngx_http_payer_ctx_t *ctx,
+    ngx_int_t rc);
 static void ngx_http_payer_flow_written(ngx_http_payer_io_t *io);
 static void ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_flow_inherit(ngx_http_payer_write_t *w,
@@ -375,9 +377,10 @@ ngx_int_t
 ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n)
 {
-    ngx_int_t                rc;
-    ngx_msec_t               left;
-    ngx_http_payer_write_t  *w;
+    ngx_int_t                    rc;
+    ngx_msec_t                   left;
+    ngx_http_payer_write_t      *w;
+    ngx_http_payer_claim_act_e   act;
 
     if (!ngx_http_payer_flow_writing(ctx)) {
         ctx->io.rc = NGX_OK;
@@ -397,15 +400,16 @@ ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
     w->io.handler = ngx_http_payer_flow_written;
     w->io.data = w;
 
-    rc = w->store->ops->put(w->store, entries, n, &w->io);
+    act = ctx->claim.owner ? ctx->act : NGX_HTTP_PAYER_CLAIM_NONE;
+    ctx->act = NGX_HTTP_PAYER_CLAIM_NONE;
+
+    rc = w->store->ops->put(w->store, entries, n, act, &ctx->claim, &w->io);
 
     if (rc != NGX_AGAIN) {
         ctx->io.value = w->io.value;
         ctx->io.kept = w->io.kept;
 
-        if (rc != NGX_OK) {
-            ctx->io.rc = rc;
-        }
+        ngx_http_payer_flow_failed(ctx, rc);
 
         ngx_free(w);
 
@@ -421,6 +425,21 @@ ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
     }
 
     return NGX_AGAIN;
+}
+
+
+/* a claim that the store has given to somebody else is none */
+
+static void
+ngx_http_payer_flow_failed(ngx_http_payer_ctx_t *ctx, ngx_int_t rc)
+{
+    if (rc == NGX_BUSY) {
+        ctx->claim.owner = 0;
+    }
+
+    if (rc != NGX_OK) {
+        ctx->io.rc = rc;
+    }
 }
 
 
@@ -441,9 +460,7 @@ ngx_http_payer_flow_written(ngx_http_payer_io_t *io)
     ctx->io.value = io->value;
     ctx->io.kept = io->kept;
 
-    if (io->rc != NGX_OK) {
-        ctx->io.rc = io->rc;
-    }
+    ngx_http_payer_flow_failed(ctx, io->rc);
 
     ngx_queue_remove(&w->queue);
     ngx_free(w);

@@ -261,6 +261,7 @@ struct ngx_http_payer_ctx_s {
     ngx_pool_t                   *looks;        /* of one that is repeated */
     ngx_queue_t                   writes;       /* that are under way */
     ngx_http_payer_claim_t        claim;
+    ngx_http_payer_claim_act_e    act;          /* of the next put */
     ngx_http_payer_claim_t        event_claim;
 
     /* of the payment, for the doors and the variables */

@@ -147,7 +147,8 @@ ngx_http_payer_reconcile_lap_write(ngx_http_payer_ctx_t *ctx,
 
     ngx_http_payer_write_texts(p, &text, 1);
 
-    rc = store->ops->put(store, &entry, 1, &ctx->io);
+    rc = store->ops->put(store, &entry, 1, NGX_HTTP_PAYER_CLAIM_NONE, NULL,
+                         &ctx->io);
 
     if (rc != NGX_AGAIN) {
         ctx->io.rc = rc;

@@ -117,6 +117,7 @@ ngx_http_payer_retire_mark(ngx_http_payer_retire_t *rt)
     ctx = rt->ctx;
 
     ctx->record.unknown = 1;
+    ctx->act = NGX_HTTP_PAYER_CLAIM_TAKE;
     rt->state = ngx_http_payer_retire_marked;
 
     return ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_SELF)
@@ -130,6 +131,13 @@ ngx_http_payer_retire_marked(ngx_http_payer_retire_t *rt)
     ngx_http_payer_ctx_t  *ctx;
 
     ctx = rt->ctx;
+
+    if (ctx->io.rc == NGX_BUSY) {
+
+        /* another nginx that has the store is at it */
+
+        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
+    }
 
     if (ctx->io.rc != NGX_OK) {
         return ngx_http_payer_retire_over(rt,

@@ -54,9 +54,20 @@ struct ngx_http_payer_io_s {
     ngx_int_t                       rc;
     ngx_str_t                       key;        /* of next() */
     ngx_str_t                       value;      /* see the operations */
+    ngx_msec_t                      left;       /* with NGX_BUSY: of the
+                                                 * lease, milliseconds */
     unsigned                        kept:1;     /* of put(): the merge of the
                                                  * first entry declined */
 };
+
+
+/* what a put does with a claim, in the same transaction */
+typedef enum {
+    NGX_HTTP_PAYER_CLAIM_NONE = 0,
+    NGX_HTTP_PAYER_CLAIM_TAKE,          /* NGX_BUSY if it is somebody else's:
+                                         * nothing is written */
+    NGX_HTTP_PAYER_CLAIM_RELEASE        /* given back, if it is ours still */
+} ngx_http_payer_claim_act_e;
 
 
 typedef struct {
@@ -111,14 +122,19 @@ typedef struct {
     /* the merge of a delete gets an empty "fresh" */
     ngx_int_t     (*put)(ngx_http_payer_store_t *store,
                       ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
-                      ngx_http_payer_io_t *io);
+                      ngx_http_payer_claim_act_e act,
+                      ngx_http_payer_claim_t *claim, ngx_http_payer_io_t *io);
 
     /* the first entry in the order of keys, which is that of their bytes,
      * that begins with "prefix" and is greater than "after" */
     ngx_int_t     (*next)(ngx_http_payer_store_t *store, ngx_str_t *prefix,
                       ngx_str_t *after, ngx_http_payer_io_t *io);
 
-    /* an exclusive claim on a key, see ngx_http_payer_zone_claim() */
+    /*
+     * An exclusive claim on a key, see ngx_http_payer_zone_claim().  It keeps
+     * out the workers of this nginx; a put that takes it keeps out any other
+     * nginx that has the store.
+     */
     ngx_int_t     (*claim)(ngx_http_payer_store_t *store, ngx_str_t *key,
                       ngx_msec_t lease, ngx_http_payer_claim_t *claim);
     void          (*extend)(ngx_http_payer_store_t *store,

@@ -48,7 +48,10 @@ static ngx_int_t ngx_http_payer_lmdb_get(ngx_http_payer_store_t *store,
     ngx_str_t *key, ngx_http_payer_io_t *io);
 static ngx_int_t ngx_http_payer_lmdb_put(ngx_http_payer_store_t *store,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim,
     ngx_http_payer_io_t *io);
+static void ngx_http_payer_lmdb_unclaim(ngx_http_payer_store_t *store,
+    ngx_http_payer_claim_t *claim);
 static ngx_int_t ngx_http_payer_lmdb_next(ngx_http_payer_store_t *store,
     ngx_str_t *prefix, ngx_str_t *after, ngx_http_payer_io_t *io);
 static ngx_int_t ngx_http_payer_lmdb_read(ngx_http_payer_store_t *store,
@@ -74,7 +77,7 @@ ngx_http_payer_store_ops_t  ngx_http_payer_store_lmdb_ops = {
     ngx_http_payer_lmdb_next,
     ngx_http_payer_store_claim,
     ngx_http_payer_store_extend,
-    ngx_http_payer_store_unclaim,
+    ngx_http_payer_lmdb_unclaim,
     ngx_http_payer_lmdb_forget
 };
 
@@ -352,6 +355,7 @@ ngx_http_payer_lmdb_get(ngx_http_payer_store_t *store, ngx_str_t *key,
 static ngx_int_t
 ngx_http_payer_lmdb_put(ngx_http_payer_store_t *store,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim,
     ngx_http_payer_io_t *io)
 {
     ngx_http_payer_lmdb_env_t  *le;
@@ -365,7 +369,34 @@ ngx_http_payer_lmdb_put(ngx_http_payer_store_t *store,
         return NGX_ERROR;
     }
 
-    return ngx_http_payer_lmdb_write(le, entries, n, io);
+    return ngx_http_payer_lmdb_write(le, entries, n, act, claim, io);
+}
+
+
+/* nobody waits for it; if it gets lost, the lease ends */
+
+static void
+ngx_http_payer_lmdb_unclaim(ngx_http_payer_store_t *store,
+    ngx_http_payer_claim_t *claim)
+{
+    ngx_http_payer_lmdb_env_t  *le;
+
+    if (claim->owner == 0) {
+        return;
+    }
+
+    if (claim->taken) {
+        le = ngx_http_payer_lmdb_env(store);
+
+        if (le != NULL) {
+            (void) ngx_http_payer_lmdb_write(le, NULL, 0,
+                                             NGX_HTTP_PAYER_CLAIM_RELEASE,
+                                             claim, NULL);
+            return;
+        }
+    }
+
+    ngx_http_payer_zone_unclaim(store->zone, claim);
 }
 
 

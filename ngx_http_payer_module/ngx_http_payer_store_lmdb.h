@@ -36,6 +36,9 @@
 /* the host that it was made for, such as "live b2b.payer.se" */
 #define NGX_HTTP_PAYER_LMDB_HOST_KEY     "!payer-host"
 
+/* before the key of what is claimed */
+#define NGX_HTTP_PAYER_LMDB_CLAIM_KEY    "!claim/"
+
 /* all that begin with this are not of the callers */
 #define NGX_HTTP_PAYER_LMDB_OWN          '!'
 #define NGX_HTTP_PAYER_LMDB_BEYOND_OWN   "\""
@@ -116,6 +119,11 @@ typedef struct {
     int                             rc;         /* of LMDB */
     ngx_uint_t                      wanted;     /* unsigned  wanted:1; */
     ngx_uint_t                      kept;       /* unsigned  kept:1; */
+    ngx_uint_t                      busy;       /* unsigned  busy:1; */
+    ngx_msec_t                      left;       /* of the lease */
+    ngx_msec_t                      until;      /* ours ends */
+    ngx_http_payer_claim_act_e      act;
+    ngx_http_payer_claim_t          claim;      /* its key is the job's */
     u_char                         *result;     /* of the first merge */
     size_t                          len;
     ngx_uint_t                      n;
@@ -225,6 +233,20 @@ int ngx_http_payer_lmdb_reopen(ngx_http_payer_lmdb_env_t *le);
 
 /* eight bytes, as at the beginning of a value; returns what is behind them */
 u_char *ngx_http_payer_lmdb_write_time(u_char *p, time_t t);
+time_t ngx_http_payer_lmdb_expires(MDB_val *value);
+
+/*
+ * does with the claim of the job what it says: 0, or an error of LMDB;
+ * job->busy if somebody else has it
+ */
+int ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job);
+
+/* whether an entry of that key and value is a claim that has run out */
+ngx_uint_t ngx_http_payer_lmdb_claim_over(MDB_val *key, MDB_val *value);
+
+/* an id for a claim that no other process has given */
+ngx_int_t ngx_http_payer_lmdb_claim_id(u_char *id);
 
 /* after a commit that ended in the middle */
 int ngx_http_payer_lmdb_abort(ngx_http_payer_lmdb_env_t *le, void *data);
@@ -232,6 +254,7 @@ int ngx_http_payer_lmdb_abort(ngx_http_payer_lmdb_env_t *le, void *data);
 /* the put() of the store; flush() writes at once what still waits */
 ngx_int_t ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim,
     ngx_http_payer_io_t *io);
 void ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le);
 void ngx_http_payer_lmdb_forget(ngx_http_payer_io_t *io);

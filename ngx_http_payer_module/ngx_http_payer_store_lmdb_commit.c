@@ -10,7 +10,7 @@
 
 
 #define NGX_HTTP_PAYER_LMDB_SWEEP  8            /* looked at in passing */
-#define NGX_HTTP_PAYER_LMDB_SEEN   3600         /* a time is kept for so long */
+#define NGX_HTTP_PAYER_LMDB_SEEN   3600         /* a time is kept so long */
 
 
 static int ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le,
@@ -27,7 +27,6 @@ static int ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, time_t *until);
 static int ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn);
-static time_t ngx_http_payer_lmdb_expires(MDB_val *value);
 
 
 /*
@@ -218,6 +217,16 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 {
     int         rc;
     ngx_uint_t  i;
+
+    job->busy = 0;
+
+    if (job->act != NGX_HTTP_PAYER_CLAIM_NONE) {
+        rc = ngx_http_payer_lmdb_take(le, txn, job);
+
+        if (rc != 0 || job->busy) {
+            return rc;
+        }
+    }
 
     for (i = 0; i < job->n; i++) {
 
@@ -433,8 +442,9 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 
         expires = ngx_http_payer_lmdb_expires(&value);
 
-        if (expires != 0 && expires < le->now
-            && le->sweep_key[0] != NGX_HTTP_PAYER_LMDB_OWN)
+        if ((expires != 0 && expires < le->now
+             && le->sweep_key[0] != NGX_HTTP_PAYER_LMDB_OWN)
+            || ngx_http_payer_lmdb_claim_over(&key, &value))
         {
             rc = mdb_cursor_del(cursor, 0);
 
@@ -457,7 +467,7 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 }
 
 
-static time_t
+time_t
 ngx_http_payer_lmdb_expires(MDB_val *value)
 {
     u_char      *p;

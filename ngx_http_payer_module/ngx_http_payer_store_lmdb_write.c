@@ -13,10 +13,14 @@
 
 #define NGX_HTTP_PAYER_LMDB_BATCH   1024        /* puts in a transaction */
 #define NGX_HTTP_PAYER_LMDB_HOLD    60000       /* milliseconds */
+#define NGX_HTTP_PAYER_LMDB_DEFER   200         /* the same */
 
 
 static ngx_http_payer_lmdb_job_t *ngx_http_payer_lmdb_job(
-    ngx_http_payer_store_entry_t *entries, ngx_uint_t n);
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim);
+static void ngx_http_payer_lmdb_claimed(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job);
 static void ngx_http_payer_lmdb_free(ngx_http_payer_lmdb_job_t *job);
 
 static ngx_int_t ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le);
@@ -25,6 +29,8 @@ static void ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_post(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_thread(void *data, ngx_log_t *log);
 static void ngx_http_payer_lmdb_done(ngx_event_t *ev);
+static ngx_uint_t ngx_http_payer_lmdb_later(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job);
 static void ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_held(ngx_event_t *ev);
 #endif
@@ -39,14 +45,30 @@ static ngx_int_t ngx_http_payer_lmdb_result(ngx_http_payer_lmdb_job_t *job,
 ngx_int_t
 ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim,
     ngx_http_payer_io_t *io)
 {
     ngx_int_t                   rc;
     ngx_http_payer_lmdb_job_t  *job;
 
-    job = ngx_http_payer_lmdb_job(entries, n);
+    if (act == NGX_HTTP_PAYER_CLAIM_TAKE && !claim->taken
+        && ngx_http_payer_lmdb_claim_id(claim->id) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    job = ngx_http_payer_lmdb_job(entries, n, act, claim);
     if (job == NULL) {
         return NGX_ERROR;
+    }
+
+    /* what is given back is the job's from here on */
+
+    if (act == NGX_HTTP_PAYER_CLAIM_RELEASE) {
+        claim->owner = 0;
+
+    } else if (act == NGX_HTTP_PAYER_CLAIM_TAKE) {
+        claim->taken = 1;
     }
 
     job->wanted = (io != NULL && entries[0].merge != NULL);
@@ -163,7 +185,8 @@ ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le)
 
 
 static ngx_http_payer_lmdb_job_t *
-ngx_http_payer_lmdb_job(ngx_http_payer_store_entry_t *entries, ngx_uint_t n)
+ngx_http_payer_lmdb_job(ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim)
 {
     u_char                        *p;
     size_t                         size;
@@ -176,6 +199,10 @@ ngx_http_payer_lmdb_job(ngx_http_payer_store_entry_t *entries, ngx_uint_t n)
 
     for (i = 0; i < n; i++) {
         size += entries[i].key.len + entries[i].value.len;
+    }
+
+    if (act != NGX_HTTP_PAYER_CLAIM_NONE) {
+        size += claim->key.len;
     }
 
     job = ngx_alloc(size, ngx_cycle->log);
@@ -199,6 +226,14 @@ ngx_http_payer_lmdb_job(ngx_http_payer_store_entry_t *entries, ngx_uint_t n)
             entry->value.data = p;
             p = ngx_cpymem(p, entries[i].value.data, entries[i].value.len);
         }
+    }
+
+    if (act != NGX_HTTP_PAYER_CLAIM_NONE) {
+        job->act = act;
+        job->claim = *claim;
+        job->claim.key.data = p;
+        job->until = ngx_current_msec + claim->lease;
+        ngx_memcpy(p, claim->key.data, claim->key.len);
     }
 
     return job;
@@ -357,7 +392,9 @@ ngx_http_payer_lmdb_done(ngx_event_t *ev)
             io->rc = ngx_http_payer_lmdb_result(job, io);
         }
 
-        ngx_http_payer_lmdb_free(job);
+        if (job->rc == 0 || !ngx_http_payer_lmdb_later(le, job)) {
+            ngx_http_payer_lmdb_free(job);
+        }
 
         if (io != NULL) {
             io->handler(io);
@@ -367,6 +404,32 @@ ngx_http_payer_lmdb_done(ngx_event_t *ev)
     if (!le->running && le->hold.timer_set) {
         ngx_del_timer(&le->hold);
     }
+}
+
+
+/*
+ * A claim that could not be given back, as on a full disk, keeps everybody out
+ * until its lease ends: it goes with the next batch, before what asks for it.
+ */
+
+static ngx_uint_t
+ngx_http_payer_lmdb_later(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job)
+{
+    if (job->act != NGX_HTTP_PAYER_CLAIM_RELEASE
+        || (ngx_msec_int_t) (job->until - ngx_current_msec) <= 0)
+    {
+        return 0;
+    }
+
+    job->n = 0;
+    job->rc = 0;
+    job->io = NULL;
+    job->wanted = 0;
+
+    ngx_queue_insert_head(&le->waiting, &job->queue);
+
+    return 1;
 }
 
 
@@ -498,9 +561,11 @@ ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
 
         if (job->rc != 0) {
             rc = job->rc;
-            key = &job->entries[0].key;
+            key = job->n ? &job->entries[0].key : &job->claim.key;
             failed++;
         }
+
+        ngx_http_payer_lmdb_claimed(le, job);
     }
 
     le->rc = 0;
@@ -527,12 +592,42 @@ ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
 }
 
 
+/*
+ * What became of a claim in the store, and with it in the zone: while another
+ * nginx has it, the visits here need not ask the store each time they look.
+ */
+
+static void
+ngx_http_payer_lmdb_claimed(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job)
+{
+    if (job->act == NGX_HTTP_PAYER_CLAIM_RELEASE) {
+        ngx_http_payer_zone_unclaim(le->zone, &job->claim);
+
+    } else if (job->busy && job->rc == 0) {
+        ngx_http_payer_zone_defer(le->zone, &job->claim,
+                                  ngx_min(job->left,
+                                          NGX_HTTP_PAYER_LMDB_DEFER));
+    }
+}
+
+
 static ngx_int_t
 ngx_http_payer_lmdb_result(ngx_http_payer_lmdb_job_t *job,
     ngx_http_payer_io_t *io)
 {
     if (job->rc != 0) {
         return NGX_ERROR;
+    }
+
+    if (job->busy) {
+
+        if (io != NULL) {
+            io->kept = 0;
+            io->left = job->left;
+        }
+
+        return NGX_BUSY;
     }
 
     if (io == NULL) {

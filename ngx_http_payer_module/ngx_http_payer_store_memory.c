@@ -38,6 +38,7 @@ static ngx_int_t ngx_http_payer_memory_get(ngx_http_payer_store_t *store,
     ngx_str_t *key, ngx_http_payer_io_t *io);
 static ngx_int_t ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim,
     ngx_http_payer_io_t *io);
 static ngx_int_t ngx_http_payer_memory_next(ngx_http_payer_store_t *store,
     ngx_str_t *prefix, ngx_str_t *after, ngx_http_payer_io_t *io);
@@ -170,6 +171,7 @@ ngx_http_payer_memory_get(ngx_http_payer_store_t *store, ngx_str_t *key,
 static ngx_int_t
 ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim,
     ngx_http_payer_io_t *io)
 {
     size_t                           len;
@@ -213,6 +215,12 @@ ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
                       "payer_zone \"%V\" is full: \"%V\" was not stored",
                       &zone->shm_zone->shm.name, &entries[0].key);
         return NGX_ERROR;
+    }
+
+    /* whoever has the claim in the zone has it */
+
+    if (act == NGX_HTTP_PAYER_CLAIM_RELEASE) {
+        ngx_http_payer_zone_unclaim(zone, claim);
     }
 
     if (io == NULL) {

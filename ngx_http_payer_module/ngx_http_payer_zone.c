@@ -197,6 +197,8 @@ ngx_http_payer_zone_claim(ngx_http_payer_zone_t *zone, ngx_str_t *key,
 
     claim->owner = 0;
     claim->key = *key;
+    claim->lease = lease;
+    claim->taken = 0;
 
     hash = ngx_http_payer_zone_hash(key);
 
@@ -279,6 +281,29 @@ ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
 
     if (cn != NULL && cn->owner == claim->owner) {
         ngx_http_payer_claim_delete(zone, cn);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    claim->owner = 0;
+}
+
+
+void
+ngx_http_payer_zone_defer(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_claim_t *claim, ngx_msec_t pause)
+{
+    ngx_http_payer_claim_node_t  *cn;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    cn = ngx_http_payer_claim_lookup(zone,
+                                     ngx_http_payer_zone_hash(&claim->key),
+                                     &claim->key);
+
+    if (cn != NULL && cn->owner == claim->owner) {
+        cn->owner = 0;
+        cn->expires = ngx_current_msec + pause;
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);

@@ -73,10 +73,18 @@ typedef struct {
 } ngx_http_payer_zone_t;
 
 
-/* a claim that is held: owner 0 means none */
+#define NGX_HTTP_PAYER_OWNER_LEN  16
+
+/*
+ * a claim that is held: owner 0 means none.  A store that several nginx have
+ * knows it by an id that none of the others can have.
+ */
 typedef struct {
     ngx_uint_t                    owner;
     ngx_str_t                     key;          /* kept by the caller */
+    ngx_msec_t                    lease;
+    u_char                        id[NGX_HTTP_PAYER_OWNER_LEN];
+    unsigned                      taken:1;      /* in the store, too */
 } ngx_http_payer_claim_t;
 
 
@@ -101,6 +109,13 @@ void ngx_http_payer_zone_extend(ngx_http_payer_zone_t *zone,
 /* gives the claim back; one that was taken over meanwhile is left alone */
 void ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim);
+
+/*
+ * somebody else holds the claim, in another zone: nobody here asks for it
+ * before so many milliseconds have passed
+ */
+void ngx_http_payer_zone_defer(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_claim_t *claim, ngx_msec_t pause);
 
 /*
  * until when nothing may be dropped for its age; "leapt" is set if the clock

@@ -42,7 +42,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: of two creators that know nothing of each other one withdraws its link
+=== TEST 1: two zones over one store make one link, and everybody gets it
 --- config perl: checkout()
 --- log_level: notice
 --- request
@@ -69,14 +69,12 @@ is($r->status, 303, 'the second creator has a link');
 my $first = <$slow>;
 close $slow;
 is($first, '303 ' . $r->header('Location') . "\n",
-   'and the first one presents the same');
-is((grep { $_->{live} } links('slow')), 1, 'the other link is cancelled');
+   'and it is that of the first one');
 --- books
-slow: links=2 liveLinks=1
+slow: links=1 liveLinks=1
 --- calls
-token: 2
-create: 3
-cancel: 1
+token: 1
+create: 2
 
 
 
@@ -227,3 +225,40 @@ token: 1
 create: 1
 cancel: 1
 read: 1
+
+
+
+=== TEST 9: two nginx over one store, as in an upgrade of the binary, make one link for each order
+--- config perl: checkout(payer_amount => '$payer_test_amount')
+--- http_config
+map $arg_price $payer_test_amount { default 10000; new 8000; }
+--- main_config
+    env ASAN_OPTIONS;
+    env UBSAN_OPTIONS;
+--- request
+GET /checkout?order=old
+--- error_code: 303
+--- then
+my $old = nginx_pid();
+kill 'USR2', $old;
+ok(wait_until(sub { my $pid = nginx_pid(); $pid && $pid != $old && worker_pids() }, 10), 'two masters');
+my $new = nginx_pid();
+
+faults('create|cancel: delay=0.3 times=0');
+
+for my $order (1 .. 4) {
+    my @answers = together(map { [ GET => "/checkout?order=$order" ] } 1 .. 12);
+    is((grep { $_->status == 303 } @answers), 12, "order $order: all are served");
+    my %to = map { $_->header('Location') => 1 } @answers;
+    is(keys %to, 1, 'with one link');
+    is(books($order)->{links}, 1, 'and no other was made');
+}
+
+my @answers = together(map { [ GET => '/checkout?order=1&price=new' ] } 1 .. 12);
+my %to = map { $_->header('Location') // $_->status => 1 } @answers;
+is(keys %to, 1, 'another price: all get one link');
+
+kill 'QUIT', $new;
+ok(wait_until(sub { (nginx_pid() // 0) == $old }, 10), 'back to one');
+--- books
+1: links=2 liveLinks=1

@@ -10,6 +10,7 @@
  *     op=put&key=&value=[&expires=][&merge=1][&key2=&value2=]
  *         merge: the longer of both values stays, a fresh one is capitalised
  *     op=burst&key=&n=&size=  n puts at once, answered when all are done
+ *     op=take&key=&value=     claim the key for a minute in the same put
  *     op=abandon&key=&value=  put, and forget it at once
  *     op=claim&key=&lease=    op=unclaim&key=&owner=
  */
@@ -188,7 +189,10 @@ static ngx_int_t
 store_test_put(ngx_http_request_t *r, ngx_http_payer_store_t *store,
     store_test_ctx_t *ctx)
 {
+    ngx_int_t                     rc;
     ngx_str_t                     op;
+    ngx_http_payer_claim_t        claim;
+    ngx_http_payer_claim_act_e    act;
     ngx_http_payer_store_entry_t  entries[2];
 
     op = store_test_arg(r, "op");
@@ -209,8 +213,22 @@ store_test_put(ngx_http_request_t *r, ngx_http_payer_store_t *store,
     entries[1].key = store_test_arg(r, "key2");
     entries[1].value = store_test_arg(r, "value2");
 
-    return store->ops->put(store, entries, entries[1].key.len ? 2 : 1,
-                           &ctx->io);
+    ngx_memzero(&claim, sizeof(claim));
+
+    act = NGX_HTTP_PAYER_CLAIM_NONE;
+
+    if (store_test_is(&op, "take")) {
+        rc = store->ops->claim(store, &entries[0].key, 60000, &claim);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        act = NGX_HTTP_PAYER_CLAIM_TAKE;
+    }
+
+    return store->ops->put(store, entries, entries[1].key.len ? 2 : 1, act,
+                           &claim, &ctx->io);
 }
 
 
@@ -254,7 +272,8 @@ store_test_burst(ngx_http_request_t *r, ngx_http_payer_store_t *store,
         io[i].handler = store_test_burst_done;
         io[i].data = ctx;
 
-        rc = store->ops->put(store, &entry, 1, &io[i]);
+        rc = store->ops->put(store, &entry, 1, NGX_HTTP_PAYER_CLAIM_NONE,
+                               NULL, &io[i]);
 
         if (rc == NGX_AGAIN) {
             ctx->left++;
@@ -276,6 +295,8 @@ store_test_claim(ngx_http_request_t *r, ngx_http_payer_store_t *store,
     ngx_int_t                rc;
     ngx_str_t                text;
     ngx_http_payer_claim_t   claim;
+
+    ngx_memzero(&claim, sizeof(claim));
 
     claim.key = store_test_arg(r, "key");
     claim.owner = store_test_number(r, "owner");
@@ -376,7 +397,8 @@ store_test_answer(store_test_ctx_t *ctx)
     r = ctx->request;
 
     status = (ctx->io.rc == NGX_OK) ? (ctx->io.kept ? 208 : 200)
-             : (ctx->io.rc == NGX_DECLINED) ? 404 : 500;
+             : (ctx->io.rc == NGX_DECLINED) ? 404
+             : (ctx->io.rc == NGX_BUSY) ? 409 : 500;
 
     text.data = ngx_pnalloc(r->pool, ctx->io.key.len + ctx->io.value.len + 1);
     if (text.data == NULL) {
