@@ -311,3 +311,35 @@ ngx_http_payer_add_digit(int64_t *value, u_char ch)
 
     return NGX_OK;
 }
+
+
+u_char *
+ngx_http_payer_amount_text(u_char *p, int64_t amount, ngx_uint_t decimals,
+    u_char point)
+{
+    int64_t     scale;
+    ngx_uint_t  i;
+
+    scale = 1;
+
+    for (i = 0; i < decimals; i++) {
+        scale *= 10;
+    }
+
+    p = ngx_sprintf(p, "%L", amount / scale);
+
+    if (decimals == 0) {
+        return p;
+    }
+
+    *p++ = point;
+    amount %= scale;
+
+    while (scale > 1) {
+        scale /= 10;
+        *p++ = (u_char) ('0' + amount / scale);
+        amount %= scale;
+    }
+
+    return p;
+}

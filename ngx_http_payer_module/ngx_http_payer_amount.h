@@ -29,5 +29,12 @@ typedef enum {
 ngx_int_t ngx_http_payer_amount_of(ngx_str_t *text, ngx_http_payer_unit_e unit,
     ngx_uint_t decimals, int64_t *amount);
 
+/*
+ * writes the amount as a decimal, with "point" between the units, and returns
+ * its end: at most NGX_INT64_LEN + 2 bytes
+ */
+u_char *ngx_http_payer_amount_text(u_char *p, int64_t amount,
+    ngx_uint_t decimals, u_char point);
+
 
 #endif /* _NGX_HTTP_PAYER_AMOUNT_H_INCLUDED_ */

@@ -14,6 +14,7 @@
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_checkout_answer.h"
+#include "ngx_http_payer_confirm.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
@@ -207,6 +208,12 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
 
     if (ctx->found && ngx_http_payer_ticket_adopt(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_confirm(r, ctx, ngx_http_payer_checkout_paid);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     switch (ngx_http_payer_lookup_use(ctx)) {

@@ -431,11 +431,16 @@ ngx_http_payer_present(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
+    if (ngx_strcmp(value[1].data, "confirm") == 0) {
+        plcf->present = NGX_HTTP_PAYER_PRESENT_CONFIRM;
+        return NGX_CONF_OK;
+    }
+
     if (value[1].data[0] != '/') {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid presentation \"%V\", it must be "
-                           "\"redirect\", \"iframe\", \"json\" or a URI",
-                           &value[1]);
+                           "\"redirect\", \"iframe\", \"json\", \"confirm\" "
+                           "or a URI", &value[1]);
         return NGX_CONF_ERROR;
     }
 

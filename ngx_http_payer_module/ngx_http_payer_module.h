@@ -30,6 +30,7 @@
 #define NGX_HTTP_PAYER_PRESENT_IFRAME    2
 #define NGX_HTTP_PAYER_PRESENT_JSON      3
 #define NGX_HTTP_PAYER_PRESENT_URI       4
+#define NGX_HTTP_PAYER_PRESENT_CONFIRM   5
 
 
 typedef struct ngx_http_payer_ctx_s    ngx_http_payer_ctx_t;

@@ -1,6 +1,8 @@
 
 /*
- * The page of "payer_present iframe": the widget in a frame as high as the
+ * The pages of "payer_present".
+ *
+ * That of "iframe": the widget in a frame as high as the
  * window, and below it a way out of the frame.
  *
  * The frame is never the last stop.  When it comes back to the shop, the
@@ -94,25 +96,92 @@
     "</html>\n"
 
 
-/* language, title, words of the link; the first one is for all others */
+/*
+ * The page of "payer_present confirm": what is to be paid, and a button.  The
+ * form has no action, so that it goes where the page came from; in this order,
+ * all escaped: language, title, nonce, title, word for the order, reference,
+ * word for the amount, amount, currency, words of the button
+ */
+
+#define NGX_HTTP_PAYER_CONFIRM_PAGE                                          \
+    "<!DOCTYPE html>\n"                                                      \
+    "<html lang=\"%V\">\n"                                                   \
+    "<head>\n"                                                               \
+    "<meta charset=\"utf-8\">\n"                                             \
+    "<meta name=\"viewport\" "                                               \
+        "content=\"width=device-width, initial-scale=1\">\n"                 \
+    "<meta name=\"robots\" content=\"noindex\">\n"                           \
+    "<title>%V</title>\n"                                                    \
+    "<style nonce=\"%V\">\n"                                                 \
+    "body { margin: 0; background: #fff; color: #222;\n"                     \
+    "       font: 1rem/1.5 system-ui, sans-serif; }\n"                       \
+    "main { max-width: 28rem; margin: 0 auto; padding: 2rem 1rem;\n"         \
+    "       text-align: center; }\n"                                         \
+    "h1 { margin: 0; font-size: 1.5rem; }\n"                                 \
+    "dl { margin: 1.5rem 0; }\n"                                             \
+    "dt { color: #555; }\n"                                                  \
+    "dd { margin: 0 0 .75rem; font-size: 1.25rem;\n"                         \
+    "     overflow-wrap: anywhere; }\n"                                      \
+    "button { min-height: 3rem; padding: .75rem 1.5rem; font: inherit;\n"    \
+    "         color: #fff; background: #0645ad; border: 0;\n"                \
+    "         border-radius: .5rem; cursor: pointer; }\n"                    \
+    "button:focus-visible { outline: 3px solid #222;\n"                      \
+    "                       outline-offset: 2px; }\n"                        \
+    "</style>\n"                                                             \
+    "</head>\n"                                                              \
+    "<body>\n"                                                               \
+    "<main>\n"                                                               \
+    "<h1>%V</h1>\n"                                                          \
+    "<dl>\n"                                                                 \
+    "<dt>%V</dt><dd>%V</dd>\n"                                               \
+    "<dt>%V</dt><dd>%V %V</dd>\n"                                            \
+    "</dl>\n"                                                                \
+    "<form method=\"post\">\n"                                               \
+    "<button>%V</button>\n"                                                  \
+    "</form>\n"                                                              \
+    "</main>\n"                                                              \
+    "</body>\n"                                                              \
+    "</html>\n"
+
+
+/*
+ * language, title, words of the link, order, amount, words of the button, and
+ * what separates the decimals; the first one is for all others
+ */
 
 #define NGX_HTTP_PAYER_PAGE_WORDS                                            \
     { ngx_string("en"), ngx_string("Card payment"),                          \
-      ngx_string("Open the payment in the whole window") },                  \
+      ngx_string("Open the payment in the whole window"),                    \
+      ngx_string("Order"), ngx_string("Amount"),                             \
+      ngx_string("Pay by card"), '.' },                                      \
     { ngx_string("da"), ngx_string("Kortbetaling"),                          \
-      ngx_string("&Aring;bn betalingen i hele vinduet") },                   \
+      ngx_string("&Aring;bn betalingen i hele vinduet"),                     \
+      ngx_string("Ordre"), ngx_string("Bel&oslash;b"),                       \
+      ngx_string("Betal med kort"), ',' },                                   \
     { ngx_string("de"), ngx_string("Kartenzahlung"),                         \
-      ngx_string("Zahlung im ganzen Fenster &ouml;ffnen") },                 \
+      ngx_string("Zahlung im ganzen Fenster &ouml;ffnen"),                   \
+      ngx_string("Bestellung"), ngx_string("Betrag"),                        \
+      ngx_string("Mit Karte bezahlen"), ',' },                               \
     { ngx_string("fi"), ngx_string("Korttimaksu"),                           \
-      ngx_string("Avaa maksu koko ikkunassa") },                             \
+      ngx_string("Avaa maksu koko ikkunassa"),                               \
+      ngx_string("Tilaus"), ngx_string("Summa"),                             \
+      ngx_string("Maksa kortilla"), ',' },                                   \
     { ngx_string("nb"), ngx_string("Kortbetaling"),                          \
-      ngx_string("&Aring;pne betalingen i hele vinduet") },                  \
+      ngx_string("&Aring;pne betalingen i hele vinduet"),                    \
+      ngx_string("Ordre"), ngx_string("Bel&oslash;p"),                       \
+      ngx_string("Betal med kort"), ',' },                                   \
     { ngx_string("nn"), ngx_string("Kortbetaling"),                          \
-      ngx_string("Opne betalinga i heile vindauget") },                      \
+      ngx_string("Opne betalinga i heile vindauget"),                        \
+      ngx_string("Ordre"), ngx_string("Bel&oslash;p"),                       \
+      ngx_string("Betal med kort"), ',' },                                   \
     { ngx_string("no"), ngx_string("Kortbetaling"),                          \
-      ngx_string("&Aring;pne betalingen i hele vinduet") },                  \
+      ngx_string("&Aring;pne betalingen i hele vinduet"),                    \
+      ngx_string("Ordre"), ngx_string("Bel&oslash;p"),                       \
+      ngx_string("Betal med kort"), ',' },                                   \
     { ngx_string("sv"), ngx_string("Kortbetalning"),                         \
-      ngx_string("&Ouml;ppna betalningen i hela f&ouml;nstret") }
+      ngx_string("&Ouml;ppna betalningen i hela f&ouml;nstret"),             \
+      ngx_string("Order"), ngx_string("Belopp"),                             \
+      ngx_string("Betala med kort"), ',' }
 
 
 /*
@@ -124,6 +193,16 @@
     "default-src 'none'; frame-src %V 'self'; script-src 'nonce-%V'; "       \
     "style-src 'nonce-%V'; base-uri 'none'; form-action 'none'; "            \
     "frame-ancestors 'none'"
+
+
+/*
+ * the nonce, and what plain http adds; the form ends at the payment page,
+ * whose origin nobody knows yet, and browsers look at redirects, too
+ */
+
+#define NGX_HTTP_PAYER_CONFIRM_POLICY                                        \
+    "default-src 'none'; style-src 'nonce-%V'; base-uri 'none'; "            \
+    "form-action 'self' https:%s; frame-ancestors 'none'"
 
 
 #endif /* _NGX_HTTP_PAYER_PAGE_H_INCLUDED_ */

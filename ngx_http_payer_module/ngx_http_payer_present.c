@@ -1,10 +1,12 @@
 
 /*
- * Presents the widget to the buyer: redirect, iframe, JSON, or the shop's.
+ * Presents the widget to the buyer: redirect, iframe, JSON, or the shop's; or
+ * asks whether there is to be one.
  */
 
 
 #include "ngx_http_payer_present.h"
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_page.h"
 
@@ -13,6 +15,10 @@ typedef struct {
     ngx_str_t        language;
     ngx_str_t        title;
     ngx_str_t        link;
+    ngx_str_t        order;
+    ngx_str_t        amount;
+    ngx_str_t        button;
+    u_char           point;
 } ngx_http_payer_words_t;
 
 
@@ -22,6 +28,14 @@ static ngx_int_t ngx_http_payer_present_page(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_str_t *nonce, ngx_str_t *page);
 static ngx_int_t ngx_http_payer_present_policy(ngx_http_request_t *r,
     ngx_str_t *url, ngx_str_t *nonce);
+static ngx_int_t ngx_http_payer_present_html(ngx_http_request_t *r,
+    const char *referrer, ngx_str_t *page);
+static ngx_int_t ngx_http_payer_present_nonce(ngx_http_request_t *r,
+    ngx_str_t *nonce, u_char *buf);
+static ngx_int_t ngx_http_payer_present_question_page(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *nonce, ngx_str_t *page);
+static ngx_int_t ngx_http_payer_present_question_policy(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *nonce);
 static ngx_http_payer_words_t *ngx_http_payer_present_words(
     ngx_str_t *language);
 static ngx_int_t ngx_http_payer_present_escape(ngx_pool_t *pool,
@@ -51,7 +65,7 @@ ngx_http_payer_present_link(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     case NGX_HTTP_PAYER_PRESENT_URI:
         return ngx_http_payer_present_internally(r, ctx);
 
-    default: /* NGX_HTTP_PAYER_PRESENT_REDIRECT */
+    default: /* NGX_HTTP_PAYER_PRESENT_REDIRECT, _CONFIRM */
         return ngx_http_payer_answer_redirect(r, &ctx->record.url);
     }
 }
@@ -65,30 +79,76 @@ ngx_http_payer_present_iframe(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     u_char     uuid[NGX_HTTP_PAYER_UUID_LEN];
     ngx_str_t  nonce, page;
 
-    static ngx_str_t  type = ngx_string("text/html; charset=utf-8");
-    static ngx_str_t  no_referrer = ngx_string("no-referrer");
-    static ngx_str_t  nosniff = ngx_string("nosniff");
-
-    if (ngx_http_payer_uuid(uuid) != NGX_OK) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                      "payer: no randomness for a page");
+    if (ngx_http_payer_present_nonce(r, &nonce, uuid) != NGX_OK
+        || ngx_http_payer_present_page(r, ctx, &nonce, &page) != NGX_OK
+        || ngx_http_payer_present_policy(r, &ctx->record.url, &nonce)
+           != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    nonce.data = uuid;
-    nonce.len = NGX_HTTP_PAYER_UUID_LEN;
+    return ngx_http_payer_present_html(r, "no-referrer", &page);
+}
 
-    if (ngx_http_payer_present_page(r, ctx, &nonce, &page) != NGX_OK
-        || ngx_http_payer_present_policy(r, &ctx->record.url, &nonce) != NGX_OK
-        || ngx_http_payer_answer_header(r, "Referrer-Policy", &no_referrer)
-           == NULL
+
+/* a shop may look at the Origin of what the button posts to it */
+
+ngx_int_t
+ngx_http_payer_present_question(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    u_char     uuid[NGX_HTTP_PAYER_UUID_LEN];
+    ngx_str_t  nonce, page;
+
+    if (ngx_http_payer_present_nonce(r, &nonce, uuid) != NGX_OK
+        || ngx_http_payer_present_question_page(r, ctx, &nonce, &page)
+           != NGX_OK
+        || ngx_http_payer_present_question_policy(r, ctx, &nonce) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_payer_present_html(r, "same-origin", &page);
+}
+
+
+static ngx_int_t
+ngx_http_payer_present_nonce(ngx_http_request_t *r, ngx_str_t *nonce,
+    u_char *buf)
+{
+    if (ngx_http_payer_uuid(buf) != NGX_OK) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "payer: no randomness for a page");
+        return NGX_ERROR;
+    }
+
+    nonce->data = buf;
+    nonce->len = NGX_HTTP_PAYER_UUID_LEN;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_present_html(ngx_http_request_t *r, const char *referrer,
+    ngx_str_t *page)
+{
+    ngx_str_t  policy;
+
+    static ngx_str_t  type = ngx_string("text/html; charset=utf-8");
+    static ngx_str_t  nosniff = ngx_string("nosniff");
+
+    policy.data = (u_char *) referrer;
+    policy.len = ngx_strlen(referrer);
+
+    if (ngx_http_payer_answer_header(r, "Referrer-Policy", &policy) == NULL
         || ngx_http_payer_answer_header(r, "X-Content-Type-Options", &nosniff)
            == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_payer_answer_body(r, NGX_HTTP_OK, &type, &page);
+    return ngx_http_payer_answer_body(r, NGX_HTTP_OK, &type, page);
 }
 
 
@@ -131,6 +191,87 @@ ngx_http_payer_present_page(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
                              &success, &fail, &back, &url, &words->link,
                              nonce)
                 - page->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_present_question_page(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *nonce, ngx_str_t *page)
+{
+    u_char                   text[NGX_INT64_LEN + 2];
+    size_t                   len;
+    ngx_int_t                decimals;
+    ngx_str_t                reference, amount;
+    ngx_http_payer_words_t  *words;
+
+    words = ngx_http_payer_present_words(&ctx->order.language);
+
+    decimals = ngx_http_payer_currency_exponent(&ctx->order.currency);
+
+    if (decimals < 0
+        || ngx_http_payer_present_escape(r->pool, &ctx->order.reference,
+                                         &reference)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    amount.data = text;
+    amount.len = ngx_http_payer_amount_text(text, ctx->order.amount, decimals,
+                                            words->point)
+                 - text;
+
+    len = sizeof(NGX_HTTP_PAYER_CONFIRM_PAGE) - 1
+          + words->language.len + 2 * words->title.len + nonce->len
+          + words->order.len + reference.len
+          + words->amount.len + amount.len + ctx->order.currency.len
+          + words->button.len;
+
+    page->data = ngx_pnalloc(r->pool, len);
+    if (page->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    page->len = ngx_slprintf(page->data, page->data + len,
+                             NGX_HTTP_PAYER_CONFIRM_PAGE, &words->language,
+                             &words->title, nonce, &words->title,
+                             &words->order, &reference, &words->amount,
+                             &amount, &ctx->order.currency, &words->button)
+                - page->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_present_question_policy(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *nonce)
+{
+    size_t       len;
+    ngx_str_t    policy;
+    const char  *plain;
+
+    plain = ctx->conf->insecure ? " http:" : "";
+
+    len = sizeof(NGX_HTTP_PAYER_CONFIRM_POLICY) - 1 + nonce->len
+          + ngx_strlen(plain);
+
+    policy.data = ngx_pnalloc(r->pool, len);
+    if (policy.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    policy.len = ngx_slprintf(policy.data, policy.data + len,
+                              NGX_HTTP_PAYER_CONFIRM_POLICY, nonce, plain)
+                 - policy.data;
+
+    if (ngx_http_payer_answer_header(r, "Content-Security-Policy", &policy)
+        == NULL)
+    {
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }

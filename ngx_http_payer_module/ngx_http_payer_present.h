@@ -13,5 +13,9 @@
 ngx_int_t ngx_http_payer_present_link(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
+/* answers with a page that asks whether ctx->order is to be paid */
+ngx_int_t ngx_http_payer_present_question(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
 
 #endif /* _NGX_HTTP_PAYER_PRESENT_H_INCLUDED_ */

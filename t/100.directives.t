@@ -586,11 +586,11 @@ invalid parameter "crowns", it must be one of "minor" and "major", "float", or "
 unknown "no_such" variable
 
 
-=== TEST 68: payer_present knows four ways
+=== TEST 68: payer_present knows five ways
 --- config perl: checkout(payer_present => 'popup')
 --- must_die
 --- error_log
-invalid presentation "popup"
+invalid presentation "popup", it must be "redirect", "iframe", "json", "confirm" or a URI
 
 
 === TEST 69: payer_present is given once
