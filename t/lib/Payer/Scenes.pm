@@ -38,6 +38,7 @@ our $shop = <<'EOF';
         location = /checkout { payer_checkout; }
         location = /json     { payer_checkout; payer_present json; }
         location = /iframe   { payer_checkout; payer_present iframe; }
+        location = /confirm  { payer_checkout; payer_present confirm; }
         location = /page     { payer_checkout; payer_present /page.gif; }
         location = /page.gif { internal; empty_gif; }
 
@@ -119,6 +120,7 @@ sub scenes {
         scene('visit, JSON',    200, \&nothing,  visit('/json'),
             \&links_wrong),
         scene('visit, iframe',  200, \&nothing,  visit('/iframe')),
+        scene('visit, confirm', 200, \&nothing,  visit('/confirm')),
         scene('visit, a page',  200, \&nothing,  visit('/page')),
         scene('gate, paid',     200, \&paid,     look('/thanks?order=')),
         scene('gate, not paid', 402, \&visited,  look('/thanks?order=')),
