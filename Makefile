@@ -20,7 +20,8 @@ CONF_DIR = /etc/nginx
 
 PROVE = tools/prove
 PROVE_FLAGS = -j2 --timer
-TESTS = $(wildcard t/*.t t/*/*.t demo/t/*.t)
+# t/shops needs what `make shops` fetches
+TESTS = $(filter-out t/shops/%,$(wildcard t/*.t t/*/*.t demo/t/*.t))
 
 FUZZ_SECONDS = 60
 STORM_SECONDS = 15
@@ -33,9 +34,9 @@ SEED =
 need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
-.PHONY: all demo demo-check test fresh storm hostile lint asan valgrind \
-	matrix oom fuzz fuzz-check bench bench-quick bench-guard deb install \
-	clean help
+.PHONY: all demo demo-check test fresh storm hostile shops lint asan \
+	valgrind matrix oom fuzz fuzz-check bench bench-quick bench-guard deb \
+	install clean help
 
 all:  ## build the module for the installed nginx
 	@$(call need,config,there is no module to build)
@@ -69,6 +70,12 @@ storm: all  ## reloads, kills, bad weather under load; STORM_SECONDS for each
 hostile: all  ## clients, Payer and shop with bad timing, for SECONDS; SEED=n
 	@$(INSTALL) build demo test
 	@t/hostile/run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+shops: all  ## buy in real shop software, which is fetched with npm
+	@$(INSTALL) build demo test
+	@command -v npm >/dev/null || $(INSTALL) shops
+	@tools/test-nginx >/dev/null
+	@tools/shops
 
 lint:  ## style, analyzers and the rules of the architecture
 	@$(INSTALL) build demo test lint
