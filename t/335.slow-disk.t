@@ -1,52 +1,12 @@
 # A disk that takes its time: nobody waits longer than payer_timeout, no two
 # writes of a request get in each other's way, and what is still being written
 # stays claimed.
-#
-# t/crash/fsync.c is loaded into nginx and stretches each commit; the module
-# knows nothing of it.
 
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
-use File::Path qw(make_path);
-use File::Temp qw(tempdir);
-
 use lib 't/lib';
-
-our $disk;
-
-BEGIN {
-    my $root = abs_path(dirname(__FILE__) . '/..');
-
-    make_path("$root/build/t");
-
-    my $dir = tempdir('disk-XXXXXX', DIR => "$root/build/t", CLEANUP => 1);
-    chmod 0755, $dir;
-    $disk = "$dir/milliseconds";
-
-    system($ENV{CC} // 'cc', qw(-shared -fPIC -O1 -g -Wall -Wextra), '-o',
-        "$dir/fsync.so", "$root/t/crash/fsync.c", '-ldl') == 0
-        or die "t/crash/fsync.c does not build\n";
-
-    my $nginx = $ENV{TEST_NGINX_BINARY}
-        || (-x '/usr/sbin/nginx' ? '/usr/sbin/nginx' : 'nginx');
-
-    open my $fh, '>', "$dir/nginx" or die "$dir/nginx: $!\n";
-    print $fh <<"EOT";
-#!/bin/sh
-export ASAN_OPTIONS="\$ASAN_OPTIONS:verify_asan_link_order=0"
-export PAYER_FSYNC_FILE="$disk" LD_PRELOAD="$dir/fsync.so"
-exec $nginx "\$@"
-EOT
-    close $fh;
-    chmod 0755, "$dir/nginx";
-
-    $ENV{TEST_NGINX_BINARY} = "$dir/nginx";
-    $ENV{PAYER_TEST_STORE}  = 'lmdb';
-}
-
+use Payer::SlowDisk;
 use Payer::Test;
 use Payer::Conf;
 use Payer::Events;
@@ -54,17 +14,6 @@ use Payer::Shop;
 
 master_on();
 workers(1);
-
-sub disk_takes {
-    my ($ms) = @_;
-
-    open my $fh, '>', "$disk.new" or die "$disk.new: $!\n";
-    print $fh $ms;
-    close $fh;
-    chmod 0644, "$disk.new";
-    rename "$disk.new", $disk or die "$disk: $!\n";
-}
-
 disk_takes(0);
 
 sub handlers {

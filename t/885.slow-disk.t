@@ -3,12 +3,13 @@
 # the middle of it is written while the next thing is to be written, too.
 
 use lib 't/lib';
-use Payer::SlowDisk ms => 60;
+use Payer::SlowDisk;
 use Payer::Test;
 use Payer::Conf;
 use Payer::Events;
 
 master_on();
+disk_takes(60);
 
 
 # Every handler, with less time than it needs and with enough.

@@ -41,8 +41,9 @@ use Payer::HostileNginx;
 use Payer::HostilePeer;
 use Payer::HostilePlan;
 use Payer::HostileRandom;
+use Payer::SlowDisk ();
 
-our @EXPORT = qw(hostile preload_sync);
+our @EXPORT = qw(hostile);
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 
@@ -67,7 +68,7 @@ sub hostile {
         // "$root/build/ngx_http_payer_module.so";
     $option{module} = "$root/$option{module}"
         unless $option{module} =~ m{^/|^static$};
-    $option{preload} //= preload_sync($option{dir});
+    $option{preload} //= Payer::SlowDisk::library($option{dir});
 
     for (my $seed = $option{seed}; ; $seed++) {
         my $start = time;
@@ -87,23 +88,6 @@ sub hostile {
     }
 
     return @findings;
-}
-
-
-# The library that makes a disk slow.
-
-sub preload_sync {
-    my ($dir) = @_;
-
-    make_path($dir);
-
-    my $file = "$dir/sync.so";
-
-    system($ENV{CC} // 'cc', qw(-shared -fPIC -O1 -g -Wall -Wextra), '-o',
-        $file, "$root/t/hostile/sync.c", '-ldl') == 0
-        or die "t/hostile/sync.c does not build\n";
-
-    return $file;
 }
 
 

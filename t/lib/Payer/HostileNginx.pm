@@ -23,6 +23,7 @@ use POSIX ();
 use Time::HiRes qw(sleep time);
 
 use Payer::HTTP qw(at_once);
+use Payer::SlowDisk ();
 use Payer::Test ();
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
@@ -74,7 +75,10 @@ sub _exec {
     $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:$reports";
 
     if ($self->{sync_ms}) {
-        $ENV{HOSTILE_SYNC_MS} = $self->{sync_ms};
+        my $figure = "$self->{dir}/milliseconds";
+
+        Payer::SlowDisk::says($figure, $self->{sync_ms});
+        $ENV{PAYER_FSYNC_FILE} = $figure;
         $ENV{LD_PRELOAD} = $self->{preload};
     }
 
