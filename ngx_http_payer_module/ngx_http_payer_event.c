@@ -28,6 +28,7 @@
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_shop.h"
+#include "ngx_http_payer_ticket.h"
 
 
 #define NGX_HTTP_PAYER_EVENT_POLL    50         /* ms, for a claim */
@@ -434,6 +435,10 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         if (!ngx_http_payer_proof_wanted(&ctx->record)) {
             ngx_str_null(&ctx->record.status);
+        }
+
+        if (ngx_http_payer_ticket_adopt(ctx) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 

@@ -4,6 +4,7 @@ use lib 't/lib';
 use Payer::Test;
 use Payer::Events;
 use Payer::Shop;
+use Payer::Conf;
 
 run_payer_tests();
 
@@ -647,3 +648,20 @@ is(callback($event->{token})->status, 200, 'the event is taken');
 my $head = (shop_heads())[1];
 is($head->{'x-payer-event-type'}, 'CARD_PAYMENT_AUTHORIZED', 'the shop gets it');
 is($head->{'x-payer-status'}, undef, 'without the word of a paid order');
+
+
+
+=== TEST 91: the shop is told the ticket of the order, for its own links to its page
+--- http_config eval: ::shop_upstream()
+--- config perl
+events_server('', 'proxy_set_header X-Payer-Ticket $payer_ticket;')
+    =~ s{/thanks;}{/thanks?ticket=\$payer_ticket;}r
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+my ($ticket) = books('1001')->{redirectOnSuccessURL} =~ /ticket=([\w-]{22})/;
+
+is(callback($token)->status, 200, 'taken');
+is((shop_heads())[0]{'x-payer-ticket'}, $ticket, 'the ticket');

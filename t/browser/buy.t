@@ -127,7 +127,8 @@ subtest 'decline, then 3-D Secure' => sub {
     like $browser->text('#thanks'), qr/have your payment/, 'thank you';
     my $order = $browser->text('#order');
     is $browser->text('#status'), 'AUTHORIZED', 'the shop knows the status';
-    at("/thanks?order=$order");
+    my ($p) = grep { $_->{reference} eq $order } @{ books()->{payments} };
+    is $browser->url, $p->{redirectOnSuccessURL}, 'at the order\'s own page';
     $browser->screenshot('thanks');
 
     my $sum = books()->{references}{$order};

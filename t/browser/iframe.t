@@ -109,6 +109,13 @@ sub order () {
 }
 
 
+# Where its buyer comes back, with the ticket.
+
+sub thanks () {
+    return substr order()->{redirectOnSuccessURL}, length $demo->url;
+}
+
+
 # The lines that answer what arrives in a frame with an empty page.
 
 sub documented () {
@@ -160,7 +167,7 @@ subtest 'a phone: 3-D Secure in the frame, thanks in the window' => sub {
     pay('approve');
 
     like $browser->text('#thanks'), qr/have your payment/, 'thank you';
-    at('/thanks?order=' . order()->{reference});
+    at(thanks());
     is $browser->text('#status'), 'AUTHORIZED', 'the shop knows the status';
     $browser->screenshot('phone-iframe-thanks');
 };
@@ -196,7 +203,7 @@ subtest 'a desktop: rejected, back, and then paid' => sub {
     $browser->screenshot('iframe-challenge');
     $browser->frame('iframe');
     $browser->click('#approve');
-    at('/thanks?order=' . order()->{reference});
+    at(thanks());
 };
 
 
@@ -238,7 +245,7 @@ subtest 'a shop that forbids frames, as the documentation has it' => sub {
     check_out('buns');
     pay('approve');
     like $browser->text('#thanks'), qr/have your payment/, 'thank you';
-    at('/thanks?order=' . order()->{reference});
+    at(thanks());
     is asked(qr{"GET /thanks\S* HTTP/1.1" 200 .* api=\d}), 1,
         'and Payer was asked for one request';
 
