@@ -494,6 +494,7 @@ ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx)
     while (!ngx_queue_empty(&ctx->writes)) {
         q = ngx_queue_head(&ctx->writes);
         ngx_queue_remove(q);
+        ngx_queue_init(q);
 
         w = ngx_queue_data(q, ngx_http_payer_write_t, queue);
 

@@ -266,6 +266,7 @@ ngx_http_payer_lookup_answered(ngx_http_payer_exchange_t *x)
 
         q = ngx_queue_head(&call->waiting);
         ngx_queue_remove(q);
+        ngx_queue_init(q);
 
         lookup = ngx_queue_data(q, ngx_http_payer_lookup_t, queue);
         lookup->call = NULL;
@@ -373,6 +374,7 @@ ngx_http_payer_lookup_leave(ngx_http_payer_lookup_t *lookup)
 
         q = ngx_queue_head(&call->waiting);
         ngx_queue_remove(q);
+        ngx_queue_init(q);
 
         other = ngx_queue_data(q, ngx_http_payer_lookup_t, queue);
         other->call = NULL;

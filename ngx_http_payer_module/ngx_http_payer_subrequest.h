@@ -38,8 +38,8 @@ struct ngx_http_payer_exchange_s {
     ngx_str_t                     content_type;
     ngx_str_t                     authorization;        /* of Payer only */
     ngx_str_t                     request_id;
-    ngx_http_core_loc_conf_t     *clcf;         /* of the shop that was
-                                                 * checked; NULL: by the path */
+    ngx_http_core_loc_conf_t     *clcf;         /* of the shop, which was
+                                                 * checked; or NULL */
     ngx_http_payer_field_t       *fields;       /* further ones, or NULL */
     ngx_uint_t                    nfields;
 

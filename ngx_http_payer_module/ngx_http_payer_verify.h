@@ -17,6 +17,19 @@
  */
 ngx_int_t ngx_http_payer_verify_handler(ngx_http_request_t *r);
 
+/* steps of it: looks into the store, and reads from Payer */
+ngx_int_t ngx_http_payer_verify_find(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_verify_turn(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/* whether an order that was paid was paid with what is wanted now */
+ngx_http_payer_verdict_e ngx_http_payer_verify_sum(ngx_http_payer_ctx_t *ctx);
+
+/* what the flow's last step returns */
+ngx_int_t ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e verdict);
+
 /* logs why a request is answered with 402 */
 void ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx);
 

@@ -1,0 +1,329 @@
+
+/*
+ * The making of a link, under the order's claim:
+ *
+ *     (retire the old link) -> intent -> create -> created
+ *
+ * The intent is stored before the call and the link before the answer, so
+ * that whatever happens in between can be found out from the record.
+ */
+
+
+#include "ngx_http_payer_checkout.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_checkout_answer.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_lookup_use.h"
+#include "ngx_http_payer_retire.h"
+#include "ngx_http_payer_ticket.h"
+#include "ngx_http_payer_worth.h"
+
+
+static ngx_int_t ngx_http_payer_checkout_retire(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_intent(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_checkout_settle(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_checkout_create(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_created(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+
+/* a link that must not stay is cancelled before there is another one */
+
+ngx_int_t
+ngx_http_payer_checkout_replace(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    if (!ctx->found || ctx->record.payment_id.len == 0
+        || ctx->record.state == NGX_HTTP_PAYER_CANCELLED
+        || ctx->record.state >= NGX_HTTP_PAYER_RELEASED)
+    {
+        ctx->link = NGX_HTTP_PAYER_LINK_MISS;
+        ctx->step = ngx_http_payer_checkout_intent;
+        return NGX_OK;
+    }
+
+    ctx->step = ngx_http_payer_checkout_retire;
+
+    ctx->door_data = (ctx->record.unknown && ngx_http_payer_checkout_live(ctx))
+                     ? ngx_http_payer_retire_doubtful(ctx)
+                     : ngx_http_payer_retire(ctx);
+
+    return ctx->door_data ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_retire(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_retire_t  *rt;
+
+    rt = ctx->door_data;
+
+    rc = ngx_http_payer_retire_run(rt);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    switch (rt->result) {
+
+    case NGX_HTTP_PAYER_RETIRED:
+
+        if (ngx_http_payer_lookup_use(ctx) != NGX_HTTP_PAYER_USE_RECORD) {
+
+            /* there is to be no other one */
+
+            ngx_http_payer_ledger_unclaim(ctx);
+            ctx->step = ngx_http_payer_checkout_lookup;
+            return NGX_OK;
+        }
+
+        if (ngx_http_payer_worth(ctx) == NGX_HTTP_PAYER_WORTH_CANCELLED) {
+
+            /* the back office was faster */
+
+            ngx_http_payer_ledger_unclaim(ctx);
+            ctx->step = ngx_http_payer_checkout_known;
+            return NGX_OK;
+        }
+
+        ctx->link = NGX_HTTP_PAYER_LINK_REPLACED;
+        ctx->step = ngx_http_payer_checkout_intent;
+        return NGX_OK;
+
+    case NGX_HTTP_PAYER_RETIRE_LOOK:
+        ngx_http_payer_ledger_unclaim(ctx);
+        ctx->step = ngx_http_payer_checkout_lookup;
+        return NGX_OK;
+
+    case NGX_HTTP_PAYER_RETIRE_FAILED:
+        return ngx_http_payer_checkout_failed(r, rt->call);
+
+    case NGX_HTTP_PAYER_RETIRE_NOT_STORED:
+        return ngx_http_payer_checkout_unavailable(r,
+                                         "the payment could not be stored");
+
+    default: /* NGX_HTTP_PAYER_RETIRE_IN_USE */
+        return ngx_http_payer_checkout_unavailable(r,
+                                "the old link of the order is still in use");
+    }
+}
+
+
+/* from here on the record says that a link may have come into being */
+
+static ngx_int_t
+ngx_http_payer_checkout_intent(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    int64_t                        words;
+    ngx_int_t                      rc, past;
+    ngx_http_payer_record_t       *record;
+    ngx_http_payer_store_entry_t   entry;
+
+    record = &ctx->record;
+
+    past = ngx_http_payer_worth_past(ctx, &entry);
+
+    if (past == NGX_ERROR
+        || ngx_http_payer_api_request_id(ctx) != NGX_OK
+        || ngx_http_payer_ticket_make(ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    words = ctx->found ? record->words + 1 : 0;
+
+    ngx_memzero(record, sizeof(ngx_http_payer_record_t));
+
+    record->words = words;
+    record->signed_until = ctx->signed_until;
+
+    record->reference = ctx->order.reference;
+    record->currency = ctx->order.currency;
+    record->amount = ctx->order.amount;
+    record->request_id = ctx->request_id;
+    record->authorized = -1;
+    record->captured = -1;
+    record->refunded = -1;
+    record->state = NGX_HTTP_PAYER_CREATING;
+    ngx_memcpy(record->ticket, ctx->ticket_bytes, NGX_HTTP_PAYER_TICKET_LEN);
+
+    ctx->found = 1;
+    ctx->act = NGX_HTTP_PAYER_CLAIM_TAKE;
+    ctx->step = ngx_http_payer_checkout_prepare;
+
+    rc = ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_SELF,
+                                          past == NGX_OK ? &entry : NULL);
+
+    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t               rc;
+    ngx_http_payer_call_t  *call;
+
+    if (ctx->io.rc == NGX_BUSY) {
+
+        /* another nginx that has the store is making the link */
+
+        ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
+        ctx->step = ngx_http_payer_checkout_lookup;
+        return NGX_OK;
+    }
+
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_checkout_unavailable(r,
+                                           "the order could not be stored");
+    }
+
+    if (ctx->io.kept) {
+
+        /* paid meanwhile, or taken over by somebody faster */
+
+        ngx_http_payer_ledger_unclaim(ctx);
+        ctx->step = ngx_http_payer_checkout_lookup;
+        return NGX_OK;
+    }
+
+    /* what the store has made of it: the order's ticket may be an older one */
+
+    if (ngx_http_payer_ledger_reread(ctx) != NGX_OK
+        || ngx_http_payer_ticket_adopt(ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_checkout_urls(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_CREATE, NULL);
+
+    if (call == NULL
+        || ngx_http_payer_json_write_order(r->pool, &ctx->order, &call->body)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    call->request_id = ctx->request_id;
+    call->read = ngx_http_payer_api_read_link;
+    call->settle = ngx_http_payer_checkout_settle;
+
+    call->result = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_json_link_t));
+    if (call->result == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_checkout_create;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Runs when the reply is there, whether the buyer still is or not.  A create
+ * that was not done leaves its intent in the store: nobody has its link, and
+ * the next visit makes another one.
+ */
+
+static void
+ngx_http_payer_checkout_settle(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_ctx_t        *ctx;
+    ngx_http_payer_json_link_t  *link;
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE) {
+        return;
+    }
+
+    ctx = call->ctx;
+    link = call->result;
+
+    ctx->record.payment_id = link->payment_id;
+    ctx->record.url = link->url;
+    ctx->record.state = NGX_HTTP_PAYER_INITIATED;
+    ctx->record.created = ngx_time();
+    ctx->record.expires = ctx->record.created + ctx->conf->link_ttl;
+
+    ctx->act = NGX_HTTP_PAYER_CLAIM_RELEASE;
+
+    (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_REPLY);
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_create(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t               rc;
+    ngx_http_payer_call_t  *call;
+
+    call = ctx->call;
+
+    rc = ngx_http_payer_api_run(call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (call->outcome == NGX_HTTP_PAYER_CONFLICT && !ctx->again) {
+
+        /*
+         * Payer made a link whose reply was lost.  Nobody has its URL, so
+         * nobody can pay by it: another one does no harm.
+         */
+
+        ctx->again = 1;
+        ctx->step = ngx_http_payer_checkout_intent;
+        return NGX_OK;
+    }
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE) {
+        return ngx_http_payer_checkout_failed(r, call);
+    }
+
+    ctx->step = ngx_http_payer_checkout_created;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_checkout_created(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_checkout_unavailable(r,
+                                            "the link could not be stored");
+    }
+
+    ngx_http_payer_ledger_unclaim(ctx);
+
+    if (ctx->io.kept) {
+
+        /* the order has another link, and this one will not be used */
+
+        ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
+        ctx->step = ngx_http_payer_checkout_retire;
+
+        ctx->door_data = ngx_http_payer_retire_unknown(ctx);
+
+        return ctx->door_data ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_checkout_present;
+
+    return NGX_OK;
+}
