@@ -11,6 +11,7 @@ use lib 't/lib';
 
 BEGIN { $ENV{PAYER_TEST_STORE} = 'lmdb' }
 
+use Payer::Weather;
 use Payer::Test;
 use Payer::Life;
 use Time::HiRes qw(sleep time);
@@ -57,6 +58,9 @@ my ($WIDTH, $ORDERS) = (8, 6);
 
 # what waits for the end of a claim's lease: payer_timeout and 5 seconds
 my $LEASE = 6.5;
+
+# seconds in which a capture that no read shows is unknown
+my $GRACE = 600;
 
 my $seed = $ENV{PROPERTY_SEED} // time ^ $$ << 8;
 my $steps = $ENV{PROPERTY_STEPS} // 1200;
@@ -374,8 +378,9 @@ sub in_doubt {
 }
 
 
-# An order at its end: without faults everything that is open can be settled,
-# and then each answer is what the books say.
+# An order at its end: without faults, and when what may still come has had its
+# time, everything that is open can be settled, and then each answer is what the
+# books say.
 
 sub settle {
     my (@orders) = @_;
@@ -384,6 +389,11 @@ sub settle {
 
     # what is under way ends, and the claims of the dead do
     sleep $LEASE * ($ENV{PAYER_TEST_SLOW} // 1);
+
+    repeat_keys($_) for @orders;
+
+    # nothing that was in doubt can come any more
+    clock_is_off($GRACE + 60);
 
     repeat_keys($_) for @orders;
 
