@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_payer_lookup_headers(ngx_http_request_t *r,
 static void ngx_http_payer_lookup_header_value(ngx_http_request_t *r,
     ngx_http_payer_field_t *field);
 static void ngx_http_payer_lookup_answered(ngx_http_payer_exchange_t *x);
+static ngx_uint_t ngx_http_payer_lookup_given_up(
+    ngx_http_payer_lookup_t *lookup, ngx_http_payer_exchange_t *x);
 static void ngx_http_payer_lookup_told(ngx_http_payer_lookup_t *lookup,
     ngx_http_payer_exchange_t *x);
 static void ngx_http_payer_lookup_end(ngx_http_payer_lookup_call_t *call);
@@ -284,6 +286,32 @@ ngx_http_payer_lookup_answered(ngx_http_payer_exchange_t *x)
 }
 
 
+/*
+ * Whether the call ended for the first one alone, whose buyer has left or who
+ * has no time left: the others ask anew.
+ */
+
+static ngx_uint_t
+ngx_http_payer_lookup_given_up(ngx_http_payer_lookup_t *lookup,
+    ngx_http_payer_exchange_t *x)
+{
+    ngx_http_payer_lookup_call_t  *call;
+
+    call = x->data;
+
+    if (lookup == call->first) {
+        return 0;
+    }
+
+    if (x->failure == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
+        return 1;
+    }
+
+    return x->expired && !x->complete
+           && ngx_http_payer_flow_left(lookup->ctx) > 0;
+}
+
+
 static void
 ngx_http_payer_lookup_told(ngx_http_payer_lookup_t *lookup,
     ngx_http_payer_exchange_t *x)
@@ -292,12 +320,7 @@ ngx_http_payer_lookup_told(ngx_http_payer_lookup_t *lookup,
 
     r = lookup->ctx->request;
 
-    if (x->failure == NGX_HTTP_CLIENT_CLOSED_REQUEST
-        && x->data && lookup != ((ngx_http_payer_lookup_call_t *)
-                                 x->data)->first)
-    {
-        /* only the first one's buyer has left: the others ask anew */
-
+    if (ngx_http_payer_lookup_given_up(lookup, x)) {
         return;
     }
 
