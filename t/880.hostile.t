@@ -41,8 +41,8 @@ isnt(drawn(6)->[0]{at}, drawn(5)->[0]{at}, 'and another one others');
 my %seen = map { $_->{kind} => 1 } map { @{ $_->{requests} } }
     Payer::HostilePlan->new($seed)->connections(200, qw(h1 h2));
 
-is(join(' ', sort keys %seen), 'cancel capture checkout events frame json'
-    . ' metrics payment reconcile refund release shop stream subscriptions'
+is(join(' ', sort keys %seen), 'cancel capture checkout events frame gate'
+    . ' json lookup metrics payment reconcile refund release shop stream subscriptions'
     . ' thanks uri', 'every handler is asked');
 
 
@@ -79,8 +79,8 @@ for my $fault (sort keys %looks_like) {
         }
 
         my @findings = hostile(seed => $seed, seconds => 120, dir => $dir,
-            mode => 'memory', waves => 2, module => $planted, say => sub { note @_ },
-            stop => $looks_like{$fault});
+            mode => 'memory', waves => 1, module => $planted,
+            say => sub { note @_ }, stop => $looks_like{$fault});
 
         my $found = grep { /$looks_like{$fault}/ } @findings;
 

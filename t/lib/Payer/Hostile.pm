@@ -76,9 +76,9 @@ sub hostile {
 
         push @findings, map { "seed $seed: $_" } @{ $round->{findings} };
         $say->(sprintf "seed %d: %s, %d requests on %d connections, %d "
-            . "answers, %.1f s, %.1f s late: %s\n", $seed, $round->{mode},
-            @$round{qw(requests connections answers)}, time - $start,
-            $round->{lag},
+            . "answers, %.1f s, %.1f s late, %d not counted: %s\n", $seed,
+            $round->{mode}, @$round{qw(requests connections answers)},
+            time - $start, @$round{qw(lag excused)},
             @{ $round->{findings} }
             ? @{ $round->{findings} } . ' findings' : 'nothing found');
         $say->("  $_\n") for @{ $round->{findings} };
@@ -114,7 +114,7 @@ sub _round {
         %option, random => $random, peer => $peer, nginx => $nginx,
         plan => Payer::HostilePlan->new($option{seed}, $option{kinds}), mode => $mode,
         findings => [], connections => 0, answers => 0, reloads => 0,
-        lag => 0,
+        lag => 0, excused => 0,
     }, __PACKAGE__;
 
     $self->{mode} .= ", $nginx->{sync_ms} ms" if $nginx->{sync_ms};
@@ -123,10 +123,11 @@ sub _round {
 
     for my $wave (1 .. $option{waves} // $waves) {
         $self->_wave($wave);
+        last if $self->_has_what_it_looks_for;
         $before //= do { $self->_quiet; $nginx->possessions };
     }
 
-    $self->_reckon($before);
+    $self->_reckon($before) unless $self->_has_what_it_looks_for;
 
     $self->{mode} .= ", $self->{reloads} reloads" if $self->{reloads};
     $self->{requests} = keys %{ $self->{plan}->requests };
@@ -140,6 +141,22 @@ sub _round {
 }
 
 
+# A worker that has died leaves nothing to wait for.
+
+sub _has_what_it_looks_for {
+    my ($self) = @_;
+
+    my $stop = $self->{stop} // return 0;
+
+    return 1 if $self->{has};
+
+    $self->{has} = grep { /$stop/ } my @alerts = $self->{nginx}->alerts;
+    $self->_found("log: $_") for grep { /$stop/ } @alerts;
+
+    return $self->{has};
+}
+
+
 sub _found {
     my ($self, $text) = @_;
 
@@ -147,12 +164,18 @@ sub _found {
 }
 
 
-# What nginx may have given up waiting for, where this machine was too late.
+# What nginx may have given up waiting for, where this machine was too late for
+# this very connection.
 
 sub _missed {
-    my ($self, $text) = @_;
+    my ($self, $c, $text) = @_;
 
-    $self->_found($text) if $self->{late} < 1;
+    if (($c->{lag} // 0) < 1) {
+        $self->_found($text);
+        return;
+    }
+
+    $self->{excused}++;
 }
 
 
@@ -173,8 +196,7 @@ sub _wave {
         $self->{reloads}++;
     } ] : ();
 
-    $self->{late} = run(\@c, @todo);
-    $self->{lag} = max($self->{lag}, $self->{late});
+    $self->{lag} = max($self->{lag}, run(\@c, @todo));
 
     for my $c (@c) {
         $c->{reloaded} = $reload;
@@ -221,6 +243,11 @@ sub _judge_answer {
     $self->_found("$what: names another order: $1")
         if ($answer->{header}{location} // '') =~ m{/widget/(\w+)/}
         && $request->{uri} !~ /\b\Q$1\E$/;
+
+    # who does not have the key learns nothing
+    $self->_found("$what: status $status without the key")
+        if $request->{denied} && $status =~ /^(?:200|303|402|409)$/
+        && $answer->{body} !~ /\Ashop /;
 }
 
 
@@ -255,7 +282,7 @@ sub _judge_h1 {
         $self->_judge_answer($request, $answer) if $answer->{whole};
         next if $answer->{whole} || $plan->{way} ne 'stay';
 
-        $self->_missed("$name: the answer of $request->{n} is cut, "
+        $self->_missed($c, "$name: the answer of $request->{n} is cut, "
             . length($answer->{body}) . " bytes of $answer->{framing}")
             unless $plan->{reading} eq 'never';
     }
@@ -276,7 +303,7 @@ sub _missing {
     if ($plan->{reading} eq 'never' && $c->complete
         && grep { length $_->{body} > 150_000 } @answers)
     {
-        $self->_missed("$name: waited for longer than send_timeout");
+        $self->_missed($c, "$name: waited for longer than send_timeout");
     }
 
     return if $closes || $c->complete || $c->{error}
@@ -288,7 +315,7 @@ sub _missing {
     return if $c->{reloaded} && @answers && !$c->{timed_out};
     return if $next->{wrong} && ($c->{eof} || $next->{wrong} eq 'short');
 
-    $self->_missed("$name: no answer to $next->{n}, $next->{method} "
+    $self->_missed($c, "$name: no answer to $next->{n}, $next->{method} "
         . "$next->{uri} (" . ($c->{cut} // ($c->{timed_out} ? 'timed out'
             : 'closed')) . ')');
 }
@@ -326,7 +353,7 @@ sub _judge_h2 {
         next if $c->{reloaded} && !defined $s->{status} && !$c->{timed_out};
         next if defined $c->{goaway} && $id > $c->{goaway};
 
-        $self->_missed("$name $request->{n}, $request->{method} "
+        $self->_missed($c, "$name $request->{n}, $request->{method} "
             . "$request->{uri}: " . (defined $s->{reset}
             ? "reset ($s->{reset})" : $c->{timed_out} ? 'timed out' : $c->{cut} // 'closed')
             . (defined $s->{status} ? " after $s->{status} and "
@@ -393,6 +420,7 @@ sub _reckon {
         unless $nginx->settle(8);
 
     $peer->calm;
+    $self->_orders;
     $self->_claims;
     $self->_compare($before) unless $self->{reloads};
 
@@ -417,7 +445,7 @@ sub _reckon {
 
 # Nobody holds an order: each is asked for at once, and has a link.
 
-sub _claims {
+sub _orders {
     my ($self) = @_;
 
     my @orders = $self->{plan}->orders;
@@ -432,6 +460,48 @@ sub _claims {
             if ($r->header('X-Link') // '') eq 'wait' || $r->status == 503;
         $self->_found("order $orders[$i], when it is quiet: $r")
             unless $r->status =~ /^(?:303|409|503)$/;
+    }
+}
+
+
+# Nobody holds an event, nor the key of an operation: what was asked for in the
+# round is asked for again, and not told to wait for somebody.
+
+sub _claims {
+    my ($self) = @_;
+
+    my %again;
+
+    for my $request (values %{ $self->{plan}->requests }) {
+        my ($key) = map { $_->[1] } grep { $_->[0] eq 'Idempotency-Key' }
+            @{ $request->{headers} };
+
+        next if $request->{wrong} || !defined $key
+            && $request->{uri} !~ m{/events\?token=};
+
+        $request->{body} =~ /reference[=":]+(\w+)/;
+        my $what = defined $key ? "$request->{kind} of $1 with $key"
+                                : $request->{uri} =~ s{^.*\?}{}r;
+
+        $again{$what} //= [ $request->{method}, "/$request->{kind}"
+            . ($request->{uri} =~ /(\?.*)/ ? $1 : ''), timeout => 8,
+            body => $request->{body}, headers => { 'X-N' => 'calm',
+                map { @$_ } @{ $request->{headers} } } ];
+    }
+
+    for my $what (sort keys %again) {
+        my $r;
+
+        # the last write may still be under way
+        Payer::HostileNginx::until_true(3, sub {
+            ($r) = at_once($self->{nginx}{ports}{h1}, $again{$what});
+            $r->body !~ /still under way|takes too long/;
+        });
+
+        $self->_found("$what is locked: $r")
+            if $r->body =~ /still under way|takes too long/;
+        $self->_found("$what, when it is quiet: $r")
+            if $what =~ /^token/ && $r->status !~ /^(?:200|404)$/;
     }
 }
 

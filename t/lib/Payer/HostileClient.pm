@@ -46,7 +46,7 @@ sub open {
 
 # All of them to their end.  Further arguments: [ when, what ].  Returns by how
 # much this process was late at the most, which is what the machine is to blame
-# for.
+# for; each connection has its own figure in {lag}.
 
 sub run {
     my ($connections, @todo) = @_;
@@ -63,6 +63,8 @@ sub run {
 
         for (@open) {
             my $late = $now - $_->due;
+
+            $_->{lag} = $late if $late > ($_->{lag} // 0);
             $lag = $late if $late > $lag;
         }
 

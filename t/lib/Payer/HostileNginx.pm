@@ -28,6 +28,10 @@ use Payer::Test ();
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 
+my $returns = 'payer_return_success http://127.0.0.1/thanks;'
+    . ' payer_return_fail http://127.0.0.1/cart;'
+    . ' payer_return_back http://127.0.0.1/cart;';
+
 my $wrong = qr/\[(?:alert|emerg)\]|exited on signal|header already sent
     |runtime\ error|AddressSanitizer|Assertion|request\ count\ is\ zero/x;
 
@@ -224,6 +228,11 @@ http {
         location = /page        { internal; proxy_pass http://shop; }
         location = /sorry       { internal; proxy_pass http://shop; }
         location = /copy        { internal; proxy_pass http://shop; }
+        location = /_shop/order { internal;
+                                  proxy_pass http://shop/api/order?id=\$arg_id; }
+        location \@pay         { payer_checkout;
+                                  payer_reference \$payer_reference;
+                                  @{[ _asked(), $returns ]} }
 
         $handlers
     }
@@ -232,18 +241,38 @@ END_CONF
 }
 
 
+# The shop's own API says what an order costs, and whose it is.
+
+sub _lookup {
+    return 'payer_lookup /_shop/order?id=$arg_id;'
+        . ' payer_lookup_field $s_total /total;'
+        . ' payer_lookup_field $s_currency /currency;'
+        . ' payer_lookup_field $s_status /status;'
+        . ' payer_lookup_field $s_key /key;'
+        . ' payer_lookup_match $s_key $arg_key;'
+        . ' payer_lookup_open $s_status pending;'
+        . ' payer_lookup_paid $s_status processing;';
+}
+
+
+sub _asked { return 'payer_amount $s_total major; payer_currency $s_currency; ' }
+
+
 # Every handler, below a prefix: with this deadline and these further lines.
 
 sub _handlers {
     my ($prefix, $timeout, $more) = @_;
 
     my $order = 'payer_reference $arg_order public; payer_amount 12900;'
-        . ' payer_currency SEK;'
-        . ' payer_return_success http://127.0.0.1/thanks;'
-        . ' payer_return_fail http://127.0.0.1/cart;'
-        . ' payer_return_back http://127.0.0.1/cart;';
+        . " payer_currency SEK; $returns";
 
     my %location = (
+        lookup   => 'payer_checkout; payer_reference $arg_id; ' . _lookup()
+            . _asked() . $returns,
+        gate     => 'payer_verify $arg_id; ' . _lookup()
+            . ' payer_verify_amount $s_total major $s_currency;'
+            . ' error_page 402 = @pay; recursive_error_pages on;'
+            . ' proxy_pass http://shop;',
         checkout => "payer_checkout; $order",
         frame    => "payer_checkout; payer_present iframe; $order",
         json     => "payer_checkout; payer_present json; $order",

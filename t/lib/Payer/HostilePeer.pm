@@ -13,7 +13,7 @@ package Payer::HostilePeer;
 #                                 broken  what is wrong, or ''
 #                                 method, uri, ids, length, body (MD5)
 #
-# What a request meets (a late, split, cut, wrong or missing reply) depends on
+# What a request to Payer or to the shop's API meets (a late, split, cut, wrong or missing reply) depends on
 # the seed, its address, and how many were like it.
 
 use strict;
@@ -314,7 +314,9 @@ sub _parse {
     $request{headers} = \%headers;
     $request{bytes} = substr $c->{in}, 0, $whole, '';
 
-    if ($c->{at} eq 'payer' && !$request{broken}) {
+    if (($c->{at} eq 'payer' || $request{uri} =~ m{^/api/})
+        && !$request{broken})
+    {
         my @more = grep { !$allowed{$_} } sort keys %headers;
         $request{broken} = "a header of somebody else: @more" if @more;
     }
@@ -367,12 +369,15 @@ sub _answer {
     my $reply = "HTTP/1.1 $status X\r\nContent-Type: $type\r\n";
     my $length = 'Content-Length: ' . length($body) . "\r\n\r\n";
 
-    # the shop is honest, only slow at times
+    # the shop is honest, only slow at times; its API is as bad as Payer, and
+    # often so late that several wait for one answer
+    my $is_api = $request->{uri} =~ m{^/api/order};
     my $key = "$request->{method} $request->{uri}";
     my $random = $self->{random}->stream($key . ' ' . $self->{seen}{$key}++);
     my $fate = $self->{is_calm} ? 'whole'
-             : $c->{at} eq 'shop' ? $random->weighted(whole => 3, late => 1)
-             : $random->weighted(whole => 28, late => 5, long => 1, split => 8,
+             : $c->{at} eq 'shop' && !$is_api
+             ? $random->weighted(whole => 3, late => 1)
+             : $random->weighted(whole => 28, late => $is_api ? 20 : 5, long => 1, split => 8,
                  chunked => 4, close => 2, reset => 1, cut => 2, short => 1,
                  500 => 1, 503 => 2, 429 => 1, 401 => 1, 400 => 1, 409 => 1,
                  junk => 1);
@@ -442,6 +447,20 @@ sub _shop {
         $request->{broken} ||= 'no event: ' . _printable($request->{body})
             unless ref eval { $json->decode($request->{body}) };
         return (204, '', 'text/plain');
+    }
+
+    if ($request->{uri} =~ m{^/api/order\?id=(\w+)$}) {
+        my $order = $1;
+
+        return (404, '{"code":"no_order"}', 'application/json')
+            if $order eq 'none';
+
+        return (200, $json->encode({ id => $order, total => '129.00',
+            currency => 'SEK', key => "k-$order", lines => [ map {
+                { text => "line $_" } } 1 .. 40 ],
+            status => $order eq 'paid' ? 'processing'
+                    : $order eq 'closed' ? 'cancelled' : 'pending',
+        }), 'application/json');
     }
 
     my ($n) = map { $_ // '-' } $request->{headers}{'x-n'};
@@ -522,7 +541,9 @@ sub _create {
     my $in = eval { $json->decode($request->{body}) };
     my $order = ref $in eq 'HASH' ? $in->{externalPaymentReference} : undef;
 
-    if (!defined $order || keys %$in != 8) {
+    if (!defined $order || keys %$in != 8 || $in->{amount} != 12900
+        || $in->{currencyCode} ne 'SEK' || $order =~ /^(?:closed|paid|none)$/)
+    {
         $request->{broken} = 'no body of a create: '
             . _printable($request->{body});
         return (400, '{"message":"no create"}', 'application/json');

@@ -32,11 +32,11 @@ use Payer::HostileRandom;
 my @kinds = (checkout => 5, frame => 2, json => 2, uri => 3, thanks => 3,
     capture => 3, refund => 2, cancel => 1, release => 1, payment => 3,
     events => 4, subscriptions => 2, reconcile => 2, metrics => 1, shop => 3,
-    stream => 2);
+    stream => 2, lookup => 3, gate => 3);
 
 my %methods = (
     (map { $_ => [qw(GET POST POST POST HEAD)] } qw(checkout frame json uri)),
-    thanks => [qw(GET POST POST)], events => [qw(GET POST POST POST)],
+    (map { $_ => [qw(GET GET POST)] } qw(lookup gate)), thanks => [qw(GET POST POST)], events => [qw(GET POST POST POST)],
     (map { $_ => [qw(POST POST POST POST GET)] } qw(capture refund)),
     (map { $_ => [qw(POST PUT PUT GET)] } qw(cancel release)),
     payment => [qw(GET GET GET HEAD POST)], reconcile => ['POST'],
@@ -57,6 +57,8 @@ sub new {
         kinds  => [ $kinds ? map { $_ => 1 } @$kinds : @kinds ],
         # a few orders for all: claims are waited for
         orders => [ map { ("a$_", "q$_", "big$_") } 1 .. 3 ],
+        # what the shop says of them: one is paid, one is not to be
+        asked  => [ qw(a1 q1 look1 look1 paid closed none) ],
     }, $class;
 }
 
@@ -152,7 +154,7 @@ sub _request {
         && $reading ne 'at-once';
 
     $self->_body($random, $request, $order);
-    _address($random, $request, $prefix, $order, $reading);
+    $self->_address($random, $request, $prefix, $order, $reading);
     _framing($random, $request, $front);
 
     return $request;
@@ -160,7 +162,7 @@ sub _request {
 
 
 sub _address {
-    my ($random, $request, $prefix, $order, $reading) = @_;
+    my ($self, $random, $request, $prefix, $order, $reading) = @_;
 
     my ($kind, $n) = @$request{qw(kind n)};
 
@@ -170,6 +172,9 @@ sub _address {
             if $reading ne 'at-once' || $random->chance(0.2);
         return;
     }
+
+    return _lookup($random, $request, $prefix, $self->{asked})
+        if $kind =~ /^(?:lookup|gate)$/;
 
     my $query = $kind eq 'events' ? "token=$n-$order"
               : $kind =~ /^(?:checkout|frame|json|uri|thanks)$/
@@ -181,6 +186,20 @@ sub _address {
     $query =~ s/^(\w+)=/$1x=/ if $random->chance(0.1);
 
     $request->{uri} = "$prefix/$kind" . ($query ne '' ? "?$query" : '');
+}
+
+
+# The shop is asked, and some do not have the key that it then wants.
+
+sub _lookup {
+    my ($random, $request, $prefix, $asked) = @_;
+
+    my $order = $random->pick(@$asked);
+    my $wrong = $random->chance(0.15);
+
+    $request->{denied} = 1 if $wrong || $order eq 'none';
+    $request->{uri} = "$prefix/$request->{kind}?key="
+        . ($wrong ? 'wrong' : "k-$order") . "&id=$order";
 }
 
 
