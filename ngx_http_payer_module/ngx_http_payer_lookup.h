@@ -64,6 +64,7 @@ struct ngx_http_payer_lookup_conf_s {
     unsigned                      off:1;
     unsigned                      email:1;      /* chars=email */
     unsigned                      json:1;       /* a field is a pointer */
+    unsigned                      warned:1;     /* of a missing match */
 };
 
 
@@ -119,6 +120,9 @@ char *ngx_http_payer_lookup_merge(ngx_conf_t *cf,
 /* the lookups of all locations, when the configuration is complete: NGX_OK or
  * NGX_ERROR (logged) */
 ngx_int_t ngx_http_payer_check_lookups(ngx_conf_t *cf);
+
+/* whether a value is made of a field, or of a map of fields to constants */
+ngx_uint_t ngx_http_payer_uses_field(ngx_conf_t *cf, ngx_str_t *value);
 
 /*
  * whether a variable of payer_reference is one that the shop's answer was

@@ -30,7 +30,10 @@ static ngx_uint_t ngx_http_payer_number_belongs(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_price_belongs(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_str_t *name);
-static ngx_uint_t ngx_http_payer_uses_field(ngx_conf_t *cf, ngx_str_t *value);
+static void ngx_http_payer_check_match(ngx_conf_t *cf,
+    ngx_http_payer_lookup_conf_t *lookup);
+static ngx_uint_t ngx_http_payer_buyer_chooses(ngx_conf_t *cf,
+    ngx_http_payer_lookup_conf_t *lookup);
 
 
 ngx_int_t
@@ -106,7 +109,56 @@ ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     conf->lookup_clcf = clcf;
 
+    ngx_http_payer_check_match(cf, lookup);
+
     return ngx_http_payer_check_lookup_cache(cf, conf, clcf);
+}
+
+
+/* here, since a capture that is set anywhere is known only now */
+
+static void
+ngx_http_payer_check_match(ngx_conf_t *cf,
+    ngx_http_payer_lookup_conf_t *lookup)
+{
+    /* once, however many locations inherit it */
+
+    if (lookup->match.set || lookup->warned
+        || !ngx_http_payer_buyer_chooses(cf, lookup))
+    {
+        return;
+    }
+
+    lookup->warned = 1;
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"payer_lookup %V\" asks for what the buyer names and has "
+                  "no \"payer_lookup_match\": whoever guesses an order number "
+                  "sees that order in %s:%ui",
+                  &lookup->uri, lookup->file, lookup->line);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_buyer_chooses(ngx_conf_t *cf,
+    ngx_http_payer_lookup_conf_t *lookup)
+{
+    ngx_str_t                     map;
+    ngx_uint_t                    i;
+    ngx_http_payer_lookup_arg_t  *arg;
+
+    arg = lookup->args.elts;
+
+    for (i = 0; i < lookup->args.nelts; i++) {
+        if (arg[i].variable.len
+            && ngx_http_payer_source(cf, &arg[i].variable, &map)
+               == NGX_HTTP_PAYER_CHOSEN_BUYER)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -317,7 +369,7 @@ ngx_http_payer_price_belongs(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_payer_uses_field(ngx_conf_t *cf, ngx_str_t *value)
 {
     ngx_str_t                  map;

@@ -317,13 +317,6 @@ ngx_http_payer_lookup_complete(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     if (lookup->match.set) {
         field = lookup->fields.elts;
         field[lookup->match.field].match = 1;
-
-    } else if (lookup->buyers) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"payer_lookup %V\" asks for what the buyer names and "
-                      "has no \"payer_lookup_match\": whoever guesses an "
-                      "order number sees that order in %s:%ui",
-                      &lookup->uri, lookup->file, lookup->line);
     }
 
     return NGX_CONF_OK;

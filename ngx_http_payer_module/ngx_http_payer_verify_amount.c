@@ -5,11 +5,12 @@
 
 
 #include "ngx_http_payer_verify_amount.h"
+#include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_template.h"
 #include "ngx_http_payer_value.h"
 
 
-static ngx_uint_t ngx_http_payer_verify_amount_cheap(
+static ngx_uint_t ngx_http_payer_verify_amount_cheap(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
 
@@ -141,7 +142,7 @@ ngx_http_payer_verify_amount_warn(ngx_conf_t *cf)
 
         for (k = 0; k < pmcf->doors.nelts; k++) {
             if (door[k]->cscf == gate->cscf && door[k]->door->order
-                && ngx_http_payer_verify_amount_cheap(door[k]))
+                && ngx_http_payer_verify_amount_cheap(cf, door[k]))
             {
                 break;
             }
@@ -169,7 +170,8 @@ ngx_http_payer_verify_amount_warn(ngx_conf_t *cf)
 /* whether the amount of a checkout is constant, mapped, or for anybody */
 
 static ngx_uint_t
-ngx_http_payer_verify_amount_cheap(ngx_http_payer_loc_conf_t *conf)
+ngx_http_payer_verify_amount_cheap(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf)
 {
     ngx_http_payer_template_t  t;
 
@@ -179,7 +181,11 @@ ngx_http_payer_verify_amount_cheap(ngx_http_payer_loc_conf_t *conf)
         return 1;
     }
 
-    if (conf->signature || conf->amount_trusted) {
+    /* what a lookup reads belongs to this order */
+
+    if (conf->signature || conf->amount_trusted
+        || ngx_http_payer_uses_field(cf, &conf->amount->value))
+    {
         return 0;
     }
 

@@ -443,6 +443,51 @@ for my $pass ('proxy_pass http://127.0.0.1:81', 'fastcgi_pass 127.0.0.1:81', 'uw
 started 'events beside exact locations',
     to_shop('location = /s { return 404; } location = /sh { return 404; } location /shop/ { internal; proxy_pass http://127.0.0.1:81; }');
 
+# Lookups.
+
+my $LOOKUP = <<'END';
+    location = /_shop { internal; proxy_pass http://127.0.0.1:81; }
+    location @pay {
+        payer_checkout;
+        payer_reference      $payer_reference;
+        payer_amount         $wc_total major;
+        payer_currency       SEK;
+        payer_return_success /received/$payer_reference;
+        payer_return_fail    /cart;
+        payer_return_back    /cart;
+    }
+END
+
+sub looked_up {
+    my ($location, $argument, %with) = @_;
+    return (server => ($with{server} // '') . $LOOKUP . <<"END");
+    location $location {
+        payer_lookup        /_shop?id=$argument;
+        payer_lookup_field  \$wc_total /total;
+        @{[ $with{match} // 'payer_lookup_field $wc_key /key; payer_lookup_match $wc_key $arg_key;' ]}
+        payer_verify        $argument;
+        payer_verify_amount \$wc_total major SEK;
+        error_page 402 = \@pay;
+    }
+END
+}
+
+my $GUESSES = qr/whoever guesses an order number sees that order/;
+
+warned 'a lookup of a capture without a match', $GUESSES,
+    looked_up('~ "^/received/(?<wc_order>[0-9]+)$"', '$wc_order', match => '');
+warned 'a lookup of an argument without a match', $GUESSES,
+    looked_up('/received', '$arg_id', match => '');
+warned 'a lookup of a cookie without a match', $GUESSES,
+    looked_up('/received', '$cookie_id', match => '');
+warned 'one that several locations inherit, once', $GUESSES,
+    looked_up('/received', '$arg_id', match => 'location /received/a { } location /received/b { }');
+started 'a lookup with a match',
+    looked_up('~ "^/received/(?<wc_order>[0-9]+)$"', '$wc_order');
+started 'another page with payer_verify beside a checkout whose amount is looked up',
+    looked_up('~ "^/received/(?<wc_order>[0-9]+)$"', '$wc_order',
+        server => 'location = /thanks { payer_verify $arg_order; payer_verify_ticket $arg_ticket; }');
+
 cmp_ok(rows(), '>=', 120, rows() . ' configurations');
 
 Test::More::done_testing();
