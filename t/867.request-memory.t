@@ -55,3 +55,61 @@ is($?, 0, 'all were read');
 # A sanitizer keeps what was freed for a while.
 cmp_ok($most - $before, '<', $ENV{ASAN_OPTIONS} ? 200 * 60 : 200 * 6,
     'each took less than 6 kB') or diag "$before kB before, $most at most";
+
+
+=== TEST 2: visits that wait for another one of their order take no more memory
+--- config perl
+"payer_timeout 30s;" . checkout()
+. 'location = /thanks { payer_verify $arg_order; }'
+--- faults
+create: delay=9
+--- request
+GET /
+--- after
+my $visits = 300;
+my ($worker) = worker_pids();
+my $before = holds($worker);
+my $pid = fork // die "fork: $!\n";
+
+if (!$pid) {
+    my @r = together(map { [ GET => '/checkout?order=1001', timeout => 40 ] }
+        1 .. $visits);
+
+    POSIX::_exit((grep { $_->status == 303 } @r) == $visits ? 0 : 1);
+}
+
+sub open_of { return scalar(() = glob "/proc/$worker/fd/*") }
+
+ok(wait_until(sub { open_of() > $visits }, 8), 'all visits are there');
+
+# until the last one has been read and waits
+my $waiting = 0;
+
+wait_until(sub {
+    my $now = holds($worker);
+    my $same = $now == $waiting;
+    $waiting = $now;
+    select undef, undef, undef, 0.2;
+    return $same;
+}, 5);
+
+my ($most, $looks) = (0, 0);
+
+# what the answers take at the end is not what waiting takes
+
+while (open_of() > $visits) {
+    my $now = holds($worker);
+
+    $most = $now if $now > $most;
+    $looks++;
+    select undef, undef, undef, 0.05;
+}
+
+waitpid $pid, 0;
+
+is($?, 0, 'all were sent to the link');
+is(calls()->{create}, 1, 'of which there is one');
+cmp_ok($looks, '>', 20, 'they were watched for more than a second');
+cmp_ok($most - $waiting, '<', $visits,
+    'while they waited each took less than 1 kB') or diag
+    "$before kB before, $waiting kB when all waited, $most kB at most";
