@@ -6,7 +6,6 @@
 
 
 #include "ngx_http_payer_guard.h"
-#include "ngx_http_payer_log.h"
 
 
 static ngx_int_t ngx_http_payer_turn_away(ngx_http_request_t *r,
@@ -34,8 +33,10 @@ ngx_http_payer_guard(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
         return ngx_http_payer_guard_method(r, methods, allow);
     }
 
-    ngx_http_payer_log(NGX_LOG_ERR, ngx_http_payer_get_ctx(r),
-                       "access forbidden by \"payer_allow\"");
+    /* of no order: a location of metrics has no flow, and no context */
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "payer: access forbidden by \"payer_allow\"");
 
     ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
 
