@@ -39,11 +39,15 @@ my $NGINX = delete $ENV{NGINX} // '/usr/sbin/nginx';
 
 
 # The merchants of nginx.conf: agent id, secret, its file, where the module
-# takes events and subscriptions.
+# takes events and subscriptions, and whose server that is.
 my @MERCHANTS = (
-    [ 4711, 'simulator', 'payer.secret', '/payer' ],
-    [ 4712, 'box',       'box.secret',   '/box' ],
+    [ 4711, 'simulator', 'payer.secret', '/payer', 'url' ],
+    [ 4712, 'box',       'box.secret',   '/box',   'url' ],
+    [ 4713, 'books',     'books.secret', '/payer', 'books' ],
 );
+
+# what the bookshop asks its API's callers for
+my $BOOKS_KEY = 'key-of-the-bookshop';
 
 
 # run: directory of this run, port: where the buyer goes, 0 for a free one,
@@ -67,6 +71,9 @@ sub new ($class, %args) {
 
 sub run       ($self) { $self->{run} }
 sub url       ($self) { "http://127.0.0.1:$self->{port}" }
+sub books     ($self) { "http://127.0.0.1:$self->{books_port}" }
+sub bookshop  ($self) { "http://127.0.0.1:$self->{bookshop_port}" }
+sub books_key ($self) { $BOOKS_KEY }
 sub simulator ($self) { $self->{simulator} }
 
 
@@ -93,6 +100,7 @@ sub _check ($self) {
 
     $self->{module} = abs_path($module);
     $self->{port} ||= _free_port();
+    $self->{books_port} = _free_port();
 
     die "$self->{port} is not a port number\n"
         unless $self->{port} =~ /\A[1-9]\d{0,4}\z/ && $self->{port} < 65536;
@@ -255,6 +263,12 @@ sub _start_shop ($self) {
         '--with-parent');
 
     ($self->{shop_port}) = $url =~ /:(\d+)/;
+
+    $url = $self->_start(bookshop => "$DIR/bookshop",
+        '--listen', 'http://127.0.0.1:0', '--key', $BOOKS_KEY,
+        '--with-parent');
+
+    ($self->{bookshop_port}) = $url =~ /:(\d+)/;
 }
 
 
@@ -296,6 +310,10 @@ sub _write_conf ($self) {
         PORT       => $self->{port},
         PAYER_PORT => $self->{payer_port},
         SHOP_PORT  => $self->{shop_port},
+
+        BOOKS_PORT    => $self->{books_port},
+        BOOKS_KEY     => $BOOKS_KEY,
+        BOOKSHOP_PORT => $self->{bookshop_port},
     );
 
     $self->{edit}->() for $self->{edit} ? $conf : ();
@@ -316,10 +334,11 @@ sub _subscribe ($self) {
     my $http = HTTP::Tiny->new(timeout => PATIENCE);
 
     for my $merchant (@MERCHANTS) {
-        my $path  = $merchant->[3];
-        my $reply = $http->post_form($self->url . "$path/subscriptions", {
+        my (undef, undef, undef, $path, $whose) = @$merchant;
+        my $base  = $self->$whose . $path;
+        my $reply = $http->post_form("$base/subscriptions", {
             type => 'CARD_PAYMENT_AUTHORIZED',
-            url  => $self->url . "$path/events"
+            url  => "$base/events"
         });
 
         die "no subscription for $path: $reply->{content}\n"
