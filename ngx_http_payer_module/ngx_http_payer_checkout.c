@@ -28,6 +28,8 @@
 static ngx_int_t ngx_http_payer_checkout_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_checkout_order(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_values(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_noted(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_claim(ngx_http_request_t *r,
@@ -114,7 +116,8 @@ ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
      * what the number was made of
      */
 
-    number = ngx_http_payer_intake_number(r, ctx, &wrong);
+    number = ctx->conf->lookup_first
+             ? NGX_OK : ngx_http_payer_intake_number(r, ctx, &wrong);
 
     rc = ngx_http_payer_signature_verify(r, ctx->conf, &problem);
 
@@ -123,13 +126,37 @@ ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         problem = wrong;
     }
 
+    if (rc != NGX_OK) {
+        return ngx_http_payer_checkout_wrong(r, rc, &problem);
+    }
+
+    ctx->step = ngx_http_payer_checkout_values;
+
+    return NGX_OK;
+}
+
+
+/* what the shop is asked first, if it is: its answer may be among them */
+
+static ngx_int_t
+ngx_http_payer_checkout_values(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_problem_t  problem;
+
+    rc = ngx_http_payer_lookup_checkout(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ctx->conf->lookup_first) {
+        rc = ngx_http_payer_intake_number(r, ctx, &problem);
+
+        ngx_http_payer_lookup_bind(ctx);
+    }
+
     if (rc == NGX_OK) {
-        rc = ngx_http_payer_lookup_checkout(r, ctx);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
         rc = ngx_http_payer_intake(r, ctx, &problem);
     }
 

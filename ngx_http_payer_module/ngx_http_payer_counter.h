@@ -14,9 +14,9 @@
 #include "ngx_http_payer_zone.h"
 
 
-/* as many rows as there are calls */
+/* as many rows as there are calls, and one for the shop */
 
-#define NGX_HTTP_PAYER_COUNT_ROWS     12
+#define NGX_HTTP_PAYER_COUNT_ROWS     13
 #define NGX_HTTP_PAYER_COUNT_COLUMNS  8
 
 /* upper bounds of the durations, ms; the last column has the longer ones */
@@ -44,6 +44,11 @@ typedef enum {
 /* a gauge for each merchant: a hash of its id, and old authorizations */
 
 #define NGX_HTTP_PAYER_COUNT_OLD            4   /* and all rows behind it */
+
+
+/* the row of the shop's lookups, behind the calls to Payer */
+
+#define NGX_HTTP_PAYER_COUNT_SHOP          12
 
 
 /* columns of NGX_HTTP_PAYER_COUNT_TIMES */
@@ -74,7 +79,7 @@ void ngx_http_payer_count_exchange(ngx_http_payer_zone_t *zone,
     ngx_uint_t call, ngx_msec_t time);
 
 /*
- * so many old authorizations of this client id were seen; beyond the 32nd id
+ * so many old authorizations of this client id were seen; beyond the 36th id
  * of a zone nothing is kept
  */
 void ngx_http_payer_count_old(ngx_http_payer_zone_t *zone, ngx_str_t *id,

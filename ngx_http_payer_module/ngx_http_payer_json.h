@@ -121,6 +121,10 @@ ngx_int_t ngx_http_payer_json_read_any(ngx_str_t *text, ngx_uint_t json,
 ngx_int_t ngx_http_payer_json_read_event(ngx_pool_t *pool, ngx_str_t *text,
     ngx_http_payer_json_event_t *event, const char **reason);
 
+/* the longest value that is read by a pointer */
+
+#define NGX_HTTP_PAYER_JSON_VALUE  1024
+
 /* whether the text is JSON, of whatever type: NGX_OK, NGX_DECLINED */
 ngx_int_t ngx_http_payer_json_read_value(ngx_str_t *text,
     const char **reason);
@@ -133,7 +137,7 @@ ngx_int_t ngx_http_payer_json_pointer_check(ngx_str_t *pointer);
  * what a checked pointer leads to in a text that is JSON (see
  * ngx_http_payer_json_read_value()): a string decoded, a number and a boolean
  * as they are written.  Absent, null, empty, an object or an array, more than
- * 1,024 bytes, or a name on the way that occurs twice: NGX_DECLINED
+ * ..._JSON_VALUE bytes, or a name on the way that occurs twice: NGX_DECLINED
  */
 ngx_int_t ngx_http_payer_json_pointer(ngx_pool_t *pool, ngx_str_t *text,
     ngx_str_t *pointer, ngx_str_t *value, const char **reason);

@@ -30,10 +30,6 @@ static u_char *ngx_http_payer_pointer_space(u_char *p, u_char *last);
 static u_char *ngx_http_payer_pointer_skip(u_char *p, u_char *last);
 
 
-/* the longest value of a field */
-#define NGX_HTTP_PAYER_POINTER_VALUE  1024
-
-
 ngx_int_t
 ngx_http_payer_json_read_value(ngx_str_t *text, const char **reason)
 {
@@ -262,7 +258,7 @@ ngx_http_payer_pointer_value(ngx_pool_t *pool, u_char *p, u_char *last,
 
     /* decoded, it is not longer than it was */
 
-    if (end - p > NGX_HTTP_PAYER_POINTER_VALUE) {
+    if (end - p > NGX_HTTP_PAYER_JSON_VALUE) {
         *reason = "is too long";
         return NGX_DECLINED;
     }

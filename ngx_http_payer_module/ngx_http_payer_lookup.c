@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_payer_lookup.h"
+#include "ngx_http_payer_counter.h"
 
 
 static ngx_int_t ngx_http_payer_lookup_prepare(ngx_http_payer_ctx_t *ctx,
@@ -13,50 +14,109 @@ static ngx_int_t ngx_http_payer_lookup_prepare(ngx_http_payer_ctx_t *ctx,
 static ngx_http_payer_lookup_t *ngx_http_payer_lookup_create(
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_lookup_conf_t *conf,
     ngx_str_t *args);
-static ngx_int_t ngx_http_payer_lookup_reuse(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_lookup_t *old, ngx_http_payer_lookup_t *lookup);
+static ngx_int_t ngx_http_payer_lookup_reuse(ngx_http_payer_lookup_t *old,
+    ngx_http_payer_lookup_t *lookup);
+static ngx_http_payer_lookup_t *ngx_http_payer_lookup_inherited(
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_lookup_decided(ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_lookup_equal(ngx_str_t *one,
+    ngx_str_t *other);
 static void ngx_http_payer_lookup_cleanup(void *data);
 
 
 ngx_int_t
 ngx_http_payer_lookup_run(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                      rc;
-    ngx_http_payer_lookup_conf_t  *conf;
+    ngx_int_t                 rc;
+    ngx_http_payer_lookup_t  *lookup;
+
+    if (ctx->conf->lookup == NULL) {
+        ctx->lookup = ngx_http_payer_lookup_inherited(ctx);
+        return NGX_OK;
+    }
 
     if (ctx->lookup == NULL) {
 
-        conf = ctx->conf->lookup;
-
-        if (conf == NULL) {
-
-            /* of the location that led here */
-
-            ctx->lookup = ngx_http_payer_lookup_of(ctx->request);
-            return NGX_OK;
-        }
-
-        rc = ngx_http_payer_lookup_prepare(ctx, conf);
+        rc = ngx_http_payer_lookup_prepare(ctx, ctx->conf->lookup);
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    if (ctx->lookup->verdict) {
-        return NGX_OK;
+    lookup = ctx->lookup;
+
+    if (lookup->verdict) {
+        return ngx_http_payer_lookup_decided(ctx);
     }
 
-    if (ctx->lookup->call) {
+    if (lookup->call) {
 
         /* one of those who wait, woken by its deadline */
 
-        ngx_http_payer_lookup_leave(ctx->lookup);
-        ctx->lookup->verdict = NGX_HTTP_PAYER_LOOKUP_FAILED;
+        ngx_http_payer_lookup_leave(lookup);
+        ngx_http_payer_lookup_fail(lookup,
+                                   "another request for it takes too long");
 
-        return NGX_OK;
+        return ngx_http_payer_lookup_decided(ctx);
     }
 
-    return ngx_http_payer_lookup_ask(ctx);
+    rc = ngx_http_payer_lookup_ask(ctx);
+
+    return rc == NGX_OK ? ngx_http_payer_lookup_decided(ctx) : rc;
+}
+
+
+static ngx_int_t
+ngx_http_payer_lookup_decided(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_lookup_t  *lookup;
+
+    lookup = ctx->lookup;
+
+    ngx_http_payer_lookup_bind(ctx);
+
+    if (!lookup->counted) {
+        lookup->counted = 1;
+
+        ngx_http_payer_count(ctx->conf->main->zone,
+                             NGX_HTTP_PAYER_COUNT_OTHERS,
+                             NGX_HTTP_PAYER_COUNT_LOOKUPS, lookup->verdict);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_payer_lookup_bind(ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->lookup) {
+        ctx->lookup->reference = ctx->order.reference;
+    }
+}
+
+
+/* of the location that led here, if that was about this order */
+
+static ngx_http_payer_lookup_t *
+ngx_http_payer_lookup_inherited(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_lookup_t  *lookup;
+
+    if (!ctx->conf->main->lookups) {
+        return NULL;
+    }
+
+    lookup = ngx_http_payer_lookup_of(ctx->request);
+
+    if (lookup == NULL || lookup->verdict == 0
+        || !ngx_http_payer_lookup_equal(&lookup->reference,
+                                        &ctx->order.reference))
+    {
+        return NULL;
+    }
+
+    return lookup;
 }
 
 
@@ -67,7 +127,7 @@ ngx_http_payer_lookup_prepare(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_lookup_conf_t *conf)
 {
     ngx_int_t                 rc;
-    ngx_str_t                 args;
+    ngx_str_t                 args, *reference;
     ngx_http_payer_lookup_t  *old, *lookup;
 
     rc = ngx_http_payer_lookup_args(ctx->request, conf, &args);
@@ -78,15 +138,6 @@ ngx_http_payer_lookup_prepare(ngx_http_payer_ctx_t *ctx,
 
     old = ngx_http_payer_lookup_of(ctx->request);
 
-    if (rc == NGX_OK && old && old->verdict && old->conf == conf
-        && old->clcf == ctx->conf->lookup_clcf
-        && old->args.len == args.len
-        && ngx_memcmp(old->args.data, args.data, args.len) == 0)
-    {
-        ctx->lookup = old;
-        return NGX_OK;
-    }
-
     lookup = ngx_http_payer_lookup_create(ctx, conf, &args);
     if (lookup == NULL) {
         return NGX_ERROR;
@@ -94,12 +145,20 @@ ngx_http_payer_lookup_prepare(ngx_http_payer_ctx_t *ctx,
 
     ctx->lookup = lookup;
 
-    if (rc == NGX_DECLINED) {
+    reference = &lookup->asked;
+
+    if (rc == NGX_DECLINED
+        || (reference->len && reference->data[0] == '.'
+            && (reference->len == 1
+                || (reference->len == 2 && reference->data[1] == '.'))))
+    {
+        /* two dots would be another place of the shop's */
+
         lookup->verdict = NGX_HTTP_PAYER_LOOKUP_ABSENT;
         return NGX_OK;
     }
 
-    return old ? ngx_http_payer_lookup_reuse(ctx, old, lookup) : NGX_OK;
+    return old ? ngx_http_payer_lookup_reuse(old, lookup) : NGX_OK;
 }
 
 
@@ -124,6 +183,8 @@ ngx_http_payer_lookup_create(ngx_http_payer_ctx_t *ctx,
     lookup->clcf = ctx->conf->lookup_clcf;
     lookup->ctx = ctx;
     lookup->args = *args;
+    lookup->asked = ctx->order.reference;
+    lookup->retry_after = -1;
 
     cln->handler = ngx_http_payer_lookup_cleanup;
 
@@ -148,20 +209,44 @@ ngx_http_payer_lookup_of(ngx_http_request_t *r)
 }
 
 
-/* another location asks the same place the same, and reads its own from it */
+ngx_uint_t
+ngx_http_payer_lookup_same(ngx_http_payer_lookup_t *one,
+    ngx_http_payer_lookup_t *other)
+{
+    return one->clcf == other->clcf
+           && ngx_http_payer_lookup_equal(&one->conf->uri, &other->conf->uri)
+           && ngx_http_payer_lookup_equal(&one->args, &other->args)
+           && ngx_http_payer_lookup_equal(&one->asked, &other->asked);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_lookup_equal(ngx_str_t *one, ngx_str_t *other)
+{
+    return one->len == other->len
+           && ngx_memcmp(one->data, other->data, one->len) == 0;
+}
+
+
+/*
+ * Another location asks the same place the same: it reads its own fields from
+ * the answer, and has its own match.
+ */
 
 static ngx_int_t
-ngx_http_payer_lookup_reuse(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_lookup_t *old, ngx_http_payer_lookup_t *lookup)
+ngx_http_payer_lookup_reuse(ngx_http_payer_lookup_t *old,
+    ngx_http_payer_lookup_t *lookup)
 {
+    if (old->asked.len == 0
+        && ngx_http_payer_lookup_equal(&old->reference, &lookup->asked))
+    {
+        /* asked before it was known, and about this order */
+
+        ngx_str_null(&lookup->asked);
+    }
+
     if (!old->verdict || old->status == 0 || old->reply.data == NULL
-        || old->clcf != lookup->clcf
-        || old->conf->uri.len != lookup->conf->uri.len
-        || ngx_memcmp(old->conf->uri.data, lookup->conf->uri.data,
-                      old->conf->uri.len)
-           != 0
-        || old->args.len != lookup->args.len
-        || ngx_memcmp(old->args.data, lookup->args.data, old->args.len) != 0)
+        || !ngx_http_payer_lookup_same(old, lookup))
     {
         return NGX_OK;
     }
@@ -169,10 +254,14 @@ ngx_http_payer_lookup_reuse(ngx_http_payer_ctx_t *ctx,
     lookup->status = old->status;
     lookup->reply = old->reply;
     lookup->retry_after = old->retry_after;
+    lookup->retire = old->retire;
+    lookup->counted = 1;
 
-    return ngx_http_payer_lookup_read(lookup);
+    return ngx_http_payer_lookup_read(lookup, old);
 }
 
+
+/* the request goes, and what it had begun for others with it */
 
 static void
 ngx_http_payer_lookup_cleanup(void *data)

@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_payer_module.h"
+#include "ngx_http_payer_json.h"
 #include "ngx_http_payer_subrequest.h"
 
 
@@ -19,6 +20,7 @@ typedef struct {
     ngx_str_t                     text;
     ngx_str_t                     variable;     /* its name, empty: "text" */
     ngx_int_t                     index;        /* of the variable */
+    unsigned                      escaped:1;    /* it is one of $arg_... */
 } ngx_http_payer_lookup_arg_t;
 
 
@@ -87,8 +89,14 @@ struct ngx_http_payer_lookup_s {
     ngx_http_core_loc_conf_t         *clcf;     /* of its URI */
     ngx_http_payer_ctx_t             *ctx;      /* of the flow that waits */
     ngx_str_t                         args;     /* as evaluated */
+    ngx_str_t                         asked;    /* $payer_reference then */
+    ngx_str_t                         reference;        /* of the order */
     ngx_http_payer_lookup_verdict_e   verdict;  /* 0: not known yet */
-    ngx_str_t                        *values;   /* of the fields, or NULL */
+    ngx_str_t                        *values;   /* of the fields, or NULL:
+                                                 * not for this buyer */
+    ngx_str_t                        *fields;   /* the same, before that */
+    ngx_uint_t                        missing;  /* the first, from 1 */
+    const char                       *wrong;    /* with it, or the reply */
     ngx_str_t                         reply;    /* for another location */
     ngx_uint_t                        status;   /* of the reply */
     time_t                            retry_after;
@@ -98,6 +106,9 @@ struct ngx_http_payer_lookup_s {
 
     ngx_http_payer_lookup_call_t     *call;     /* under way */
     ngx_queue_t                       queue;    /* of the call's */
+
+    unsigned                          over:1;   /* paid there, or not open */
+    unsigned                          counted:1;
 };
 
 
@@ -141,10 +152,14 @@ ngx_uint_t ngx_http_payer_lookup_has_arg(ngx_http_payer_lookup_conf_t *lookup,
 
 
 /*
- * a step of the caller's: NGX_OK when ctx->lookup has its verdict, or is NULL
- * since no lookup applies; NGX_AGAIN when the request is parked; NGX_ERROR
+ * a step of the caller's, before or after ctx->order.reference is known:
+ * NGX_OK when ctx->lookup has its verdict, or is NULL since no lookup of this
+ * order applies; NGX_AGAIN when the request is parked; NGX_ERROR
  */
 ngx_int_t ngx_http_payer_lookup_run(ngx_http_payer_ctx_t *ctx);
+
+/* the number of the order is known now */
+void ngx_http_payer_lookup_bind(ngx_http_payer_ctx_t *ctx);
 
 /* the lookup that the request made last, or NULL; lives in r->main->pool */
 ngx_http_payer_lookup_t *ngx_http_payer_lookup_of(ngx_http_request_t *r);
@@ -153,9 +168,28 @@ ngx_http_payer_lookup_t *ngx_http_payer_lookup_of(ngx_http_request_t *r);
 ngx_int_t ngx_http_payer_lookup_get_field(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
-/* reads the shop's reply into the verdict and the fields of the lookup:
- * NGX_OK or NGX_ERROR (no memory) */
-ngx_int_t ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup);
+/*
+ * reads the shop's reply into the verdict and the fields of the lookup; "like"
+ * has read the same reply before, or is NULL: NGX_OK or NGX_ERROR (no memory)
+ */
+ngx_int_t ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup,
+    ngx_http_payer_lookup_t *like);
+
+/* the shop did not tell: the verdict, and a line in the log */
+void ngx_http_payer_lookup_fail(ngx_http_payer_lookup_t *lookup,
+    const char *why);
+
+/* whether both ask the same place the same about the same order */
+ngx_uint_t ngx_http_payer_lookup_same(ngx_http_payer_lookup_t *one,
+    ngx_http_payer_lookup_t *other);
+
+#if (NGX_PCRE)
+/* what the regular expression of the field finds in the text: NGX_OK,
+ * NGX_DECLINED (and why), NGX_ERROR */
+ngx_int_t ngx_http_payer_lookup_search(ngx_pool_t *pool,
+    ngx_http_payer_lookup_field_t *field, ngx_str_t *text, ngx_str_t *value,
+    const char **reason);
+#endif
 
 
 /* what the files of the lookup share */

@@ -115,14 +115,21 @@ ngx_http_payer_lookup_value(ngx_http_request_t *r,
     value->data = vv->data;
     value->len = vv->len;
 
-    if (conf->email && conf->buyers && value->len
+    if (conf->email && arg->escaped
         && value->len <= 3 * NGX_HTTP_PAYER_LOOKUP_TEXT)
     {
         /* browsers write the at sign and the plus in percent */
 
-        dst = ngx_pnalloc(r->pool, value->len);
+        dst = ngx_pnalloc(r->pool, ngx_max(value->len, 1));
         if (dst == NULL) {
             return NGX_ERROR;
+        }
+
+        if (ngx_strlchr(value->data, value->data + value->len, '+')) {
+
+            /* a space, and so no address */
+
+            return NGX_DECLINED;
         }
 
         src = value->data;

@@ -15,6 +15,7 @@ struct ngx_http_payer_lookup_call_s {
     ngx_queue_t                  waiting;       /* lookups, the first's too */
     ngx_http_payer_lookup_t     *first;
     ngx_http_payer_exchange_t    exchange;
+    unsigned                     over:1;
 };
 
 
@@ -29,7 +30,9 @@ static void ngx_http_payer_lookup_answered(ngx_http_payer_exchange_t *x);
 static ngx_uint_t ngx_http_payer_lookup_given_up(
     ngx_http_payer_lookup_t *lookup, ngx_http_payer_exchange_t *x);
 static void ngx_http_payer_lookup_told(ngx_http_payer_lookup_t *lookup,
-    ngx_http_payer_exchange_t *x);
+    ngx_http_payer_lookup_call_t *call);
+static ngx_int_t ngx_http_payer_lookup_keep(ngx_http_payer_lookup_t *lookup,
+    ngx_http_payer_lookup_call_t *call);
 static void ngx_http_payer_lookup_end(ngx_http_payer_lookup_call_t *call);
 
 
@@ -52,6 +55,11 @@ ngx_http_payer_lookup_ask(ngx_http_payer_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (ngx_http_payer_flow_left(ctx) == 0) {
+        ngx_http_payer_lookup_fail(lookup, "there is no time left");
+        return NGX_OK;
+    }
+
     if (ngx_http_payer_lookup_calls.next == NULL) {
         ngx_queue_init(&ngx_http_payer_lookup_calls);
     }
@@ -62,27 +70,13 @@ ngx_http_payer_lookup_ask(ngx_http_payer_ctx_t *ctx)
         lookup->call = call;
         ngx_queue_insert_tail(&call->waiting, &lookup->queue);
 
-        if (ngx_http_payer_flow_wait(ctx, ctx->conf->timeout) == NGX_AGAIN) {
-            return NGX_AGAIN;
-        }
-
-        ngx_queue_remove(&lookup->queue);
-        lookup->call = NULL;
-        lookup->verdict = NGX_HTTP_PAYER_LOOKUP_FAILED;
-
-        return NGX_OK;
+        return ngx_http_payer_flow_wait(ctx, ctx->conf->timeout);
     }
 
     if (ngx_http_payer_lookup_ncalls >= ctx->conf->lookup_inflight) {
-
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "payer: lookup \"%V?%V\": \"payer_lookup_inflight\" %ui "
-                      "lookups are under way in this worker process",
-                      &lookup->conf->uri, &lookup->args,
-                      ctx->conf->lookup_inflight);
-
-        lookup->verdict = NGX_HTTP_PAYER_LOOKUP_FAILED;
-
+        ngx_http_payer_lookup_fail(lookup, "as many lookups as "
+                                   "\"payer_lookup_inflight\" permits are "
+                                   "under way in this worker process");
         return NGX_OK;
     }
 
@@ -96,7 +90,6 @@ static ngx_http_payer_lookup_call_t *
 ngx_http_payer_lookup_find(ngx_http_payer_lookup_t *lookup)
 {
     ngx_queue_t                   *q;
-    ngx_http_payer_lookup_t       *first;
     ngx_http_payer_lookup_call_t  *call;
 
     if (lookup->conf->headers.nelts) {
@@ -108,18 +101,9 @@ ngx_http_payer_lookup_find(ngx_http_payer_lookup_t *lookup)
          q = ngx_queue_next(q))
     {
         call = ngx_queue_data(q, ngx_http_payer_lookup_call_t, queue);
-        first = call->first;
 
-        if (first->conf->headers.nelts == 0
-            && first->clcf == lookup->clcf
-            && first->conf->uri.len == lookup->conf->uri.len
-            && ngx_memcmp(first->conf->uri.data, lookup->conf->uri.data,
-                          first->conf->uri.len)
-               == 0
-            && first->args.len == lookup->args.len
-            && ngx_memcmp(first->args.data, lookup->args.data,
-                          first->args.len)
-               == 0)
+        if (call->first->conf->headers.nelts == 0
+            && ngx_http_payer_lookup_same(call->first, lookup))
         {
             return call;
         }
@@ -262,7 +246,22 @@ ngx_http_payer_lookup_answered(ngx_http_payer_exchange_t *x)
 
     call = x->data;
 
-    ngx_http_payer_flow_exchanged(call->first->ctx);
+    if (call->over) {
+        return;
+    }
+
+    ctx = call->first->ctx;
+
+    ngx_http_payer_flow_exchanged(ctx);
+
+    ngx_http_payer_count_exchange(ctx->conf->main->zone,
+                                  NGX_HTTP_PAYER_COUNT_SHOP, x->time);
+
+    if (x->complete
+        && (x->status == NGX_HTTP_NOT_FOUND || x->status == 410))
+    {
+        ngx_http_payer_lookup_note_absent(call->first);
+    }
 
     while (!ngx_queue_empty(&call->waiting)) {
 
@@ -275,7 +274,7 @@ ngx_http_payer_lookup_answered(ngx_http_payer_exchange_t *x)
 
         ctx = lookup->ctx;
 
-        ngx_http_payer_lookup_told(lookup, x);
+        ngx_http_payer_lookup_told(lookup, call);
 
         if (lookup != call->first) {
             ngx_http_payer_flow_wake(ctx);
@@ -314,60 +313,77 @@ ngx_http_payer_lookup_given_up(ngx_http_payer_lookup_t *lookup,
 
 static void
 ngx_http_payer_lookup_told(ngx_http_payer_lookup_t *lookup,
-    ngx_http_payer_exchange_t *x)
+    ngx_http_payer_lookup_call_t *call)
 {
-    ngx_http_request_t  *r;
+    ngx_http_payer_exchange_t  *x;
 
-    r = lookup->ctx->request;
+    x = &call->exchange;
 
     if (ngx_http_payer_lookup_given_up(lookup, x)) {
         return;
     }
 
-    lookup->status = x->status;
+    lookup->status = x->status ? x->status : x->failure;
     lookup->retry_after = x->retry_after;
 
-    if (x->status == 0 || !x->complete || x->oversized) {
+    if (x->oversized) {
+        ngx_http_payer_lookup_fail(lookup, "is above 256 KiB");
 
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "payer: lookup \"%V?%V\": %s, status %ui",
-                      &lookup->conf->uri, &lookup->args,
-                      x->oversized ? "the reply is above 256 KiB"
-                      : x->status ? "the reply was cut off"
-                      : "there is no reply",
-                      x->status ? x->status : x->failure);
+    } else if (x->status == 0) {
+        ngx_http_payer_lookup_fail(lookup, "did not come");
 
-        lookup->verdict = NGX_HTTP_PAYER_LOOKUP_FAILED;
+    } else if (!x->complete) {
+        ngx_http_payer_lookup_fail(lookup, "was cut off");
 
-    } else {
-        lookup->reply.data = ngx_pnalloc(r->pool, ngx_max(x->reply.len, 1));
+    } else if (x->encoded) {
+        ngx_http_payer_lookup_fail(lookup, "is compressed; nothing has asked "
+                                   "for that but a \"proxy_set_header\" of "
+                                   "the location");
 
-        if (lookup->reply.data == NULL) {
-            lookup->verdict = NGX_HTTP_PAYER_LOOKUP_FAILED;
+    } else if (ngx_http_payer_lookup_keep(lookup, call) != NGX_OK
+               || ngx_http_payer_lookup_read(lookup, (lookup == call->first)
+                                                     ? NULL : call->first)
+                  != NGX_OK)
+    {
+        ngx_http_payer_lookup_fail(lookup, "could not be read for want of "
+                                   "memory");
+    }
+}
 
-        } else {
-            ngx_memcpy(lookup->reply.data, x->reply.data, x->reply.len);
-            lookup->reply.len = x->reply.len;
 
-            if (ngx_http_payer_lookup_read(lookup) != NGX_OK) {
-                lookup->verdict = NGX_HTTP_PAYER_LOOKUP_FAILED;
-            }
+/* the reply is read again where another location asks the same */
 
-            if (x->status == NGX_HTTP_NOT_FOUND || x->status == 410) {
-                ngx_http_payer_lookup_note_absent(lookup);
-            }
-        }
+static ngx_int_t
+ngx_http_payer_lookup_keep(ngx_http_payer_lookup_t *lookup,
+    ngx_http_payer_lookup_call_t *call)
+{
+    ngx_str_t  *reply;
+
+    reply = &call->exchange.reply;
+
+    if (lookup == call->first && reply->len) {
+        lookup->reply = *reply;
+        return NGX_OK;
     }
 
-    ngx_http_payer_count(lookup->ctx->conf->main->zone,
-                         NGX_HTTP_PAYER_COUNT_OTHERS,
-                         NGX_HTTP_PAYER_COUNT_LOOKUPS, lookup->verdict);
+    lookup->reply.data = ngx_pnalloc(lookup->ctx->request->pool,
+                                     ngx_max(reply->len, 1));
+    if (lookup->reply.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(lookup->reply.data, reply->data, reply->len);
+    lookup->reply.len = reply->len;
+
+    return NGX_OK;
 }
 
 
 static void
 ngx_http_payer_lookup_end(ngx_http_payer_lookup_call_t *call)
 {
+    call->over = 1;
+
     ngx_queue_remove(&call->queue);
     ngx_http_payer_lookup_ncalls--;
 }

@@ -72,6 +72,7 @@ static ngx_int_t
 ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
     ngx_http_core_loc_conf_t      *clcf, *server;
+    ngx_http_payer_loc_conf_t     *inner;
     ngx_http_payer_lookup_conf_t  *lookup;
 
     lookup = conf->lookup;
@@ -104,6 +105,16 @@ ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
                               "has no \"proxy_pass\", \"fastcgi_pass\", "
                               "\"uwsgi_pass\" or \"scgi_pass\"",
                               &clcf->name, &lookup->uri);
+        return NGX_ERROR;
+    }
+
+    inner = clcf->loc_conf[ngx_http_payer_module.ctx_index];
+
+    if (inner->door && clcf->handler == inner->door->handler) {
+        ngx_http_payer_refuse(cf, lookup, "location \"%V\" of \"payer_lookup "
+                              "%V\" has \"%V\", which is not the shop",
+                              &clcf->name, &lookup->uri,
+                              &inner->door->directive);
         return NGX_ERROR;
     }
 
@@ -220,6 +231,9 @@ ngx_http_payer_check_together(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         }
 
         conf->lookup_needed = 1;
+        conf->lookup_first = conf->lookup
+                             && ngx_http_payer_uses_field(cf,
+                                            &conf->reference.value->value);
         conf->told = 1;
 
         if (ngx_http_payer_check_belongs(cf, conf, "payer_reference",
@@ -238,6 +252,10 @@ ngx_http_payer_check_together(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
                                             &conf->currency->value,
                                             ngx_http_payer_price_belongs);
     }
+
+    conf->lookup_first = conf->lookup
+                         && ngx_http_payer_uses_field(cf,
+                                          &verify->reference.value->value);
 
     if (verify->amount) {
         applies |= ngx_http_payer_uses_field(cf, &verify->amount->value);

@@ -13,6 +13,8 @@
 #include "ngx_http_payer_value.h"
 
 
+static ngx_int_t ngx_http_payer_lookup_header_name(ngx_array_t *headers,
+    ngx_str_t *name);
 static char *ngx_http_payer_lookup_complete(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_lookup_resolve(
@@ -102,13 +104,6 @@ ngx_http_payer_lookup_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_payer_field_t        *header;
     ngx_http_payer_lookup_conf_t  *lookup;
 
-    static char  *ours[] = {
-        "Host", "Content-Length", "Content-Type", "Transfer-Encoding",
-        "Connection", "Accept-Encoding", "Expect", "Upgrade", NULL
-    };
-
-    char  **name;
-
     lookup = ngx_http_payer_lookup_own(cf, conf);
     if (lookup == NULL) {
         return NGX_CONF_ERROR;
@@ -118,13 +113,13 @@ ngx_http_payer_lookup_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        for (name = ours; *name; name++) {
-            if (ngx_strcasecmp(value[i].data, (u_char *) *name) == 0) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "header \"%V\" cannot be passed on to a "
-                                   "lookup", &value[i]);
-                return NGX_CONF_ERROR;
-            }
+        if (ngx_http_payer_lookup_header_name(&lookup->headers, &value[i])
+            != NGX_OK)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "header \"%V\" cannot be passed on to a "
+                               "lookup", &value[i]);
+            return NGX_CONF_ERROR;
         }
 
         header = ngx_array_push(&lookup->headers);
@@ -137,6 +132,50 @@ ngx_http_payer_lookup_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* NGX_OK, or NGX_DECLINED for one that is no name, nginx's own, or there */
+
+static ngx_int_t
+ngx_http_payer_lookup_header_name(ngx_array_t *headers, ngx_str_t *name)
+{
+    u_char                   ch;
+    size_t                   i;
+    ngx_uint_t               n;
+    ngx_http_payer_field_t  *header;
+
+    static char  *ours[] = {
+        "Host", "Content-Length", "Content-Type", "Transfer-Encoding",
+        "Connection", "Accept-Encoding", "Expect", "Upgrade", "Range",
+        "If-Modified-Since", "If-None-Match", "TE", NULL
+    };
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i] | 0x20;
+
+        if ((ch < 'a' || ch > 'z') && (ch < '0' || ch > '9') && ch != '-'
+            && name->data[i] != '_')
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    for (n = 0; ours[n]; n++) {
+        if (ngx_strcasecmp(name->data, (u_char *) ours[n]) == 0) {
+            return NGX_DECLINED;
+        }
+    }
+
+    header = headers->elts;
+
+    for (n = 0; n < headers->nelts; n++) {
+        if (ngx_strcasecmp(name->data, (u_char *) header[n].name) == 0) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return name->len ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -18,5 +18,9 @@ ngx_http_payer_lookup_conf_t *ngx_http_payer_lookup_own(ngx_conf_t *cf,
 /* $name or ${name} and nothing else: NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_http_payer_lookup_variable(ngx_str_t *text, ngx_str_t *name);
 
+/* a field that a regular expression finds */
+char *ngx_http_payer_lookup_regex(ngx_conf_t *cf,
+    ngx_http_payer_lookup_field_t *field, ngx_str_t *text);
+
 
 #endif /* _NGX_HTTP_PAYER_LOOKUP_CONF_H_INCLUDED_ */

@@ -12,14 +12,6 @@ static char *ngx_http_payer_lookup_declare(ngx_conf_t *cf, ngx_str_t *name,
     ngx_uint_t *id);
 static ngx_uint_t ngx_http_payer_lookup_taken(ngx_conf_t *cf,
     ngx_str_t *name);
-static char *ngx_http_payer_lookup_regex(ngx_conf_t *cf,
-    ngx_http_payer_lookup_field_t *field, ngx_str_t *text);
-
-
-/* without a limit a pattern can hold a worker for seconds */
-#define NGX_HTTP_PAYER_LOOKUP_LIMIT  "(*LIMIT_MATCH=10000)"
-
-#define NGX_HTTP_PAYER_LOOKUP_GROUPS  8
 
 
 char *
@@ -186,73 +178,4 @@ ngx_http_payer_lookup_taken(ngx_conf_t *cf, ngx_str_t *name)
     }
 
     return 0;
-}
-
-
-static char *
-ngx_http_payer_lookup_regex(ngx_conf_t *cf,
-    ngx_http_payer_lookup_field_t *field, ngx_str_t *text)
-{
-#if (NGX_PCRE)
-    u_char               *p, errstr[NGX_MAX_CONF_ERRSTR];
-    ngx_str_t             pattern;
-    ngx_regex_compile_t   rc;
-
-    text->data++;
-    text->len--;
-
-    pattern.len = sizeof(NGX_HTTP_PAYER_LOOKUP_LIMIT) - 1 + text->len;
-    pattern.data = ngx_pnalloc(cf->pool, pattern.len + 1);
-    if (pattern.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    p = ngx_cpymem(pattern.data, NGX_HTTP_PAYER_LOOKUP_LIMIT,
-                   sizeof(NGX_HTTP_PAYER_LOOKUP_LIMIT) - 1);
-    p = ngx_cpymem(p, text->data, text->len);
-    *p = '\0';
-
-    ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
-
-    rc.pattern = pattern;
-    rc.pool = cf->pool;
-    rc.err.len = NGX_MAX_CONF_ERRSTR;
-    rc.err.data = errstr;
-
-    if (ngx_regex_compile(&rc) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &rc.err);
-        return NGX_CONF_ERROR;
-    }
-
-    if (rc.captures == 0 || rc.captures > NGX_HTTP_PAYER_LOOKUP_GROUPS) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "regular expression \"%V\" must have from 1 to %d "
-                           "groups", text, NGX_HTTP_PAYER_LOOKUP_GROUPS);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_strlchr(text->data, text->data + text->len, '<') == NULL
-        && ngx_strlchr(text->data, text->data + text->len, '>') == NULL
-        && ngx_strlchr(text->data, text->data + text->len, '"') == NULL)
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "regular expression \"%V\" has no \"<\", \">\" or "
-                           "quote around what it looks for: a text of the "
-                           "buyer's on the page may match it", text);
-    }
-
-    field->pointer = *text;
-    field->pattern = 1;
-    field->regex = rc.regex;
-    field->captures = rc.captures;
-
-    return NGX_CONF_OK;
-
-#else
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "using regex \"%V\" requires PCRE library", text);
-    return NGX_CONF_ERROR;
-
-#endif
 }

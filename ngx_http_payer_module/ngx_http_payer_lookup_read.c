@@ -9,29 +9,21 @@
 #include "ngx_http_payer_lookup_text.h"
 
 
-static ngx_int_t ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup,
-    const char **wrong);
+static ngx_int_t ngx_http_payer_lookup_fields(
+    ngx_http_payer_lookup_t *lookup);
+static ngx_int_t ngx_http_payer_lookup_copy(ngx_http_payer_lookup_t *lookup,
+    ngx_http_payer_lookup_t *like);
 static ngx_int_t ngx_http_payer_lookup_fill(ngx_http_payer_lookup_t *lookup,
     ngx_uint_t i, const char **reason);
-#if (NGX_PCRE)
-static ngx_int_t ngx_http_payer_lookup_search(ngx_pool_t *pool,
-    ngx_http_payer_lookup_field_t *field, ngx_str_t *text, ngx_str_t *value,
-    const char **reason);
-static ngx_int_t ngx_http_payer_lookup_join(ngx_pool_t *pool, ngx_str_t *text,
-    int *captures, ngx_uint_t n, ngx_str_t *value);
-#endif
 static ngx_int_t ngx_http_payer_lookup_matches(
     ngx_http_payer_lookup_t *lookup);
-static ngx_http_payer_lookup_verdict_e ngx_http_payer_lookup_decide(
-    ngx_http_payer_lookup_t *lookup);
+static void ngx_http_payer_lookup_decide(ngx_http_payer_lookup_t *lookup);
 static ngx_uint_t ngx_http_payer_lookup_is(ngx_http_payer_lookup_t *lookup,
     ngx_http_payer_lookup_test_t *test);
-static void ngx_http_payer_lookup_failed(ngx_http_payer_lookup_t *lookup,
-    const char *reason, ngx_str_t *field);
-static void ngx_http_payer_lookup_log(ngx_http_payer_lookup_t *lookup);
+static void ngx_http_payer_lookup_log(ngx_http_payer_lookup_t *lookup,
+    const char *verdict);
 
 
-#define NGX_HTTP_PAYER_LOOKUP_CAPTURES  9
 #define NGX_HTTP_PAYER_LOOKUP_LOG       512
 
 
@@ -41,61 +33,75 @@ static const char  *ngx_http_payer_lookup_verdicts[] = {
 
 
 ngx_int_t
-ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup)
+ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup,
+    ngx_http_payer_lookup_t *like)
 {
-    ngx_int_t    rc;
-    const char  *wrong;
+    ngx_int_t  rc;
 
     if (lookup->status == NGX_HTTP_NOT_FOUND || lookup->status == 410) {
         lookup->verdict = NGX_HTTP_PAYER_LOOKUP_ABSENT;
 
-        ngx_http_payer_lookup_log(lookup);
+        ngx_http_payer_lookup_log(lookup, "not found");
         return NGX_OK;
     }
 
     if (lookup->status < 200 || lookup->status >= 300) {
-        ngx_http_payer_lookup_failed(lookup, "answered", NULL);
+        ngx_http_payer_lookup_fail(lookup, "is no order");
         return NGX_OK;
     }
 
-    wrong = NULL;
+    rc = (like && like->conf == lookup->conf)
+         ? ngx_http_payer_lookup_copy(lookup, like)
+         : ngx_http_payer_lookup_fields(lookup);
 
-    if (lookup->conf->json
-        && ngx_http_payer_json_read_value(&lookup->reply, &wrong) != NGX_OK)
-    {
-        ngx_http_payer_lookup_failed(lookup, wrong, NULL);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (lookup->fields == NULL) {
+        ngx_http_payer_lookup_fail(lookup, lookup->wrong);
         return NGX_OK;
     }
 
-    rc = ngx_http_payer_lookup_fields(lookup, &wrong);
+    /* nothing is said of an order to a buyer who has not shown that it is
+     * his */
 
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
+    rc = ngx_http_payer_lookup_matches(lookup);
+
+    if (rc == NGX_DECLINED) {
+        lookup->verdict = NGX_HTTP_PAYER_LOOKUP_ABSENT;
+
+        ngx_http_payer_lookup_log(lookup, "not this buyer's");
+        return NGX_OK;
     }
 
-    if (rc == NGX_OK) {
-        lookup->verdict = ngx_http_payer_lookup_decide(lookup);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    if (lookup->verdict != NGX_HTTP_PAYER_LOOKUP_FAILED) {
-        ngx_http_payer_lookup_log(lookup);
+    if (lookup->missing) {
+        ngx_http_payer_lookup_fail(lookup, lookup->wrong);
+        return NGX_OK;
     }
+
+    lookup->values = lookup->fields;
+
+    ngx_http_payer_lookup_decide(lookup);
+    ngx_http_payer_lookup_log(lookup,
+                          ngx_http_payer_lookup_verdicts[lookup->verdict]);
 
     return NGX_OK;
 }
 
 
-/*
- * The buyer's proof first: nothing is said of an order to those who have
- * none.  NGX_OK, NGX_DECLINED with the verdict set, NGX_ERROR.
- */
+/* all fields, whosever the order is: NGX_OK, also if the reply is no good */
 
 static ngx_int_t
-ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup,
-    const char **wrong)
+ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup)
 {
     ngx_int_t                       rc;
     ngx_uint_t                      i, n;
+    const char                     *wrong;
     ngx_http_payer_lookup_conf_t   *conf;
     ngx_http_payer_lookup_field_t  *field;
 
@@ -103,46 +109,79 @@ ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup,
     field = conf->fields.elts;
     n = conf->fields.nelts;
 
-    lookup->values = ngx_pcalloc(lookup->ctx->request->pool,
-                                 ngx_max(n, 1) * sizeof(ngx_str_t));
-    if (lookup->values == NULL) {
-        return NGX_ERROR;
+    if (conf->json
+        && ngx_http_payer_json_read_value(&lookup->reply, &lookup->wrong)
+           != NGX_OK)
+    {
+        return NGX_OK;
     }
 
-    if (conf->match.set) {
-        rc = ngx_http_payer_lookup_fill(lookup, conf->match.field, wrong);
-
-        if (rc == NGX_OK) {
-            rc = ngx_http_payer_lookup_matches(lookup);
-        }
-
-        if (rc == NGX_DECLINED) {
-            lookup->values = NULL;
-            lookup->verdict = NGX_HTTP_PAYER_LOOKUP_ABSENT;
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    lookup->fields = ngx_pcalloc(lookup->ctx->request->pool,
+                                 ngx_max(n, 1) * sizeof(ngx_str_t));
+    if (lookup->fields == NULL) {
+        return NGX_ERROR;
     }
 
     for (i = 0; i < n; i++) {
 
-        if (field[i].match) {
-            continue;
-        }
-
-        rc = ngx_http_payer_lookup_fill(lookup, i, wrong);
+        rc = ngx_http_payer_lookup_fill(lookup, i, &wrong);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
         }
 
-        if (rc == NGX_DECLINED && !field[i].optional) {
-            ngx_http_payer_lookup_failed(lookup, *wrong, &field[i].pointer);
-            return NGX_DECLINED;
+        if (rc == NGX_DECLINED && !field[i].optional && !field[i].match
+            && !lookup->missing)
+        {
+            lookup->missing = i + 1;
+            lookup->wrong = wrong;
         }
     }
+
+    return NGX_OK;
+}
+
+
+/* what another request, which goes before this one, has read */
+
+static ngx_int_t
+ngx_http_payer_lookup_copy(ngx_http_payer_lookup_t *lookup,
+    ngx_http_payer_lookup_t *like)
+{
+    ngx_str_t   *fields;
+    ngx_uint_t   i, n;
+    ngx_pool_t  *pool;
+
+    lookup->wrong = like->wrong;
+    lookup->missing = like->missing;
+
+    if (like->fields == NULL) {
+        return NGX_OK;
+    }
+
+    pool = lookup->ctx->request->pool;
+    n = lookup->conf->fields.nelts;
+
+    fields = ngx_pcalloc(pool, ngx_max(n, 1) * sizeof(ngx_str_t));
+    if (fields == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (like->fields[i].len == 0) {
+            continue;
+        }
+
+        fields[i].len = like->fields[i].len;
+        fields[i].data = ngx_pstrdup(pool, &like->fields[i]);
+
+        if (fields[i].data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    lookup->fields = fields;
 
     return NGX_OK;
 }
@@ -154,117 +193,40 @@ static ngx_int_t
 ngx_http_payer_lookup_fill(ngx_http_payer_lookup_t *lookup, ngx_uint_t i,
     const char **reason)
 {
+    ngx_int_t                       rc;
+    ngx_str_t                      *value;
     ngx_pool_t                     *pool;
     ngx_http_payer_lookup_field_t  *field;
 
     pool = lookup->ctx->request->pool;
     field = (ngx_http_payer_lookup_field_t *) lookup->conf->fields.elts + i;
+    value = &lookup->fields[i];
 
     if (!field->pattern) {
-        return ngx_http_payer_json_pointer(pool, &lookup->reply,
-                                           &field->pointer,
-                                           &lookup->values[i], reason);
-    }
+        rc = ngx_http_payer_json_pointer(pool, &lookup->reply,
+                                         &field->pointer, value, reason);
 
+    } else {
 #if (NGX_PCRE)
-    return ngx_http_payer_lookup_search(pool, field, &lookup->reply,
-                                        &lookup->values[i], reason);
+        rc = ngx_http_payer_lookup_search(pool, field, &lookup->reply, value,
+                                          reason);
 #else
-    return NGX_ERROR;
+        rc = NGX_ERROR;
 #endif
+    }
+
+    if (rc == NGX_OK && !ngx_http_payer_lookup_printable(value)) {
+
+        /* it would be a line of its own in a header to the application */
+
+        ngx_str_null(value);
+
+        *reason = "has a control character";
+        rc = NGX_DECLINED;
+    }
+
+    return rc;
 }
-
-
-#if (NGX_PCRE)
-
-/* the pattern has to match exactly once: two prices are none */
-
-static ngx_int_t
-ngx_http_payer_lookup_search(ngx_pool_t *pool,
-    ngx_http_payer_lookup_field_t *field, ngx_str_t *text, ngx_str_t *value,
-    const char **reason)
-{
-    int        captures[3 * NGX_HTTP_PAYER_LOOKUP_CAPTURES];
-    ngx_int_t  n, again;
-    ngx_str_t  rest;
-
-    n = ngx_regex_exec(field->regex, text, captures,
-                       3 * (field->captures + 1));
-
-    if (n == NGX_REGEX_NO_MATCHED) {
-        *reason = "does not match";
-        return NGX_DECLINED;
-    }
-
-    if (n <= 0) {
-        *reason = "needs too many steps to match";
-        return NGX_DECLINED;
-    }
-
-    if (ngx_http_payer_lookup_join(pool, text, captures,
-                                   ngx_min((ngx_uint_t) n,
-                                           field->captures + 1),
-                                   value)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    rest.data = text->data + ngx_max(captures[1], captures[0] + 1);
-    rest.len = text->data + text->len > rest.data
-               ? (size_t) (text->data + text->len - rest.data) : 0;
-
-    again = ngx_regex_exec(field->regex, &rest, captures,
-                           3 * (field->captures + 1));
-
-    if (again == NGX_REGEX_NO_MATCHED && value->len) {
-        return NGX_OK;
-    }
-
-    *reason = value->len == 0 ? "is empty" : "matches more than once";
-
-    ngx_str_null(value);
-
-    return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_payer_lookup_join(ngx_pool_t *pool, ngx_str_t *text, int *captures,
-    ngx_uint_t n, ngx_str_t *value)
-{
-    u_char      *p;
-    size_t       len;
-    ngx_uint_t   i;
-
-    len = 0;
-
-    for (i = 1; i < n; i++) {
-        len += captures[2 * i + 1] - captures[2 * i];
-    }
-
-    p = ngx_pnalloc(pool, ngx_max(len, 1));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    value->data = p;
-    value->len = len;
-
-    for (i = 1; i < n; i++) {
-
-        /* a group that took no part begins and ends at -1 */
-
-        if (captures[2 * i] >= 0) {
-            p = ngx_cpymem(p, text->data + captures[2 * i],
-                           captures[2 * i + 1] - captures[2 * i]);
-        }
-    }
-
-    return NGX_OK;
-}
-
-#endif
 
 
 /* NGX_OK, NGX_DECLINED, NGX_ERROR */
@@ -272,43 +234,52 @@ ngx_http_payer_lookup_join(ngx_pool_t *pool, ngx_str_t *text, int *captures,
 static ngx_int_t
 ngx_http_payer_lookup_matches(ngx_http_payer_lookup_t *lookup)
 {
-    ngx_int_t            rc;
-    ngx_str_t            given, *secret;
-    ngx_http_request_t  *r;
+    ngx_int_t                      rc;
+    ngx_str_t                      given, *secret;
+    ngx_http_payer_lookup_test_t  *match;
 
-    r = lookup->ctx->request;
-    secret = &lookup->values[lookup->conf->match.field];
+    match = &lookup->conf->match;
 
-    rc = ngx_http_payer_intake_text(r, &lookup->conf->match.text, &given);
+    if (!match->set) {
+        return NGX_OK;
+    }
 
+    rc = ngx_http_payer_intake_text(lookup->ctx->request, &match->text,
+                                    &given);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    return ngx_http_payer_same(&given, secret) ? NGX_OK : NGX_DECLINED;
+    secret = &lookup->fields[match->field];
+
+    return (secret->len && ngx_http_payer_same(&given, secret))
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
-static ngx_http_payer_lookup_verdict_e
+static void
 ngx_http_payer_lookup_decide(ngx_http_payer_lookup_t *lookup)
 {
+    ngx_uint_t                     paid, open;
     ngx_http_payer_lookup_conf_t  *conf;
 
     conf = lookup->conf;
 
+    paid = conf->paid.set && ngx_http_payer_lookup_is(lookup, &conf->paid);
+    open = !conf->open.set || ngx_http_payer_lookup_is(lookup, &conf->open);
+
+    lookup->over = (paid || !open);
+
     if (conf->only.set && !ngx_http_payer_lookup_is(lookup, &conf->only)) {
-        return NGX_HTTP_PAYER_LOOKUP_OTHER;
-    }
+        lookup->verdict = NGX_HTTP_PAYER_LOOKUP_OTHER;
 
-    if (conf->paid.set && ngx_http_payer_lookup_is(lookup, &conf->paid)) {
-        return NGX_HTTP_PAYER_LOOKUP_PAID;
-    }
+    } else if (paid) {
+        lookup->verdict = NGX_HTTP_PAYER_LOOKUP_PAID;
 
-    if (conf->open.set && !ngx_http_payer_lookup_is(lookup, &conf->open)) {
-        return NGX_HTTP_PAYER_LOOKUP_CLOSED;
+    } else {
+        lookup->verdict = open ? NGX_HTTP_PAYER_LOOKUP_OPEN
+                               : NGX_HTTP_PAYER_LOOKUP_CLOSED;
     }
-
-    return NGX_HTTP_PAYER_LOOKUP_OPEN;
 }
 
 
@@ -334,35 +305,44 @@ ngx_http_payer_lookup_is(ngx_http_payer_lookup_t *lookup,
 }
 
 
-static void
-ngx_http_payer_lookup_failed(ngx_http_payer_lookup_t *lookup,
-    const char *reason, ngx_str_t *field)
+void
+ngx_http_payer_lookup_fail(ngx_http_payer_lookup_t *lookup, const char *why)
 {
-    ngx_log_t  *log;
+    ngx_log_t                      *log;
+    ngx_http_payer_lookup_field_t  *field;
 
-    lookup->values = NULL;
     lookup->verdict = NGX_HTTP_PAYER_LOOKUP_FAILED;
 
     log = lookup->ctx->request->connection->log;
 
-    if (field) {
+    if (lookup->missing) {
+        field = lookup->conf->fields.elts;
+
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "payer: lookup \"%V?%V\": \"%V\" %s in the reply of "
-                      "status %ui", &lookup->conf->uri, &lookup->args, field,
-                      reason, lookup->status);
+                      "status %ui", &lookup->conf->uri, &lookup->args,
+                      &field[lookup->missing - 1].pointer, why,
+                      lookup->status);
+        return;
+    }
+
+    if (lookup->status == 0) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "payer: lookup \"%V?%V\" was not made: %s",
+                      &lookup->conf->uri, &lookup->args, why);
         return;
     }
 
     ngx_log_error(NGX_LOG_ERR, log, 0,
-                  "payer: lookup \"%V?%V\": the reply %s, status %ui",
-                  &lookup->conf->uri, &lookup->args, reason, lookup->status);
+                  "payer: lookup \"%V?%V\" failed: the reply %s, status %ui",
+                  &lookup->conf->uri, &lookup->args, why, lookup->status);
 }
 
 
 /* what was read, without the buyer's secret */
 
 static void
-ngx_http_payer_lookup_log(ngx_http_payer_lookup_t *lookup)
+ngx_http_payer_lookup_log(ngx_http_payer_lookup_t *lookup, const char *verdict)
 {
     u_char                         *p, buf[NGX_HTTP_PAYER_LOOKUP_LOG];
     ngx_str_t                       text;
@@ -399,7 +379,7 @@ ngx_http_payer_lookup_log(ngx_http_payer_lookup_t *lookup)
     ngx_log_error(NGX_LOG_INFO, log, 0,
                   "payer: lookup \"%V?%V\": status %ui%V: %s",
                   &lookup->conf->uri, &lookup->args, lookup->status, &text,
-                  ngx_http_payer_lookup_verdicts[lookup->verdict]);
+                  verdict);
 }
 
 
@@ -415,7 +395,9 @@ ngx_http_payer_lookup_get_field(ngx_http_request_t *r,
 
     lookup = ngx_http_payer_lookup_of(r);
 
-    if (lookup == NULL || lookup->values == NULL) {
+    if (lookup == NULL || lookup->values == NULL
+        || ngx_http_payer_is_exchange(r))
+    {
         return NGX_OK;
     }
 

@@ -56,3 +56,18 @@ ngx_http_payer_lookup_plain(u_char *p, ngx_str_t *text)
 
     return p;
 }
+
+
+ngx_uint_t
+ngx_http_payer_lookup_printable(ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] < 0x20 || text->data[i] == 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
+}

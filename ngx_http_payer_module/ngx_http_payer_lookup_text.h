@@ -19,6 +19,9 @@
 /* whether the value may be an argument of a lookup */
 ngx_uint_t ngx_http_payer_lookup_clean(ngx_str_t *value, ngx_uint_t email);
 
+/* whether the value of a field has no control characters */
+ngx_uint_t ngx_http_payer_lookup_printable(ngx_str_t *text);
+
 /* at most ..._LOG_TEXT bytes that harm no log; returns the end */
 u_char *ngx_http_payer_lookup_plain(u_char *p, ngx_str_t *text);
 

@@ -21,6 +21,7 @@ ngx_http_payer_lookup(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     u_char                        *p, *last;
     ngx_str_t                     *value;
+    ngx_http_payer_main_conf_t    *pmcf;
     ngx_http_payer_lookup_conf_t  *lookup;
 
     lookup = ngx_http_payer_lookup_own(cf, conf);
@@ -36,6 +37,10 @@ ngx_http_payer_lookup(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lookup->file = cf->conf_file->file.name.data;
     lookup->line = cf->conf_file->line;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    pmcf->lookups = 1;
 
     if (cf->args->nelts == 3) {
 
@@ -151,6 +156,11 @@ ngx_http_payer_lookup_argument(ngx_conf_t *cf,
                            "whole value", text);
         return NGX_CONF_ERROR;
     }
+
+    arg->escaped = (arg->variable.len > 4
+                    && ngx_strncasecmp(arg->variable.data, (u_char *) "arg_",
+                                       4)
+                       == 0);
 
     arg->index = ngx_http_get_variable_index(cf, &arg->variable);
 

@@ -14,7 +14,9 @@
 static ngx_int_t ngx_http_payer_lookup_missing(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_lookup_problem(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_lookup_paid(ngx_http_payer_ctx_t *ctx,
+static ngx_int_t ngx_http_payer_lookup_heard(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e *verdict);
+static ngx_int_t ngx_http_payer_lookup_verdict(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e *verdict);
 
 
@@ -27,38 +29,29 @@ ngx_http_payer_lookup_checkout(ngx_http_request_t *r,
 {
     ngx_int_t  rc;
 
-    if (!ctx->conf->lookup_needed) {
-        return NGX_OK;
-    }
-
-    rc = ngx_http_payer_intake_reference(r, &ctx->conf->reference,
-                                         &ctx->order.reference);
-
-    if (rc == NGX_DECLINED) {
-
-        /* the order's own checks say what is wrong with it */
-
-        return NGX_OK;
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_payer_lookup_run(ctx);
-    }
+    rc = ngx_http_payer_lookup_run(ctx);
 
     if (rc != NGX_OK) {
         return rc == NGX_AGAIN ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->lookup == NULL) {
-        (void) ngx_http_payer_lookup_missing(ctx);
+    if (ngx_http_payer_lookup_missing(ctx) != NGX_OK) {
         return ngx_http_payer_lookup_problem(r, ctx);
     }
 
-    if (ctx->lookup->verdict < NGX_HTTP_PAYER_LOOKUP_OTHER) {
+    if (ctx->lookup == NULL) {
         return NGX_OK;
     }
 
-    return ngx_http_payer_lookup_problem(r, ctx);
+    switch (ctx->lookup->verdict) {
+
+    case NGX_HTTP_PAYER_LOOKUP_ABSENT:
+    case NGX_HTTP_PAYER_LOOKUP_FAILED:
+        return ngx_http_payer_lookup_problem(r, ctx);
+
+    default:
+        return NGX_OK;
+    }
 }
 
 
@@ -67,12 +60,12 @@ ngx_http_payer_lookup_checkout(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_payer_lookup_missing(ngx_http_payer_ctx_t *ctx)
 {
-    if (ctx->lookup) {
+    if (ctx->lookup || !ctx->conf->lookup_needed) {
         return NGX_OK;
     }
 
     ngx_http_payer_log(NGX_LOG_ERR, ctx, "location \"%V\" uses fields of a "
-                       "lookup, but the request has made none",
+                       "lookup, but the request has made none of this order",
                        &ctx->conf->clcf->name);
 
     return NGX_DECLINED;
@@ -168,7 +161,8 @@ ngx_http_payer_lookup_use(ngx_http_payer_ctx_t *ctx)
         if (record->state == NGX_HTTP_PAYER_INITIATED
             && record->payment_id.len)
         {
-            return NGX_HTTP_PAYER_USE_CANCEL;
+            return ctx->lookup->over ? NGX_HTTP_PAYER_USE_CANCEL
+                                     : NGX_HTTP_PAYER_USE_CLOSED;
         }
     }
 
@@ -178,14 +172,47 @@ ngx_http_payer_lookup_use(ngx_http_payer_ctx_t *ctx)
 
 
 ngx_int_t
+ngx_http_payer_lookup_before(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e *verdict)
+{
+    ngx_int_t  rc;
+
+    if (!ctx->conf->lookup_first) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_payer_lookup_run(ctx);
+
+    return rc == NGX_OK ? ngx_http_payer_lookup_heard(ctx, verdict) : rc;
+}
+
+
+/* NGX_OK if the shop has said what there is to know of this buyer's order */
+
+static ngx_int_t
+ngx_http_payer_lookup_heard(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e *verdict)
+{
+    switch (ctx->lookup->verdict) {
+
+    case NGX_HTTP_PAYER_LOOKUP_ABSENT:
+        return NGX_DECLINED;
+
+    case NGX_HTTP_PAYER_LOOKUP_FAILED:
+        *verdict = NGX_HTTP_PAYER_UNSURE;
+        return NGX_DONE;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+ngx_int_t
 ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_step_pt again, ngx_http_payer_verdict_e *verdict)
 {
     ngx_int_t  rc;
-
-    if (ctx->conf->lookup == NULL && !ctx->conf->lookup_needed) {
-        return NGX_OK;
-    }
 
     rc = ngx_http_payer_lookup_run(ctx);
 
@@ -198,71 +225,70 @@ ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,
         return NGX_DONE;
     }
 
-    ctx->lookup->again = again;
+    if (ctx->lookup == NULL) {
+        return NGX_OK;
+    }
 
+    rc = ngx_http_payer_lookup_heard(ctx, verdict);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_payer_lookup_use(ctx) == NGX_HTTP_PAYER_USE_CANCEL
+        && ctx->lookup->retire == NULL
+        && ngx_http_payer_ledger_claim(ctx) == NGX_OK)
+    {
+        /* whoever else works on the order looks at the shop, too */
+
+        ctx->lookup->retire = ngx_http_payer_retire(ctx);
+
+        if (ctx->lookup->retire == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx->lookup->again = again;
+        ctx->step = ngx_http_payer_lookup_retire;
+
+        return NGX_BUSY;
+    }
+
+    return ngx_http_payer_lookup_verdict(ctx, verdict);
+}
+
+
+/* NGX_DONE where the shop's word decides, NGX_OK where ours does */
+
+static ngx_int_t
+ngx_http_payer_lookup_verdict(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e *verdict)
+{
     switch (ctx->lookup->verdict) {
-
-    case NGX_HTTP_PAYER_LOOKUP_ABSENT:
-        return NGX_DECLINED;
 
     case NGX_HTTP_PAYER_LOOKUP_OTHER:
         *verdict = NGX_HTTP_PAYER_OTHER;
         return NGX_DONE;
 
-    case NGX_HTTP_PAYER_LOOKUP_FAILED:
-        *verdict = NGX_HTTP_PAYER_UNSURE;
-        return NGX_DONE;
-
     case NGX_HTTP_PAYER_LOOKUP_PAID:
-        return ngx_http_payer_lookup_paid(ctx, verdict);
 
-    default:
-        return NGX_OK;
-    }
-}
+        switch (ngx_http_payer_lookup_use(ctx)) {
 
-
-/* paid at the counter, perhaps: nobody is to pay by our link as well */
-
-static ngx_int_t
-ngx_http_payer_lookup_paid(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_verdict_e *verdict)
-{
-    ngx_http_payer_lookup_t  *lookup;
-
-    lookup = ctx->lookup;
-
-    switch (ngx_http_payer_lookup_use(ctx)) {
-
-    case NGX_HTTP_PAYER_USE_PAID:
-        *verdict = NGX_HTTP_PAYER_SHOP;
-        return NGX_DONE;
-
-    case NGX_HTTP_PAYER_USE_CANCEL:
-
-        if (lookup->retire || ngx_http_payer_ledger_claim(ctx) != NGX_OK) {
-
-            /* whoever works on the order looks at the shop, too */
-
+        case NGX_HTTP_PAYER_USE_PAID:
+        case NGX_HTTP_PAYER_USE_CANCEL:
             *verdict = NGX_HTTP_PAYER_SHOP;
             return NGX_DONE;
+
+        default:
+            return NGX_OK;
         }
-
-        lookup->retire = ngx_http_payer_retire(ctx);
-
-        if (lookup->retire == NULL) {
-            return NGX_ERROR;
-        }
-
-        ctx->step = ngx_http_payer_lookup_retire;
-
-        return NGX_BUSY;
 
     default:
         return NGX_OK;
     }
 }
 
+
+/* a link that is not to be used any more: paid at the counter, perhaps */
 
 ngx_int_t
 ngx_http_payer_lookup_retire(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

@@ -22,8 +22,9 @@ typedef enum {
 
 
 /*
- * a step of a checkout, before its amount is read: NGX_OK to go on, NGX_AGAIN
- * when the request is parked, else what the flow's step returns
+ * a step of a checkout, before its amount is read: NGX_OK to go on, also if
+ * the order is not open, as its link may have to be cancelled; NGX_AGAIN when
+ * the request is parked, else what the flow's step returns
  */
 ngx_int_t ngx_http_payer_lookup_checkout(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -36,6 +37,13 @@ ngx_http_payer_lookup_use_e ngx_http_payer_lookup_use(
  * what the flow's step returns */
 ngx_int_t ngx_http_payer_lookup_refuse(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+
+/*
+ * a step of payer_verify, before the number of the order is known: NGX_OK to
+ * go on, and otherwise as below
+ */
+ngx_int_t ngx_http_payer_lookup_before(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e *verdict);
 
 /*
  * a step of payer_verify, when ctx->record was looked for: NGX_OK to go on as

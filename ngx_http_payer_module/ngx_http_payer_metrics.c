@@ -18,6 +18,7 @@
 /* more than twice of what all lines with their longest numbers take */
 
 #define NGX_HTTP_PAYER_METRICS_SIZE  49152
+#define NGX_HTTP_PAYER_METRICS_LABEL  64
 
 
 /* a table of counters; labels that are NULL are left out */
@@ -47,7 +48,7 @@ static u_char *ngx_http_payer_metrics_family(u_char *p, u_char *last,
 static u_char *ngx_http_payer_metrics_durations(u_char *p, u_char *last,
     ngx_http_payer_zone_t *zone);
 static u_char *ngx_http_payer_metrics_duration(u_char *p, u_char *last,
-    ngx_http_payer_zone_t *zone, ngx_uint_t call);
+    ngx_http_payer_zone_t *zone, ngx_uint_t row, ngx_str_t *metric);
 static u_char *ngx_http_payer_metrics_old(u_char *p, u_char *last,
     ngx_http_payer_main_conf_t *main);
 static u_char *ngx_http_payer_metrics_label(u_char *p, u_char *last,
@@ -85,6 +86,13 @@ static const char  *ngx_http_payer_metrics_lookups[] = {
 static const char  *ngx_http_payer_metrics_results[] = {
     "done", "refused", "unknown", "not_sent", "replayed"
 };
+
+
+static ngx_str_t  ngx_http_payer_metrics_call =
+    ngx_string("payer_call_duration_seconds");
+
+static ngx_str_t  ngx_http_payer_metrics_lookup =
+    ngx_string("payer_lookup_duration_seconds");
 
 
 static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
@@ -233,33 +241,49 @@ ngx_http_payer_metrics_durations(u_char *p, u_char *last,
                            "was sent.", "histogram");
 
     for (call = 0; call < NGX_HTTP_PAYER_CALLS; call++) {
-        p = ngx_http_payer_metrics_duration(p, last, zone, call);
+        p = ngx_http_payer_metrics_duration(p, last, zone, call,
+                                            &ngx_http_payer_metrics_call);
     }
 
-    return p;
+    p = ngx_http_payer_metrics_head(p, last, "payer_lookup_duration_seconds",
+                           "How long the shop took for each lookup that it "
+                           "was asked.", "histogram");
+
+    return ngx_http_payer_metrics_duration(p, last, zone,
+                                           NGX_HTTP_PAYER_COUNT_SHOP,
+                                           &ngx_http_payer_metrics_lookup);
 }
 
 
 static u_char *
 ngx_http_payer_metrics_duration(u_char *p, u_char *last,
-    ngx_http_payer_zone_t *zone, ngx_uint_t call)
+    ngx_http_payer_zone_t *zone, ngx_uint_t row, ngx_str_t *metric)
 {
+    u_char              label[NGX_HTTP_PAYER_METRICS_LABEL];
+    ngx_str_t           name;
     ngx_uint_t          i;
-    const ngx_str_t    *name;
     ngx_atomic_uint_t   n, msec;
 
     static ngx_msec_t  bounds[] = NGX_HTTP_PAYER_COUNT_BOUNDS;
 
-    name = &ngx_http_payer_api_type(call)->name;
+    name.data = label;
+    name.len = 0;
+
+    if (row < NGX_HTTP_PAYER_CALLS) {
+        name.len = ngx_sprintf(label, "call=\"%V\"",
+                               &ngx_http_payer_api_type(row)->name)
+                   - label;
+    }
+
     n = 0;
 
     for (i = 0; i < NGX_HTTP_PAYER_COUNT_COLUMNS; i++) {
 
         n += ngx_http_payer_counted(zone, NGX_HTTP_PAYER_COUNT_EXCHANGES,
-                                    call, i);
+                                    row, i);
 
-        p = ngx_slprintf(p, last, "payer_call_duration_seconds_bucket"
-                         "{call=\"%V\",le=\"", name);
+        p = ngx_slprintf(p, last, "%V_bucket{%V%sle=\"", metric, &name,
+                         name.len ? "," : "");
 
         if (i == NGX_HTTP_PAYER_COUNT_COLUMNS - 1) {
             p = ngx_slprintf(p, last, "+Inf\"} %uA\n", n);
@@ -270,15 +294,17 @@ ngx_http_payer_metrics_duration(u_char *p, u_char *last,
                          bounds[i] / 1000, bounds[i] % 1000, n);
     }
 
-    msec = ngx_http_payer_counted(zone, NGX_HTTP_PAYER_COUNT_TIMES, call,
+    msec = ngx_http_payer_counted(zone, NGX_HTTP_PAYER_COUNT_TIMES, row,
                                   NGX_HTTP_PAYER_COUNT_MSEC);
 
-    return ngx_slprintf(p, last,
-                        "payer_call_duration_seconds_sum"
-                        "{call=\"%V\"} %uA.%03uA\n"
-                        "payer_call_duration_seconds_count"
-                        "{call=\"%V\"} %uA\n",
-                        name, msec / 1000, msec % 1000, name, n);
+    if (name.len == 0) {
+        return ngx_slprintf(p, last, "%V_sum %uA.%03uA\n%V_count %uA\n",
+                            metric, msec / 1000, msec % 1000, metric, n);
+    }
+
+    return ngx_slprintf(p, last, "%V_sum{%V} %uA.%03uA\n%V_count{%V} %uA\n",
+                        metric, &name, msec / 1000, msec % 1000, metric, &name,
+                        n);
 }
 
 

@@ -135,6 +135,7 @@ typedef struct {
     ngx_array_t                   places;       /* all that there are */
     ngx_array_t                   values;       /* ..._value_t */
     ngx_array_t                   lookup_fields;    /* ngx_str_t: names */
+    ngx_uint_t                    lookups;          /* whether there is one */
 } ngx_http_payer_main_conf_t;
 
 
@@ -180,6 +181,7 @@ typedef struct {
     ngx_http_core_loc_conf_t     *lookup_clcf;  /* of its URI */
     ngx_uint_t                    lookup_inflight;
     ngx_uint_t                    lookup_needed;    /* for the order */
+    ngx_uint_t                    lookup_first;     /* for its number */
 
     /* how the widget is presented */
     ngx_uint_t                    present;

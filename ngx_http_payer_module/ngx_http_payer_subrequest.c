@@ -34,6 +34,8 @@ static ngx_int_t ngx_http_payer_exchange_field(ngx_http_request_t *sr,
     ngx_http_payer_field_t *field);
 static ngx_int_t ngx_http_payer_exchange_body(ngx_http_request_t *sr,
     ngx_http_payer_exchange_t *x);
+static ngx_int_t ngx_http_payer_exchange_line(ngx_http_request_t *sr,
+    ngx_http_payer_exchange_t *x);
 static void ngx_http_payer_exchange_route(ngx_http_request_t *sr,
     ngx_http_core_loc_conf_t *clcf);
 static void ngx_http_payer_exchange_abort(ngx_http_request_t *sr);
@@ -130,6 +132,7 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
 
     if (ngx_http_payer_exchange_headers(sr, x) != NGX_OK
         || ngx_http_payer_exchange_body(sr, x) != NGX_OK
+        || ngx_http_payer_exchange_line(sr, x) != NGX_OK
         || ngx_http_payer_wire_variables(sr) != NGX_OK)
     {
         /* it is posted already: let it end without having been sent */
@@ -157,6 +160,7 @@ ngx_http_payer_exchange_reset(ngx_http_payer_exchange_t *x)
     x->sent = 0;
     x->complete = 0;
     x->oversized = 0;
+    x->encoded = 0;
     x->expired = 0;
     x->time = ngx_current_msec;
 }
@@ -404,6 +408,41 @@ ngx_http_payer_exchange_body(ngx_http_request_t *sr,
 
     rb->bufs = cl;
     rb->buf = b;
+
+    return NGX_OK;
+}
+
+
+/* $request_uri and $request, by which front controllers go, are its own */
+
+static ngx_int_t
+ngx_http_payer_exchange_line(ngx_http_request_t *sr,
+    ngx_http_payer_exchange_t *x)
+{
+    u_char  *p;
+
+    if (x->road || x->clcf == NULL) {
+        return NGX_OK;
+    }
+
+    sr->unparsed_uri.len = x->path.len + 1 + x->args.len;
+
+    p = ngx_pnalloc(sr->pool, sr->unparsed_uri.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    sr->unparsed_uri.data = p;
+
+    p = ngx_cpymem(p, x->path.data, x->path.len);
+
+    if (x->args.len) {
+        *p++ = '?';
+        p = ngx_cpymem(p, x->args.data, x->args.len);
+    }
+
+    sr->unparsed_uri.len = p - sr->unparsed_uri.data;
+    sr->request_line = sr->unparsed_uri;
 
     return NGX_OK;
 }

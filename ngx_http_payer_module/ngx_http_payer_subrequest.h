@@ -70,6 +70,7 @@ struct ngx_http_payer_exchange_s {
     unsigned                      sent:1;       /* Payer may have seen it */
     unsigned                      complete:1;   /* the body came to its end */
     unsigned                      oversized:1;  /* above the limit */
+    unsigned                      encoded:1;    /* has a Content-Encoding */
     unsigned                      expired:1;    /* the deadline ended it */
 };
 

@@ -13,7 +13,9 @@ static ngx_int_t ngx_http_payer_capture_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_payer_capture(ngx_http_request_t *r,
     ngx_http_payer_exchange_t *x, u_char *p, size_t len);
-static time_t ngx_http_payer_retry_after(ngx_http_request_t *r);
+static time_t ngx_http_payer_retry_after(ngx_http_request_t *r,
+    ngx_http_payer_exchange_t *x);
+static time_t ngx_http_payer_seconds(ngx_str_t *value, ngx_uint_t date);
 
 
 #define NGX_HTTP_PAYER_REPLY_SIZE   1024
@@ -55,7 +57,9 @@ ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
     ngx_memcpy(x->reply_type.data, type->data, type->len);
     x->reply_type.len = type->len;
 
-    x->retry_after = ngx_http_payer_retry_after(r);
+    x->retry_after = ngx_http_payer_retry_after(r, x);
+    x->encoded = (r->headers_out.content_encoding
+                  && r->headers_out.content_encoding->hash);
 
     n = r->headers_out.content_length_n;
 
@@ -79,7 +83,8 @@ ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
 
 
 static time_t
-ngx_http_payer_retry_after(ngx_http_request_t *r)
+ngx_http_payer_retry_after(ngx_http_request_t *r,
+    ngx_http_payer_exchange_t *x)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -110,11 +115,28 @@ ngx_http_payer_retry_after(ngx_http_request_t *r)
                                h[i].key.len)
                == 0)
         {
-            /* a date gives NGX_ERROR, which is -1 */
-
-            return ngx_atotm(h[i].value.data, h[i].value.len);
+            return ngx_http_payer_seconds(&h[i].value, x->road == NULL);
         }
     }
+}
+
+
+/* a number of seconds, or the shop's date; -1 for anything else */
+
+static time_t
+ngx_http_payer_seconds(ngx_str_t *value, ngx_uint_t date)
+{
+    time_t  seconds;
+
+    seconds = ngx_atotm(value->data, value->len);
+
+    if (seconds != NGX_ERROR || !date) {
+        return seconds;
+    }
+
+    seconds = ngx_parse_http_time(value->data, value->len);
+
+    return seconds > ngx_time() ? seconds - ngx_time() : -1;
 }
 
 

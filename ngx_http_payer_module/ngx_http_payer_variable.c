@@ -7,6 +7,7 @@
 
 #include "ngx_http_payer_variable.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_subrequest.h"
 
 
 static ngx_int_t ngx_http_payer_text_variable(ngx_http_request_t *r,
@@ -261,7 +262,7 @@ ngx_http_payer_reference_variable(ngx_http_request_t *r,
 
     escapes = 0;
 
-    if (ctx->escape
+    if ((ctx->escape || ngx_http_payer_is_exchange(r))
         && ngx_http_payer_check_payment_id(reference) != NGX_OK)
     {
         escapes = ngx_escape_uri(NULL, reference->data, reference->len,

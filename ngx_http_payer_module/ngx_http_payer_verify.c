@@ -154,7 +154,14 @@ static ngx_int_t
 ngx_http_payer_verify_reference(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t                 rc;
+    ngx_http_payer_verdict_e  verdict;
+
+    rc = ngx_http_payer_lookup_before(ctx, &verdict);
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_verify_looked_up(ctx, rc, verdict);
+    }
 
     rc = ngx_http_payer_verify_value(r, &ctx->conf->verify,
                                      &ctx->order.reference);
@@ -411,12 +418,12 @@ ngx_http_payer_verify_retry(ngx_http_payer_ctx_t *ctx)
 
     after = ctx->call ? ctx->call->exchange.retry_after : 0;
 
-    if (ctx->lookup && ctx->lookup->retry_after > after) {
-        after = ctx->lookup->retry_after;
-    }
-
     after = ngx_max(after, NGX_HTTP_PAYER_RETRY_AFTER);
     after = ngx_min(after, NGX_HTTP_PAYER_MAX_RETRY_AFTER);
+
+    if (ctx->lookup && ctx->lookup->retry_after > 0) {
+        after = ctx->lookup->retry_after;
+    }
 
     value.data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
     if (value.data == NULL) {

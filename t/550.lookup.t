@@ -4,115 +4,14 @@
 use lib 't/lib';
 use Payer::Test;
 use Payer::Shop;
+use Payer::Lookup;
 
-use JSON::PP ();
-
-our $api  = $ENV{TEST_NGINX_API_PORT}  = shop_start();
-our $page = $ENV{TEST_NGINX_PAGE_PORT} = free_port();
+lookup_start();
 
 log_level("info");
 
 run_payer_tests();
 
-
-# The page behind nginx, which knows nothing of Payer.
-
-sub page {
-    return <<"EOT";
-    server {
-        listen 127.0.0.1:$page;
-        location / {
-            return 200 "THANK YOU \$uri outcome=\$http_x_outcome total=\$http_x_total\\n";
-        }
-        location /cart/ { return 200 "CART\\n"; }
-    }
-    upstream shop { server 127.0.0.1:$api; }
-EOT
-}
-
-
-# lookup(): the configuration of a WooCommerce shop; changes by directive, undef
-# leaves one out; "more" is put into the thank-you location.
-
-sub lookup {
-    my (%change) = @_;
-
-    my %lines = (
-        payer_lookup       => '/_shop/order?id=$wc_order',
-        payer_lookup_match => '$wc_key $arg_key',
-        payer_lookup_only  => '$wc_method bacs',
-        payer_lookup_open  => '$wc_status pending on-hold failed',
-        payer_lookup_paid  => '$wc_status processing completed',
-        payer_lookup_field => [
-            '$wc_total /total', '$wc_currency /currency',
-            '$wc_status /status', '$wc_key /order_key',
-            '$wc_method /payment_method',
-        ],
-        payer_verify_amount => '$wc_total major $wc_currency',
-    );
-
-    my $more = delete $change{more} // '';
-    my $api  = delete $change{api}  // '';
-    my $pay  = delete $change{pay}  // '';
-
-    %lines = (%lines, %change);
-
-    my $text = '';
-
-    for my $name (sort keys %lines) {
-        next unless defined $lines{$name};
-        $text .= "            $name $_;\n"
-            for ref $lines{$name} ? @{ $lines{$name} } : $lines{$name};
-    }
-
-    return <<"EOT";
-        location ~ ^/checkout/order-received/(?<wc_order>[^/]+)/?\$ {
-$text
-            payer_verify          \$wc_order;
-            error_page 402        = \@pay;
-            recursive_error_pages on;
-            proxy_set_header      X-Outcome \$payer_outcome;
-            proxy_set_header      X-Total   \$wc_total;
-            proxy_pass            http://127.0.0.1:$page;
-            $more
-        }
-        location \@pay {
-            payer_checkout;
-            payer_reference      \$payer_reference;
-            payer_amount         \$wc_total major;
-            payer_currency       \$wc_currency;
-            payer_return_success /checkout/order-received/\$payer_reference/?key=\$arg_key;
-            payer_return_fail    /cart/?payment=failed;
-            payer_return_back    /cart/;
-            $pay
-        }
-        location /cart/ { proxy_pass http://127.0.0.1:$page; }
-        location = /_shop/order {
-            internal;
-            proxy_set_header Authorization "Basic c2hvcDpzZWNyZXQ=";
-            proxy_set_header X-Forwarded-Proto https;
-            proxy_pass http://shop/wp-json/wc/v3/orders/\$arg_id;
-            $api
-        }
-EOT
-}
-
-
-# An order as WooCommerce has it.
-
-sub wc {
-    my (%change) = @_;
-
-    return 'json ' . JSON::PP->new->canonical->encode({
-        id => 1001, total => '129.50', currency => 'SEK',
-        status => 'pending', order_key => 'wc_order_abc',
-        payment_method => 'bacs', %change,
-    });
-}
-
-
-sub received { return get("/checkout/order-received/$_[0]/?key=$_[1]") }
-sub lookups  { return scalar shop_requests() }
 
 __DATA__
 
@@ -390,6 +289,6 @@ is(join(' ', sort map { $_->status } @r), '303 303 503 503 503', 'two are asked,
 is(lookups(), 2, 'the shop was asked twice');
 ok($_->header('Retry-After'), 'with Retry-After') for grep { $_->status == 503 } @r;
 is(received(1003, 'wc_order_abc')->status, 303, 'later there is room again');
-like(error_log_text(), qr/"payer_lookup_inflight" 2 lookups are under way/, 'and the log says why');
+like(error_log_text(), qr/was not made: as many lookups as "payer_lookup_inflight" permits/, 'and the log says why');
 --- no_error_log
 [alert]
