@@ -437,6 +437,13 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             ngx_str_null(&ctx->record.status);
         }
 
+        if (!ngx_http_payer_state_paid(
+                                 ngx_http_payer_state_of(&ctx->record.status)))
+        {
+            ctx->record.authorized = -1;
+            ctx->record.captured = -1;
+        }
+
         if (ngx_http_payer_ticket_adopt(ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }

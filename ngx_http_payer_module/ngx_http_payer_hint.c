@@ -4,6 +4,8 @@
  *
  *     find by payment id -> find by reference -> read -> record
  *                                                -> (capture)
+ *     neither is known   -> read -> find by the reference that it names
+ *                                -> adopt -> record -> (capture)
  *
  * Known of an event is its payment id, and whoever sends one may be late, so
  * nothing of it is believed but that it is worth to ask Payer.
@@ -25,7 +27,17 @@ static ngx_int_t ngx_http_payer_hint_find_order(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint);
 static ngx_int_t ngx_http_payer_hint_choose(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint);
+static ngx_int_t ngx_http_payer_hint_call(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint, ngx_http_payer_hint_pt state);
+static ngx_int_t ngx_http_payer_hint_ask(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_int_t ngx_http_payer_hint_named(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
 static ngx_int_t ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_int_t ngx_http_payer_hint_asked(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint);
+static ngx_int_t ngx_http_payer_hint_take(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint);
 static ngx_uint_t ngx_http_payer_hint_adopts(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint, ngx_http_payer_json_payment_t *payment);
@@ -125,11 +137,20 @@ static ngx_int_t
 ngx_http_payer_hint_choose(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint)
 {
-    ngx_str_t              *id, *known;
-    ngx_http_payer_call_t  *call;
+    ngx_str_t  *id, *known;
 
     id = &hint->event.payment_id;
     known = &ctx->record.payment_id;
+
+    if (!ctx->found && id->len && ctx->reference.len == 0) {
+
+        /*
+         * An id that the store has never seen may be that of a payment whose
+         * creation was not answered.  Payer knows of which order it is.
+         */
+
+        return ngx_http_payer_hint_call(ctx, hint, ngx_http_payer_hint_ask);
+    }
 
     if (id->len == 0) {
         *id = *known;
@@ -149,20 +170,84 @@ ngx_http_payer_hint_choose(ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ, id);
+    return ngx_http_payer_hint_call(ctx, hint, ngx_http_payer_hint_read);
+}
+
+
+static ngx_int_t
+ngx_http_payer_hint_call(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint, ngx_http_payer_hint_pt state)
+{
+    ngx_http_payer_call_t  *call;
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
+                                   &hint->event.payment_id);
     if (call == NULL) {
         return NGX_ERROR;
     }
 
     call->read = ngx_http_payer_api_read_payment;
-    call->result = ngx_palloc(ctx->request->pool,
-                              sizeof(ngx_http_payer_json_payment_t));
+    call->result = &hint->payment;
 
-    if (call->result == NULL) {
-        return NGX_ERROR;
+    hint->state = state;
+
+    return NGX_OK;
+}
+
+
+/* what Payer says of a payment that is not known here */
+
+static ngx_int_t
+ngx_http_payer_hint_ask(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    ngx_int_t               rc;
+    ngx_http_payer_call_t  *call;
+
+    call = ctx->call;
+    call->expected = NGX_HTTP_NOT_FOUND;
+
+    rc = ngx_http_payer_hint_asked(ctx, hint);
+
+    if (rc == NGX_DECLINED && call->outcome == NGX_HTTP_PAYER_REFUSED
+        && ngx_http_payer_api_heard(call))
+    {
+        /* it is no payment, or not one of this merchant's */
+
+        hint->state = ngx_http_payer_hint_over;
+        return NGX_OK;
     }
 
-    hint->state = ngx_http_payer_hint_read;
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    hint->state = hint->payment.reference.len ? ngx_http_payer_hint_named
+                                              : ngx_http_payer_hint_over;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_hint_named(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_ledger_find(ctx, &hint->payment.reference);
+
+    if (rc == NGX_ERROR) {
+        hint->reason = "the store could not be read";
+        return NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    hint->state = (ctx->found && ctx->record.payment_id.len == 0)
+                  ? ngx_http_payer_hint_take : ngx_http_payer_hint_over;
 
     return NGX_OK;
 }
@@ -172,9 +257,26 @@ static ngx_int_t
 ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint)
 {
-    ngx_int_t                  rc;
-    ngx_http_payer_call_t     *call;
-    ngx_http_payer_verdict_e   verdict;
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_hint_asked(ctx, hint);
+
+    if (rc == NGX_OK) {
+        hint->state = ngx_http_payer_hint_take;
+    }
+
+    return rc;
+}
+
+
+/* the read itself: NGX_DECLINED when Payer has not told */
+
+static ngx_int_t
+ngx_http_payer_hint_asked(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    ngx_int_t               rc;
+    ngx_http_payer_call_t  *call;
 
     call = ctx->call;
 
@@ -183,23 +285,33 @@ ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
         return rc;
     }
 
-    if (call->outcome != NGX_HTTP_PAYER_DONE) {
-
-        hint->reason = call->reason;
-        hint->retry_after = call->exchange.retry_after;
-
-        return NGX_DECLINED;
+    if (call->outcome == NGX_HTTP_PAYER_DONE) {
+        return NGX_OK;
     }
+
+    hint->reason = call->reason;
+    hint->retry_after = call->exchange.retry_after;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_payer_hint_take(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_hint_t *hint)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_verdict_e  verdict;
 
     hint->state = ngx_http_payer_hint_over;
 
     if (ctx->record.payment_id.len == 0
-        && !ngx_http_payer_hint_adopts(ctx, hint, call->result))
+        && !ngx_http_payer_hint_adopts(ctx, hint, &hint->payment))
     {
         return NGX_OK;
     }
 
-    rc = ngx_http_payer_reading_take(ctx, call->result,
+    rc = ngx_http_payer_reading_take(ctx, &hint->payment,
                                      NGX_HTTP_PAYER_BY_EVENT, &verdict);
 
     if (rc == NGX_DECLINED) {
@@ -214,7 +326,7 @@ ngx_http_payer_hint_read(ngx_http_payer_ctx_t *ctx,
 
 /*
  * A payment that was found because the answer to its creation was lost becomes
- * the order's when it names the order and is paid as ordered.
+ * the order's when it names the order and is paid as ordered, to the sum.
  */
 
 static ngx_uint_t
@@ -230,6 +342,7 @@ ngx_http_payer_hint_adopts(ngx_http_payer_ctx_t *ctx,
     reason = NULL;
 
     if (payment->reference.len
+        && (payment->amount < 0 || payment->amount == record.amount)
         && ngx_http_payer_proof_bind(&record, payment, &reason)
            == NGX_HTTP_PAYER_UNDECIDED
         && ngx_http_payer_proof_weigh(&record, payment, &reason)

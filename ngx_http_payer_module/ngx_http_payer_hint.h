@@ -21,6 +21,7 @@ typedef ngx_int_t (*ngx_http_payer_hint_pt)(ngx_http_payer_ctx_t *ctx,
 struct ngx_http_payer_hint_s {
     ngx_http_payer_json_event_t   event;        /* the payment id becomes that
                                                  * of the payment, if known */
+    ngx_http_payer_json_payment_t  payment;     /* as it was read */
     ngx_http_payer_hint_pt        state;        /* NULL: at the beginning */
     const char                   *reason;       /* if it could not be followed,
                                                  * for the answer */

@@ -426,7 +426,6 @@ unlike(get('/checkout?order=1001')->header('Location'), qr{/thanks$},
 GET /nothing
 --- error_code: 404
 --- after
-sim_config(event_payload => [qw(paymentId externalPaymentReference)]);
 shop_reset();
 sim_config(event_calls => 1);
 subscribe();
@@ -449,7 +448,6 @@ is(books('1001')->{links}, 1, 'by the one link');
 GET /nothing
 --- error_code: 404
 --- after
-sim_config(event_payload => [qw(paymentId externalPaymentReference)]);
 my %wrong = (
     'payment.currencyCode'             => 'NOK',
     'payment.externalPaymentReference' => 'another',
