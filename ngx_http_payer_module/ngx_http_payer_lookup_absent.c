@@ -76,13 +76,14 @@ ngx_http_payer_lookup_note_absent(ngx_http_payer_lookup_t *lookup)
 static ngx_http_payer_lookup_absent_t *
 ngx_http_payer_lookup_slot(ngx_http_payer_lookup_t *lookup, u_char *digest)
 {
-    ngx_str_t  texts[2];
+    ngx_str_t  texts[3];
 
     texts[0] = lookup->conf->uri;
     texts[1] = lookup->args;
+    texts[2] = lookup->asked;
 
     if (lookup->conf->headers.nelts
-        || ngx_http_payer_digest(texts, 2, digest) != NGX_OK)
+        || ngx_http_payer_digest(texts, 3, digest) != NGX_OK)
     {
         return NULL;
     }
