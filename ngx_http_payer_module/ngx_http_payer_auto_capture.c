@@ -5,7 +5,8 @@
  *
  * It is an operation like any other, whose idempotency key is the same for
  * verify, events and reconcile: whoever comes first captures, and the others
- * find it done or under way.
+ * find it done or under way.  Its request id is not made of the key: one that
+ * came to nothing is tried again, and Payer must not take it for the other.
  */
 
 
@@ -57,7 +58,9 @@ ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx)
 static ngx_int_t
 ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_params_t  *params;
+    u_char                      *id;
+    ngx_http_payer_params_t     *params;
+    ngx_http_payer_execution_t  *ex;
 
     static ngx_str_t  key = ngx_string("payer_auto_capture");
 
@@ -69,14 +72,22 @@ ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
     params->amount = -1;
     params->release_rest = -1;
 
-    ctx->execution = ngx_http_payer_execute(ctx, NGX_HTTP_PAYER_CALL_CAPTURE,
-                                            params, &key);
+    ex = ngx_http_payer_execute(ctx, NGX_HTTP_PAYER_CALL_CAPTURE, params,
+                                &key);
 
-    if (ctx->execution == NULL) {
+    id = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_UUID_LEN);
+
+    if (ex == NULL || id == NULL || ngx_http_payer_uuid(id) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ctx->execution->wanted = ngx_http_payer_auto_capture_wanted;
+    ctx->request_id.data = id;
+    ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
+
+    ex->deed.request_id = ctx->request_id;
+    ex->wanted = ngx_http_payer_auto_capture_wanted;
+
+    ctx->execution = ex;
 
     return NGX_OK;
 }

@@ -476,6 +476,19 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
         break;
 
     case NGX_DECLINED:
+
+        if (ex->wanted) {
+
+            /*
+             * Nobody is told, and no refusal in doubt is Payer's last word:
+             * it did not happen, and whoever comes next tries it anew.
+             */
+
+            ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_REFUSED);
+            (void) ngx_http_payer_execute_write(ex, 1);
+            break;
+        }
+
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_REFUSED,
                                       &ex->call->exchange);
         break;

@@ -132,3 +132,28 @@ my $key = 'operation%2F4711%2F' . payment('1') . '%2Frefund%2Fk';
 is(post("/reconcile?operation=$key&outcome=refused")->status, 409, 'busy');
 waitpid $child, 0;
 is(refund(700)->header('Idempotency-Replayed'), 'true', 'it was done');
+
+
+
+=== TEST 7: a cancel that Payer refused after doubt, and that no read tells
+--- config eval: $::office
+--- then
+my $link = order('1');
+my @cancel = (json => { reference => '1' },
+    headers => { 'Content-Type' => 'application/json',
+                 'Idempotency-Key' => 'k' });
+faults('cancel: reset times=0');
+is(post('/cancel', @cancel)->status, 504, 'unknown');
+sim('DELETE', 'faults');
+faults('cancel: status=400 times=0 body={"message":"no"}');
+my $r = post('/cancel', @cancel);
+is($r->status, 504, 'a refusal is not believed');
+cmp_ok(post('/reconcile')->json->{unknown}, '>', 0, 'no read tells');
+
+my $id = $r->json->{requestId};
+is(post("/reconcile?operation=$id&outcome=refused")->status, 200, 'settled');
+is(post('/cancel', @cancel)->status, 409, 'a repeat has its answer');
+is(post('/reconcile')->json->{unknown}, 0, 'and no operation is in doubt');
+
+sim('DELETE', 'faults');
+is(order('1'), $link, 'the link is presented as before');

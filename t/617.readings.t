@@ -57,6 +57,14 @@ sub meanwhile {
     return $status;
 }
 
+# the Payer-Request-ID of each request of this call
+
+sub request_ids {
+    my ($call) = @_;
+
+    return map { /^Payer-Request-ID: (\S+)/im } sent($call);
+}
+
 workers(2);
 master_on();
 
@@ -236,3 +244,44 @@ is_thanked(thanks('1'), 'and again');
 is(books('1')->{captured}, 0, 'nothing is captured');
 post('/reconcile');
 is(books('1')->{captured}, 12900, 'it is tried again');
+
+
+
+=== TEST 11: an automatic capture that came to nothing is tried under another id
+--- config eval: $::auto
+--- then
+paid('1');
+faults('capture: status=500');
+is_thanked(thanks('1'), 'thanked');
+is(books('1')->{captured}, 0, 'it is not known whether it was captured');
+
+faults('capture: status=409 times=0 body={"message":"handled"}');
+is_thanked(thanks('1'), 'and again');
+clock_is_off(610);
+is_thanked(thanks('1'), 'after ten minutes nothing shows');
+sim('DELETE', 'faults');
+
+is_thanked(thanks('1'), 'so the next visit tries anew');
+is(books('1')->{captured}, 12900, 'and it is captured');
+
+my @ids = request_ids('capture');
+is($ids[0], $ids[-2], 'in doubt it was the same request');
+isnt($ids[-1], $ids[0], 'and then another one');
+
+
+
+=== TEST 12: so it is when reconcile finds that it came to nothing
+--- config eval: $::auto
+--- then
+paid('1');
+faults('capture: status=500');
+is_thanked(thanks('1'), 'thanked');
+faults('capture: status=409 times=1 body={"message":"handled"}');
+post('/reconcile');
+is(books('1')->{captured}, 0, 'in doubt');
+clock_is_off(610);
+post('/reconcile');
+is(books('1')->{captured}, 12900, 'captured after ten minutes');
+
+my @ids = request_ids('capture');
+isnt($ids[-1], $ids[0], 'by another request');
