@@ -318,7 +318,9 @@ ngx_http_payer_lookup_complete(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (lookup->off) {
 
-        if (lookup->fields.nelts || lookup->headers.nelts) {
+        if (lookup->fields.nelts || lookup->headers.nelts || lookup->match.set
+            || lookup->only.set || lookup->open.set || lookup->paid.set)
+        {
             ngx_http_payer_refuse(cf, lookup, "%s",
                                   "\"payer_lookup off\" has further "
                                   "directives of a lookup beside it");

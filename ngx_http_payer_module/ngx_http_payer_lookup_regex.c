@@ -45,7 +45,7 @@ static ngx_msec_t ngx_http_payer_lookup_used(void);
 #define NGX_HTTP_PAYER_LOOKUP_LIMIT   "(*LIMIT_MATCH=10000)(?C)"
 
 #define NGX_HTTP_PAYER_LOOKUP_STARTS    32
-#define NGX_HTTP_PAYER_LOOKUP_PATIENCE  20      /* ms of processor time */
+#define NGX_HTTP_PAYER_LOOKUP_PATIENCE  50      /* ms of processor time */
 
 typedef struct {
     ngx_uint_t    starts;

@@ -488,6 +488,145 @@ started 'another page with payer_verify beside a checkout whose amount is looked
     looked_up('~ "^/received/(?<wc_order>[0-9]+)$"', '$wc_order',
         server => 'location = /thanks { payer_verify $arg_order; payer_verify_ticket $arg_ticket; }');
 
+# What a lookup may be made of.
+
+sub shop_asked {
+    my (%with) = @_;
+
+    my $shop  = $with{shop} // 'internal; proxy_pass http://127.0.0.1:81;';
+    my $lines = join "\n", $with{lookup} // 'payer_lookup /_shop?id=$arg_id;',
+        $with{field} // 'payer_lookup_field $wc_total /total; payer_lookup_field $wc_cur /cur;',
+        $with{match} // 'payer_lookup_field $wc_key /key; payer_lookup_match $wc_key $arg_key;',
+        $with{more} // '';
+
+    return (http => $with{http} // '', server => ($with{server} // '') . <<"END");
+    location @{[ $with{where} // '= /_shop' ]} { $shop }
+    location @{[ $with{location} // '= /pay' ]} {
+        $lines
+        payer_checkout;
+        payer_reference      @{[ $with{reference} // '$arg_id' ]};
+        payer_amount         @{[ $with{amount} // '$wc_total major' ]};
+        payer_currency       @{[ $with{currency} // 'SEK' ]};
+        payer_return_success /s;
+        payer_return_fail    /f;
+        payer_return_back    /b;
+    }
+END
+}
+
+sub gated {
+    my ($reference, $amount, %with) = @_;
+
+    return shop_asked(%with, server => <<"END");
+    location = /gate {
+        payer_lookup        /_shop?id=\$arg_id;
+        payer_lookup_field  \$wc_total /total;
+        payer_lookup_field  \$wc_cur /cur;
+        payer_lookup_field  \$wc_key /key;
+        payer_lookup_match  \$wc_key \$arg_key;
+        payer_verify        $reference;
+        payer_verify_amount $amount;
+    }
+END
+}
+
+started 'a lookup', shop_asked();
+started 'one whose number and currency are fields',
+    shop_asked(reference => 'shop-$wc_key', currency => '$wc_cur');
+started 'one with fixed arguments', shop_asked(lookup => 'payer_lookup /_shop?a=b&id=$arg_id&c=;');
+started 'a variable in braces', shop_asked(lookup => 'payer_lookup /_shop?id=${arg_id};');
+started 'chars=email', shop_asked(lookup => 'payer_lookup /_shop?id=$arg_id chars=email;');
+started 'a map of a field with constant results',
+    shop_asked(currency => '$iso', http => 'map $wc_cur $iso { 1 SEK; 2 EUR; default ""; }');
+started 'a field that two lookups declare', gated('$arg_id', '$wc_total major $wc_cur');
+started 'a fastcgi location', shop_asked(shop => 'internal; fastcgi_pass 127.0.0.1:81;');
+started 'a uwsgi location', shop_asked(shop => 'internal; uwsgi_pass 127.0.0.1:81;');
+started 'an scgi location', shop_asked(shop => 'internal; scgi_pass 127.0.0.1:81;');
+started 'headers', shop_asked(more => 'payer_lookup_header Cookie X-Shop_1;');
+started 'a regular expression with a tag', shop_asked(field => 'payer_lookup_field $wc_total "~<b>([0-9]+)</b>";');
+started 'a lookup that is off', shop_asked(lookup => 'payer_lookup off;', field => '', match => '',
+    amount => '100', reference => '$arg_id public', server => 'payer_verify_amount 100 SEK;');
+
+my $PATH = qr/its path must begin with a slash and have no variables/;
+my $WHOLE = qr/a variable must be its whole value/;
+my $TOGETHER = qr/price and number would not belong together: "payer_\w+" of location ".*" uses "\$\w+"/;
+
+refused 'a variable in the path', $PATH, shop_asked(lookup => 'payer_lookup /_shop/$arg_id;');
+refused 'a path that is a variable', $PATH, shop_asked(lookup => 'payer_lookup $arg_id;');
+refused 'a URI without a slash', $PATH, shop_asked(lookup => 'payer_lookup http://shop/;');
+refused 'a variable as a part of an argument', $WHOLE, shop_asked(lookup => 'payer_lookup /_shop?id=a$arg_id;');
+refused 'one with text behind it', $WHOLE, shop_asked(lookup => 'payer_lookup /_shop?id=${arg_id}a;');
+refused 'two variables in an argument', $WHOLE, shop_asked(lookup => 'payer_lookup /_shop?id=$arg_id$arg_b;');
+refused 'a variable as the name of an argument', qr/it must be a name and a value/,
+    shop_asked(lookup => 'payer_lookup /_shop?$arg_id=1;');
+refused 'an argument that is all variable', qr/it must be a name and a value/,
+    shop_asked(lookup => 'payer_lookup /_shop?$args;');
+refused 'a numbered capture', $NUMBER, shop_asked(lookup => 'payer_lookup /_shop?id=$1;',
+    location => '~ ^/pay/(.*)$');
+refused 'a capture that a map replaces', $SAME, shop_asked(lookup => 'payer_lookup /_shop?id=$oid;',
+    location => '~ ^/pay/(?<oid>.*)$', reference => '$oid', http => 'map $arg_x $y { ~^(?<oid>.*)$ 1; }');
+refused 'other characters', qr/invalid parameter "chars=all"/, shop_asked(lookup => 'payer_lookup /_shop chars=all;');
+refused 'a second lookup', qr/"payer_lookup" directive is duplicate/, shop_asked(more => 'payer_lookup /_shop;');
+refused 'directives without a lookup', qr/have no "payer_lookup" beside them/, shop_asked(lookup => '');
+refused 'a lookup that is off and has fields', qr/"payer_lookup off" has further/, shop_asked(lookup => 'payer_lookup off;');
+
+refused 'no location', qr/there is no location for "\/_none"/, shop_asked(lookup => 'payer_lookup /_none?id=$arg_id;');
+refused 'a public location', qr/is not internal/, shop_asked(shop => 'proxy_pass http://127.0.0.1:81;');
+refused 'a location that asks nobody', qr/does not pass requests to the shop/, shop_asked(shop => 'internal; return 200 x;');
+refused 'a location of ours', qr/has "payer_metrics", which is not the shop/,
+    shop_asked(shop => 'internal; payer_metrics; payer_allow all;');
+for my $kind (qw(proxy fastcgi uwsgi)) {
+    my $pass = $kind eq 'proxy' ? 'http://127.0.0.1:81' : '127.0.0.1:81';
+    refused "a location with ${kind}_cache", qr/has a cache: an old answer would be an old price/,
+        shop_asked(http => Payer::Test::work_dir() =~ s{(.*)}{${kind}_cache_path $1/cache keys_zone=c:1m;}r,
+            shop => "internal; ${kind}_pass $pass; ${kind}_cache c; ${kind}_cache_key x;");
+}
+
+refused 'a field that is nginx\'s', qr/variable "\$uri" exists already/, shop_asked(match => 'payer_lookup_field $uri /a;');
+refused 'a field that is a map', qr/variable "\$m" exists already/, shop_asked(match => 'payer_lookup_field $m /a;', http => 'map $arg_x $m { default 1; }');
+for my $name (qw(arg_x http_x cookie_x payer_amount upstream_http_x sent_http_x 1)) {
+    refused "a field \$$name", qr/variable "\$$name" exists already/, shop_asked(match => "payer_lookup_field \$$name /a;");
+}
+refused 'a field twice', qr/duplicate field "\$wc_cur"/, shop_asked(match => 'payer_lookup_field $wc_cur /a;');
+refused 'a field without a dollar', qr/invalid variable name "x"/, shop_asked(match => 'payer_lookup_field x /a;');
+refused 'a pointer without a slash', qr/invalid JSON Pointer "a"/, shop_asked(match => 'payer_lookup_field $x a;');
+refused 'a pointer with a broken escape', qr/invalid JSON Pointer "\/a~2"/, shop_asked(match => 'payer_lookup_field $x /a~2;');
+refused 'a parameter of a field', qr/invalid parameter "some"/, shop_asked(match => 'payer_lookup_field $x /a some;');
+refused 'a pattern without a group', qr/must have from 1 to 8 groups/, shop_asked(match => 'payer_lookup_field $x "~<b>[0-9]+";');
+refused 'a pattern with too many', qr/must have from 1 to 8 groups/, shop_asked(match => 'payer_lookup_field $x "~<(.)(.)(.)(.)(.)(.)(.)(.)(.)";');
+refused 'a pattern that is none', qr/missing/, shop_asked(match => 'payer_lookup_field $x "~<(";');
+warned 'a pattern that anybody\'s text matches', qr/has no "<", ">" or quote/, shop_asked(field => 'payer_lookup_field $wc_total "~total ([0-9]+)";');
+
+for my $test (qw(match only open paid)) {
+    refused "payer_lookup_$test of what is no field", qr/"\$other" is not a field of "payer_lookup \/_shop"/,
+        shop_asked(match => "payer_lookup_$test \$other a;");
+    refused "payer_lookup_$test twice", qr/"payer_lookup_$test" directive is duplicate/,
+        shop_asked(match => "payer_lookup_$test \$wc_cur a; payer_lookup_$test \$wc_cur b;");
+}
+refused 'a state that is a variable', qr/it must have no variables/, shop_asked(match => 'payer_lookup_open $wc_cur $arg_x;');
+refused 'no lookups at all', qr/value must be between 1 and 10000/, shop_asked(more => 'payer_lookup_inflight 0;');
+for my $name (qw(Host Content-Length Transfer-Encoding accept-encoding a:b), '$x', '"a b"') {
+    refused "the header $name", qr/cannot be passed on to a lookup/, shop_asked(more => "payer_lookup_header $name;");
+}
+refused 'a header twice', qr/cannot be passed on/, shop_asked(more => 'payer_lookup_header Cookie cookie;');
+
+refused 'a number that the shop was not asked for', $ORDER, shop_asked(reference => '$arg_order');
+refused 'not even if it is public', $TOGETHER, shop_asked(reference => '"$arg_order" public');
+refused 'one that adds another argument', $TOGETHER, shop_asked(reference => '"$arg_id-$arg_x" public');
+refused 'an amount that is not the lookup\'s', $TOGETHER, shop_asked(amount => '$upstream_http_x_total');
+refused 'a trusted one', $TOGETHER, shop_asked(amount => '$sum trusted', server => 'set $sum 1;');
+refused 'a map of an argument', $TOGETHER, shop_asked(amount => '$price', http => $PRICE);
+refused 'a map of a field and an argument', $TOGETHER,
+    shop_asked(currency => '$iso', http => 'map $wc_cur$arg_x $iso { 1 SEK; default ""; }');
+refused 'a currency that is not the lookup\'s', $TOGETHER, shop_asked(currency => '$upstream_http_x_c');
+refused 'a gate of another number', $TOGETHER, gated('$arg_order', '$wc_total major $wc_cur');
+refused 'a gate of another amount', $TOGETHER, gated('$arg_id', '$upstream_http_x_total major $wc_cur');
+refused 'a gate of another currency', $TOGETHER, gated('$arg_id', '$wc_total major $upstream_http_x_c');
+refused 'a field without its lookup, and another number', $TOGETHER,
+    gated('$arg_id', '$wc_total major $wc_cur', lookup => '', field => '', match => '', reference => '"$arg_id" public');
+refused 'a match beside a lookup that is off', qr/"payer_lookup off" has further/,
+    shop_asked(lookup => 'payer_lookup off;', field => '', match => 'payer_lookup_match $wc_key x;');
+
 cmp_ok(rows(), '>=', 120, rows() . ' configurations');
 
 Test::More::done_testing();

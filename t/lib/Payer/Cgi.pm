@@ -5,6 +5,7 @@ package Payer::Cgi;
 #
 #     my $port = cgi_start();
 #     my $got = cgi_request();    # the last one: { param => {...}, body }
+#     cgi_answers('{"a":1}', "X-A: 1\r\n");      # this body from now on
 
 use strict;
 use warnings;
@@ -16,7 +17,7 @@ use POSIX    ();
 
 use Payer::Test ();
 
-our @EXPORT = qw(cgi_start cgi_request);
+our @EXPORT = qw(cgi_start cgi_request cgi_answers);
 
 my $json = JSON::PP->new->latin1->canonical;
 my ($file, $pid, $owner);
@@ -57,11 +58,27 @@ sub cgi_request {
 }
 
 
+sub cgi_answers {
+    my ($body, $headers) = @_;
+
+    open my $fh, '>', "$file.answer" or die "open: $!\n";
+    print $fh $headers // '', "\r\n", $body;
+    close $fh;
+}
+
+
+sub _answer {
+    open my $fh, '<', "$file.answer" or return "\r\nok";
+    local $/;
+    return <$fh>;
+}
+
+
 sub _serve {
     my ($client) = @_;
 
     my $first = _read($client, 1);
-    my ($param, $body, $answer);
+    my ($param, $body);
 
     if ($first eq "\x01") {
         ($param, $body) = _fastcgi($client);
@@ -78,14 +95,15 @@ sub _serve {
     close $fh;
     rename "$file.new", $file;
 
-    my $text = "Status: 200 OK\r\nContent-Type: text/plain\r\n\r\nok";
+    my $answer = _answer();
+    my $text = "Status: 200 OK\r\nContent-Type: text/plain\r\n$answer";
 
     if ($first eq "\x01") {
         print $client pack('CCnnCC', 1, 6, 1, length $text, 0, 0), $text,
             pack('CCnnCC', 1, 6, 1, 0, 0, 0),
             pack('CCnnCC', 1, 3, 1, 8, 0, 0), "\0" x 8;
     } elsif ($first eq "\x00") {
-        print $client "HTTP/1.0 200 OK\r\n\r\nok";
+        print $client "HTTP/1.0 200 OK\r\n$answer";
     } else {
         print $client $text;
     }

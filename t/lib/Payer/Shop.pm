@@ -11,7 +11,8 @@ package Payer::Shop;
 #
 # Each request takes the next answer, the last one is repeated.  "cut" is a
 # 200 that breaks off in the body, "close" no answer at all, "json {...}" and
-# "html <p>..." are a 200 with that body, "json=201 {...}" has another status.
+# "html <p>..." are a 200 with that body, "json=201 {...}" has another status,
+# "page 70000 a <b>1</b>" is a page of so many bytes that ends like this.
 
 use strict;
 use warnings;
@@ -158,6 +159,12 @@ sub _answer {
 
         print $client "HTTP/1.1 $status Shop\r\nContent-Type: $type\r\n",
             'Content-Length: ' . length($body) . "\r\n",
+            "Connection: close\r\n\r\n$body";
+
+    } elsif ($answer =~ /^page (\d+) (\S+) (.*)/) {
+        my $body = substr($2 x $1, 0, $1 - length $3) . $3;
+
+        print $client "HTTP/1.1 200 Shop\r\nContent-Length: $1\r\n",
             "Connection: close\r\n\r\n$body";
 
     } elsif ($answer =~ /^cut/) {
