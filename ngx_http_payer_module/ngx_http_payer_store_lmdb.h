@@ -94,6 +94,7 @@ typedef struct {
      * "now", "held" and "sweep" while it runs */
     ngx_queue_t             waiting;
     ngx_queue_t             batch;
+    ngx_queue_t             reserve;    /* of jobs that give claims back */
     int                     rc;
     MDB_val                 sweep;      /* the key that was looked at last */
     u_char                  sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
@@ -120,6 +121,7 @@ typedef struct {
     ngx_uint_t                      wanted;     /* unsigned  wanted:1; */
     ngx_uint_t                      kept;       /* unsigned  kept:1; */
     ngx_uint_t                      busy;       /* unsigned  busy:1; */
+    ngx_uint_t                      reserved;   /* unsigned  reserved:1; */
     ngx_msec_t                      left;       /* of the lease */
     ngx_msec_t                      until;      /* ours ends */
     ngx_http_payer_claim_act_e      act;
@@ -247,6 +249,17 @@ ngx_uint_t ngx_http_payer_lmdb_claim_over(MDB_val *key, MDB_val *value);
 
 /* an id for a claim that no other process has given */
 ngx_int_t ngx_http_payer_lmdb_claim_id(u_char *id);
+
+/* a put()'s memory, NULL if there is none; in reserve from the start of a
+ * worker to its end is some for claims that are given back */
+void ngx_http_payer_lmdb_reserve(ngx_http_payer_lmdb_env_t *le);
+void ngx_http_payer_lmdb_unreserve(ngx_http_payer_lmdb_env_t *le);
+ngx_http_payer_lmdb_job_t *ngx_http_payer_lmdb_job(
+    ngx_http_payer_lmdb_env_t *le, ngx_http_payer_store_entry_t *entries,
+    ngx_uint_t n, ngx_http_payer_claim_act_e act,
+    ngx_http_payer_claim_t *claim);
+void ngx_http_payer_lmdb_free(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job);
 
 /* after a commit that ended in the middle */
 int ngx_http_payer_lmdb_abort(ngx_http_payer_lmdb_env_t *le, void *data);

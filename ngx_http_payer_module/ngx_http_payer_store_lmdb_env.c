@@ -101,6 +101,8 @@ ngx_http_payer_lmdb_open(ngx_cycle_t *cycle, ngx_http_payer_store_t *store,
     ngx_queue_init(&le->waiting);
     ngx_queue_init(&le->batch);
 
+    ngx_http_payer_lmdb_reserve(le);
+
     ngx_http_payer_lmdb_guard_init();
 
     ngx_queue_insert_tail(&ngx_http_payer_lmdb_envs, &le->queue);
@@ -430,6 +432,8 @@ ngx_http_payer_lmdb_close(ngx_http_payer_lmdb_env_t *le)
 
     (void) ngx_thread_mutex_destroy(&le->mutex, ngx_cycle->log);
 #endif
+
+    ngx_http_payer_lmdb_unreserve(le);
 
     ngx_free(le);
 }

@@ -16,12 +16,8 @@
 #define NGX_HTTP_PAYER_LMDB_DEFER   200         /* the same */
 
 
-static ngx_http_payer_lmdb_job_t *ngx_http_payer_lmdb_job(
-    ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
-    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim);
 static void ngx_http_payer_lmdb_claimed(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job);
-static void ngx_http_payer_lmdb_free(ngx_http_payer_lmdb_job_t *job);
 
 static ngx_int_t ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le);
@@ -57,7 +53,7 @@ ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
         return NGX_ERROR;
     }
 
-    job = ngx_http_payer_lmdb_job(entries, n, act, claim);
+    job = ngx_http_payer_lmdb_job(le, entries, n, act, claim);
     if (job == NULL) {
         return NGX_ERROR;
     }
@@ -108,7 +104,7 @@ ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
 
     rc = ngx_http_payer_lmdb_result(job, io);
 
-    ngx_http_payer_lmdb_free(job);
+    ngx_http_payer_lmdb_free(le, job);
 
     return rc;
 }
@@ -162,7 +158,7 @@ ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le)
             job = ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue);
             io = job->io;
 
-            ngx_http_payer_lmdb_free(job);
+            ngx_http_payer_lmdb_free(le, job);
 
             if (io != NULL && io->pool == NULL) {
 
@@ -181,73 +177,6 @@ ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le)
 
         ngx_http_payer_lmdb_run(le);
     }
-}
-
-
-static ngx_http_payer_lmdb_job_t *
-ngx_http_payer_lmdb_job(ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
-    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim)
-{
-    u_char                        *p;
-    size_t                         size;
-    ngx_uint_t                     i;
-    ngx_http_payer_lmdb_job_t     *job;
-    ngx_http_payer_store_entry_t  *entry;
-
-    size = sizeof(ngx_http_payer_lmdb_job_t)
-           + n * sizeof(ngx_http_payer_store_entry_t);
-
-    for (i = 0; i < n; i++) {
-        size += entries[i].key.len + entries[i].value.len;
-    }
-
-    if (act != NGX_HTTP_PAYER_CLAIM_NONE) {
-        size += claim->key.len;
-    }
-
-    job = ngx_alloc(size, ngx_cycle->log);
-    if (job == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(job, sizeof(ngx_http_payer_lmdb_job_t));
-
-    job->n = n;
-    p = (u_char *) &job->entries[n];
-
-    for (i = 0; i < n; i++) {
-        entry = &job->entries[i];
-        *entry = entries[i];
-
-        entry->key.data = p;
-        p = ngx_cpymem(p, entries[i].key.data, entries[i].key.len);
-
-        if (entries[i].value.data != NULL) {
-            entry->value.data = p;
-            p = ngx_cpymem(p, entries[i].value.data, entries[i].value.len);
-        }
-    }
-
-    if (act != NGX_HTTP_PAYER_CLAIM_NONE) {
-        job->act = act;
-        job->claim = *claim;
-        job->claim.key.data = p;
-        job->until = ngx_current_msec + claim->lease;
-        ngx_memcpy(p, claim->key.data, claim->key.len);
-    }
-
-    return job;
-}
-
-
-static void
-ngx_http_payer_lmdb_free(ngx_http_payer_lmdb_job_t *job)
-{
-    if (job->result != NULL) {
-        ngx_free(job->result);
-    }
-
-    ngx_free(job);
 }
 
 
@@ -393,7 +322,7 @@ ngx_http_payer_lmdb_done(ngx_event_t *ev)
         }
 
         if (job->rc == 0 || !ngx_http_payer_lmdb_later(le, job)) {
-            ngx_http_payer_lmdb_free(job);
+            ngx_http_payer_lmdb_free(le, job);
         }
 
         if (io != NULL) {

@@ -54,7 +54,7 @@ package Payer::Test;
 #     --- books               what Payer knows of an order:
 #                                 1001: status=INITIATED amount=12900 links=1
 #     --- after               Perl, run while nginx still runs
-#     --- alert               this regular expression may appear as [alert] or
+#     --- alert               this regular expression has to appear as [alert] or
 #                             [emerg] in the log; any other one fails the test
 #
 # Perl in a block and in a file can use the functions exported below.
