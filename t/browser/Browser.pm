@@ -51,6 +51,8 @@ sub new ($class, %args) {
         --hide-scrollbars --force-color-profile=srgb --no-first-run
         --disable-background-networking --no-proxy-server);
 
+    push @flags, @{ $args{flags} // [] };
+
     # Chromium refuses its sandbox to root
     push @flags, '--no-sandbox' if $> == 0;
 

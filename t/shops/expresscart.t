@@ -1,11 +1,13 @@
 # expressCart, as it is published, behind the configuration of
 # docs/shops/expresscart.md: from the product to the thank-you page.
 
-use lib 't/lib', 't/shops/lib';
+use lib 't/lib', 't/shops/lib', 't/browser';
 use Payer::Test simulator => 0;
 use Payer::Docs;
 
+use Browser;
 use ExpressCart;
+use File::Path qw(make_path);
 use Middle;
 
 my $SITE = 'https://shop.example';
@@ -29,6 +31,7 @@ cancelled_by_staff();
 in_the_shop_itself();
 html_of_the_buyers();
 bad_weather();
+in_a_browser();
 
 unlike($site->log, qr/\[(?:alert|emerg|crit)\]/, 'nginx has no alarm');
 Test::More::done_testing();
@@ -269,4 +272,63 @@ sub bad_weather {
     $middle->is('pass');
     is(visit("/_paid/$order")->{status}, 200, 'and taken later');
     is($shop->order($order)->{orderStatus}, 'Paid', 'the shop knows');
+}
+
+
+# The scripts of the shop's pages come from elsewhere and do not load here: what
+# they would send is sent for them.  The order is placed with the shop's own form.
+
+sub in_a_browser {
+    my $why = Browser->missing;
+
+    die "$why\n" if $why;
+
+    my $pictures = root() . '/build/screenshots';
+    make_path($pictures);
+
+    my $browser = Browser->new(
+        log         => "$dir/chromedriver.log",
+        screenshots => $pictures,
+        flags       => [
+            '--ignore-certificate-errors',
+            "--host-resolver-rules=MAP shop.example:443 127.0.0.1:$site->{tls},"
+                . ' MAP *.cloudflare.com ~NOTFOUND, MAP *.googleapis.com ~NOTFOUND',
+        ],
+    );
+
+    $browser->open("$SITE/product/coffee");
+    $browser->script(<<'EOT', ExpressCart::form_of_the_buyer());
+        function send(path, form) {
+            var x = new XMLHttpRequest();
+            x.open('POST', path, false);
+            x.setRequestHeader('Content-Type', 'application/x-www-form-urlencoded');
+            x.send(form);
+        }
+        send('/product/addtocart', 'productQuantity=3&productId='
+            + document.getElementById('productId').value);
+        send('/customer/save', arguments[0]);
+EOT
+    $browser->open("$SITE/checkout/payment");
+    $browser->script(q{document.getElementById('shipping-form').submit()});
+
+    $browser->find('#number');
+    $browser->screenshot('expresscart-card');
+    $browser->click('#back');
+    like($browser->wait_for('the page of who goes back',
+        sub { $browser->url =~ m{/unpaid/} && $browser->text('h1') }),
+        qr/not paid yet/, 'Back leads to a page of its own');
+
+    $browser->click('a');
+    $browser->type('#number', '4111111111111111');
+    $browser->type('#expiry', '1239');
+    $browser->type('#cvc',    '123');
+    $browser->click('#pay');
+
+    my $text = $browser->wait_for('the thank-you page',
+        sub { $browser->url =~ m{/payment/} && $browser->text('body') });
+
+    like($text, qr/Order ID:/, 'paid, the buyer sees the thank-you page');
+    like($browser->url, qr{/payment/[0-9a-f]{24}\?paid=1\z}, 'of the order');
+    $browser->screenshot('expresscart-thanks');
+    $browser->quit;
 }

@@ -106,6 +106,11 @@ sub buy {
 }
 
 
+# What the buyer types into the form of the shop.
+
+sub form_of_the_buyer { return $http->www_form_urlencode({@BUYER}) }
+
+
 sub _form {
     my (@pairs) = @_;
 
