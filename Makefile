@@ -36,7 +36,7 @@ need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 .PHONY: all demo demo-check test fresh storm hostile shops lint asan \
 	valgrind matrix oom fuzz fuzz-check bench bench-quick bench-guard deb \
-	install clean help
+	debian-check install clean help
 
 all:  ## build the module for the installed nginx
 	@$(call need,config,there is no module to build)
@@ -127,6 +127,10 @@ bench-guard: all  ## fail if a visit costs more than it did
 deb: all  ## build a Debian package for the installed nginx
 	@$(INSTALL) build deb
 	@tools/deb
+
+debian-check: deb  ## the package and README's configuration on a plain Debian
+	@$(INSTALL) debian demo
+	@tools/debian-check
 
 install: all  ## put the module where nginx looks for modules
 	@$(call need,conf/payer_api.conf,the include file is missing)

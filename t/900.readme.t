@@ -75,4 +75,31 @@ ok(-f $site->dir . '/payer/data.mdb', 'the payments are in LMDB');
 unlike($site->log, qr/\[(?:warn|error|crit|alert|emerg)\](?!.*(?:payer_allow|the ticket for order))/,
     'nginx has nothing to complain about');
 
+$site->stop;
+
+# the same configuration in front of a shop that answers 402
+
+$site = serve(example('README.md', 'readme'), status_shop());
+@jar = ('-b', $site->dir . '/jar', '-c', $site->dir . '/jar');
+my %before = %{ sim('GET', 'books')->{references} };
+
+$site->curl("$SITE/cart/add", @jar, '-d', 'product=lamp');
+$r = $site->curl("$SITE/checkout", @jar, '-X', 'POST',
+    '-H', 'X-Payer-Amount: 1', '-H', 'X-Payer-Reference: 1');
+is($r->{status}, 303, 'a 402 of the shop redirects, too');
+
+($order) = grep { !$before{$_} } keys %{ sim('GET', 'books')->{references} };
+is(books($order)->{amount}, 59500, 'and the shop names the price');
+
+pay($order);
+my ($again) = reverse sent('create');
+($ticket) = $again =~ /&ticket=([\w-]{22})"/;
+is($site->curl("$SITE/thanks?order=$order&ticket=$ticket")->{status}, 200,
+    'who has paid is let in');
+is($site->curl("$SITE/thanks?order=$order&ticket=wrong",
+        '-H', 'X-Payer-Status: AUTHORIZED')->{status},
+    403, 'and nobody else');
+
+$site->stop;
+
 Test::More::done_testing();

@@ -36,7 +36,7 @@ use Socket qw(getaddrinfo getnameinfo NI_NUMERICHOST NI_NUMERICSERV
 use Payer::Sim;
 use Payer::Test ();
 
-our @EXPORT = qw(document example examples serve);
+our @EXPORT = qw(document example examples serve status_shop);
 
 my $SHOP = 'shop.example';
 
@@ -115,6 +115,26 @@ sub _stage {
     $stage{shop} = Payer::Test::free_port();
     _start('shop', sub { _connects($stage{shop}) }, "$root/demo/shop",
         '--listen', "http://127.0.0.1:$stage{shop}", '--with-parent');
+}
+
+
+# A toy shop that asks for a payment with the status 402: what serve() has to
+# change for a configuration to be in front of that one.
+
+sub status_shop {
+    _stage();
+
+    $stage{status_shop} //= do {
+        my $port = Payer::Test::free_port();
+
+        _start('status-shop', sub { _connects($port) },
+            Payer::Test::root() . '/demo/shop', '--status',
+            '--listen', "http://127.0.0.1:$port", '--with-parent');
+        $port;
+    };
+
+    return [ qr/server 127\.0\.0\.1:8081;/,
+        "server 127.0.0.1:$stage{status_shop};" ];
 }
 
 
@@ -230,6 +250,9 @@ sub _substitutions {
         [ qr/^load_module modules\/ngx_http_payer_module\.so;/m,
             length $module ? "load_module $module;" : '' ],
 
+        # a checkout below /root is readable for root only
+        [ qr/^user +www-data;[^\n]*\n/m, '' ],
+
         # the shop's configuration and data
         [ qr{/etc/nginx/},     "$dir/" ],
         [ qr{/var/lib/nginx/}, "$dir/" ],
@@ -325,7 +348,6 @@ sub _serve {
 
     my $dir = $site->{dir};
 
-    # a checkout below /root is readable for root only
     my $user = $> == 0 ? ' user root root;' : '';
 
     my @nginx = ($ENV{TEST_NGINX_BINARY}, '-p', $dir, '-c', "$dir/nginx.conf",
