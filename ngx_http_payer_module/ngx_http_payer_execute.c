@@ -494,6 +494,14 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
         break;
 
     default: /* NGX_AGAIN */
+
+        if (!ex->wanted) {
+
+            /* not the outcome, but another try will not be let in either */
+
+            ex->deed.status = ex->call->exchange.status;
+        }
+
         ex->ctx->record.unknown = 1;
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
         break;

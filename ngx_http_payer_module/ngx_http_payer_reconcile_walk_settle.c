@@ -24,6 +24,9 @@ static void ngx_http_payer_reconcile_not_read(ngx_http_payer_reconcile_t *rec,
     ngx_http_payer_call_t *call);
 static ngx_int_t ngx_http_payer_reconcile_judge_deed(
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_t *rec);
+static ngx_int_t ngx_http_payer_reconcile_outcome(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec, ngx_str_t *reply,
+    ngx_http_payer_store_entry_t *entry);
 static ngx_int_t ngx_http_payer_reconcile_judge_order(
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_t *rec);
 static ngx_int_t ngx_http_payer_reconcile_written(ngx_http_request_t *r,
@@ -162,56 +165,46 @@ ngx_http_payer_reconcile_not_read(ngx_http_payer_reconcile_t *rec,
 /*
  * An operation that shows in the payment is done.  One that does not, and had
  * ten minutes to, is forgotten, unless somebody has settled it meanwhile: a
- * repeat with its key sends the same request id again.
+ * repeat with its key sends the same request id again.  If Payer has already
+ * answered such a repeat that it handled the request, it would never end: then
+ * that answer is kept.
  */
 
 static ngx_int_t
 ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
-    ngx_http_payer_store_entry_t  entry;
+    ngx_int_t                      rc;
+    ngx_str_t                      reply;
+    ngx_http_payer_store_entry_t   entry;
 
-    static ngx_str_t  json = ngx_string("application/json");
+    static ngx_str_t  not_done = ngx_string("{\"message\":\"not done\"}");
 
     ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
     entry.key = rec->after;
 
     ctx->io.rc = NGX_OK;
 
-    if (rec->payment.payment_id.len == 0) {
-        rec->unknown++;
-        rec->undecided++;
-        return NGX_OK;
+    rc = NGX_AGAIN;
+
+    if (rec->payment.payment_id.len) {
+        rc = ngx_http_payer_judge(rec->operation, &rec->deed, &rec->payment,
+                                  &rec->tally.others, ngx_time());
     }
 
-    switch (ngx_http_payer_judge(rec->operation, &rec->deed, &rec->payment,
-                                 &rec->tally.others, ngx_time()))
-    {
+    switch (rc) {
+
     case NGX_OK:
         rec->done++;
         rec->deed.state = NGX_HTTP_PAYER_DEED_DONE;
         rec->deed.status = NGX_HTTP_OK;
-        rec->deed.reply_type = json;
-        rec->deed.reply = rec->body;
-        rec->deed.updated = ngx_time();
-
-        if (rec->deed.reply.len > NGX_HTTP_PAYER_STORE_MAX_VALUE / 2) {
-            ngx_str_null(&rec->deed.reply);
-        }
-
-        if (ngx_http_payer_deed_encode(ctx->request->pool, &rec->deed,
-                                       &entry.value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        entry.merge = ngx_http_payer_deed_merge;
+        reply = rec->body;
         break;
 
     case NGX_DECLINED:
         rec->not_done++;
-        entry.merge = ngx_http_payer_deed_forget;
+        rec->deed.state = NGX_HTTP_PAYER_DEED_REFUSED;
+        reply = not_done;
         break;
 
     default: /* NGX_AGAIN */
@@ -220,10 +213,41 @@ ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
+    if (rec->deed.status == 0) {
+        entry.merge = ngx_http_payer_deed_forget;
+
+    } else if (ngx_http_payer_reconcile_outcome(ctx, rec, &reply, &entry)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     rec->settled++;
 
     return ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_RECONCILE,
                                             &entry);
+}
+
+
+static ngx_int_t
+ngx_http_payer_reconcile_outcome(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec, ngx_str_t *reply,
+    ngx_http_payer_store_entry_t *entry)
+{
+    static ngx_str_t  json = ngx_string("application/json");
+
+    rec->deed.reply_type = json;
+    rec->deed.reply = *reply;
+    rec->deed.updated = ngx_time();
+
+    if (rec->deed.reply.len > NGX_HTTP_PAYER_STORE_MAX_VALUE / 2) {
+        ngx_str_null(&rec->deed.reply);
+    }
+
+    entry->merge = ngx_http_payer_deed_merge;
+
+    return ngx_http_payer_deed_encode(ctx->request->pool, &rec->deed,
+                                      &entry->value);
 }
 
 

@@ -409,3 +409,28 @@ pay('g3');
 is(post('/reconcile?limit=1')->json->{settled}, 1, 'the third of the one');
 is(post('/other/reconcile?limit=1')->json->{settled}, 1, 'and of the other');
 
+
+
+=== TEST 22: a key that Payer has handled to no effect has an end
+--- config eval: $::shop
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+pay('1');
+my %k = (headers => { 'Idempotency-Key' => 'k' });
+faults('capture: status=500');
+is(post('/capture?reference=1&amount=4000', %k)->status, 502, 'cannot tell');
+clock_is_off(610);
+like(summary(), qr/notDone=1 .*stillUnknown=0/, 'it was not done');
+
+faults('capture: status=409 times=0 body={"message":"handled"}');
+is(post('/capture?reference=1&amount=4000', %k)->status, 504,
+    'a repeat that Payer does not let in is unknown');
+like(summary(), qr/stillUnknown=1/, 'for ten minutes');
+clock_is_off(1230);
+like(summary(), qr/notDone=1 .*stillUnknown=0/, 'and then it was not done');
+is(post('/capture?reference=1&amount=4000', %k)->status, 409,
+    'which a further repeat is told');
+--- books
+1: captured=0
