@@ -37,7 +37,7 @@ my %flags = (
 # Whether this nginx listens to HTTP/3, and this curl speaks it.
 
 sub has_http3 {
-    return `$ENV{TEST_NGINX_BINARY} -V 2>&1` =~ /--with-http_v3_module/
+    return (`$ENV{TEST_NGINX_BINARY} -V 2>&1` // '') =~ /--with-http_v3_module/
         && `$curl -V` =~ /^Features:.* HTTP3/m;
 }
 

@@ -196,6 +196,12 @@ sub _wave {
         $self->{reloads}++;
     } ] : ();
 
+    # nor is there anything to wait for when a worker has died of a fault
+    push @todo, map { [ $_, sub {
+        return unless $self->_has_what_it_looks_for;
+        $_->_over for grep { !$_->{over} } @c;
+    } ] } 2 .. 20 if $self->{stop};
+
     $self->{lag} = max($self->{lag}, run(\@c, @todo));
 
     for my $c (@c) {
@@ -243,6 +249,11 @@ sub _judge_answer {
     $self->_found("$what: names another order: $1")
         if ($answer->{header}{location} // '') =~ m{/widget/(\w+)/}
         && $request->{uri} !~ /\b\Q$1\E$/;
+
+    $self->_found("$what: status $status for somebody who is not listed")
+        if $request->{uri} =~ m{^/foreign/(?:capture|cancel|release|refund
+            |payment|subscriptions|reconcile|metrics)\b}x
+        && $status =~ /^[23]/;
 
     # who does not have the key learns nothing
     $self->_found("$what: status $status without the key")
@@ -477,7 +488,8 @@ sub _claims {
             @{ $request->{headers} };
 
         next if $request->{wrong} || !defined $key
-            && $request->{uri} !~ m{/events\?token=};
+            && "$request->{method} $request->{uri}"
+                !~ m{^(?:GET|POST) \S*/events\?token=};
 
         $request->{body} =~ /reference[=":]+(\w+)/;
         my $what = defined $key ? "$request->{kind} of $1 with $key"

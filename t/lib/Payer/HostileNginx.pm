@@ -157,7 +157,8 @@ sub _conf {
         [ '/quick', '400ms', '' ],
         [ '/proxied', '3s', 'error_page 400 402 403 404 405 409 413 415 422'
             . ' 502 503 504 /sorry;' ],
-        [ '/mirrored', '3s', 'mirror /copy;' ];
+        [ '/mirrored', '3s', 'mirror /copy;' ],
+        [ '/foreign', '3s', '', '192.0.2.1' ];
 
     return <<"END_CONF";
 $load
@@ -258,10 +259,11 @@ sub _lookup {
 sub _asked { return 'payer_amount $s_total major; payer_currency $s_currency; ' }
 
 
-# Every handler, below a prefix: with this deadline and these further lines.
+# Every handler, below a prefix: with this deadline, these further lines, and
+# for this client.
 
 sub _handlers {
-    my ($prefix, $timeout, $more) = @_;
+    my ($prefix, $timeout, $more, $client) = (@_, '127.0.0.1');
 
     my $order = 'payer_reference $arg_order public; payer_amount 12900;'
         . " payer_currency SEK; $returns";
@@ -281,7 +283,7 @@ sub _handlers {
             . ' proxy_pass http://shop;',
         events   => 'payer_events; payer_event_pass /shop/event;'
             . ' payer_auto_capture on;',
-        map { $_ => "payer_$_; payer_allow 127.0.0.1;" } qw(capture cancel
+        map { $_ => "payer_$_; payer_allow $client;" } qw(capture cancel
             release refund payment subscriptions reconcile metrics)
     );
 

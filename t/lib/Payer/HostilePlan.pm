@@ -143,11 +143,13 @@ sub _request {
     $kind = $request->{kind} = $random->pick(qw(payment shop frame metrics))
         if $reading ne 'at-once' && $random->chance(0.7) && $all;
 
-    $request->{method} = $random->pick(@{ $methods{$kind} });
+    $request->{method} = $random->chance(0.05)
+                       ? $random->pick(qw(OPTIONS PATCH DELETE))
+                       : $random->pick(@{ $methods{$kind} });
     $request->{wait} = $random->chance(0.4);
 
     my $prefix = $random->weighted('' => 5, '/quick' => 2, '/proxied' => 3,
-        '/mirrored' => 2);
+        '/mirrored' => 2, '/foreign' => 1);
     my $order = $random->pick($self->orders);
 
     $order = $random->pick('big1', 'big2') if $kind eq 'payment'
