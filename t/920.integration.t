@@ -11,6 +11,7 @@ my %example = (examples('docs/integration.md'),
 
 # every one of them, so that a new one is not forgotten
 my %test = (
+    'status'    => \&status,
     'x-accel'   => \&x_accel,
     'fixed'     => \&fixed,
     'events'    => \&payer_events,
@@ -83,6 +84,35 @@ sub ticket {
     $sent =~ /&ticket=([\w-]{22})"/ or die "no ticket in $sent\n";
 
     return "ticket=$1";
+}
+
+
+# The shop asks with 402; a client that pretends to be the shop gets nowhere.
+
+sub status {
+    my ($text) = @_;
+
+    my $site = serve($text, status_shop());
+    my $order = buy($site, $SITE, '-H', 'X-Payer-Amount: 1');
+    my $thanks = "$SITE/thanks?order=$order&" . ticket();
+
+    is(books($order)->{amount}, 34900, 'the price is that of the shop');
+    is($site->curl("$SITE/thanks?order=$order")->{status}, 403,
+        'the number of the order is not enough');
+    is($site->curl($thanks)->{status}, 402, 'nor is the ticket');
+
+    pay($order);
+
+    like($site->curl($thanks)->{body}, qr/AUTHORIZED/,
+        'once it is paid, the buyer is let in');
+    is($site->curl("$SITE/thanks/?order=$order",
+            '-H', 'X-Payer-Status: AUTHORIZED', '-H', 'X-Payer-Amount: 34900',
+            '-H', 'X-Payer-Currency: SEK')->{status},
+        404, 'nobody can send the headers of a paid order');
+
+    like(typed($site, 'capture', $order), qr/"referenceId"/, 'captured');
+
+    $site->stop;
 }
 
 
@@ -269,7 +299,7 @@ sub fixed {
     my ($order) = keys %{ sim('GET', 'books')->{references} };
     is(books($order)->{amount}, 60000, 'for its price');
 
-    my $ticket = "$SITE/ticket?order=$order";
+    my $ticket = "$SITE/ticket?order=$order&" . ticket();
 
     is($site->curl($ticket)->{status}, 402, 'no ticket without a payment');
     pay($order);
@@ -377,10 +407,13 @@ sub simulator {
     my $plain = 'http://shop.example';
 
     is($site->curl("$plain/checkout?order=7")->{status}, 303, 'a checkout');
-    is($site->curl("$plain/thanks?order=7")->{status}, 402, 'not paid');
+
+    my $thanks = "$plain/thanks?order=7&" . ticket();
+
+    is($site->curl($thanks)->{status}, 402, 'not paid');
     pay('7');
 
-    my $r = $site->curl("$plain/thanks?order=7");
+    my $r = $site->curl($thanks);
     is("$r->{status} $r->{body}", "200 order 7 is paid: AUTHORIZED\n", 'paid');
     is($site->curl("$plain/capture", '-d', 'reference=7')->{status}, 200,
         'captured');
