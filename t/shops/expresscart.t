@@ -118,6 +118,7 @@ sub bought_and_paid {
     $r = visit("$page?paid=1");
     is($r->{status}, 200, 'who has paid is let through');
     like($r->{body}, qr/\Q$order\E/, 'to the thank-you page of the shop');
+    like($r->{body}, qr/payment was received/, 'which does not ask for money');
 
     is(visit("/_paid/$order", '--interface', '127.0.0.2')->{status}, 403,
         'the way to tell the shop is not the buyer\'s');

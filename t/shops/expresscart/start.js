@@ -26,6 +26,12 @@ const SETTINGS = {
     emailPort: 9,
 };
 
+const INSTORE = {
+    orderStatus: 'Pending',
+    buttonText: 'Place order, pay by card',
+    resultMessage: 'Thank you. Your payment was received.',
+};
+
 const PRODUCT = {
     productPermalink: 'coffee',
     productTitle: 'Coffee',
@@ -61,6 +67,7 @@ function settings() {
     const all  = Object.assign(JSON.parse(fs.readFileSync(file)), SETTINGS);
 
     fs.writeFileSync(file, JSON.stringify(all, null, 4));
+    fs.writeFileSync('config/instore.json', JSON.stringify(INSTORE, null, 4));
 
     return all;
 }
