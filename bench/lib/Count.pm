@@ -61,6 +61,24 @@ my $SHOP = <<'CONF';
         }
 CONF
 
+# The shop's own API says what the order costs.
+
+my $LOOKUP = $SHOP =~ s{(payer_checkout;)}{payer_lookup         /_shop?id=\$arg_order;
+            payer_lookup_field   \$o_total    /total;
+            payer_lookup_field   \$o_currency /currency;
+            payer_lookup_field   \$o_status   /status;
+            payer_lookup_open    \$o_status   pending;
+            $1}r
+    =~ s{(payer_amount +)12900}{$1\$o_total major}r
+    =~ s{(payer_currency +)SEK}{$1\$o_currency}r . <<'CONF';
+        location = /_shop {
+            internal;
+            proxy_pass         http://provider/order?id=$arg_id;
+            proxy_http_version 1.1;
+            proxy_set_header   Connection "";
+        }
+CONF
+
 my $ORDER = '{"amount":12900,"currencyCode":"SEK",'
     . '"externalPaymentReference":"100000001","languageCode":"sv",'
     . '"orderId":null,'
@@ -94,6 +112,16 @@ CONF
                 . "\r\n\r\n$ORDER";
         },
     },
+    'floor_get' => {
+        server => <<'CONF',
+        location = /checkout {
+            proxy_pass         http://provider/order?id=$arg_order;
+            proxy_http_version 1.1;
+            proxy_set_header   Connection "";
+        }
+CONF
+        request => sub ($n) { visit(1) },
+    },
     'floor_verify' => {
         server => <<'CONF',
         location = /paid { internal; return 204; }
@@ -107,6 +135,11 @@ CONF
     },
     'repeated lmdb' => {
         store   => 'lmdb:payments',
+        request => sub ($n) { visit(1) },
+    },
+    'lookup memory' => {
+        store   => 'memory',
+        shop    => $LOOKUP,
         request => sub ($n) { visit(1) },
     },
     'first memory' => {
@@ -283,7 +316,7 @@ sub _configuration ($self, $subject) {
     return $self->_template('subject.conf', {
         HEAD      => $head,
         HTTP      => $store ? $MODULE =~ s/\@STORE\@/$store/r : '',
-        SERVER    => $store ? $SHOP : $subject->{server},
+        SERVER    => $store ? $subject->{shop} // $SHOP : $subject->{server},
     });
 }
 
