@@ -249,6 +249,27 @@ ngx_http_payer_source(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *map)
 }
 
 
+ngx_int_t
+ngx_http_payer_source_map(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
+{
+    ngx_http_variable_t   *v;
+    ngx_http_payer_map_t  *map;
+
+    v = ngx_http_payer_variable_of(cf, name);
+
+    if (v == NULL || v->get_handler == NULL
+        || v->get_handler != ngx_http_payer_map_handler)
+    {
+        return NGX_DECLINED;
+    }
+
+    map = (ngx_http_payer_map_t *) v->data;
+    *text = map->value.value;
+
+    return NGX_OK;
+}
+
+
 ngx_uint_t
 ngx_http_payer_is_field(ngx_conf_t *cf, ngx_str_t *name)
 {

@@ -43,6 +43,11 @@ ngx_int_t ngx_http_payer_source_init(ngx_conf_t *cf);
 ngx_http_payer_chosen_e ngx_http_payer_source(ngx_conf_t *cf,
     ngx_str_t *name, ngx_str_t *map);
 
+/* the text of the first parameter of the map that makes the variable: NGX_OK,
+ * or NGX_DECLINED if no map does */
+ngx_int_t ngx_http_payer_source_map(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *text);
+
 /* whether the variable is a field of a lookup */
 ngx_uint_t ngx_http_payer_is_field(ngx_conf_t *cf, ngx_str_t *name);
 

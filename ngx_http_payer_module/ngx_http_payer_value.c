@@ -16,6 +16,9 @@
 
 static ngx_int_t ngx_http_payer_check_value(ngx_conf_t *cf,
     ngx_http_payer_value_t *value);
+static ngx_int_t ngx_http_payer_check_map(ngx_conf_t *cf,
+    ngx_http_payer_value_t *value, ngx_str_t *name);
+static ngx_uint_t ngx_http_payer_is_numbered(ngx_str_t *name);
 
 
 ngx_int_t
@@ -30,7 +33,7 @@ ngx_http_payer_value(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *value)
 
     for (n = 0; ngx_http_payer_template_next(&t) == NGX_OK; n++) {
 
-        if (t.name.len && t.name.data[0] >= '1' && t.name.data[0] <= '9') {
+        if (ngx_http_payer_is_numbered(&t.name)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"%V\" cannot use the numbered capture "
                                "\"$%V\", which any later regular expression "
@@ -110,6 +113,10 @@ ngx_http_payer_check_value(ngx_conf_t *cf, ngx_http_payer_value_t *value)
 
     while (ngx_http_payer_template_next(&t) == NGX_OK) {
 
+        if (ngx_http_payer_check_map(cf, value, &t.name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         by = ngx_http_payer_set_by(cf, &t.name)
              & NGX_HTTP_PAYER_SET_BY_CAPTURE;
 
@@ -139,6 +146,44 @@ ngx_http_payer_check_value(ngx_conf_t *cf, ngx_http_payer_value_t *value)
     }
 
     return NGX_OK;
+}
+
+
+/* a map looks at its first parameter when it is used, not where it stands */
+
+static ngx_int_t
+ngx_http_payer_check_map(ngx_conf_t *cf, ngx_http_payer_value_t *value,
+    ngx_str_t *name)
+{
+    ngx_str_t                  map;
+    ngx_http_payer_template_t  t;
+
+    if (ngx_http_payer_source_map(cf, name, &map) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_http_payer_template_init(&t, &map);
+
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+
+        if (ngx_http_payer_is_numbered(&t.name)) {
+            ngx_http_payer_refuse(cf, value, "\"%V\" cannot use the numbered "
+                                  "capture \"$%V\" by way of the map \"$%V\": "
+                                  "any later regular expression replaces it; "
+                                  "use a named capture",
+                                  value->directive, &t.name, name);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_is_numbered(ngx_str_t *name)
+{
+    return name->len && name->data[0] >= '1' && name->data[0] <= '9';
 }
 
 

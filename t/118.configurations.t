@@ -249,6 +249,15 @@ refused 'a numbered capture in payer_verify_wait', $NUMBER,
     server => 'location ~ ^/t/(.*)$ { payer_verify $arg_o; payer_verify_wait 5s $1; }';
 refused 'a numbered capture in payer_return_origin', $NUMBER,
     server => checkout('~ "^/pay/(.*)$"', payer_return_origin => 'https://$1');
+refused 'a numbered capture in the first parameter of a map', qr/numbered capture "\$1" by way of the map "\$y"/,
+    http => 'map $1 $y { a 1; default 2; }',
+    server => 'location ~ ^/t/(.*)$ { payer_verify $y; }';
+refused 'the same in an amount', qr/numbered capture "\$2" by way of the map "\$y"/,
+    http => 'map "x$2" $y { xa 1; default 2; }',
+    server => checkout('~ "^/pay/(.*)/(.*)$"', payer_amount => '$y');
+started 'a map of its own capture',
+    http => 'map $uri $y { ~^/t/(.*)$ $1; }',
+    server => 'location /t/ { payer_verify $y; }';
 refused 'a numbered capture that nobody uses', $NUMBER,
     server => 'payer_language $1;';
 refused 'a capture that a map replaces', $SAME,
