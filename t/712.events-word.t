@@ -224,3 +224,29 @@ my ($head) = shop_heads();
 is($head->{'x-payer-reference'}, '1001', 'of this order');
 is($head->{'x-payer-status'}, undef, 'no word of money');
 is($head->{'x-payer-authorized'}, undef, 'and no sum');
+
+
+
+=== TEST 10: a late event of an earlier link does not tell what overtook the cancel of the later one
+--- after
+shop_reset();
+sim_config(event_calls => 1);
+subscribe();
+
+get('/checkout?order=1001');
+my $old = payment('1001');
+is(get('/dearer?order=1001')->status, 303, 'another link');
+pay('1001', card => '3ds', threeds => 'start');
+is(request('PUT', '/cancel?reference=1001')->status, 200, 'cancelled');
+pay('1001', threeds => 'approve');
+wait_until(sub { @{ events() } }) or die "no event\n";
+is(callback(events()->[-1]{token})->status, 200, 'the event of the later link');
+
+my $token = sim('POST', 'events',
+    { type => 'CARD_PAYMENT_AUTHORIZED', paymentId => $old })->{tokens}[0];
+is(callback($token)->status, 200, 'and one of the earlier link');
+
+my $head = (shop_heads())[-1];
+is($head->{'x-payer-payment-id'}, $old, 'with its payment');
+is($head->{'x-payer-status'}, undef, 'no word of money');
+is($head->{'x-payer-authorized'}, undef, 'and no sum');
