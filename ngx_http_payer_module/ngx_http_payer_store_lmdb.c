@@ -25,6 +25,7 @@ typedef struct {
     ngx_str_t                    *prefix;       /* NULL: exactly the key */
     ngx_str_t                    *key;          /* or after which one */
     ngx_http_payer_io_t          *io;
+    ngx_uint_t                    begun;        /* unsigned  begun:1; */
 } ngx_http_payer_lmdb_read_t;
 
 
@@ -60,9 +61,9 @@ static int ngx_http_payer_lmdb_look_up(ngx_http_payer_lmdb_env_t *le,
     void *data);
 static int ngx_http_payer_lmdb_seek(ngx_http_payer_lmdb_env_t *le,
     ngx_str_t *prefix, ngx_str_t *after, MDB_val *key, MDB_val *value);
-static int ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le);
-static int ngx_http_payer_lmdb_renew(ngx_http_payer_lmdb_env_t *le,
-    void *data);
+static int ngx_http_payer_lmdb_retry(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_read_t *read, int rc);
+static int ngx_http_payer_lmdb_renew(ngx_http_payer_lmdb_env_t *le);
 
 
 ngx_http_payer_store_ops_t  ngx_http_payer_store_lmdb_ops = {
@@ -426,11 +427,12 @@ ngx_http_payer_lmdb_read(ngx_http_payer_store_t *store,
         return NGX_ERROR;
     }
 
-    rc = ngx_http_payer_lmdb_begin(le);
+    read->begun = 0;
 
-    if (rc == 0) {
-        rc = ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_look_up,
-                                         read);
+    rc = ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_look_up, read);
+
+    if (rc != 0 && !read->begun) {
+        rc = ngx_http_payer_lmdb_retry(le, read, rc);
     }
 
     if (rc == 0) {
@@ -464,6 +466,14 @@ ngx_http_payer_lmdb_look_up(ngx_http_payer_lmdb_env_t *le, void *data)
 
     int      rc;
     MDB_val  k, v;
+
+    rc = ngx_http_payer_lmdb_renew(le);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    read->begun = 1;
 
     rc = ngx_http_payer_lmdb_same(le, le->reader);
 
@@ -557,19 +567,19 @@ ngx_http_payer_lmdb_seek(ngx_http_payer_lmdb_env_t *le, ngx_str_t *prefix,
 
 
 /*
- * The map may have to follow the growth that another process has seen to;
- * that waits for a batch that is just being written, once in a doubling.
+ * A read that could not begin.  The map may have to follow the growth that
+ * another process has seen to; that waits for a batch that is just being
+ * written, once in a doubling.
  */
 
 static int
-ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le)
+ngx_http_payer_lmdb_retry(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_read_t *read, int rc)
 {
-    int         rc, dead;
+    int         dead;
     ngx_uint_t  tries;
 
     for (tries = 0; tries < 3; tries++) {
-
-        rc = ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_renew, NULL);
 
         if (rc == MDB_READERS_FULL && tries == 0) {
 
@@ -590,6 +600,13 @@ ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le)
         if (rc != 0) {
             return rc;
         }
+
+        rc = ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_look_up,
+                                         read);
+
+        if (rc == 0 || read->begun) {
+            return rc;
+        }
     }
 
     return MDB_MAP_RESIZED;
@@ -597,7 +614,7 @@ ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le)
 
 
 static int
-ngx_http_payer_lmdb_renew(ngx_http_payer_lmdb_env_t *le, void *data)
+ngx_http_payer_lmdb_renew(ngx_http_payer_lmdb_env_t *le)
 {
     int       rc;
     MDB_txn  *txn;
