@@ -48,13 +48,14 @@ ngx_http_payer_add_header(ngx_http_request_t *r, char *name, size_t len,
 /*
  * What the shop has said to caches before, as in the answer with
  * X-Accel-Redirect, does not count any more.  The header is not made known as
- * r->headers_out.cache_control, so that "expires" does not replace it.
+ * r->headers_out.cache_control, so that "expires" does not replace it.  An
+ * answer of our own comes here again as it passes the gate.
  */
 
 ngx_int_t
 ngx_http_payer_answer_no_store(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
+    ngx_uint_t        i, said;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
@@ -62,6 +63,7 @@ ngx_http_payer_answer_no_store(ngx_http_request_t *r)
 
     part = &r->headers_out.headers.part;
     h = part->elts;
+    said = 0;
 
     for (i = 0; /* void */ ; i++) {
 
@@ -75,7 +77,10 @@ ngx_http_payer_answer_no_store(ngx_http_request_t *r)
             i = 0;
         }
 
-        if (ngx_http_payer_is_cache_header(&h[i])) {
+        if (h[i].value.data == no_store.data && h[i].hash) {
+            said = 1;
+
+        } else if (ngx_http_payer_is_cache_header(&h[i])) {
             h[i].hash = 0;
         }
     }
@@ -84,7 +89,9 @@ ngx_http_payer_answer_no_store(ngx_http_request_t *r)
                 sizeof(r->headers_out.cache_control));
     r->headers_out.expires = NULL;
 
-    if (ngx_http_payer_answer_header(r, "Cache-Control", &no_store) == NULL) {
+    if (!said && ngx_http_payer_answer_header(r, "Cache-Control", &no_store)
+                 == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -95,30 +102,37 @@ ngx_http_payer_answer_no_store(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_payer_is_cache_header(ngx_table_elt_t *h)
 {
-    ngx_str_t  *name;
+    u_char  *name;
 
-    static ngx_str_t  names[] = {
-        ngx_string("Cache-Control"),
-        ngx_string("Expires"),
-        ngx_string("CDN-Cache-Control"),
-        ngx_string("Surrogate-Control"),
-        ngx_null_string
-    };
+    switch (h->key.len) {
 
-    for (name = names; name->len; name++) {
-        if (h->key.len == name->len
-            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
-        {
-            return 1;
-        }
+    case sizeof("Expires") - 1:
+        name = (u_char *) "Expires";
+        break;
+
+    case sizeof("Cache-Control") - 1:
+        name = (u_char *) "Cache-Control";
+        break;
+
+    case sizeof("CDN-Cache-Control") - 1:
+
+        /* "Surrogate-Control" is as long */
+
+        name = (u_char *) ((h->key.data[0] | 0x20) == 'c'
+                           ? "CDN-Cache-Control" : "Surrogate-Control");
+        break;
+
+    default:
+        return 0;
     }
 
-    return 0;
+    return ngx_strncasecmp(h->key.data, name, h->key.len) == 0;
 }
 
 
 ngx_int_t
-ngx_http_payer_answer_redirect(ngx_http_request_t *r, ngx_str_t *url)
+ngx_http_payer_answer_redirect(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *url)
 {
     ngx_int_t         rc;
     ngx_log_t        *log;
@@ -142,6 +156,8 @@ ngx_http_payer_answer_redirect(ngx_http_request_t *r, ngx_str_t *url)
     if (length == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ctx->uncached = 1;
 
     r->headers_out.location = location;
     r->headers_out.content_length = length;

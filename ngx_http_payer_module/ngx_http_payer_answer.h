@@ -32,7 +32,7 @@ typedef struct {
 
 /* 303 See Other */
 ngx_int_t ngx_http_payer_answer_redirect(ngx_http_request_t *r,
-    ngx_str_t *url);
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *url);
 
 /* a body from memory; content_type may be empty when the body is */
 ngx_int_t ngx_http_payer_answer_body(ngx_http_request_t *r,

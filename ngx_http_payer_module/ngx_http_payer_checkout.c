@@ -32,6 +32,8 @@ static ngx_int_t ngx_http_payer_checkout_values(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_noted(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_decide(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_worth_e worth);
 static ngx_int_t ngx_http_payer_checkout_claim(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
@@ -191,7 +193,8 @@ ngx_int_t
 ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t               rc;
+    ngx_http_payer_worth_e  worth;
 
     rc = ngx_http_payer_ledger_find(ctx, &ctx->order.reference);
 
@@ -204,8 +207,8 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
                                             "the store could not be read");
     }
 
-    if (ctx->found && ngx_http_payer_ticket_adopt(ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ctx->found) {
+        ngx_http_payer_ticket_adopt(ctx);
     }
 
     rc = ngx_http_payer_confirm(r, ctx, ngx_http_payer_checkout_paid);
@@ -238,9 +241,9 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ctx->step = ngx_http_payer_checkout_known;
+    worth = ngx_http_payer_worth(ctx);
 
-    if (ngx_http_payer_worth_note(ctx, ngx_http_payer_worth(ctx))) {
+    if (ngx_http_payer_worth_note(ctx, worth)) {
         ctx->step = ngx_http_payer_checkout_noted;
 
         rc = ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_SELF);
@@ -248,7 +251,7 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
         return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
     }
 
-    return NGX_OK;
+    return ngx_http_payer_checkout_decide(r, ctx, worth);
 }
 
 
@@ -283,10 +286,14 @@ ngx_http_payer_checkout_noted(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 ngx_int_t
 ngx_http_payer_checkout_known(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_worth_e  worth;
+    return ngx_http_payer_checkout_decide(r, ctx, ngx_http_payer_worth(ctx));
+}
 
-    worth = ngx_http_payer_worth(ctx);
 
+static ngx_int_t
+ngx_http_payer_checkout_decide(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_worth_e worth)
+{
     if (worth == NGX_HTTP_PAYER_WORTH_PAID) {
         ctx->step = ngx_http_payer_checkout_paid;
 
@@ -424,5 +431,5 @@ ngx_http_payer_checkout_paid(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_OTHERS,
                          NGX_HTTP_PAYER_COUNT_CHECKOUTS, ctx->link);
 
-    return ngx_http_payer_answer_redirect(r, &ctx->order.success);
+    return ngx_http_payer_answer_redirect(r, ctx, &ctx->order.success);
 }

@@ -153,7 +153,7 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     record->captured = -1;
     record->refunded = -1;
     record->state = NGX_HTTP_PAYER_CREATING;
-    ngx_memcpy(record->ticket, ctx->ticket_bytes, NGX_HTTP_PAYER_TICKET_LEN);
+    ngx_memcpy(record->ticket, ctx->ticket, NGX_HTTP_PAYER_TICKET_LEN);
 
     ctx->found = 1;
     ctx->act = NGX_HTTP_PAYER_CLAIM_TAKE;
@@ -198,11 +198,11 @@ ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
 
     /* what the store has made of it: the order's ticket may be an older one */
 
-    if (ngx_http_payer_ledger_reread(ctx) != NGX_OK
-        || ngx_http_payer_ticket_adopt(ctx) != NGX_OK)
-    {
+    if (ngx_http_payer_ledger_reread(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_payer_ticket_adopt(ctx);
 
     rc = ngx_http_payer_checkout_urls(r, ctx);
     if (rc != NGX_OK) {

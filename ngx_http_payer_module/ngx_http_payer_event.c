@@ -444,9 +444,7 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             ctx->record.captured = -1;
         }
 
-        if (ngx_http_payer_ticket_adopt(ctx) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+        ngx_http_payer_ticket_adopt(ctx);
     }
 
     shop->payload = event->payload;

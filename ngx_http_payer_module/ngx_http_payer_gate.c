@@ -349,7 +349,10 @@ ngx_http_payer_gate_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    if (ngx_http_payer_answer_no_store(r) != NGX_OK) {
+    if (ctx->uncached) {
+        ctx->uncached = 0;
+
+    } else if (ngx_http_payer_answer_no_store(r) != NGX_OK) {
         return NGX_ERROR;
     }
 

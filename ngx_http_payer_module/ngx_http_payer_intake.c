@@ -16,6 +16,8 @@
 #define NGX_HTTP_PAYER_LANGUAGE   "sv"
 
 
+static ngx_int_t ngx_http_payer_intake_value(ngx_http_request_t *r,
+    ngx_http_payer_text_t *text, ngx_str_t *value);
 static ngx_int_t ngx_http_payer_intake_money(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
 static ngx_int_t ngx_http_payer_intake_amount(ngx_http_request_t *r,
@@ -26,9 +28,9 @@ static ngx_int_t ngx_http_payer_intake_language(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_intake_url(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_complex_value_t *value,
-    ngx_str_t *url);
+    ngx_str_t *origin, ngx_str_t *url);
 static ngx_int_t ngx_http_payer_complete_url(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx, ngx_str_t *url);
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *origin, ngx_str_t *url);
 static ngx_int_t ngx_http_payer_wrong(ngx_http_payer_problem_t *problem,
     const char *field, const char *detail);
 static ngx_int_t ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text);
@@ -39,8 +41,6 @@ ngx_http_payer_intake_number(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
     ngx_int_t  rc;
-
-    ngx_memzero(problem, sizeof(ngx_http_payer_problem_t));
 
     rc = ngx_http_payer_intake_reference(r, &ctx->conf->reference,
                                          &ctx->order.reference);
@@ -63,8 +63,6 @@ ngx_http_payer_intake(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 {
     ngx_int_t  rc;
 
-    ngx_memzero(problem, sizeof(ngx_http_payer_problem_t));
-
     rc = ngx_http_payer_intake_money(r, ctx, problem);
     if (rc != NGX_OK) {
         return rc;
@@ -80,10 +78,13 @@ ngx_http_payer_intake_reference(ngx_http_request_t *r,
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_payer_intake_text(r, text, reference);
+    rc = ngx_http_payer_intake_value(r, text, reference);
 
     if (rc != NGX_OK) {
-        return rc;
+
+        /* most are numbers: nothing to decode, nothing to object to */
+
+        return rc == NGX_DONE ? NGX_OK : rc;
     }
 
     return ngx_http_payer_check_reference(reference);
@@ -92,32 +93,43 @@ ngx_http_payer_intake_reference(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_payer_intake_text(ngx_http_request_t *r, ngx_http_payer_text_t *text,
-    ngx_str_t *reference)
+    ngx_str_t *value)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_intake_value(r, text, value);
+
+    return rc == NGX_DONE ? NGX_OK : rc;
+}
+
+
+/* NGX_DONE: there is nothing in it but what a payment id may have */
+
+static ngx_int_t
+ngx_http_payer_intake_value(ngx_http_request_t *r, ngx_http_payer_text_t *text,
+    ngx_str_t *value)
 {
     ngx_http_variable_value_t  *vv;
 
     if (text->variable) {
         vv = ngx_http_get_flushed_variable(r, text->variable - 1);
 
-        ngx_str_null(reference);
+        ngx_str_null(value);
 
         if (vv && !vv->not_found) {
-            reference->data = vv->data;
-            reference->len = vv->len;
+            value->data = vv->data;
+            value->len = vv->len;
         }
 
-    } else if (ngx_http_complex_value(r, text->value, reference) != NGX_OK) {
+    } else if (ngx_http_complex_value(r, text->value, value) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    /* most are numbers: nothing to decode, nothing to object to */
-
-    if (ngx_http_payer_check_payment_id(reference) == NGX_OK) {
-        return NGX_OK;
+    if (ngx_http_payer_check_payment_id(value) == NGX_OK) {
+        return NGX_DONE;
     }
 
-    return text->unescape ? ngx_http_payer_unescape(r->pool, reference)
-                          : NGX_OK;
+    return text->unescape ? ngx_http_payer_unescape(r->pool, value) : NGX_OK;
 }
 
 
@@ -232,6 +244,8 @@ static ngx_int_t
 ngx_http_payer_wrong(ngx_http_payer_problem_t *problem, const char *field,
     const char *detail)
 {
+    ngx_memzero(problem, sizeof(ngx_http_payer_problem_t));
+
     problem->status = NGX_HTTP_BAD_REQUEST;
     problem->title = "The order is not valid";
     problem->field = field;
@@ -402,6 +416,7 @@ ngx_http_payer_intake_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
     ngx_int_t                     rc;
+    ngx_str_t                     origin;
     const char                   *field;
     ngx_http_payer_loc_conf_t    *conf;
     ngx_http_payer_json_order_t  *order;
@@ -413,19 +428,24 @@ ngx_http_payer_intake_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    ngx_memzero(problem, sizeof(ngx_http_payer_problem_t));
+    /* the first that needs it finds it for all */
+
+    ngx_str_null(&origin);
 
     field = "payer_return_success";
-    rc = ngx_http_payer_intake_url(r, ctx, conf->success, &order->success);
+    rc = ngx_http_payer_intake_url(r, ctx, conf->success, &origin,
+                                   &order->success);
 
     if (rc == NGX_OK) {
         field = "payer_return_fail";
-        rc = ngx_http_payer_intake_url(r, ctx, conf->fail, &order->fail);
+        rc = ngx_http_payer_intake_url(r, ctx, conf->fail, &origin,
+                                       &order->fail);
     }
 
     if (rc == NGX_OK) {
         field = "payer_return_back";
-        rc = ngx_http_payer_intake_url(r, ctx, conf->back, &order->back);
+        rc = ngx_http_payer_intake_url(r, ctx, conf->back, &origin,
+                                       &order->back);
     }
 
     if (rc == NGX_DECLINED) {
@@ -441,7 +461,7 @@ ngx_http_payer_intake_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_payer_intake_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
-    ngx_http_complex_value_t *value, ngx_str_t *url)
+    ngx_http_complex_value_t *value, ngx_str_t *origin, ngx_str_t *url)
 {
     ngx_int_t  rc;
 
@@ -456,7 +476,7 @@ ngx_http_payer_intake_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     }
 
     if (url->len && url->data[0] == '/') {
-        rc = ngx_http_payer_complete_url(r, ctx, url);
+        rc = ngx_http_payer_complete_url(r, ctx, origin, url);
 
         if (rc != NGX_OK) {
             ngx_str_null(url);
@@ -475,28 +495,29 @@ ngx_http_payer_intake_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_payer_complete_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
-    ngx_str_t *url)
+    ngx_str_t *origin, ngx_str_t *url)
 {
     u_char     *p;
     ngx_int_t   rc;
-    ngx_str_t   origin;
 
-    rc = ngx_http_payer_origin(r, ctx->conf, &origin);
+    if (origin->len == 0) {
+        rc = ngx_http_payer_origin(r, ctx->conf, origin);
 
-    if (rc != NGX_OK) {
-        return rc;
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
-    p = ngx_pnalloc(r->pool, origin.len + url->len);
+    p = ngx_pnalloc(r->pool, origin->len + url->len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(p, origin.data, origin.len);
-    ngx_memcpy(p + origin.len, url->data, url->len);
+    ngx_memcpy(p, origin->data, origin->len);
+    ngx_memcpy(p + origin->len, url->data, url->len);
 
     url->data = p;
-    url->len += origin.len;
+    url->len += origin->len;
 
     return NGX_OK;
 }

@@ -282,8 +282,7 @@ struct ngx_http_payer_ctx_s {
 
     ngx_str_t                     reference;    /* of a payment id */
     time_t                        signed_until; /* the link, 0: not known */
-    ngx_str_t                     ticket;       /* in a checkout: its text, */
-    u_char                        ticket_bytes[NGX_HTTP_PAYER_TICKET_LEN];
+    u_char                        ticket[NGX_HTTP_PAYER_TICKET_LEN];
 
     ngx_http_payer_lookup_t      *lookup;       /* NULL: there is none */
 
@@ -293,9 +292,12 @@ struct ngx_http_payer_ctx_s {
     unsigned                      over:1;       /* the request is */
     unsigned                      asked:1;      /* io is a get under way */
     unsigned                      resolved:1;   /* reference is set */
+    unsigned                      ticketed:1;   /* ticket is set */
     unsigned                      found:1;      /* record is what is stored */
     unsigned                      escape:1;     /* $payer_reference */
     unsigned                      again:1;      /* another attempt */
+    unsigned                      uncached:1;   /* the header that is sent
+                                                 * next says "no-store" */
 };
 
 

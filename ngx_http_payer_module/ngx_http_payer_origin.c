@@ -143,6 +143,7 @@ ngx_http_payer_origin_build(ngx_http_request_t *r, ngx_array_t *names,
     u_char                    *p;
     in_port_t                  port;
     ngx_str_t                  host, *name;
+    ngx_uint_t                 brackets;
     ngx_connection_t          *c;
     u_char                     addr[NGX_SOCKADDR_STRLEN];
 
@@ -187,9 +188,16 @@ ngx_http_payer_origin_build(ngx_http_request_t *r, ngx_array_t *names,
 
     origin->data = p;
 
-    p = ngx_sprintf(p, ngx_strlchr(host.data, host.data + host.len, ':')
-                       && host.data[0] != '[' ? "%V://[%V]" : "%V://%V",
-                    scheme, &host);
+    brackets = ngx_strlchr(host.data, host.data + host.len, ':') != NULL
+               && host.data[0] != '[';
+
+    p = ngx_cpymem(p, scheme->data, scheme->len);
+    p = ngx_cpymem(p, "://[", sizeof("://") - 1 + brackets);
+    p = ngx_cpymem(p, host.data, host.len);
+
+    if (brackets) {
+        *p++ = ']';
+    }
 
     if (port) {
         p = ngx_sprintf(p, ":%ui", (ngx_uint_t) port);
@@ -297,8 +305,11 @@ ngx_http_payer_origin_match(ngx_http_server_name_t *sn, ngx_str_t *host)
                && ngx_strncasecmp(host->data, name.data, len) == 0;
     }
 
+    /* both are in small letters, as a rule */
+
     return host->len == name.len
-           && ngx_strncasecmp(host->data, name.data, name.len) == 0;
+           && (ngx_memcmp(host->data, name.data, name.len) == 0
+               || ngx_strncasecmp(host->data, name.data, name.len) == 0);
 }
 
 

@@ -66,7 +66,7 @@ ngx_http_payer_present_link(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return ngx_http_payer_present_internally(r, ctx);
 
     default: /* NGX_HTTP_PAYER_PRESENT_REDIRECT, _CONFIRM */
-        return ngx_http_payer_answer_redirect(r, &ctx->record.url);
+        return ngx_http_payer_answer_redirect(r, ctx, &ctx->record.url);
     }
 }
 

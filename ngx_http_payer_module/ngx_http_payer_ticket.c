@@ -16,7 +16,7 @@ typedef struct {
 } ngx_http_payer_ticket_log_t;
 
 
-static ngx_int_t ngx_http_payer_ticket_set(ngx_http_payer_ctx_t *ctx,
+static void ngx_http_payer_ticket_set(ngx_http_payer_ctx_t *ctx,
     u_char *ticket);
 static void ngx_http_payer_ticket_shown(void *data);
 static u_char *ngx_http_payer_ticket_log(ngx_http_request_t *r,
@@ -38,20 +38,20 @@ ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-ngx_int_t
+void
 ngx_http_payer_ticket_adopt(ngx_http_payer_ctx_t *ctx)
 {
     if (!ngx_http_payer_record_has_ticket(&ctx->record)) {
 
-        if (ctx->ticket.len) {
-            ngx_str_null(&ctx->ticket);
+        if (ctx->ticketed) {
+            ctx->ticketed = 0;
             ngx_str_null(&ctx->order.back);
         }
 
-        return NGX_OK;
+        return;
     }
 
-    return ngx_http_payer_ticket_set(ctx, ctx->record.ticket);
+    ngx_http_payer_ticket_set(ctx, ctx->record.ticket);
 }
 
 
@@ -60,7 +60,7 @@ ngx_http_payer_ticket_make(ngx_http_payer_ctx_t *ctx)
 {
     u_char  ticket[NGX_HTTP_PAYER_TICKET_LEN];
 
-    if (ctx->ticket.len) {
+    if (ctx->ticketed) {
         return NGX_OK;
     }
 
@@ -70,37 +70,49 @@ ngx_http_payer_ticket_make(ngx_http_payer_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    return ngx_http_payer_ticket_set(ctx, ticket);
+    ngx_http_payer_ticket_set(ctx, ticket);
+
+    return NGX_OK;
 }
 
 
-static ngx_int_t
+static void
 ngx_http_payer_ticket_set(ngx_http_payer_ctx_t *ctx, u_char *ticket)
 {
-    u_char  text[NGX_HTTP_PAYER_TICKET_TEXT], *p;
-
-    ngx_http_payer_ticket_text(ticket, text);
-
-    if (ctx->ticket.len
-        && ngx_memcmp(ctx->ticket.data, text, NGX_HTTP_PAYER_TICKET_TEXT) == 0)
+    if (ctx->ticketed
+        && ngx_memcmp(ctx->ticket, ticket, NGX_HTTP_PAYER_TICKET_LEN) == 0)
     {
-        return NGX_OK;
+        return;
     }
 
-    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_TICKET_TEXT);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, text, NGX_HTTP_PAYER_TICKET_TEXT);
-    ngx_memcpy(ctx->ticket_bytes, ticket, NGX_HTTP_PAYER_TICKET_LEN);
-
-    ctx->ticket.data = p;
-    ctx->ticket.len = NGX_HTTP_PAYER_TICKET_TEXT;
+    ngx_memcpy(ctx->ticket, ticket, NGX_HTTP_PAYER_TICKET_LEN);
+    ctx->ticketed = 1;
 
     /* return addresses have the ticket in them: make them anew */
 
     ngx_str_null(&ctx->order.back);
+}
+
+
+/* most visits have no use for the text: it is made where it is asked for */
+
+ngx_int_t
+ngx_http_payer_ticket_show(ngx_http_payer_ctx_t *ctx, ngx_str_t *text)
+{
+    ngx_str_null(text);
+
+    if (!ctx->ticketed) {
+        return NGX_OK;
+    }
+
+    text->data = ngx_pnalloc(ctx->pool, NGX_HTTP_PAYER_TICKET_TEXT);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->len = NGX_HTTP_PAYER_TICKET_TEXT;
+
+    ngx_http_payer_ticket_text(ctx->ticket, text->data);
 
     return NGX_OK;
 }

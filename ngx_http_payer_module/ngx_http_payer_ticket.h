@@ -18,13 +18,18 @@ char *ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /*
  * for a checkout, which has just read ctx->record: $payer_ticket becomes the
- * record's, or empty: NGX_OK or NGX_ERROR.  Return addresses that were made
- * with another ticket are dropped.
+ * record's, or empty.  Return addresses that were made with another ticket are
+ * dropped.
  */
-ngx_int_t ngx_http_payer_ticket_adopt(ngx_http_payer_ctx_t *ctx);
+void ngx_http_payer_ticket_adopt(ngx_http_payer_ctx_t *ctx);
 
-/* the same for an order that has no ticket yet: it gets one */
+/* the same for an order that has no ticket yet: it gets one, NGX_OK or
+ * NGX_ERROR */
 ngx_int_t ngx_http_payer_ticket_make(ngx_http_payer_ctx_t *ctx);
+
+/* the text of $payer_ticket, empty if there is none: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_payer_ticket_show(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *text);
 
 /* from here on the log does not show the ticket that came with the request:
  * NGX_OK or NGX_ERROR */

@@ -8,9 +8,12 @@
 #include "ngx_http_payer_variable.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_subrequest.h"
+#include "ngx_http_payer_ticket.h"
 
 
 static ngx_int_t ngx_http_payer_text_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_payer_ticket_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_payer_amount_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -51,8 +54,7 @@ static ngx_http_variable_t  ngx_http_payer_variables[] = {
     ngx_http_payer_variable("payer_status", ngx_http_payer_text_variable,
         offsetof(ngx_http_payer_ctx_t, record.status)),
 
-    ngx_http_payer_variable("payer_ticket", ngx_http_payer_text_variable,
-        offsetof(ngx_http_payer_ctx_t, ticket)),
+    ngx_http_payer_variable("payer_ticket", ngx_http_payer_ticket_variable, 0),
 
     ngx_http_payer_variable("payer_request_id", ngx_http_payer_text_variable,
         offsetof(ngx_http_payer_ctx_t, request_id)),
@@ -191,6 +193,30 @@ ngx_http_payer_text_variable(ngx_http_request_t *r,
     }
 
     ngx_http_payer_variable_text(v, (ngx_str_t *) ((char *) ctx + data));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_ticket_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t              text;
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_http_payer_ticket_show(ctx, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_payer_variable_text(v, &text);
 
     return NGX_OK;
 }

@@ -70,6 +70,10 @@ ngx_http_payer_worth_begin(ngx_http_payer_ctx_t *ctx,
 
     conf = ctx->conf;
 
+    if (gate == NULL && conf->signature == NULL) {
+        return NGX_OK;
+    }
+
     if (gate && gate->verify.verdict == NGX_HTTP_PAYER_UNPAID
         && gate->verify.wanted
         && gate->order.reference.len == ctx->order.reference.len
