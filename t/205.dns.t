@@ -4,6 +4,9 @@
 use lib 't/lib';
 use Payer::Test;
 use Payer::Conf;
+use Payer::Dns;
+
+$ENV{TEST_NGINX_DNS_PORT} = dns_start();
 
 run_payer_tests();
 
@@ -51,3 +54,20 @@ token: 1
 create: 1
 --- sent
 create: ^Host: payer\.example
+
+
+
+=== TEST 4: with a resolver and a variable a moved address is followed
+--- bare
+--- http_config perl
+bare_http() =~ s{payer_api  /_payer;}{payer_api /_payer host=payer.example;}r
+--- config perl
+"payer_insecure_upstream on; payer_tries 1;
+resolver 127.0.0.1:$ENV{TEST_NGINX_DNS_PORT} valid=1s ipv6=off; resolver_timeout 1s;"
+. road(set => "\$payer_host payer.example:$ENV{TEST_NGINX_SIM_PORT}", rewrite => '^/_payer(/.*)$ $1 break', proxy_pass => 'http://$payer_host')
+. checkout()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+follows_dns();
