@@ -150,7 +150,9 @@ sub _conf {
     my $load = $self->{module} eq 'static' ? ''
              : "load_module $self->{module};";
     my $store = $self->{store} eq 'lmdb' ? "lmdb:$dir/payments" : 'memory';
-    my $quic = $port->{h3} ? "listen 127.0.0.1:$port->{h3} quic;" : '';
+    # without "reuseport" a datagram may meet the worker that has another
+    # connection
+    my $quic = $port->{h3} ? "listen 127.0.0.1:$port->{h3} quic reuseport;" : '';
     my $user = $> == 0 ? 'user root;' : '';
     my $handlers = join '', map { _handlers(@$_) }
         [ '', '3s', '' ],
