@@ -77,6 +77,16 @@ ngx_http_payer_query_clear(ngx_str_t *args, ngx_array_t *names)
     name = names->elts;
     last = args->data + args->len;
 
+    /* what does not go on has one argument at the most */
+
+    for (p = args->data; p < last && *p != '&' && *p != ';'; p++) {
+        /* void */
+    }
+
+    if (p == last) {
+        return 1;
+    }
+
     for (i = 0; i < names->nelts; i++) {
         n = 0;
 
