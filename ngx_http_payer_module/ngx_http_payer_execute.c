@@ -613,14 +613,17 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
 {
     ngx_http_payer_ctx_t          *ctx;
     ngx_http_payer_deed_t          deed;
-    ngx_http_payer_store_entry_t   entry;
+    ngx_uint_t                     n;
+    ngx_http_payer_store_entry_t   entries[2], *entry;
 
     ctx = ex->ctx;
+    n = 1;
+    entry = entries;
 
-    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+    ngx_memzero(entries, sizeof(entries));
 
-    entry.key = ex->key;
-    entry.merge = ngx_http_payer_deed_forget;
+    entry->key = ex->key;
+    entry->merge = ngx_http_payer_deed_forget;
 
     if (!forget) {
         ex->deed.updated = ngx_time();
@@ -631,23 +634,27 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
         }
 
         if (ngx_http_payer_deed_encode(ctx->request->pool, &deed,
-                                       &entry.value)
+                                       &entry->value)
             != NGX_OK)
         {
             ctx->io.rc = NGX_ERROR;
             return NGX_ERROR;
         }
 
-        entry.merge = ngx_http_payer_deed_merge;
-        entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_DEED;
+        entry->merge = ngx_http_payer_deed_merge;
+        entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_DEED;
+
+        if (ngx_http_payer_execute_bind(ex, &entries[1]) == NGX_OK) {
+            n++;
+        }
     }
 
     /* only what Payer has granted is its reply */
 
-    return ngx_http_payer_ledger_write_with(ctx,
-                                            (!forget && ex->deed.state
-                                             == NGX_HTTP_PAYER_DEED_DONE)
-                                            ? NGX_HTTP_PAYER_BY_REPLY
-                                            : NGX_HTTP_PAYER_BY_SELF,
-                                            &entry);
+    return ngx_http_payer_ledger_write_all(ctx,
+                                           (!forget && ex->deed.state
+                                            == NGX_HTTP_PAYER_DEED_DONE)
+                                           ? NGX_HTTP_PAYER_BY_REPLY
+                                           : NGX_HTTP_PAYER_BY_SELF,
+                                           entries, n);
 }

@@ -67,6 +67,16 @@ ngx_http_payer_execution_t *ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *id);
 
 /*
+ * An order that is sold again has another payment, and a repeat of an
+ * operation on the earlier one, by the order's number and under its key, is
+ * not for this one.  A step of the caller's, when ctx->record was found by its
+ * reference: the record becomes that of the payment that the key was used for:
+ * NGX_OK, NGX_AGAIN when the request is parked, NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_execute_bound(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_call_e operation, ngx_str_t *reference, ngx_str_t *id);
+
+/*
  * how many seconds a repeat should wait, or 0 if nobody can repeat it, as it
  * has no key: for an outcome that is in doubt
  */
@@ -82,6 +92,8 @@ ngx_int_t ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex);
  * execution with a key, before the intent, and of its intent; the end
  */
 ngx_int_t ngx_http_payer_execute_identify(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_bind(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_store_entry_t *entry);
 ngx_int_t ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_rest(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_sum(ngx_http_payer_execution_t *ex);

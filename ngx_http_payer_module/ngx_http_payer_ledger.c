@@ -160,8 +160,18 @@ ngx_int_t
 ngx_http_payer_ledger_write_with(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_source_e source, ngx_http_payer_store_entry_t *entry)
 {
+    return ngx_http_payer_ledger_write_all(ctx, source, entry,
+                                           entry ? 1 : 0);
+}
+
+
+ngx_int_t
+ngx_http_payer_ledger_write_all(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_source_e source, ngx_http_payer_store_entry_t *others,
+    ngx_uint_t nothers)
+{
     ngx_uint_t                    n;
-    ngx_http_payer_store_entry_t  entries[3];
+    ngx_http_payer_store_entry_t  entries[NGX_HTTP_PAYER_STORE_MAX_ENTRIES];
 
     ctx->io.rc = NGX_ERROR;
     n = 0;
@@ -175,8 +185,8 @@ ngx_http_payer_ledger_write_with(ngx_http_payer_ctx_t *ctx,
         }
     }
 
-    if (entry) {
-        entries[n++] = *entry;
+    while (nothers--) {
+        entries[n++] = *others++;
     }
 
     return ngx_http_payer_flow_put(ctx, entries, n);

@@ -40,6 +40,11 @@ ngx_int_t ngx_http_payer_ledger_write(ngx_http_payer_ctx_t *ctx,
 ngx_int_t ngx_http_payer_ledger_write_with(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_source_e source, ngx_http_payer_store_entry_t *entry);
 
+/* the same with up to four others, of which the caller keeps the array */
+ngx_int_t ngx_http_payer_ledger_write_all(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_source_e source, ngx_http_payer_store_entry_t *others,
+    ngx_uint_t nothers);
+
 /*
  * what is stored under the key into ctx->io.value: NGX_OK, NGX_DECLINED if
  * there is nothing, NGX_AGAIN (call it again), NGX_ERROR (logged)

@@ -42,6 +42,8 @@ static const char *ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
     const ngx_http_payer_operation_t *op);
 static ngx_int_t ngx_http_payer_operation_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_bound(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_prepare(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_execute(ngx_http_request_t *r,
@@ -303,6 +305,41 @@ ngx_http_payer_operation_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (!ctx->found) {
         ctx->record.payment_id = *id;
+    }
+
+    ctx->step = params->reference.data ? ngx_http_payer_operation_bound
+                                       : ngx_http_payer_operation_prepare;
+
+    return NGX_OK;
+}
+
+
+/* a repeat is for the payment that the number meant when the key was new */
+
+static ngx_int_t
+ngx_http_payer_operation_bound(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                          rc;
+    ngx_str_t                          key;
+    const ngx_http_payer_operation_t  *op;
+
+    op = ctx->conf->door->data;
+
+    if (!ngx_http_payer_api_type(op->call)->safe
+        && ngx_http_payer_relay_key(r, &key) == NGX_OK)
+    {
+        rc = ngx_http_payer_execute_bound(ctx, op->call,
+                                          &ctx->params->reference, &key);
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (rc != NGX_OK) {
+            return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the store could not be read");
+        }
     }
 
     ctx->step = ngx_http_payer_operation_prepare;

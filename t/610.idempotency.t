@@ -400,3 +400,40 @@ for my $page ({ body => '' }, { body => " \r\n" }, { body => 'OK' },
 }
 --- books
 18: liveLinks=1
+
+
+
+=== TEST 18: a repeat is for the payment that the number meant when its key was new
+--- config eval: $::shop
+--- request
+GET /checkout?order=19
+--- error_code: 303
+--- then
+my %again = (json => { reference => '19' },
+    headers => { 'Idempotency-Key' => 'cancel-19' });
+
+my $r = request('PUT', '/cancel', %again);
+is($r->status, 200, 'the link is cancelled');
+my $first = $r->header('Payer-Payment-Id');
+
+is(get('/checkout?order=19')->status, 303, 'the order is sold again');
+my $second = payment('19');
+isnt($second, $first, 'by another payment');
+
+$r = request('PUT', '/cancel', %again);
+is($r->status, 200, 'the repeat is answered');
+is($r->header('Payer-Payment-Id'), $first, 'for the first payment');
+is(calls()->{cancel}, 1, 'and not sent');
+
+paid(19);
+is(capture('capture-19', reference => '19')->status, 200, 'captured');
+my $refund = sub {
+    return request('POST', '/refund', json => { reference => '19' },
+        headers => { 'Idempotency-Key' => 'refund-19' });
+};
+is($refund->()->status, 200, 'given back');
+is(get('/checkout?order=19')->status, 303, 'sold for the third time');
+paid(19);
+is(capture('capture-19-again', reference => '19')->status, 200, 'captured');
+is($refund->()->status, 200, 'the repeat of the refund');
+is(calls()->{refund}, 1, 'gives nothing back of the new sale');
