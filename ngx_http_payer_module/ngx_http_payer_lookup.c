@@ -224,7 +224,8 @@ static ngx_uint_t
 ngx_http_payer_lookup_equal(ngx_str_t *one, ngx_str_t *other)
 {
     return one->len == other->len
-           && ngx_memcmp(one->data, other->data, one->len) == 0;
+           && (one->len == 0
+               || ngx_memcmp(one->data, other->data, one->len) == 0);
 }
 
 

@@ -139,6 +139,8 @@ ngx_http_payer_lookup_search(ngx_pool_t *pool,
     ngx_int_t                       rc;
     ngx_http_payer_lookup_groups_t  groups;
 
+    ngx_memzero(&groups, sizeof(ngx_http_payer_lookup_groups_t));
+
     rc = ngx_http_payer_lookup_match_at(field, text, 0, &groups);
 
     if (rc == NGX_DECLINED) {
@@ -219,8 +221,11 @@ ngx_http_payer_lookup_match_at(ngx_http_payer_lookup_field_t *field,
         at = pcre2_get_ovector_pointer(md);
         groups->n = rc;
 
-        for (i = 0; i < 2 * groups->n; i++) {
-            groups->at[i] = (at[i] == PCRE2_UNSET) ? -1 : (ssize_t) at[i];
+        for (i = 0; i < groups->n; i++, at += 2) {
+            groups->at[2 * i] = (at[0] == PCRE2_UNSET) ? -1
+                                                       : (ssize_t) at[0];
+            groups->at[2 * i + 1] = (at[1] == PCRE2_UNSET) ? -1
+                                                           : (ssize_t) at[1];
         }
     }
 

@@ -39,14 +39,18 @@ ngx_http_payer_lmdb_reserve(ngx_http_payer_lmdb_env_t *le)
 void
 ngx_http_payer_lmdb_unreserve(ngx_http_payer_lmdb_env_t *le)
 {
-    ngx_queue_t  *q;
+    ngx_queue_t  *q, *next;
 
-    while (!ngx_queue_empty(&le->reserve)) {
-        q = ngx_queue_head(&le->reserve);
-        ngx_queue_remove(q);
+    for (q = ngx_queue_head(&le->reserve);
+         q != ngx_queue_sentinel(&le->reserve);
+         q = next)
+    {
+        next = ngx_queue_next(q);
 
         ngx_free(ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue));
     }
+
+    ngx_queue_init(&le->reserve);
 }
 
 
