@@ -14,6 +14,8 @@
 
 static char *ngx_http_payer_merge_verify(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *prev, ngx_http_payer_loc_conf_t *conf);
+static ngx_int_t ngx_http_payer_check_more(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
 static char *ngx_http_payer_merge_door(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *prev, ngx_http_payer_loc_conf_t *conf);
 static void ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
@@ -92,6 +94,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
      *     conf->signature, signature_keys, signature_expires = NULL;
      *     conf->present_uri, allow = NULL;
      *     conf->event_pass, event_args = { 0, NULL };
+     *     conf->event_known = 0;
      *     conf->door, merchant, road, ... = NULL;
      */
 
@@ -165,6 +168,7 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->event_pass.data == NULL) {
         conf->event_pass = prev->event_pass;
         conf->event_args = prev->event_args;
+        conf->event_known = prev->event_known;
     }
 
     if (conf->allow == NULL) {
@@ -201,6 +205,14 @@ ngx_http_payer_merge_verify(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
 
     ngx_http_payer_gate_merge_conf(outer, &conf->verify);
 
+    if (conf->verify.reference.value == NULL
+        || (conf->door && !conf->verify.own))
+    {
+        if (ngx_http_payer_check_more(cf, conf) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
     if (conf->door == NULL || conf->verify.own
         || conf->verify.reference.value == NULL)
     {
@@ -217,6 +229,37 @@ ngx_http_payer_merge_verify(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
     conf->verify.reference.value = NULL;
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * A location that says what it asks of a buyer and has no gate looks guarded
+ * and is open.  What a server says is for the gates of its locations.
+ */
+
+static ngx_int_t
+ngx_http_payer_check_more(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_http_conf_ctx_t       *ctx;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    ctx = cf->ctx;
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    if (conf->verify.more == NULL || ctx->loc_conf == cscf->ctx->loc_conf) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"%V\" in location \"%V\" has no effect without "
+                  "\"payer_verify\" in %s:%ui", conf->verify.more,
+                  &clcf->name, conf->verify.more_file,
+                  conf->verify.more_line);
+
+    return NGX_ERROR;
 }
 
 

@@ -39,6 +39,18 @@ ngx_http_payer_event_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strcmp(value[2].data, "known") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be "
+                               "\"known\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        plcf->event_known = 1;
+    }
+
     plcf->event_pass = *uri;
 
     p = ngx_strlchr(uri->data, last, '?');

@@ -29,7 +29,7 @@
 typedef enum {
     NGX_HTTP_PAYER_COUNT_CALLS = 0,     /* a call: its outcome */
     NGX_HTTP_PAYER_COUNT_EXCHANGES,     /* a call: how long it took */
-    NGX_HTTP_PAYER_COUNT_TIMES,         /* a call: milliseconds, resends */
+    NGX_HTTP_PAYER_COUNT_TIMES,         /* a call: milliseconds and others */
     NGX_HTTP_PAYER_COUNT_OPERATIONS,    /* a call: ..._counted_e */
     NGX_HTTP_PAYER_COUNT_OTHERS,        /* one of the rows below */
     NGX_HTTP_PAYER_COUNT_FAMILIES
@@ -55,6 +55,7 @@ typedef enum {
 
 #define NGX_HTTP_PAYER_COUNT_MSEC           0
 #define NGX_HTTP_PAYER_COUNT_RESENDS        1
+#define NGX_HTTP_PAYER_COUNT_UNKNOWN_EVENTS 2   /* of "event" only */
 
 
 /* how an operation ended */

@@ -5,6 +5,9 @@
  *     token -> delivered before? --yes-------------------> acknowledge
  *           -> claim -> fetch -> follow -> deliver -> keep -> acknowledge
  *
+ * With "known", the event of an order that is not known here ends behind
+ * "follow": it is another shop's.
+ *
  * An event that Payer has forgotten was acknowledged before, if it is one
  * that was delivered; else nobody knows it.
  *
@@ -22,6 +25,7 @@
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_body.h"
+#include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_hint.h"
@@ -62,6 +66,8 @@ static ngx_int_t ngx_http_payer_event_fetch(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_event_read_reply(ngx_http_payer_call_t *call,
     ngx_str_t *reply);
 static ngx_int_t ngx_http_payer_event_follow(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_leave(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_deliver(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -390,9 +396,31 @@ ngx_http_payer_event_follow(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return rc;
     }
 
-    ctx->step = ngx_http_payer_event_deliver;
+    ctx->step = (ctx->conf->event_known && !ngx_http_payer_hint_known(ctx))
+                ? ngx_http_payer_event_leave : ngx_http_payer_event_deliver;
 
     return NGX_OK;
+}
+
+
+/*
+ * Another shop of the same account waits for this event: once acknowledged,
+ * Payer would not tell that shop any more.
+ */
+
+static ngx_int_t
+ngx_http_payer_event_leave(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_str_t  nothing;
+
+    ngx_str_null(&nothing);
+
+    ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_TIMES,
+                         NGX_HTTP_PAYER_CALL_EVENT,
+                         NGX_HTTP_PAYER_COUNT_UNKNOWN_EVENTS);
+
+    return ngx_http_payer_answer_body(r, NGX_HTTP_NO_CONTENT, &nothing,
+                                      &nothing);
 }
 
 

@@ -89,6 +89,8 @@ ngx_http_payer_verify_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_complex_value_t          *cv;
     ngx_http_compile_complex_value_t   ccv;
 
+    ngx_http_payer_value_more(cf, cmd, &plcf->verify);
+
     rv = ngx_conf_set_msec_slot(cf, cmd, conf);
 
     if (rv != NGX_CONF_OK || cf->args->nelts == 2) {

@@ -73,6 +73,15 @@ ngx_http_payer_hint_follow(ngx_http_payer_ctx_t *ctx,
 }
 
 
+ngx_uint_t
+ngx_http_payer_hint_known(ngx_http_payer_ctx_t *ctx)
+{
+    /* a payment of ours may outlive the record of its order */
+
+    return ctx->found || ctx->reference.len;
+}
+
+
 static ngx_int_t
 ngx_http_payer_hint_find(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint)

@@ -38,5 +38,11 @@ struct ngx_http_payer_hint_s {
 ngx_int_t ngx_http_payer_hint_follow(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_hint_t *hint);
 
+/*
+ * whether the event that was followed is about an order of ours: by its
+ * payment, an earlier one of the order included, or by its reference
+ */
+ngx_uint_t ngx_http_payer_hint_known(ngx_http_payer_ctx_t *ctx);
+
 
 #endif /* _NGX_HTTP_PAYER_HINT_H_INCLUDED_ */

@@ -139,6 +139,14 @@ static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
       "result", ngx_http_payer_metrics_results,
       NGX_HTTP_PAYER_COUNTED_DONE, NGX_HTTP_PAYER_COUNTED_REPLAYED },
 
+    { "payer_events_unknown_total",
+      "Events that were left to another shop, each time they came.",
+      NGX_HTTP_PAYER_COUNT_TIMES,
+      NGX_HTTP_PAYER_CALL_EVENT, NGX_HTTP_PAYER_CALL_EVENT, NULL,
+      NULL, NULL,
+      NGX_HTTP_PAYER_COUNT_UNKNOWN_EVENTS,
+      NGX_HTTP_PAYER_COUNT_UNKNOWN_EVENTS },
+
     { NULL, NULL, 0, 0, 0, NULL, NULL, NULL, 0, 0 }
 };
 
@@ -197,7 +205,9 @@ static u_char *
 ngx_http_payer_metrics_family(u_char *p, u_char *last,
     ngx_http_payer_zone_t *zone, ngx_http_payer_metric_t *metric)
 {
-    ngx_uint_t  row, column;
+    ngx_uint_t  row, column, labels;
+
+    labels = (metric->row || metric->column);
 
     p = ngx_http_payer_metrics_head(p, last, metric->name, metric->help,
                                     "counter");
@@ -205,7 +215,8 @@ ngx_http_payer_metrics_family(u_char *p, u_char *last,
     for (row = metric->first; row <= metric->last; row++) {
         for (column = metric->from; column <= metric->to; column++) {
 
-            p = ngx_slprintf(p, last, "%s{", metric->name);
+            p = ngx_slprintf(p, last, "%s%s", metric->name,
+                             labels ? "{" : "");
 
             if (metric->row) {
                 p = ngx_slprintf(p, last, "%s=\"%V\"", metric->row,
@@ -218,7 +229,7 @@ ngx_http_payer_metrics_family(u_char *p, u_char *last,
                                  metric->columns[column]);
             }
 
-            p = ngx_slprintf(p, last, "} %uA\n",
+            p = ngx_slprintf(p, last, "%s %uA\n", labels ? "}" : "",
                              ngx_http_payer_counted(zone, metric->family,
                                                     row, column));
         }

@@ -394,7 +394,7 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       &ngx_http_payer_events_door },
 
     { ngx_string("payer_event_pass"),
-      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_payer_event_pass,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

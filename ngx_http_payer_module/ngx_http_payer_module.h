@@ -99,6 +99,10 @@ typedef struct {
     u_char                       *file;         /* where it stands */
     ngx_uint_t                    line;
     ngx_uint_t                    own;          /* unsigned own:1 */
+    ngx_str_t                    *more;         /* a directive of this level
+                                                 * that needs payer_verify */
+    u_char                       *more_file;    /* where it stands */
+    ngx_uint_t                    more_line;
 } ngx_http_payer_verify_conf_t;
 
 
@@ -193,6 +197,7 @@ typedef struct {
     /* where events go */
     ngx_str_t                     event_pass;   /* URI */
     ngx_str_t                     event_args;
+    ngx_uint_t                    event_known;  /* of our orders only */
 
     /* who may use the location: ngx_cidr_t */
     ngx_array_t                  *allow;

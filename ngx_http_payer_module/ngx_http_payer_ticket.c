@@ -26,7 +26,11 @@ static u_char *ngx_http_payer_ticket_log(ngx_http_request_t *r,
 char *
 ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
     ngx_str_t  *value;
+
+    ngx_http_payer_value_more(cf, cmd, &plcf->verify);
 
     value = cf->args->elts;
 

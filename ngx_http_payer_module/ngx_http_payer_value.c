@@ -250,3 +250,13 @@ ngx_http_payer_amount_words(ngx_conf_t *cf, ngx_uint_t i, ngx_uint_t last,
 
     return NGX_CONF_OK;
 }
+
+
+void
+ngx_http_payer_value_more(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_payer_verify_conf_t *verify)
+{
+    verify->more = &cmd->name;
+    verify->more_file = cf->conf_file->file.name.data;
+    verify->more_line = cf->conf_file->line;
+}

@@ -38,6 +38,10 @@ char *ngx_http_payer_amount_words(ngx_conf_t *cf, ngx_uint_t i,
 ngx_uint_t ngx_http_payer_value_has_argument(ngx_str_t *value);
 
 
+/* notes that the directive stands here, which payer_verify alone obeys */
+void ngx_http_payer_value_more(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_payer_verify_conf_t *verify);
+
 /* logs why a door or a value is refused, and where it stands */
 
 #define ngx_http_payer_refuse(cf, conf, fmt, ...)                            \

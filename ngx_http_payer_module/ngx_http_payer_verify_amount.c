@@ -27,6 +27,8 @@ ngx_http_payer_verify_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     verify = &plcf->verify;
 
+    ngx_http_payer_value_more(cf, cmd, verify);
+
     rv = ngx_http_payer_value_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;

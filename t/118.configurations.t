@@ -359,6 +359,43 @@ started 'a till and events in a server with a gate',
         . 'location = /events { payer_events; payer_event_pass /shop/event; }
            location = /shop/event { internal; payer_verify off; proxy_pass http://127.0.0.1:81; }';
 
+# Where events go.
+
+sub event_pass {
+    my ($value) = @_;
+    return (server => "location = /events { payer_events; payer_event_pass $value; }
+        location = /shop/event { internal; proxy_pass http://127.0.0.1:81; }");
+}
+
+refused 'a word that payer_event_pass does not have', qr/invalid parameter "public", it must be "known"/,
+    event_pass('/shop/event public');
+refused 'a third word', qr/invalid number of arguments in "payer_event_pass"/, event_pass('/shop/event known known');
+started 'events of known orders', event_pass('/shop/event known');
+
+# What only a gate can ask for.
+
+for my $more ('payer_verify_ticket $arg_ticket', 'payer_verify_amount 100 SEK', 'payer_verify_wait 5s') {
+    my ($name) = split ' ', $more;
+    my $open = qr/"$name" in location "\/thanks" has no effect without "payer_verify" in /;
+
+    refused "$name without a gate", $open, server => "location = /thanks { $more; }";
+    refused "$name with a gate that is off", $open,
+        server => "payer_verify \$arg_order; location = /thanks { payer_verify off; $more; }";
+    refused "$name around a gate", $open,
+        server => "location /thanks { $more; location /thanks/you { payer_verify \$arg_order; } }";
+    refused "$name of a location inside a gate that is off", $open,
+        server => "payer_verify \$arg_order; location / { payer_verify off; location /thanks { $more; } }";
+    started "$name with a gate", server => "location = /thanks { payer_verify \$arg_order; $more; }";
+    started "$name with a gate behind it", server => "location = /thanks { $more; payer_verify \$arg_order; }";
+    started "$name with an inherited gate", server => "payer_verify \$arg_order; location = /thanks { $more; }";
+    started "$name of a server without a gate", server => "$more; location = /thanks { return 200; }";
+    started "$name of all servers", http => "$more;", server => 'location = /thanks { return 200; }';
+    started "$name with a gate and an if", server => "location = /thanks { payer_verify \$arg_order; $more; if (\$arg_x) { set \$y 1; } }";
+}
+
+refused 'payer_verify_ticket of a till', qr/"payer_verify_ticket" in location "\/checkout" has no effect without/,
+    server => 'payer_verify $arg_order;' . checkout(payer_verify_ticket => '$arg_ticket');
+
 # The API location.
 
 my $ELSE   = qr/has an "if" or "limit_except" with another "proxy_pass" or handler/;

@@ -665,3 +665,82 @@ my ($ticket) = books('1001')->{redirectOnSuccessURL} =~ /ticket=([\w-]{22})/;
 
 is(callback($token)->status, 200, 'taken');
 is((shop_heads())[0]{'x-payer-ticket'}, $ticket, 'the ticket');
+
+
+
+=== TEST 92: known: an event of another shop is neither passed on nor acknowledged, and counted
+--- http_config eval: ::shop_upstream()
+--- config perl
+(events_server() =~ s{/shop/event;}{/shop/event known;}r)
+    . 'location = /metrics { payer_metrics; payer_allow 127.0.0.1; }'
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+my $elsewhere = '00000000-0000-4000-8000-000000000000';
+
+my %event = (
+    'the reference of no order here' =>
+        { type => 'INVOICE_PAID', reference => 'another', id => 'evt-1' },
+    'a payment that is not ours' =>
+        { type => 'CARD_PAYMENT_AUTHORIZED', payload => { paymentId => $elsewhere } },
+    'nothing that names an order' => { type => 'INVOICE_PAID' },
+);
+my $n = 0;
+
+for my $about (sort keys %event) {
+    faults({ match => 'event', work => JSON::PP::true(), body => $event{$about} });
+
+    my $r = callback($token);
+    is($r->status, 204, "$about: 204");
+    is($r->body, '', "$about: with nothing");
+    like(get('/metrics')->body,
+        qr/^payer_events_unknown_total @{[ ++$n ]}$/m, "$about: counted");
+}
+
+is(scalar(shop_requests()), 0, 'the shop was told nothing');
+is(event_of($token)->{acked}, 0, 'nothing was acknowledged');
+
+faults();
+is(callback($token)->status, 200, 'the event of our own order is taken');
+is((shop_heads())[0]{'x-payer-reference'}, '1001', 'the shop is told');
+is(event_of($token)->{acked}, 1, 'and it is acknowledged');
+like(get('/metrics')->body, qr/^payer_events_unknown_total 3$/m,
+    'and not counted');
+
+
+
+=== TEST 93: known: an event that names the order alone is passed on
+--- http_config eval: ::shop_upstream()
+--- config perl
+events_server() =~ s{/shop/event;}{/shop/event known;}r
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+faults({ match => 'event', work => JSON::PP::true(),
+    body => { type => 'CARD_PAYMENT_AUTHORIZED', reference => '1001' } });
+is(callback($token)->status, 200, 'taken');
+is((shop_heads())[0]{'x-payer-payment-id'}, payment('1001'), 'with its payment');
+is(event_of($token)->{acked}, 1, 'acknowledged');
+
+
+
+=== TEST 94: known: an event of an order that Payer does not tell of comes again
+--- http_config eval: ::shop_upstream()
+--- config perl
+events_server('payer_tries 1;') =~ s{/shop/event;}{/shop/event known;}r
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+faults({ match => 'event', work => JSON::PP::true(), body => {
+    payload => { paymentId => '00000000-0000-4000-8000-000000000000' } } },
+    { match => 'read', status => 503 });
+is(callback($token)->status, 503, 'it is not known whose it is');
+is(scalar(shop_requests()), 0, 'the shop was told nothing');

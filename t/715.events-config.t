@@ -201,3 +201,48 @@ is not internal
 --- must_die
 --- error_log
 "payer_capture" conflicts with "payer_events" of the same location
+
+
+
+=== TEST 17: a word that payer_event_pass does not have
+--- config
+    location = /events { payer_events; payer_event_pass /shop/event all; }
+    location = /shop/event { internal; return 204; }
+--- must_die
+--- error_log
+invalid parameter "all", it must be "known"
+
+
+
+=== TEST 18: an inherited one keeps its word, and the location's own one has its own
+--- http_config eval
+"payer_event_pass /shop/event known;"
+--- config
+    location = /events/1 { payer_events; }
+    location = /events/2 { payer_events; payer_event_pass /shop/event; }
+    location = /shop/event { internal; return 204; }
+    location = /checkout {
+        payer_checkout;
+        payer_reference       $arg_order public;
+        payer_amount          12900;
+        payer_currency        SEK;
+        payer_return_success  /thanks;
+        payer_return_fail     /cart;
+        payer_return_back     /cart;
+    }
+    location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
+--- request
+GET /checkout?order=1001
+--- error_code: 303
+--- after
+sim_config(event_calls => 1);
+is(post('/subscriptions', form => { type => 'CARD_PAYMENT_AUTHORIZED',
+    url => 'http://127.0.0.1:' . free_port() . '/' })->status, 204, 'subscribed');
+pay('1001');
+ok(wait_until(sub { @{ events() } }), 'Payer has an event');
+
+my $token = events()->[0]{token};
+
+faults({ match => 'event', work => JSON::PP::true(), body => {} });
+is(get("/events/1?token=$token")->status, 204, 'inherited');
+is(get("/events/2?token=$token")->status, 200, 'its own');
