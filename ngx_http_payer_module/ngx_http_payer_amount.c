@@ -333,13 +333,11 @@ ngx_http_payer_amount_text(u_char *p, int64_t amount, ngx_uint_t decimals,
     }
 
     *p++ = point;
-    amount %= scale;
 
-    while (scale > 1) {
-        scale /= 10;
-        *p++ = (u_char) ('0' + amount / scale);
-        amount %= scale;
+    for (i = decimals; i > 0; i--) {
+        p[i - 1] = (u_char) ('0' + amount % 10);
+        amount /= 10;
     }
 
-    return p;
+    return p + decimals;
 }

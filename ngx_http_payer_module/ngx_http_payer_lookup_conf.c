@@ -399,6 +399,8 @@ ngx_http_payer_lookup_has_field(ngx_http_payer_lookup_conf_t *lookup,
 {
     ngx_http_payer_lookup_test_t  test;
 
+    ngx_memzero(&test, sizeof(ngx_http_payer_lookup_test_t));
+
     test.name = *name;
     test.set = 1;
 
