@@ -118,13 +118,11 @@ is(get('/free?order=1')->status, 200, 'no gate');
 
 === TEST 8: a part of a page that costs more than the page
 --- config
-location = /page {
+location = /page.shtml {
+    ssi on;
+    ssi_types *;
     payer_verify $arg_order;
     payer_verify_amount 12900 SEK;
-    addition_types text/plain;
-    add_before_body /cheap;
-    add_after_body /dear;
-    proxy_pass http://127.0.0.1:$TEST_NGINX_SHOP_PORT;
 }
 location = /cheap {
     payer_verify $arg_order;
@@ -136,9 +134,14 @@ location = /dear {
     payer_verify_amount 12901 SEK;
     proxy_pass http://127.0.0.1:$TEST_NGINX_SHOP_PORT/part;
 }
+--- user_files
+>>> page.shtml
+<!--#include virtual="/cheap" -->
+THANK YOU
+<!--#include virtual="/dear" -->
 --- after
 buy_paid('1', 12900);
-my $n = () = get('/page?order=1')->raw =~ /THANK YOU/g;
+my $n = () = get('/page.shtml?order=1')->raw =~ /THANK YOU/g;
 is($n, 2, 'is not shown with it, one that costs less is');
 
 
