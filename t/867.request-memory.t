@@ -109,7 +109,12 @@ waitpid $pid, 0;
 
 is($?, 0, 'all were sent to the link');
 is(calls()->{create}, 1, 'of which there is one');
-cmp_ok($looks, '>', 20, 'they were watched for more than a second');
-cmp_ok($most - $waiting, '<', $visits,
-    'while they waited each took less than 1 kB') or diag
-    "$before kB before, $waiting kB when all waited, $most kB at most";
+
+# the memory of a sanitizer itself does not stand still
+
+if (!$ENV{ASAN_OPTIONS}) {
+    cmp_ok($looks, '>', 20, 'they were watched for more than a second');
+    cmp_ok($most - $waiting, '<', $visits,
+        'while they waited each took less than 1 kB') or diag
+        "$before kB before, $waiting kB when all waited, $most kB at most";
+}
