@@ -292,3 +292,24 @@ is(received(1003, 'wc_order_abc')->status, 303, 'later there is room again');
 like(error_log_text(), qr/was not made: as many lookups as "payer_lookup_inflight" permits/, 'and the log says why');
 --- no_error_log
 [alert]
+
+
+
+=== TEST 40: how long the shop took is counted
+--- http_config eval: ::page()
+--- config eval: ::lookup() . 'location = /metrics { payer_metrics; payer_allow 127.0.0.1; }'
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_reset();
+shop_answers(wc());
+my $count = sub {
+    return get('/metrics')->body
+        =~ /^payer_lookup_duration_seconds_count(?:\{[^}]*\})? (\d+)$/m
+        ? $1 : undef;
+};
+my $before = $count->();
+ok(defined $before, 'there is such a metric');
+is(received(1001, 'wc_order_abc')->status, 303, 'sent to pay');
+is($count->(), $before + 1, 'one more');
