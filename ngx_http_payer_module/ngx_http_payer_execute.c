@@ -611,9 +611,10 @@ static ngx_int_t
 ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
     ngx_uint_t forget)
 {
+    ngx_int_t                      rc;
+    ngx_uint_t                     n;
     ngx_http_payer_ctx_t          *ctx;
     ngx_http_payer_deed_t          deed;
-    ngx_uint_t                     n;
     ngx_http_payer_store_entry_t   entries[2], *entry;
 
     ctx = ex->ctx;
@@ -644,7 +645,17 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
         entry->merge = ngx_http_payer_deed_merge;
         entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_DEED;
 
-        if (ngx_http_payer_execute_bind(ex, &entries[1]) == NGX_OK) {
+        rc = ngx_http_payer_execute_bind(ex, &entries[1]);
+
+        if (rc == NGX_ERROR) {
+
+            /* a late repeat would find another payment */
+
+            ctx->io.rc = NGX_ERROR;
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_OK) {
             n++;
         }
     }

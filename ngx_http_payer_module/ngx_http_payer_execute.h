@@ -92,6 +92,11 @@ ngx_int_t ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex);
  * execution with a key, before the intent, and of its intent; the end
  */
 ngx_int_t ngx_http_payer_execute_identify(ngx_http_payer_execution_t *ex);
+
+/*
+ * what is to be stored with the intent for _bound(): NGX_OK, NGX_DECLINED
+ * when there is nothing to store, NGX_ERROR
+ */
 ngx_int_t ngx_http_payer_execute_bind(ngx_http_payer_execution_t *ex,
     ngx_http_payer_store_entry_t *entry);
 ngx_int_t ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex);

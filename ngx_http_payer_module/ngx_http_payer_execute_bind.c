@@ -77,7 +77,11 @@ ngx_http_payer_execute_bind(ngx_http_payer_execution_t *ex,
 
     ctx = ex->ctx;
 
-    if (ex->id.len == 0 || ex->params->reference.len == 0) {
+    if (ex->call
+        || ex->id.len == 0
+        || ex->params->reference.len == 0
+        || ex->params->payment_id.len)
+    {
         return NGX_DECLINED;
     }
 

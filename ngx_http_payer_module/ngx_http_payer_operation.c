@@ -307,8 +307,8 @@ ngx_http_payer_operation_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         ctx->record.payment_id = *id;
     }
 
-    ctx->step = params->reference.data ? ngx_http_payer_operation_bound
-                                       : ngx_http_payer_operation_prepare;
+    ctx->step = id->data ? ngx_http_payer_operation_prepare
+                         : ngx_http_payer_operation_bound;
 
     return NGX_OK;
 }

@@ -437,3 +437,54 @@ paid(19);
 is(capture('capture-19-again', reference => '19')->status, 200, 'captured');
 is($refund->()->status, 200, 'the repeat of the refund');
 is(calls()->{refund}, 1, 'gives nothing back of the new sale');
+
+
+
+=== TEST 19: a payment that is named beside the number is the one that is meant
+--- config eval: $::shop
+--- request
+GET /checkout?order=20
+--- error_code: 303
+--- then
+my $named = sub {
+    my ($payment) = @_;
+
+    return request('PUT', '/cancel',
+        json => { reference => '20', paymentId => $payment },
+        headers => { 'Idempotency-Key' => 'cancel-20' });
+};
+
+my $first = payment('20');
+is(request('PUT', '/cancel', json => { reference => '20' },
+           headers => { 'Idempotency-Key' => 'cancel-20' })->status, 200,
+   'the link is cancelled by the number alone');
+
+is(get('/checkout?order=20')->status, 303, 'the order is sold again');
+my $second = payment('20');
+isnt($second, $first, 'by another payment');
+
+my $r = $named->($second);
+is($r->status, 200, 'the second payment is cancelled');
+is($r->header('Payer-Payment-Id'), $second, 'as its id says');
+is(calls()->{cancel}, 2, 'by a call of its own');
+
+
+
+=== TEST 20: a key that was used with a payment's id binds the number to nothing
+--- config eval: $::shop
+--- request
+GET /checkout?order=21
+--- error_code: 303
+--- then
+my %key = (headers => { 'Idempotency-Key' => 'cancel-21' });
+
+is(request('PUT', '/cancel', %key,
+           json => { reference => '21', paymentId => payment('21') })->status,
+   200, 'the link is cancelled by both');
+
+is(get('/checkout?order=21')->status, 303, 'the order is sold again');
+my $second = payment('21');
+
+my $r = request('PUT', '/cancel', %key, json => { reference => '21' });
+is($r->status, 200, 'the number alone');
+is($r->header('Payer-Payment-Id'), $second, 'is the payment of now');
