@@ -50,7 +50,9 @@ ngx_http_payer_check_servers(ngx_conf_t *cf)
             ngx_http_payer_check_underscores(cf, door[i]);
         }
 
-        if (!door[i]->door->order) {
+        if (!door[i]->door->order
+            && door[i]->door->allow != NGX_HTTP_PAYER_ALLOW_STAFF)
+        {
             continue;
         }
 
@@ -63,7 +65,7 @@ ngx_http_payer_check_servers(ngx_conf_t *cf)
 
         names = door[i]->names;
 
-        if (!checkout) {
+        if (door[i]->door->order && !checkout) {
             checkout = ngx_http_payer_check_origin(cf, door[i]);
         }
     }

@@ -56,6 +56,7 @@ ngx_int_t ngx_http_payer_check_roads(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_store(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_passes(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_orders(ngx_conf_t *cf);
+ngx_int_t ngx_http_payer_check_staff(ngx_conf_t *cf);
 
 /* of the location behind conf->road, which "proxy" is of */
 ngx_int_t ngx_http_payer_check_proxy(ngx_conf_t *cf,

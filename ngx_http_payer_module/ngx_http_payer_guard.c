@@ -85,6 +85,15 @@ ngx_http_payer_turn_away(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_payer_allowed(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf)
 {
+    if (conf->allow_all && conf->allow_tls) {
+
+#if (NGX_HTTP_SSL)
+        return r->connection->ssl != NULL;
+#else
+        return 0;
+#endif
+    }
+
     if (conf->allow_all
         || (conf->allow_internal && ngx_http_payer_from_inside(r)))
     {

@@ -463,6 +463,7 @@ ngx_http_payer_init(ngx_conf_t *cf)
         || ngx_http_payer_check_lookups(cf) != NGX_OK
         || ngx_http_payer_check_roads(cf) != NGX_OK
         || ngx_http_payer_check_passes(cf) != NGX_OK
+        || ngx_http_payer_check_staff(cf) != NGX_OK
         || ngx_http_payer_check_store(cf) != NGX_OK)
     {
         return NGX_ERROR;

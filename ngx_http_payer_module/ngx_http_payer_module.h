@@ -44,12 +44,19 @@ typedef struct ngx_http_payer_lookup_s  ngx_http_payer_lookup_t;
 typedef struct ngx_http_payer_lookup_conf_s  ngx_http_payer_lookup_conf_t;
 
 
+/* payer_allow of a location: for machines, or for people, who have to be told
+ * apart (see ngx_http_payer_check_staff()) */
+
+#define NGX_HTTP_PAYER_ALLOW_CLIENTS  1
+#define NGX_HTTP_PAYER_ALLOW_STAFF    2
+
+
 /* a content handler of the module, and what its location has to have */
 typedef struct {
     ngx_str_t                     directive;
     ngx_http_handler_pt           handler;
     unsigned                      api:1;        /* calls Payer */
-    unsigned                      allow:1;      /* needs payer_allow */
+    unsigned                      allow:2;      /* needs payer_allow */
     unsigned                      order:1;      /* needs an order */
     const void                   *data;         /* of the door */
 } ngx_http_payer_door_t;
@@ -203,6 +210,7 @@ typedef struct {
     ngx_array_t                  *allow;
     ngx_uint_t                    allow_internal;
     ngx_uint_t                    allow_all;
+    ngx_uint_t                    allow_tls;    /* all with a certificate */
 
     /* set when the configuration is complete */
     const ngx_http_payer_door_t  *door;

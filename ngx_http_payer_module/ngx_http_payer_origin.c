@@ -15,8 +15,6 @@
 
 static ngx_int_t ngx_http_payer_origin_check(ngx_str_t *origin);
 static ngx_uint_t ngx_http_payer_origin_usable(ngx_str_t *name);
-static ngx_uint_t ngx_http_payer_origin_listed(ngx_array_t *names,
-    ngx_str_t *host);
 static ngx_uint_t ngx_http_payer_origin_match(ngx_http_server_name_t *sn,
     ngx_str_t *host);
 static ngx_int_t ngx_http_payer_origin_build(ngx_http_request_t *r,
@@ -239,7 +237,7 @@ ngx_http_payer_origin_usable(ngx_str_t *name)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_payer_origin_listed(ngx_array_t *names, ngx_str_t *host)
 {
     ngx_uint_t               i;

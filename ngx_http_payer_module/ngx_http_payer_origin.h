@@ -30,5 +30,8 @@ ngx_int_t ngx_http_payer_origin_names(ngx_conf_t *cf,
 /* the first name by which others can come here, or NULL */
 ngx_str_t *ngx_http_payer_origin_name(ngx_array_t *names);
 
+/* whether server_name lists the host, exactly, by a wildcard or a regex */
+ngx_uint_t ngx_http_payer_origin_listed(ngx_array_t *names, ngx_str_t *host);
+
 
 #endif /* _NGX_HTTP_PAYER_ORIGIN_H_INCLUDED_ */

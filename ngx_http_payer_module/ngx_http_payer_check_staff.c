@@ -1,0 +1,142 @@
+
+/*
+ * The refusals of locations for staff, which show orders or move money: they
+ * are for people who can be told apart.
+ */
+
+
+#include "ngx_http_payer_conf.h"
+
+
+static ngx_int_t ngx_http_payer_check_one_staff(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, void **srv_conf);
+static ngx_uint_t ngx_http_payer_asks_password(ngx_conf_t *cf,
+    void **loc_conf);
+static ngx_uint_t ngx_http_payer_asks_certificate(void **srv_conf);
+
+
+/* the beginning of the private configuration of ngx_http_auth_basic_module */
+typedef struct {
+    ngx_http_complex_value_t     *realm;
+    ngx_http_complex_value_t     *user_file;
+} ngx_http_payer_auth_basic_conf_t;
+
+
+ngx_int_t
+ngx_http_payer_check_staff(ngx_conf_t *cf)
+{
+    ngx_uint_t                    i;
+    ngx_http_payer_loc_conf_t   **door;
+    ngx_http_payer_main_conf_t   *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    door = pmcf->doors.elts;
+
+    for (i = 0; i < pmcf->doors.nelts; i++) {
+
+        if (door[i]->door->allow == NGX_HTTP_PAYER_ALLOW_STAFF
+            && ngx_http_payer_check_one_staff(cf, door[i],
+                                              door[i]->cscf->ctx->srv_conf)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
+    void **srv_conf)
+{
+    if (conf->clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+        ngx_http_payer_refuse(cf, conf, "\"satisfy any\" in location \"%V\" "
+                              "lets those in who have no password or "
+                              "certificate, \"%V\" requires \"satisfy all\"",
+                              &conf->clcf->name, &conf->door->directive);
+        return NGX_ERROR;
+    }
+
+    if (!conf->allow_all
+        || ngx_http_payer_asks_password(cf, conf->clcf->loc_conf))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_payer_asks_certificate(srv_conf)) {
+
+        /* which a client of a listener without TLS is not asked for */
+
+        conf->allow_tls = 1;
+
+        return NGX_OK;
+    }
+
+    ngx_http_payer_refuse(cf, conf, "\"payer_allow all\" in location \"%V\" "
+                          "requires \"auth_basic\" or \"ssl_verify_client "
+                          "on\", else everybody could use \"%V\"",
+                          &conf->clcf->name, &conf->door->directive);
+
+    return NGX_ERROR;
+}
+
+
+/* of a realm with variables nobody knows when it is "off" */
+
+static ngx_uint_t
+ngx_http_payer_asks_password(ngx_conf_t *cf, void **loc_conf)
+{
+    ngx_str_t                         *realm;
+    ngx_uint_t                         i;
+    ngx_module_t                     **modules;
+    ngx_http_payer_auth_basic_conf_t  *abcf;
+
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+
+        if (ngx_strcmp(modules[i]->name, "ngx_http_auth_basic_module") != 0) {
+            continue;
+        }
+
+        abcf = loc_conf[modules[i]->ctx_index];
+
+        if (abcf->realm == NULL || abcf->realm == NGX_CONF_UNSET_PTR
+            || abcf->user_file == NULL
+            || abcf->user_file == NGX_CONF_UNSET_PTR
+            || abcf->realm->lengths)
+        {
+            return 0;
+        }
+
+        realm = &abcf->realm->value;
+
+        return realm->len != 3 || ngx_strncmp(realm->data, "off", 3) != 0;
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_asks_certificate(void **srv_conf)
+{
+#if (NGX_HTTP_SSL)
+
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = srv_conf[ngx_http_ssl_module.ctx_index];
+
+    /* 2 and 3 are "optional", which lets a client without one in */
+
+    return sscf->verify == 1;
+
+#else
+
+    return 0;
+
+#endif
+}

@@ -1,0 +1,35 @@
+
+/*
+ * What protects the pages of staff from other sites: a browser of somebody who
+ * is logged in sends whatever another site wants.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_SAME_ORIGIN_H_INCLUDED_
+#define _NGX_HTTP_PAYER_SAME_ORIGIN_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_answer.h"
+
+
+/* what a request has to show */
+typedef enum {
+    NGX_HTTP_PAYER_ORIGIN_READS = 0,    /* the Host is one of server_name */
+    NGX_HTTP_PAYER_ORIGIN_BROWSER,      /* and no other site has sent it */
+    NGX_HTTP_PAYER_ORIGIN_CHANGES       /* and "X-Payer-Office: 1" is there,
+                                         * which no form can add */
+} ngx_http_payer_origin_e;
+
+
+/*
+ * for a location whose door is of staff (NGX_HTTP_PAYER_ALLOW_STAFF): NGX_OK,
+ * or NGX_DECLINED with "problem" filled, 421 for a Host that server_name does
+ * not list (a name of somebody else that leads here), 403 for the others
+ */
+ngx_int_t ngx_http_payer_same_origin(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_payer_origin_e what,
+    ngx_http_payer_problem_t *problem);
+
+
+#endif /* _NGX_HTTP_PAYER_SAME_ORIGIN_H_INCLUDED_ */
