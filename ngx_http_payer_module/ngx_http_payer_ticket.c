@@ -16,11 +16,21 @@ typedef struct {
 } ngx_http_payer_ticket_log_t;
 
 
+#define ngx_http_payer_is_base64url(ch)                                      \
+    (((ch) >= 'a' && (ch) <= 'z') || ((ch) >= 'A' && (ch) <= 'Z')            \
+     || ((ch) >= '0' && (ch) <= '9') || (ch) == '-' || (ch) == '_')
+
+
 static void ngx_http_payer_ticket_set(ngx_http_payer_ctx_t *ctx,
     u_char *ticket);
 static void ngx_http_payer_ticket_shown(void *data);
 static u_char *ngx_http_payer_ticket_log(ngx_http_request_t *r,
     ngx_http_request_t *sr, u_char *buf, size_t len);
+static void ngx_http_payer_ticket_run(ngx_str_t *value);
+static void ngx_http_payer_ticket_mask(u_char *p, u_char *last,
+    ngx_str_t *ticket);
+static u_char *ngx_http_payer_ticket_find(u_char *p, u_char *last,
+    char *text);
 
 
 char *
@@ -143,6 +153,8 @@ ngx_http_payer_ticket_hide(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ngx_http_payer_ticket_run(&value);
+
     if (value.len == 0 || r->main->log_handler == ngx_http_payer_ticket_log) {
         return NGX_OK;
     }
@@ -181,7 +193,6 @@ ngx_http_payer_ticket_log(ngx_http_request_t *r, ngx_http_request_t *sr,
     u_char *buf, size_t len)
 {
     u_char                       *p;
-    ngx_str_t                     text;
     ngx_pool_cleanup_t           *cln;
     ngx_http_payer_ticket_log_t  *log;
 
@@ -202,14 +213,89 @@ ngx_http_payer_ticket_log(ngx_http_request_t *r, ngx_http_request_t *sr,
 
     p = log->next(r, sr, buf, len);
 
-    text.data = buf;
-    text.len = p - buf;
-
     if (log->value.len) {
-        ngx_http_payer_mask(&text, log->value.data, log->value.len);
+        ngx_http_payer_ticket_mask(buf, p, &log->value);
     }
 
     return p;
+}
+
+
+/* the longest part of the value that can be a ticket, or more than one */
+
+static void
+ngx_http_payer_ticket_run(ngx_str_t *value)
+{
+    u_char     *p, *last;
+    ngx_str_t   run;
+
+    p = value->data;
+    last = p + value->len;
+
+    ngx_str_null(value);
+
+    while (p < last) {
+        run.data = p;
+
+        while (p < last && ngx_http_payer_is_base64url(*p)) {
+            p++;
+        }
+
+        run.len = p - run.data;
+
+        if (run.len > value->len) {
+            *value = run;
+        }
+
+        p++;
+    }
+}
+
+
+/*
+ * Only in the addresses of the line, behind their hosts: who sends the name
+ * of the server as its ticket must not take it out of the line.
+ */
+
+static void
+ngx_http_payer_ticket_mask(u_char *p, u_char *last, ngx_str_t *ticket)
+{
+    u_char     *host, *name;
+    ngx_str_t   text;
+
+    p = ngx_http_payer_ticket_find(p, last, ", request: \"");
+
+    while (p < last) {
+        host = ngx_http_payer_ticket_find(p, last, ", host: \"");
+        name = ngx_http_payer_ticket_find(p, last, "://");
+
+        text.data = p;
+        text.len = ngx_min(host, name) - p;
+
+        ngx_http_payer_mask(&text, ticket->data, ticket->len);
+
+        if (host < name) {
+            p = ngx_http_payer_ticket_find(host, last, "\", referrer: ");
+            continue;
+        }
+
+        for (p = ngx_min(name + 3, last); p < last; p++) {
+            if (*p == '/' || *p == '?' || *p == '"') {
+                break;
+            }
+        }
+    }
+}
+
+
+/* where the text begins, or the end */
+
+static u_char *
+ngx_http_payer_ticket_find(u_char *p, u_char *last, char *text)
+{
+    p = ngx_strlcasestrn(p, last, (u_char *) text, ngx_strlen(text) - 1);
+
+    return p ? p : last;
 }
 
 

@@ -143,3 +143,85 @@ ok((grep { /payer: the ticket for order "1002"/ && /ticket=\*{22}/ } @lines),
     'our own');
 is(join("\n", grep { /\Q$ticket\E/ } @lines), '', 'the ticket is nowhere');
 
+
+
+=== TEST 5: what a client sends as its ticket hides nothing else in the log
+--- server_name: a-shop-with-a-long-name.example
+--- bare
+--- http_config eval
+::payer_http() . <<'EOT';
+set_real_ip_from 127.0.0.1;
+real_ip_header   X-Client;
+EOT
+--- config eval
+::payer_server() . <<'EOT';
+location = /ticketed {
+    payer_checkout;
+    payer_reference      $arg_order public;
+    payer_amount         12900;
+    payer_currency       SEK;
+    payer_return_success /broken?order=$payer_reference&ticket=$payer_ticket;
+    payer_return_fail    /failed;
+    payer_return_back    /cart;
+}
+location = /broken {
+    payer_verify        $arg_order;
+    payer_verify_ticket $arg_ticket;
+    proxy_pass          http://127.0.0.1:1;
+}
+EOT
+--- request
+GET /ticketed?order=1001
+--- error_code: 303
+--- after
+my $name   = 'a-shop-with-a-long-name.example';
+my $client = '2001:db8:1111:2222:3333:4444:5555:6666';
+
+for my $ticket ($name, $client) {
+    get("/broken?order=1001&ticket=$ticket", headers => {
+        'X-Client' => $client, Host => $name, Referer => "http://$name/x",
+    });
+}
+
+my @lines = grep { /payer: the ticket for order/ }
+    split /\n/, error_log_text();
+
+is(scalar @lines, 2, 'both are wrong');
+is(scalar(grep { /, client: \Q$client\E, server: \Q$name\E, / } @lines), 2,
+    'the client and the server');
+is(scalar(grep { m{, host: "\Q$name\E", referrer: "http://\Q$name\E/x"} }
+    @lines), 2, 'the host that was asked, and the one of the referrer');
+is(scalar(grep { /ticket=\*+\.example / } @lines), 1,
+    'where it stands as the ticket it is hidden');
+
+
+
+=== TEST 6: a ticket is hidden wherever an address has it
+--- config
+location = /ticketed {
+    payer_checkout;
+    payer_reference      $arg_order public;
+    payer_amount         12900;
+    payer_currency       SEK;
+    payer_return_success /broken?order=$payer_reference&ticket=$payer_ticket;
+    payer_return_fail    /failed;
+    payer_return_back    /cart;
+}
+location ~ ^/broken/(?<shown_ticket>[^/]+)$ {
+    payer_verify        $arg_order;
+    payer_verify_ticket $shown_ticket;
+    proxy_pass          http://127.0.0.1:1/x-$shown_ticket?t=$shown_ticket;
+}
+--- after
+get('/ticketed?order=1001');
+my $ticket = ticket();
+pay('1001');
+
+my $r = get("/broken/$ticket?order=1001", headers => {
+    Referer => "http://localhost/to?next=%2Fa%3Fticket%3D$ticket" });
+is($r->status, 502, 'the shop is down');
+is(get("/broken/$ticket.?order=1001")->status, 403, 'with a dot behind it');
+
+my @lines = grep { /\[(?:info|notice|warn|error|crit|alert)\]/ }
+    split /\n/, error_log_text();
+is(join("\n", grep { /\Q$ticket\E/ } @lines), '', 'the ticket is nowhere');
