@@ -13,7 +13,7 @@
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_log.h"
-#include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_mask.h"
 
 
 static ngx_int_t ngx_http_payer_api_path(ngx_http_payer_call_t *call,

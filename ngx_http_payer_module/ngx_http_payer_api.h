@@ -25,17 +25,6 @@ typedef enum {
 } ngx_http_payer_outcome_e;
 
 
-typedef struct {
-    ngx_str_t                     name;
-    ngx_uint_t                    method;
-    ngx_str_t                     method_name;
-    ngx_str_t                     path;
-    unsigned                      safe:1;       /* changes nothing */
-    unsigned                      parameters:1; /* are in its body */
-    unsigned                      replies:1;    /* with a JSON object */
-} ngx_http_payer_call_type_t;
-
-
 /* reads a reply into call->result: NGX_OK, NGX_DECLINED with call->reason
  * set when it is not what it should be, NGX_ERROR */
 typedef ngx_int_t (*ngx_http_payer_read_pt)(ngx_http_payer_call_t *call,
@@ -112,9 +101,6 @@ void ngx_http_payer_api_log(ngx_http_payer_call_t *call);
  * at the request itself */
 ngx_uint_t ngx_http_payer_api_unasked(ngx_http_payer_call_t *call);
 
-/* the call type, for configuration and names */
-const ngx_http_payer_call_type_t *ngx_http_payer_api_type(
-    ngx_http_payer_call_e type);
 
 /* hides what Payer repeats of our credentials: what it says may get into a
  * log, to the caller, or to the shop */

@@ -6,7 +6,7 @@
 
 
 #include "ngx_http_payer_api.h"
-#include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_mask.h"
 
 
 static ngx_uint_t ngx_http_payer_api_dead(ngx_array_t *words,

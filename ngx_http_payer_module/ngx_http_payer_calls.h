@@ -1,6 +1,6 @@
 
 /*
- * The names of the calls that Payer offers.
+ * The calls that Payer offers.
  */
 
 
@@ -8,7 +8,11 @@
 #define _NGX_HTTP_PAYER_CALLS_H_INCLUDED_
 
 
-/* what they are stands in ngx_http_payer_call.c */
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* what they are stands in ngx_http_payer_calls.c */
 typedef enum {
     NGX_HTTP_PAYER_CALL_TOKEN = 0,
     NGX_HTTP_PAYER_CALL_CREATE,
@@ -24,6 +28,22 @@ typedef enum {
     NGX_HTTP_PAYER_CALL_UNSUBSCRIBE,
     NGX_HTTP_PAYER_CALLS
 } ngx_http_payer_call_e;
+
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_uint_t                    method;
+    ngx_str_t                     method_name;
+    ngx_str_t                     path;
+    unsigned                      safe:1;       /* changes nothing */
+    unsigned                      parameters:1; /* are in its body */
+    unsigned                      replies:1;    /* with a JSON object */
+} ngx_http_payer_call_type_t;
+
+
+/* the call type, for configuration and names */
+const ngx_http_payer_call_type_t *ngx_http_payer_api_type(
+    ngx_http_payer_call_e type);
 
 
 #endif /* _NGX_HTTP_PAYER_CALLS_H_INCLUDED_ */

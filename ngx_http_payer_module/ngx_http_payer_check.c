@@ -6,9 +6,9 @@
 
 
 #include "ngx_http_payer_conf.h"
-#include "ngx_http_payer_gate.h"
+#include "ngx_http_payer_verify_conf.h"
 #include "ngx_http_payer_order.h"
-#include "ngx_http_payer_signature.h"
+#include "ngx_http_payer_signature_conf.h"
 
 
 static ngx_int_t ngx_http_payer_check_credentials(ngx_conf_t *cf,

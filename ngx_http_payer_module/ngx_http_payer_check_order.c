@@ -9,7 +9,7 @@
 
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_lookup.h"
-#include "ngx_http_payer_signature.h"
+#include "ngx_http_payer_signature_conf.h"
 #include "ngx_http_payer_source.h"
 #include "ngx_http_payer_template.h"
 

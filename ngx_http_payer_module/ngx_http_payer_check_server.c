@@ -6,9 +6,12 @@
 
 
 #include "ngx_http_payer_conf.h"
-#include "ngx_http_payer_origin.h"
+#include "ngx_http_payer_order.h"
 
 
+static ngx_int_t ngx_http_payer_keep_names(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+static ngx_str_t *ngx_http_payer_first_name(ngx_array_t *names);
 static void ngx_http_payer_check_pages(ngx_conf_t *cf,
     ngx_http_payer_main_conf_t *pmcf);
 static void ngx_http_payer_check_underscores(ngx_conf_t *cf,
@@ -58,8 +61,9 @@ ngx_http_payer_check_servers(ngx_conf_t *cf)
 
         if (names) {
             door[i]->names = names;
+            door[i]->name = ngx_http_payer_first_name(names);
 
-        } else if (ngx_http_payer_origin_names(cf, door[i]) != NGX_OK) {
+        } else if (ngx_http_payer_keep_names(cf, door[i]) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -198,7 +202,7 @@ ngx_http_payer_check_origin(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return 0;
     }
 
-    if (ngx_http_payer_origin_name(conf->names)
+    if (conf->name
         || ngx_http_payer_is_local(cf, conf->cscf))
     {
         return 1;
@@ -292,4 +296,66 @@ ngx_http_payer_is_loopback(struct sockaddr *sa)
     default:
         return 0;
     }
+}
+
+
+/* nginx forgets the list when it has read the configuration */
+
+static ngx_int_t
+ngx_http_payer_keep_names(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_array_t             *names, *from;
+    ngx_http_server_name_t  *sn;
+
+    from = &conf->cscf->server_names;
+
+    names = ngx_array_create(cf->pool, ngx_max(from->nelts, 1),
+                             sizeof(ngx_http_server_name_t));
+    if (names == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (from->nelts) {
+        sn = ngx_array_push_n(names, from->nelts);
+        if (sn == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(sn, from->elts,
+                   from->nelts * sizeof(ngx_http_server_name_t));
+    }
+
+    conf->names = names;
+    conf->name = ngx_http_payer_first_name(names);
+
+    return NGX_OK;
+}
+
+
+/* the first name by which others can come here, or NULL */
+
+static ngx_str_t *
+ngx_http_payer_first_name(ngx_array_t *names)
+{
+    ngx_uint_t               i;
+    ngx_http_server_name_t  *sn;
+
+    sn = names->elts;
+
+    for (i = 0; i < names->nelts; i++) {
+
+#if (NGX_PCRE)
+        if (sn[i].regex) {
+            continue;
+        }
+#endif
+
+        if (sn[i].name.len && sn[i].name.data[0] != '.'
+            && ngx_http_payer_usable_name(&sn[i].name))
+        {
+            return &sn[i].name;
+        }
+    }
+
+    return NULL;
 }

@@ -300,7 +300,7 @@ ngx_http_payer_checkout_decide(ngx_http_request_t *r,
     } else if (worth != NGX_HTTP_PAYER_WORTH_OPEN) {
         ngx_http_payer_ledger_unclaim(ctx);
 
-        return ngx_http_payer_worth_refuse(r, ctx, worth);
+        return ngx_http_payer_checkout_refuse(r, ctx, worth);
 
     } else if (!ctx->record.unknown && ngx_http_payer_checkout_live(ctx)) {
 

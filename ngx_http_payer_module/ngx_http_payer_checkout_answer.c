@@ -6,6 +6,11 @@
 
 #include "ngx_http_payer_checkout_answer.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_proof.h"
+
+
+static void ngx_http_payer_checkout_missing(ngx_http_payer_ctx_t *ctx,
+    int64_t *amount, ngx_str_t *currency);
 
 
 ngx_int_t
@@ -67,4 +72,85 @@ ngx_http_payer_checkout_unavailable(ngx_http_request_t *r, const char *detail)
     problem.retry_after = 1;
 
     return ngx_http_payer_answer_buyer(r, &problem);
+}
+
+
+ngx_int_t
+ngx_http_payer_checkout_refuse(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_worth_e worth)
+{
+    int64_t                    amount, paid;
+    ngx_str_t                  currency;
+    ngx_http_payer_record_t   *record;
+    ngx_http_payer_problem_t   problem;
+
+    record = &ctx->record;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = NGX_HTTP_CONFLICT;
+
+    if (worth == NGX_HTTP_PAYER_WORTH_CANCELLED) {
+        problem.type = "order-cancelled";
+        problem.title = "The order is cancelled";
+        problem.detail = "the payment of this order was cancelled or given "
+                         "back, and this link does not sell it again";
+
+        ngx_http_payer_log(NGX_LOG_WARN, ctx, "a checkout of an order that is "
+                           "%V was refused",
+                           ngx_http_payer_state_name(record->state));
+
+        return ngx_http_payer_answer_buyer(r, &problem);
+    }
+
+    ngx_http_payer_checkout_missing(ctx, &amount, &currency);
+
+    paid = ngx_http_payer_proof_sum(record);
+
+    if (paid < 0) {
+        paid = record->amount;
+    }
+
+    problem.type = "amount-differs";
+    problem.title = "The order was paid for another amount";
+    problem.detail = "the order was paid, but not with the amount and "
+                     "currency that it has now";
+
+    ngx_http_payer_log(NGX_LOG_ERR, ctx, "order \"%V\" was paid with %L %V, "
+                       "but %L %V is wanted", &record->reference, paid,
+                       &record->currency, amount, &currency);
+
+    return ngx_http_payer_answer_buyer(r, &problem);
+}
+
+
+/* the sum that was not paid: the order's, the gate's, or what the shop said */
+
+static void
+ngx_http_payer_checkout_missing(ngx_http_payer_ctx_t *ctx, int64_t *amount,
+    ngx_str_t *currency)
+{
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    *amount = ctx->order.amount;
+    *currency = ctx->order.currency;
+
+    if (!ngx_http_payer_proof_covers(record, *amount, currency)) {
+        return;
+    }
+
+    if (ctx->verify.wanted
+        && !ngx_http_payer_proof_covers(record, ctx->verify.wanted,
+                                        &ctx->verify.currency))
+    {
+        *amount = ctx->verify.wanted;
+        *currency = ctx->verify.currency;
+        return;
+    }
+
+    *amount = record->wanted;
+    currency->data = record->wanted_currency;
+    currency->len = NGX_HTTP_PAYER_CURRENCY_LEN;
 }

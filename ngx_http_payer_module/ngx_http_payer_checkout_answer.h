@@ -10,6 +10,7 @@
 
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_worth.h"
 #include "ngx_http_payer_api.h"
 
 
@@ -26,6 +27,13 @@ ngx_int_t ngx_http_payer_checkout_failed(ngx_http_request_t *r,
 /* something here: 503, to be tried again */
 ngx_int_t ngx_http_payer_checkout_unavailable(ngx_http_request_t *r,
     const char *detail);
+
+/*
+ * the answer to a checkout that gets neither a link nor the page of success:
+ * what the flow's step returns
+ */
+ngx_int_t ngx_http_payer_checkout_refuse(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_worth_e worth);
 
 
 #endif /* _NGX_HTTP_PAYER_CHECKOUT_ANSWER_H_INCLUDED_ */

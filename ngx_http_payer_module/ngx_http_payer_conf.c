@@ -5,8 +5,8 @@
 
 
 #include "ngx_http_payer_conf.h"
-#include "ngx_http_payer_api.h"
-#include "ngx_http_payer_gate.h"
+#include "ngx_http_payer_calls.h"
+#include "ngx_http_payer_verify_conf.h"
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_secret.h"
 #include "ngx_http_payer_worth.h"

@@ -42,6 +42,10 @@ char *ngx_http_payer_present(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_event_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_payer_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_payer_return_origin(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* makes the location a door: cmd->post is its ..._door_t */
 char *ngx_http_payer_door(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -6,7 +6,6 @@
 
 
 #include "ngx_http_payer_conf.h"
-#include "ngx_http_payer_event.h"
 #include "ngx_http_payer_locate.h"
 
 
@@ -78,7 +77,7 @@ ngx_http_payer_check_passes(ngx_conf_t *cf)
 
     for (i = 0; i < pmcf->doors.nelts; i++) {
 
-        if (door[i]->door == &ngx_http_payer_events_door
+        if (ngx_strcmp(door[i]->door->directive.data, "payer_events") == 0
             && door[i]->event_pass.len
             && ngx_http_payer_check_pass(cf, door[i]) != NGX_OK)
         {

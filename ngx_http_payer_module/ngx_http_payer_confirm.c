@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_payer_confirm.h"
+#include "ngx_http_payer_checkout_answer.h"
 #include "ngx_http_payer_lookup_use.h"
 #include "ngx_http_payer_present.h"
 #include "ngx_http_payer_worth.h"
@@ -82,7 +83,7 @@ ngx_http_payer_confirm_known(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     }
 
     if (worth != NGX_HTTP_PAYER_WORTH_OPEN) {
-        return ngx_http_payer_worth_refuse(r, ctx, worth);
+        return ngx_http_payer_checkout_refuse(r, ctx, worth);
     }
 
     return ngx_http_payer_present_question(r, ctx);

@@ -6,8 +6,7 @@
 
 
 #include "ngx_http_payer_conf.h"
-#include "ngx_http_payer_api.h"
-#include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_calls.h"
 #include "ngx_http_payer_secret.h"
 #include "ngx_http_payer_value.h"
 
@@ -290,7 +289,7 @@ ngx_http_payer_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     text = (ngx_http_payer_text_t *) (p + cmd->offset);
     value = cf->args->elts;
 
-    rv = ngx_http_payer_intake_slot(cf, cmd, conf);
+    rv = ngx_http_payer_text_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -558,4 +557,58 @@ ngx_http_payer_door(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     plcf->line = cf->conf_file->line;
 
     return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
+    ngx_str_t  *value;
+
+    ngx_http_payer_value_more(cf, cmd, &plcf->verify);
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return "needs a value: an empty one is no order's ticket";
+    }
+
+    return ngx_http_payer_value_slot(cf, cmd, conf);
+}
+
+
+char *
+ngx_http_payer_return_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
+    char       *rv;
+    ngx_str_t  *value;
+
+    rv = ngx_http_payer_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (plcf->origin->lengths) {
+        return NGX_CONF_OK;
+    }
+
+    value = &plcf->origin->value;
+
+    if (ngx_strcmp(value->data, "http") == 0
+        || ngx_strcmp(value->data, "https") == 0
+        || ngx_http_payer_check_bare_url(value) == NGX_OK)
+    {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid origin \"%V\", it must be \"http\", "
+                       "\"https\", or a scheme and a host without a path, "
+                       "as in \"https://shop.example\"", value);
+
+    return NGX_CONF_ERROR;
 }

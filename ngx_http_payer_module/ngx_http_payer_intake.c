@@ -8,7 +8,7 @@
 #include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_origin.h"
-#include "ngx_http_payer_value.h"
+#include "ngx_http_payer_text.h"
 
 
 /* the language of Payer's home, when the shop names none */
@@ -16,8 +16,6 @@
 #define NGX_HTTP_PAYER_LANGUAGE   "sv"
 
 
-static ngx_int_t ngx_http_payer_intake_value(ngx_http_request_t *r,
-    ngx_http_payer_text_t *text, ngx_str_t *value);
 static ngx_int_t ngx_http_payer_intake_money(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
 static ngx_int_t ngx_http_payer_intake_amount(ngx_http_request_t *r,
@@ -33,7 +31,6 @@ static ngx_int_t ngx_http_payer_complete_url(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_str_t *origin, ngx_str_t *url);
 static ngx_int_t ngx_http_payer_wrong(ngx_http_payer_problem_t *problem,
     const char *field, const char *detail);
-static ngx_int_t ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text);
 
 
 ngx_int_t
@@ -78,7 +75,7 @@ ngx_http_payer_intake_reference(ngx_http_request_t *r,
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_payer_intake_value(r, text, reference);
+    rc = ngx_http_payer_text_value(r, text, reference);
 
     if (rc != NGX_OK) {
 
@@ -88,155 +85,6 @@ ngx_http_payer_intake_reference(ngx_http_request_t *r,
     }
 
     return ngx_http_payer_check_reference(reference);
-}
-
-
-ngx_int_t
-ngx_http_payer_intake_text(ngx_http_request_t *r, ngx_http_payer_text_t *text,
-    ngx_str_t *value)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_payer_intake_value(r, text, value);
-
-    return rc == NGX_DONE ? NGX_OK : rc;
-}
-
-
-/* NGX_DONE: there is nothing in it but what a payment id may have */
-
-static ngx_int_t
-ngx_http_payer_intake_value(ngx_http_request_t *r, ngx_http_payer_text_t *text,
-    ngx_str_t *value)
-{
-    ngx_http_variable_value_t  *vv;
-
-    if (text->variable) {
-        vv = ngx_http_get_flushed_variable(r, text->variable - 1);
-
-        ngx_str_null(value);
-
-        if (vv && !vv->not_found) {
-            value->data = vv->data;
-            value->len = vv->len;
-        }
-
-    } else if (ngx_http_complex_value(r, text->value, value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_payer_check_payment_id(value) == NGX_OK) {
-        return NGX_DONE;
-    }
-
-    return text->unescape ? ngx_http_payer_unescape(r->pool, value) : NGX_OK;
-}
-
-
-char *
-ngx_http_payer_intake_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    char                   *rv;
-    u_char                 *name, *last, ch;
-    ngx_int_t               index;
-    ngx_str_t               variable;
-    ngx_http_payer_text_t  *text;
-
-    rv = ngx_http_payer_value_slot(cf, cmd, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    text = (ngx_http_payer_text_t *) (p + cmd->offset);
-
-    /* an argument is as the buyer's browser has escaped it */
-
-    text->unescape = ngx_http_payer_value_has_argument(&text->value->value);
-
-    name = text->value->value.data;
-    last = name + text->value->value.len;
-
-    if (last - name < 2 || *name++ != '$' || (*name >= '0' && *name <= '9')) {
-        return NGX_CONF_OK;
-    }
-
-    variable.data = name;
-    variable.len = last - name;
-
-    for ( /* void */ ; name < last; name++) {
-        ch = *name | 0x20;
-
-        if ((ch < 'a' || ch > 'z') && (*name < '0' || *name > '9')
-            && *name != '_')
-        {
-            return NGX_CONF_OK;
-        }
-    }
-
-    index = ngx_http_get_variable_index(cf, &variable);
-    if (index == NGX_ERROR) {
-        return NGX_CONF_ERROR;
-    }
-
-    text->variable = index + 1;
-
-    return NGX_CONF_OK;
-}
-
-
-/* %XX and plus as browsers write them; anything else stays as it is */
-
-static ngx_int_t
-ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text)
-{
-    u_char     *src, *dst, *last, *p;
-    ngx_int_t   n;
-
-    last = text->data + text->len;
-
-    for (src = text->data; src < last; src++) {
-        if (*src == '%' || *src == '+') {
-            break;
-        }
-    }
-
-    if (src == last) {
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(pool, text->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (src = text->data, dst = p; src < last; src++) {
-
-        if (*src == '+') {
-            *dst++ = ' ';
-            continue;
-        }
-
-        if (*src != '%') {
-            *dst++ = *src;
-            continue;
-        }
-
-        n = (last - src > 2) ? ngx_hextoi(src + 1, 2) : NGX_ERROR;
-
-        if (n == NGX_ERROR) {
-            return NGX_DECLINED;
-        }
-
-        *dst++ = (u_char) n;
-        src += 2;
-    }
-
-    text->data = p;
-    text->len = dst - p;
-
-    return NGX_OK;
 }
 
 

@@ -34,17 +34,6 @@ ngx_int_t ngx_http_payer_intake(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_intake_urls(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
 
-/*
- * sets an ngx_http_payer_text_t of the configuration: its value, and whether
- * that is nothing but a variable, which then needs no script to be read
- */
-char *ngx_http_payer_intake_slot(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-/* evaluates a text and decodes it if it is made of a URL's argument: NGX_OK,
- * NGX_DECLINED (broken percent-encoding), NGX_ERROR */
-ngx_int_t ngx_http_payer_intake_text(ngx_http_request_t *r,
-    ngx_http_payer_text_t *text, ngx_str_t *value);
 
 /*
  * evaluates a reference and decodes it if it is made of a URL's argument:

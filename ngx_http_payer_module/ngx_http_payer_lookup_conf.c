@@ -7,7 +7,6 @@
 
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_conf.h"
-#include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_lookup_conf.h"
 #include "ngx_http_payer_query.h"
 #include "ngx_http_payer_value.h"

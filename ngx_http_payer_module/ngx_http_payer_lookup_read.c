@@ -5,8 +5,8 @@
 
 
 #include "ngx_http_payer_lookup.h"
-#include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_lookup_text.h"
+#include "ngx_http_payer_text.h"
 
 
 static ngx_int_t ngx_http_payer_lookup_fields(
@@ -244,8 +244,7 @@ ngx_http_payer_lookup_matches(ngx_http_payer_lookup_t *lookup)
         return NGX_OK;
     }
 
-    rc = ngx_http_payer_intake_text(lookup->ctx->request, &match->text,
-                                    &given);
+    rc = ngx_http_payer_text(lookup->ctx->request, &match->text, &given);
     if (rc != NGX_OK) {
         return rc;
     }

@@ -12,16 +12,14 @@
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_metrics.h"
 #include "ngx_http_payer_operation.h"
-#include "ngx_http_payer_origin.h"
 #include "ngx_http_payer_reconcile.h"
-#include "ngx_http_payer_signature.h"
+#include "ngx_http_payer_signature_conf.h"
 #include "ngx_http_payer_source.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_subscription.h"
-#include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_value.h"
 #include "ngx_http_payer_variable.h"
-#include "ngx_http_payer_verify_amount.h"
+#include "ngx_http_payer_verify_conf.h"
 
 
 static ngx_int_t ngx_http_payer_preconfigure(ngx_conf_t *cf);

@@ -90,6 +90,14 @@ typedef struct {
 } ngx_http_payer_text_t;
 
 
+/* what proves that an order in a URL is the shop's */
+struct ngx_http_payer_signature_s {
+    ngx_http_complex_value_t      value;
+    ngx_http_complex_value_t      message;
+    ngx_str_t                     separators;   /* empty: not needed */
+};
+
+
 /* who is let on by payer_verify */
 typedef struct {
     ngx_http_payer_text_t         reference;    /* value NULL: everybody */
@@ -180,6 +188,7 @@ typedef struct {
     ngx_http_complex_value_t     *back;
     ngx_http_complex_value_t     *origin;
     ngx_array_t                  *names;        /* ..._server_name_t */
+    ngx_str_t                    *name;         /* the first usable, NULL */
     time_t                        link_ttl;
 
     /* the proof that an order in a URL is the shop's */

@@ -487,3 +487,56 @@ ngx_http_payer_currency_exponent(ngx_str_t *currency)
 
     return NGX_DECLINED;
 }
+
+
+ngx_int_t
+ngx_http_payer_check_bare_url(ngx_str_t *origin)
+{
+    u_char  *p, *last;
+
+    if (ngx_http_payer_check_url(origin, 0) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    last = origin->data + origin->len;
+
+    p = ngx_strlchr(origin->data, last, ':') + sizeof("://") - 1;
+
+    for ( /* void */ ; p < last; p++) {
+        if (*p == '/' || *p == '?' || *p == '#') {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* "_" and other names that stand for "any" are no address */
+
+ngx_uint_t
+ngx_http_payer_usable_name(ngx_str_t *name)
+{
+    size_t      i;
+    u_char      ch;
+    ngx_uint_t  good;
+
+    good = 0;
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if ((ch >= '0' && ch <= '9')
+            || ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z'))
+        {
+            good = 1;
+
+        } else if (ch != '.' && ch != '-' && ch != '_' && ch != ':'
+                   && ch != '[' && ch != ']')
+        {
+            return 0;
+        }
+    }
+
+    return good;
+}

@@ -59,5 +59,12 @@ ngx_int_t ngx_http_payer_check_url(ngx_str_t *url, ngx_uint_t secure);
  */
 ngx_int_t ngx_http_payer_currency_exponent(ngx_str_t *currency);
 
+/* a URL of which nothing follows the host and the port: NGX_OK or
+ * NGX_DECLINED */
+ngx_int_t ngx_http_payer_check_bare_url(ngx_str_t *origin);
+
+/* whether others can come to a server by this name */
+ngx_uint_t ngx_http_payer_usable_name(ngx_str_t *name);
+
 
 #endif /* _NGX_HTTP_PAYER_ORDER_H_INCLUDED_ */

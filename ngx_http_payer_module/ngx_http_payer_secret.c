@@ -7,16 +7,13 @@
 
 #include "ngx_http_payer_secret.h"
 #include "ngx_http_payer_compat.h"
+#include "ngx_http_payer_mask.h"
 
 
 static ngx_int_t ngx_http_payer_take_secret(ngx_conf_t *cf, ngx_str_t *name,
     u_char *buf, size_t len, ngx_str_t *secret);
 static void ngx_http_payer_secret_free(void *data);
-static u_char *ngx_http_payer_match(u_char *p, u_char *last, u_char *secret,
-    size_t len);
 
-
-#define NGX_HTTP_PAYER_MIN_MASKED   16
 
 #define ngx_http_payer_is_space(ch)                                          \
     ((ch) == ' ' || (ch) == '\t' || (ch) == CR || (ch) == LF)
@@ -188,72 +185,4 @@ ngx_http_payer_secret_free(void *data)
     ngx_http_payer_wipe(secret);
 
     (void) munmap(secret->data, secret->len);
-}
-
-
-void
-ngx_http_payer_wipe(ngx_str_t *secret)
-{
-    if (secret->len) {
-        ngx_explicit_memzero(secret->data, secret->len);
-    }
-}
-
-
-void
-ngx_http_payer_mask(ngx_str_t *text, u_char *secret, size_t len)
-{
-    u_char  *p, *end, *last;
-
-    if (len < NGX_HTTP_PAYER_MIN_MASKED) {
-        return;
-    }
-
-    p = text->data;
-    last = p + text->len;
-
-    while ((size_t) (last - p) >= len) {
-
-        if (*secret != '/') {
-            p = memchr(p, *secret, last - p);
-
-            if (p == NULL) {
-                return;
-            }
-        }
-
-        end = ngx_http_payer_match(p, last, secret, len);
-
-        if (end) {
-            ngx_memset(p, '*', end - p);
-            p = end;
-
-        } else {
-            p++;
-        }
-    }
-}
-
-
-/* the end of the secret that begins at p, or NULL; JSON may escape a slash */
-
-static u_char *
-ngx_http_payer_match(u_char *p, u_char *last, u_char *secret, size_t len)
-{
-    size_t  i;
-
-    for (i = 0; i < len; i++) {
-
-        if (secret[i] == '/' && last - p > 1 && p[0] == '\\' && p[1] == '/') {
-            p++;
-        }
-
-        if (p == last || *p != secret[i]) {
-            return NULL;
-        }
-
-        p++;
-    }
-
-    return p;
 }

@@ -29,14 +29,5 @@ ngx_int_t ngx_http_payer_read_secret(ngx_conf_t *cf, ngx_str_t *name,
  */
 u_char *ngx_http_payer_secret_alloc(ngx_conf_t *cf, size_t len);
 
-/* a text that is needed no longer; its length stays */
-void ngx_http_payer_wipe(ngx_str_t *secret);
-
-/*
- * puts asterisks in place of the secret, wherever the text has it: Payer may
- * repeat what it was sent.  One of less than 16 bytes could be any word.
- */
-void ngx_http_payer_mask(ngx_str_t *text, u_char *secret, size_t len);
-
 
 #endif /* _NGX_HTTP_PAYER_SECRET_H_INCLUDED_ */

@@ -12,7 +12,7 @@
 
 
 #include "ngx_http_payer_subrequest.h"
-#include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_mask.h"
 
 
 typedef struct {

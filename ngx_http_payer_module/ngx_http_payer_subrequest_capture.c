@@ -5,7 +5,7 @@
 
 
 #include "ngx_http_payer_subrequest.h"
-#include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_mask.h"
 
 
 static ngx_int_t ngx_http_payer_capture_header_filter(ngx_http_request_t *r);

@@ -6,8 +6,7 @@
 
 
 #include "ngx_http_payer_ticket.h"
-#include "ngx_http_payer_secret.h"
-#include "ngx_http_payer_value.h"
+#include "ngx_http_payer_mask.h"
 
 
 typedef struct {
@@ -31,25 +30,6 @@ static void ngx_http_payer_ticket_mask(u_char *p, u_char *last,
     ngx_str_t *ticket);
 static u_char *ngx_http_payer_ticket_find(u_char *p, u_char *last,
     char *text);
-
-
-char *
-ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_payer_loc_conf_t *plcf = conf;
-
-    ngx_str_t  *value;
-
-    ngx_http_payer_value_more(cf, cmd, &plcf->verify);
-
-    value = cf->args->elts;
-
-    if (value[1].len == 0) {
-        return "needs a value: an empty one is no order's ticket";
-    }
-
-    return ngx_http_payer_value_slot(cf, cmd, conf);
-}
 
 
 void

@@ -12,10 +12,6 @@
 #include "ngx_http_payer_module.h"
 
 
-/* the setter of payer_verify_ticket */
-char *ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
 /*
  * for a checkout, which has just read ctx->record: $payer_ticket becomes the
  * record's, or empty.  Return addresses that were made with another ticket are

@@ -11,7 +11,7 @@
 
 
 #include "ngx_http_payer_token.h"
-#include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_mask.h"
 
 
 /* a token without expires_in is kept as long as the public client does */

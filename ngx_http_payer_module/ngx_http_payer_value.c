@@ -260,3 +260,56 @@ ngx_http_payer_value_more(ngx_conf_t *cf, ngx_command_t *cmd,
     verify->more_file = cf->conf_file->file.name.data;
     verify->more_line = cf->conf_file->line;
 }
+
+
+char *
+ngx_http_payer_text_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    char                   *rv;
+    u_char                 *name, *last, ch;
+    ngx_int_t               index;
+    ngx_str_t               variable;
+    ngx_http_payer_text_t  *text;
+
+    rv = ngx_http_payer_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    text = (ngx_http_payer_text_t *) (p + cmd->offset);
+
+    /* an argument is as the buyer's browser has escaped it */
+
+    text->unescape = ngx_http_payer_value_has_argument(&text->value->value);
+
+    name = text->value->value.data;
+    last = name + text->value->value.len;
+
+    if (last - name < 2 || *name++ != '$' || (*name >= '0' && *name <= '9')) {
+        return NGX_CONF_OK;
+    }
+
+    variable.data = name;
+    variable.len = last - name;
+
+    for ( /* void */ ; name < last; name++) {
+        ch = *name | 0x20;
+
+        if ((ch < 'a' || ch > 'z') && (*name < '0' || *name > '9')
+            && *name != '_')
+        {
+            return NGX_CONF_OK;
+        }
+    }
+
+    index = ngx_http_get_variable_index(cf, &variable);
+    if (index == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    text->variable = index + 1;
+
+    return NGX_CONF_OK;
+}

@@ -48,5 +48,12 @@ void ngx_http_payer_value_more(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_log_error(NGX_LOG_EMERG, (cf)->log, 0, fmt " in %s:%ui",             \
                   __VA_ARGS__, (conf)->file, (conf)->line)
 
+/*
+ * sets an ngx_http_payer_text_t of the configuration: its value, and whether
+ * that is nothing but a variable, which then needs no script to be read
+ */
+char *ngx_http_payer_text_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 
 #endif /* _NGX_HTTP_PAYER_VALUE_H_INCLUDED_ */

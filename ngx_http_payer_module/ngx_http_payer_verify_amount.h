@@ -11,17 +11,6 @@
 #include "ngx_http_payer_module.h"
 
 
-/* setter of the directive */
-char *ngx_http_payer_verify_amount(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-/* what can be read when nginx starts: NGX_OK, or NGX_ERROR (logged) */
-ngx_int_t ngx_http_payer_verify_amount_check(ngx_conf_t *cf,
-    ngx_http_payer_loc_conf_t *conf);
-
-/* warns of gates without it beside a checkout that anybody can use */
-void ngx_http_payer_verify_amount_warn(ngx_conf_t *cf);
-
 /*
  * what the location wants now: NGX_OK, also with "amount" 0 if it has no such
  * directive, NGX_DECLINED (logged) for values that are no sum of money,

@@ -48,12 +48,6 @@ ngx_http_payer_worth_e ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx);
 ngx_uint_t ngx_http_payer_worth_note(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_worth_e worth);
 
-/*
- * the answer to a checkout that gets neither a link nor the page of success:
- * what the flow's step returns
- */
-ngx_int_t ngx_http_payer_worth_refuse(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx, ngx_http_payer_worth_e worth);
 
 /*
  * the entry that keeps ctx->record when another payment takes its place:

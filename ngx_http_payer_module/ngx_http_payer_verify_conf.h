@@ -1,0 +1,45 @@
+
+/*
+ * The directives of payer_verify.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_VERIFY_CONF_H_INCLUDED_
+#define _NGX_HTTP_PAYER_VERIFY_CONF_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/* what the location has to have, although its content is another's */
+extern ngx_http_payer_door_t  ngx_http_payer_gate_door;
+
+/* the setter of payer_verify */
+char *ngx_http_payer_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* the setter of payer_verify_wait */
+char *ngx_http_payer_verify_wait(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+void ngx_http_payer_gate_create_conf(ngx_http_payer_verify_conf_t *verify);
+
+void ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
+    ngx_http_payer_verify_conf_t *conf);
+
+/* refuses a gate that nobody passes through: NGX_OK or NGX_ERROR (logged) */
+ngx_int_t ngx_http_payer_gate_check(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+
+/* setter of the directive */
+char *ngx_http_payer_verify_amount(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* what can be read when nginx starts: NGX_OK, or NGX_ERROR (logged) */
+ngx_int_t ngx_http_payer_verify_amount_check(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+
+/* warns of gates without it beside a checkout that anybody can use */
+void ngx_http_payer_verify_amount_warn(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_PAYER_VERIFY_CONF_H_INCLUDED_ */
