@@ -30,8 +30,7 @@ Test::More::done_testing();
 
 sub sources {
     my $dir = root() . '/ngx_http_payer_module';
-    opendir my $dh, $dir or die "open $dir: $!\n";
-    return sort grep { /\.c$/ } readdir $dh;
+    return map { substr $_, length("$dir/") } sort glob "$dir/*.c $dir/*/*.c";
 }
 
 

@@ -14,10 +14,10 @@ my %good = (
     'config' => <<'EOF',
 . auto/feature
 dir=$ngx_addon_dir/ngx_http_payer_module
-ngx_module_deps="$(ls $dir/*.h)"
-ngx_module_srcs="$dir/ngx_http_payer_module.c $dir/ngx_http_payer_flow.c"
+ngx_module_deps="$(ls $dir/*.h $dir/*/*.h)"
+ngx_module_srcs="$dir/ngx_http_payer_module.c $dir/provider/ngx_http_payer_flow.c"
 if [ $ngx_found = yes ]; then
-    ngx_module_srcs="$ngx_module_srcs $dir/ngx_http_payer_json.c"
+    ngx_module_srcs="$ngx_module_srcs $dir/lib/ngx_http_payer_json.c"
 fi
 . auto/module
 EOF
@@ -40,14 +40,14 @@ static ngx_http_variable_t  ngx_http_payer_vars[] = {
 };
 static ngx_str_t  ngx_http_payer_other = ngx_string("payer_other");
 EOF
-    "$module/ngx_http_payer_flow.h" => qq(#include "ngx_http_payer_module.h"\n),
-    "$module/ngx_http_payer_flow.c" => <<'EOF',
+    "$module/provider/ngx_http_payer_flow.h" => qq(#include "ngx_http_payer_module.h"\n),
+    "$module/provider/ngx_http_payer_flow.c" => <<'EOF',
 #include "ngx_http_payer_flow.h"
 r->main->count++;
 r->write_event_handler = x;
 EOF
-    "$module/ngx_http_payer_json.h" => "\n",
-    "$module/ngx_http_payer_json.c" => <<'EOF',
+    "$module/lib/ngx_http_payer_json.h" => "\n",
+    "$module/lib/ngx_http_payer_json.c" => <<'EOF',
 #include <cjson/cJSON.h>
 #include "ngx_http_payer_json.h"
 double d = cJSON_GetNumber(x);
@@ -60,7 +60,8 @@ sub rules {
     my %files = (%good, %change);
     my $dir = tempdir(CLEANUP => 1);
 
-    make_path(map { "$dir/$_" } $module, 'docs', 't');
+    make_path(map { "$dir/$_" } 'docs', 't',
+        map { "$module/$_" } qw(lib provider attic));
 
     for my $name (keys %files) {
         next unless defined $files{$name};
@@ -86,7 +87,7 @@ is($said, '', 'nothing is said about a good tree');
 is($status, 0, 'and it passes');
 
 my $c = "$module/ngx_http_payer_module.c";
-my $h = "$module/ngx_http_payer_json.h";
+my $h = "$module/lib/ngx_http_payer_json.h";
 
 my @bad = (
     [ 'cJSON does not', added($c, "#include <cjson/cJSON.h>\n") ],
@@ -94,7 +95,6 @@ my @bad = (
     [ 'OpenSSL does not', added($c, "#include <openssl/evp.h>\n") ],
     [ 'OpenSSL does not', added($c, "RAND_bytes(x);\n") ],
     [ 'LMDB does not', added($c, "#include <lmdb.h>\n") ],
-    [ 'hiredis does not', added($c, "#include <hiredis/async.h>\n") ],
     [ 'subrequest does not', added($c, "ngx_http_subrequest(r);\n") ],
     [ "client's body does not",
         added($c, "ngx_http_discard_request_body(r);\n") ],
@@ -108,11 +108,18 @@ my @bad = (
             qq(#include "ngx_http_payer_flow.h"\n)) ],
     [ 'circle: module.h -> json -> module.h',
         added($h, qq(#include "ngx_http_payer_module.h"\n)) ],
-    [ 'ngx_http_payer_new.c is not named', "$module/ngx_http_payer_new.c" => "\n" ],
+    [ 'ngx_http_payer_new.c is not named',
+        "$module/lib/ngx_http_payer_new.c" => "\n" ],
+    [ 'ngx_http_payer_new.c: stands in no wing',
+        "$module/ngx_http_payer_new.c" => "\n" ],
+    [ 'attic is no wing', "$module/attic/ngx_http_payer_new.c" => "\n" ],
+    [ 'ngx_http_payer_flow.h runs up, from lib to provider',
+        added("$module/lib/ngx_http_payer_json.c",
+            qq(#include "ngx_http_payer_flow.h"\n)) ],
     [ 'ngx_http_payer_flow.h is not named',
-        'config' => $good{config} =~ s/\*\.h/*json.h/r ],
+        'config' => $good{config} =~ s/\*\/\*\.h/*\/*json.h/r ],
     [ 'ngx_http_payer_flow.c does not exist',
-        "$module/ngx_http_payer_flow.c" => undef ],
+        "$module/provider/ngx_http_payer_flow.c" => undef ],
     [ 'does not run', 'config' => "exit 1\n" ],
     [ ': payer_zone is not in docs', 'docs/directives.md' => "about \$payer_zone\n" ],
     [ '$payer_zone is not in docs', 'docs/variables.md' => "### \$payer_url\n" ],

@@ -18,9 +18,10 @@ my @headers = split /\n/, `fuzz/nginx-headers`;
 
 system($ENV{CC} // 'cc', qw(-g -O1 -Wall -Wextra -Wno-unused-parameter),
     '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined',
-    qw(-Ifuzz -Ingx_http_payer_module), @headers, '-o', "$out/record",
+    '-Ifuzz', (map { "-I$_" } glob 'ngx_http_payer_module/*/'),
+    '-Ingx_http_payer_module', @headers, '-o', "$out/record",
     't/unit/record/record.c',
-    (map { "ngx_http_payer_module/ngx_http_payer_$_.c" } qw(record record_sum codec)),
+    (map { "ngx_http_payer_module/payment/ngx_http_payer_$_.c" } qw(record record_sum codec)),
     'fuzz/nginx_shim.c', 'fuzz/nginx_strings.c', '-lcjson') == 0
     or BAIL_OUT('t/unit/record does not build');
 

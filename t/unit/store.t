@@ -442,7 +442,7 @@ like(slurp("$dir/out"), qr/\[emerg\].*mkdir/, 'is refused');
 for ([ 'lmdb', qr/must have the form "lmdb:DIR"/ ],
     [ 'lmdb:', qr/no directory/ ],
     [ 'memory:x', qr/must have the form "memory"/ ],
-    [ 'redis://h:1/0', qr/built without hiredis/ ],
+    [ 'redis://h:1/0', qr/invalid store "redis:/ ],
     [ 'disk', qr/invalid store "disk"/ ])
 {
     my ($value, $message) = @$_;

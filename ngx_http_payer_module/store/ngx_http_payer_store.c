@@ -30,14 +30,6 @@ static ngx_http_payer_store_kind_t  ngx_http_payer_store_kinds[] = {
 #endif
       "LMDB (liblmdb-dev)", "lmdb:DIR" },
 
-    { ngx_string("redis"),
-#if (NGX_HTTP_PAYER_REDIS)
-      &ngx_http_payer_store_redis_ops,
-#else
-      NULL,
-#endif
-      "hiredis (libhiredis-dev)", "redis://HOST:PORT/DB" },
-
     { ngx_null_string, NULL, NULL, NULL }
 };
 
@@ -69,8 +61,7 @@ ngx_http_payer_store_configure(ngx_conf_t *cf, ngx_http_payer_store_t *store,
 
     if (kind->name.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid store \"%V\", "
-                           "it must be \"memory\", \"lmdb:DIR\" or "
-                           "\"redis://HOST:PORT/DB\"", value);
+                           "it must be \"memory\" or \"lmdb:DIR\"", value);
         return NGX_CONF_ERROR;
     }
 

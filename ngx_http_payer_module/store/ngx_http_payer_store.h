@@ -95,7 +95,7 @@ typedef struct {
  * nobody.
  */
 typedef struct {
-    ngx_str_t     name;                         /* "memory", "lmdb", "redis" */
+    ngx_str_t     name;                         /* "memory", "lmdb" */
 
     /* in the master while the configuration is read: the text behind the
      * name and its colon, e.g. DIR of "lmdb:DIR" */
@@ -191,9 +191,6 @@ ngx_int_t ngx_http_payer_store_copy(ngx_http_payer_io_t *io, ngx_str_t *dst,
 extern ngx_http_payer_store_ops_t  ngx_http_payer_store_memory_ops;
 #if (NGX_HTTP_PAYER_LMDB)
 extern ngx_http_payer_store_ops_t  ngx_http_payer_store_lmdb_ops;
-#endif
-#if (NGX_HTTP_PAYER_REDIS)
-extern ngx_http_payer_store_ops_t  ngx_http_payer_store_redis_ops;
 #endif
 
 
