@@ -315,10 +315,11 @@ ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx, ngx_str_t *key)
 
     static ngx_str_t  delivered = ngx_string("delivered");
 
+    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+
     entry.key = *key;
     entry.value = delivered;
     entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_EVENT;
-    entry.merge = NULL;
 
     return ngx_http_payer_flow_put(ctx, &entry, 1);
 }

@@ -38,6 +38,15 @@ typedef void (*ngx_http_payer_io_handler_pt)(ngx_http_payer_io_t *io);
 typedef ngx_int_t (*ngx_http_payer_merge_pt)(ngx_str_t *stored,
     ngx_str_t *fresh);
 
+/*
+ * decides, at the same moment and by the same rules, whether an entry is
+ * written at all, by what became of the first entry of the put: "before" was
+ * stored under its key and "after" is now, each with length 0 if there is
+ * nothing.  It comes before the entry's own merge.
+ */
+typedef ngx_int_t (*ngx_http_payer_when_pt)(ngx_str_t *before,
+    ngx_str_t *after, ngx_str_t *fresh);
+
 
 /*
  * One call in flight.  The caller owns it (as a rule in a request's pool)
@@ -78,6 +87,8 @@ typedef struct {
                                                  * there stays as long as it
                                                  * was to stay */
     ngx_http_payer_merge_pt         merge;      /* NULL: replace */
+    ngx_http_payer_when_pt          when;       /* NULL: always; not of the
+                                                 * first entry */
 } ngx_http_payer_store_entry_t;
 
 

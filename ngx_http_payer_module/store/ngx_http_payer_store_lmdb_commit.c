@@ -15,8 +15,11 @@
 
 static int ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job);
+static int ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_str_t *first);
 static int ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
+    MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_uint_t i,
+    ngx_str_t *before);
 static int ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
 static int ngx_http_payer_lmdb_store(ngx_http_payer_lmdb_env_t *le,
@@ -216,7 +219,9 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     ngx_http_payer_lmdb_job_t *job)
 {
     int         rc;
-    ngx_uint_t  i;
+    u_char      buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
+    ngx_str_t   before, value;
+    ngx_uint_t  i, depends;
 
     job->busy = 0;
 
@@ -228,16 +233,68 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         }
     }
 
+    depends = 0;
+
+    for (i = 1; i < job->n; i++) {
+        depends |= (job->entries[i].when != NULL);
+    }
+
+    ngx_str_null(&before);
+
+    if (depends) {
+        rc = ngx_http_payer_lmdb_first(le, txn, job, &value);
+
+        if (rc != 0) {
+            return rc;
+        }
+
+        before.data = buf;
+        before.len = ngx_min(value.len, sizeof(buf));
+        ngx_memcpy(buf, value.data, before.len);
+    }
+
     for (i = 0; i < job->n; i++) {
 
         rc = (job->entries[i].value.data != NULL)
-             ? ngx_http_payer_lmdb_replace(le, txn, job, i)
+             ? ngx_http_payer_lmdb_replace(le, txn, job, i, &before)
              : ngx_http_payer_lmdb_delete(le, txn, job, i);
 
         if (rc != 0 && rc != MDB_NOTFOUND) {
             return rc;
         }
     }
+
+    return 0;
+}
+
+
+/* what is stored under the first key of the job, empty if there is nothing */
+
+static int
+ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job, ngx_str_t *first)
+{
+    int      rc;
+    MDB_val  key, value;
+
+    first->len = 0;
+    first->data = (u_char *) "";
+
+    key.mv_data = job->entries[0].key.data;
+    key.mv_size = job->entries[0].key.len;
+
+    rc = mdb_get(txn, le->dbi, &key, &value);
+
+    if (rc != 0) {
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    }
+
+    if (value.mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
+        return MDB_CORRUPTED;
+    }
+
+    first->data = (u_char *) value.mv_data + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+    first->len = value.mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
 
     return 0;
 }
@@ -291,13 +348,13 @@ ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 
 static int
 ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i)
+    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i, ngx_str_t *before)
 {
     int                            rc;
     u_char                         buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
     time_t                         expires;
     MDB_val                        key, value;
-    ngx_str_t                      stored, fresh;
+    ngx_str_t                      stored, fresh, after;
     ngx_http_payer_store_entry_t  *entry;
 
     entry = &job->entries[i];
@@ -307,6 +364,19 @@ ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 
     fresh = entry->value;
     expires = entry->expires;
+
+    if (entry->merge != NULL || entry->when != NULL) {
+        fresh.data = buf;
+        ngx_memcpy(buf, entry->value.data, fresh.len);
+    }
+
+    if (i != 0 && entry->when != NULL) {
+        rc = ngx_http_payer_lmdb_first(le, txn, job, &after);
+
+        if (rc != 0 || entry->when(before, &after, &fresh) != NGX_OK) {
+            return rc;
+        }
+    }
 
     rc = mdb_get(txn, le->dbi, &key, &value);
 
@@ -322,9 +392,6 @@ ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         stored.data = (u_char *) value.mv_data
                       + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
         stored.len = value.mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-
-        fresh.data = buf;
-        ngx_memcpy(buf, entry->value.data, fresh.len);
 
         if (entry->merge != NULL && entry->merge(&stored, &fresh) != NGX_OK) {
             return ngx_http_payer_lmdb_keep(job, i, &stored, 1);

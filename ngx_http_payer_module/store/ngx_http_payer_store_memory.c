@@ -52,6 +52,9 @@ static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_create(
     ngx_http_payer_memory_change_t *changes, ngx_uint_t n);
 static ngx_uint_t ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone,
     ngx_http_payer_memory_change_t *changes, ngx_uint_t n);
+static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_apply(
+    ngx_http_payer_zone_t *zone, ngx_http_payer_store_entry_t *entries,
+    ngx_http_payer_memory_change_t *changes, ngx_uint_t n);
 static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_write(
     ngx_http_payer_zone_t *zone, ngx_http_payer_store_entry_t *entry,
     ngx_http_payer_memory_change_t *change);
@@ -199,8 +202,8 @@ ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
 
     rc = ngx_http_payer_memory_prepare(zone, entries, changes, n);
 
-    for (i = n; rc == NGX_OK && i-- > 0; /* void */ ) {
-        kept = ngx_http_payer_memory_write(zone, &entries[i], &changes[i]);
+    if (rc == NGX_OK) {
+        kept = ngx_http_payer_memory_apply(zone, entries, changes, n);
     }
 
     if (kept) {
@@ -459,6 +462,56 @@ ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone,
 }
 
 
+/* the first of them, and the others, which may go by what becomes of it:
+ * as ngx_http_payer_memory_write() of the first */
+
+static ngx_http_payer_memory_entry_t *
+ngx_http_payer_memory_apply(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_store_entry_t *entries,
+    ngx_http_payer_memory_change_t *changes, ngx_uint_t n)
+{
+    u_char                          buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
+    ngx_str_t                       before, after;
+    ngx_uint_t                      i;
+    ngx_http_payer_memory_entry_t  *kept;
+
+    before.len = 0;
+    before.data = buf;
+
+    if (n > 1 && changes[0].old) {
+        before.len = changes[0].old->value_len;
+        ngx_memcpy(buf, ngx_http_payer_memory_value(changes[0].old),
+                   before.len);
+    }
+
+    kept = ngx_http_payer_memory_write(zone, &entries[0], &changes[0]);
+
+    after = entries[0].value;
+
+    if (kept) {
+        after.data = ngx_http_payer_memory_value(kept);
+        after.len = kept->value_len;
+    }
+
+    for (i = 1; i < n; i++) {
+
+        if (entries[i].when
+            && entries[i].when(&before, &after, &entries[i].value) != NGX_OK)
+        {
+            if (changes[i].fresh) {
+                ngx_slab_free_locked(zone->shpool, changes[i].fresh);
+            }
+
+            continue;
+        }
+
+        (void) ngx_http_payer_memory_write(zone, &entries[i], &changes[i]);
+    }
+
+    return kept;
+}
+
+
 /* NULL, or what stays because the merge declined */
 
 static ngx_http_payer_memory_entry_t *
@@ -485,10 +538,11 @@ ngx_http_payer_memory_write(ngx_http_payer_zone_t *zone,
             return old;
         }
 
-        if (fresh) {
-            ngx_memcpy(ngx_http_payer_memory_value(fresh), entry->value.data,
-                       entry->value.len);
-        }
+    }
+
+    if (fresh && (entry->merge || entry->when)) {
+        ngx_memcpy(ngx_http_payer_memory_value(fresh), entry->value.data,
+                   entry->value.len);
     }
 
     if (old && fresh == NULL && entry->value.data) {

@@ -201,6 +201,19 @@ for my $store ('memory', "lmdb:$dir/common") {
         "$name: a kept first entry");
     is(ask('op=get&key=b'), '200 side', "$name: leaves the others alone");
 
+    is(ask('op=put&key=w&value=one&merge=1&key2=w2&value2=xfirst&when=1'),
+        '200 one', "$name: an entry that depends on the first one");
+    is(ask('op=get&key=w2'), '200 -first',
+        "$name: is written, edited, where that is new");
+    is(ask('op=put&key=w&value=1&merge=1&key2=w2&value2=xsecond&when=1'),
+        '208 one', "$name: a first entry that is kept");
+    is(ask('op=get&key=w2'), '200 -first', "$name: leaves it out");
+    is(ask('op=put&key=w&value=longer&merge=1&key2=w2&value2=xthird&when=1'),
+        '200 Longer', "$name: a first entry that changes");
+    is(ask('op=get&key=w2'), '200 othird',
+        "$name: is seen as it was and as it is");
+    ask("op=del&key=$_") for qw(w w2);
+
     ask("op=put&key=$_&value=v$_") for qw(p/3 p/1 q/1 p/2 p o/9);
 
     my ($after, @seen) = ('');

@@ -54,6 +54,8 @@ static ngx_int_t store_test_answer(store_test_ctx_t *ctx);
 static ngx_int_t store_test_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *text);
 static ngx_int_t store_test_merge(ngx_str_t *stored, ngx_str_t *fresh);
+static ngx_int_t store_test_when(ngx_str_t *before, ngx_str_t *after,
+    ngx_str_t *fresh);
 static ngx_uint_t store_test_is(ngx_str_t *text, const char *word);
 static ngx_str_t store_test_arg(ngx_http_request_t *r, const char *name);
 static ngx_int_t store_test_number(ngx_http_request_t *r, const char *name);
@@ -208,6 +210,10 @@ store_test_put(ngx_http_request_t *r, ngx_http_payer_store_t *store,
 
     if (store_test_number(r, "merge")) {
         entries[0].merge = store_test_merge;
+    }
+
+    if (store_test_number(r, "when")) {
+        entries[1].when = store_test_when;
     }
 
     entries[1].key = store_test_arg(r, "key2");
@@ -434,6 +440,23 @@ store_test_merge(ngx_str_t *stored, ngx_str_t *fresh)
     }
 
     fresh->data[0] = ngx_toupper(fresh->data[0]);
+
+    return NGX_OK;
+}
+
+
+/* where the first entry has changed; then it begins as that one did */
+
+static ngx_int_t
+store_test_when(ngx_str_t *before, ngx_str_t *after, ngx_str_t *fresh)
+{
+    if (before->len == after->len
+        && ngx_memcmp(before->data, after->data, after->len) == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    fresh->data[0] = before->len ? before->data[0] : '-';
 
     return NGX_OK;
 }
