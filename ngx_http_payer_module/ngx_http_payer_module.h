@@ -41,6 +41,9 @@ typedef struct ngx_http_payer_exchange_s  ngx_http_payer_exchange_t;
 typedef struct ngx_http_payer_execution_s  ngx_http_payer_execution_t;
 typedef struct ngx_http_payer_signature_s  ngx_http_payer_signature_t;
 typedef struct ngx_http_payer_lookup_s  ngx_http_payer_lookup_t;
+
+typedef struct ngx_http_payer_background_run_s
+    ngx_http_payer_background_run_t;
 typedef struct ngx_http_payer_lookup_conf_s  ngx_http_payer_lookup_conf_t;
 
 
@@ -279,6 +282,8 @@ struct ngx_http_payer_ctx_s {
     ngx_event_t                   timer;
     ngx_msec_t                    deadline;     /* ngx_current_msec */
     void                        (*abandon)(ngx_http_payer_ctx_t *ctx);
+    void                        (*end)(ngx_http_request_t *r, ngx_int_t rc);
+    ngx_http_payer_background_run_t  *background;
     ngx_http_payer_call_t        *call;         /* the last one */
     ngx_http_payer_exchange_t    *exchange;     /* the last one */
     ngx_http_payer_io_t           io;           /* of the last operation */

@@ -325,6 +325,10 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
     place->clcf = clcf;
     place->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
 
+    conf->main = pmcf;
+    conf->clcf = clcf;
+    conf->cscf = place->cscf;
+
     if (conf->door == NULL && (clcf->noname || clcf->lmt_excpt)) {
 
         /* "if" and "limit_except" are parts of the location around them */
@@ -347,10 +351,6 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
     if (conf->door == NULL) {
         return NGX_CONF_OK;
     }
-
-    conf->main = pmcf;
-    conf->clcf = clcf;
-    conf->cscf = place->cscf;
 
     if (ngx_http_payer_check_door(cf, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;

@@ -217,9 +217,16 @@ ngx_http_payer_flow_resume(ngx_http_request_t *r)
 
     rc = ngx_http_payer_flow_run(r, ctx);
 
-    if (rc != NGX_AGAIN) {
-        ngx_http_finalize_request(r, rc == NGX_HTTP_PAYER_SENT ? NGX_OK : rc);
+    if (rc == NGX_AGAIN) {
+        return;
     }
+
+    if (ctx->end) {
+        ctx->end(r, rc);
+        return;
+    }
+
+    ngx_http_finalize_request(r, rc == NGX_HTTP_PAYER_SENT ? NGX_OK : rc);
 }
 
 

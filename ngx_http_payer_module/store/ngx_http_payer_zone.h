@@ -53,6 +53,8 @@ typedef struct {
     ngx_atomic_t                  store_inode;
 
     ngx_atomic_t                  serial;       /* names owners of leases */
+    ngx_atomic_t                  skipped;      /* background requests */
+    ngx_atomic_t                  swept;        /* when, in seconds */
     ngx_atomic_t                  counters[NGX_HTTP_PAYER_COUNTERS];
 } ngx_http_payer_zone_sh_t;
 
