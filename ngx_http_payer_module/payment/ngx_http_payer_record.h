@@ -25,6 +25,10 @@
 
 #define NGX_HTTP_PAYER_CURRENCY_LEN  3
 
+/* the longest URI that a record keeps */
+
+#define NGX_HTTP_PAYER_RECORD_URI  512
+
 
 /* the states of an order; what may follow what is a table in record.c */
 typedef enum {
@@ -60,6 +64,13 @@ typedef struct {
     ngx_str_t                 currency;         /* three letters */
     ngx_str_t                 status;           /* Payer's word, last read */
     ngx_str_t                 request_id;       /* of the call that made it */
+
+    /* what is needed to speak of the order without its buyer, as it was when
+     * the payment was made; each may be empty */
+    ngx_str_t                 notify;           /* URI of payer_notify */
+    ngx_str_t                 lookup;           /* URI of payer_lookup */
+    ngx_str_t                 server;           /* its first server_name */
+
     int64_t                   amount;           /* minor units */
     int64_t                   authorized;       /* -1: never read */
     int64_t                   captured;         /* the sum, -1: never read */
@@ -121,6 +132,12 @@ ngx_int_t ngx_http_payer_record_encode(ngx_pool_t *pool,
  */
 ngx_int_t ngx_http_payer_record_decode(ngx_str_t *value,
     ngx_http_payer_record_t *record);
+
+/* for the merge: corrects the head of bytes that are of the current format;
+ * and whether decoded bytes are */
+void ngx_http_payer_record_write_head(u_char *p,
+    ngx_http_payer_record_t *record);
+ngx_uint_t ngx_http_payer_record_current(ngx_str_t *value);
 
 /*
  * the merge of a put: keeps what a later or stronger writer has stored, and

@@ -4,7 +4,8 @@
  * remembered of it.
  *
  * sources: ngx_http_payer_judge.c ngx_http_payer_deed.c
- * sources: ngx_http_payer_record.c ngx_http_payer_record_sum.c
+ * sources: ngx_http_payer_record.c ngx_http_payer_record_codec.c
+ * sources: ngx_http_payer_record_sum.c
  * sources: ngx_http_payer_codec.c
  */
 

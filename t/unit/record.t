@@ -21,7 +21,7 @@ system($ENV{CC} // 'cc', qw(-g -O1 -Wall -Wextra -Wno-unused-parameter),
     '-Ifuzz', (map { "-I$_" } glob 'ngx_http_payer_module/*/'),
     '-Ingx_http_payer_module', @headers, '-o', "$out/record",
     't/unit/record/record.c',
-    (map { "ngx_http_payer_module/payment/ngx_http_payer_$_.c" } qw(record record_sum codec)),
+    (map { "ngx_http_payer_module/payment/ngx_http_payer_$_.c" } qw(record record_codec record_sum codec)),
     'fuzz/nginx_shim.c', 'fuzz/nginx_strings.c', '-lcjson') == 0
     or BAIL_OUT('t/unit/record does not build');
 

@@ -449,7 +449,8 @@ test_ticket(void)
 }
 
 
-/* what an earlier version has stored: the same without a ticket */
+/* what earlier versions have stored: the same with fewer texts, and without a
+ * ticket */
 
 static void
 test_former(void)
@@ -465,7 +466,24 @@ test_former(void)
 
     (void) ngx_http_payer_record_encode(pool, &record, &value);
 
-    former.len = value.len - 56;
+    former = value;
+    former.len -= 6;
+    former.data[2] = 2;
+
+    ok(ngx_http_payer_record_decode(&former, &now) == NGX_OK
+       && now.ticket[0] == 'a' && now.notify.len == 0
+       && now.lookup.len == 0 && now.server.len == 0,
+       "a record of the last format can be read", NULL);
+
+    former.len++;
+    ok(ngx_http_payer_record_decode(&former, &now) == NGX_DECLINED,
+       "and has no further text", NULL);
+
+    value.data[2] = 3;
+    ok(ngx_http_payer_record_decode(&value, &now) == NGX_OK
+       && now.server.len == 0, "one of the present format has them", NULL);
+
+    former.len = value.len - 56 - 6;
     former.data = ngx_pnalloc(pool, former.len);
     ngx_memcpy(former.data, value.data, 56);
     ngx_memcpy(former.data + 56, value.data + 56 + 56,
@@ -488,7 +506,7 @@ test_former(void)
     ok(ngx_http_payer_record_merge(&value, &former) == NGX_DECLINED,
        "and never the other way round", NULL);
 
-    value.data[2] = 3;
+    value.data[2] = 4;
     ok(ngx_http_payer_record_decode(&value, &now) == NGX_DECLINED,
        "a format of the future is not guessed at", NULL);
 
