@@ -98,17 +98,22 @@ fuzz_deed(ngx_str_t *value, ngx_http_payer_deed_t *deed)
     fuzz_text(value, &deed->request_id);
     fuzz_text(value, &deed->reply_type);
     fuzz_text(value, &deed->reply);
+    fuzz_text(value, &deed->actor);
+    fuzz_text(value, &deed->reason);
 
     pool = shim_create_pool();
 
     rc = ngx_http_payer_deed_encode(pool, deed, &again);
 
-    if (value->data[2] == 1) {
+    if (value->data[2] < 3) {
 
-        /* the older format is read, and written as the newer one */
+        /* the older formats are read, and written as the newer one */
 
-        fuzz_assert(deed->doubt == 0);
-        fuzz_assert(rc != NGX_OK || again.len == value->len + 8);
+        fuzz_assert(deed->actor.len == 0 && deed->reason.len == 0);
+        fuzz_assert(value->data[2] == 2 || deed->doubt == 0);
+        fuzz_assert(rc != NGX_OK
+                    || again.len == value->len
+                                    + (value->data[2] == 1 ? 12 : 4));
 
     } else if (value->len <= NGX_HTTP_PAYER_STORE_MAX_VALUE) {
         fuzz_assert(rc == NGX_OK);

@@ -328,6 +328,27 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       0,
       NULL },
 
+    { ngx_string("payer_actor"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_actor,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, actor),
+      NULL },
+
+    { ngx_string("payer_audit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_audit_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_refund_max"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_refund_max,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, refund_max),
+      NULL },
+
     { ngx_string("payer_checkout"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_payer_door,

@@ -38,6 +38,7 @@ typedef struct ngx_http_payer_call_s   ngx_http_payer_call_t;
 
 typedef struct ngx_http_payer_exchange_s  ngx_http_payer_exchange_t;
 
+typedef struct ngx_http_payer_audit_s  ngx_http_payer_audit_t;
 typedef struct ngx_http_payer_execution_s  ngx_http_payer_execution_t;
 typedef struct ngx_http_payer_signature_s  ngx_http_payer_signature_t;
 typedef struct ngx_http_payer_lookup_s  ngx_http_payer_lookup_t;
@@ -61,6 +62,7 @@ typedef struct {
     unsigned                      api:1;        /* calls Payer */
     unsigned                      allow:2;      /* needs payer_allow */
     unsigned                      order:1;      /* needs an order */
+    unsigned                      acts:1;       /* for its client */
     const void                   *data;         /* of the door */
 } ngx_http_payer_door_t;
 
@@ -223,6 +225,12 @@ typedef struct {
     ngx_uint_t                    allow_internal;
     ngx_uint_t                    allow_all;
     ngx_uint_t                    allow_tls;    /* all with a certificate */
+
+    /* who it is, what they may, and where it is written down */
+    ngx_http_complex_value_t     *actor;
+    ngx_uint_t                    actor_user;   /* made of $remote_user */
+    ngx_http_payer_audit_t       *audit;
+    ngx_http_complex_value_t     *refund_max;
 
     /* set when the configuration is complete */
     const ngx_http_payer_door_t  *door;

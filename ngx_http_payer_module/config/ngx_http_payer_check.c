@@ -46,6 +46,10 @@ ngx_http_payer_check_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_http_payer_actor_check(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (ngx_http_payer_calls(conf)
         && ngx_http_payer_check_credentials(cf, conf) != NGX_OK)
     {

@@ -10,8 +10,6 @@
 
 static ngx_int_t ngx_http_payer_check_one_staff(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, void **srv_conf);
-static ngx_uint_t ngx_http_payer_asks_password(ngx_conf_t *cf,
-    void **loc_conf);
 static ngx_uint_t ngx_http_payer_asks_certificate(void **srv_conf);
 
 
@@ -86,7 +84,7 @@ ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 
 /* of a realm with variables nobody knows when it is "off" */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_payer_asks_password(ngx_conf_t *cf, void **loc_conf)
 {
     ngx_str_t                         *realm;

@@ -177,6 +177,8 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->allow_all = prev->allow_all;
     }
 
+    ngx_http_payer_actor_merge(prev, conf);
+
     if (ngx_http_payer_merge_verify(cf, prev, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }

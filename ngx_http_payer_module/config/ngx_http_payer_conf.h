@@ -47,6 +47,12 @@ char *ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_payer_return_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+char *ngx_http_payer_actor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_payer_refund_max(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* makes the location a door: cmd->post is its ..._door_t */
 char *ngx_http_payer_door(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
@@ -61,6 +67,9 @@ ngx_int_t ngx_http_payer_check_store(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_passes(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_orders(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_staff(ngx_conf_t *cf);
+
+/* whether a location, by its loc_conf, has an auth_basic that is not "off" */
+ngx_uint_t ngx_http_payer_asks_password(ngx_conf_t *cf, void **loc_conf);
 
 /* of the location behind conf->road, which "proxy" is of */
 ngx_int_t ngx_http_payer_check_proxy(ngx_conf_t *cf,
@@ -79,6 +88,14 @@ ngx_int_t ngx_http_payer_note_page(ngx_conf_t *cf);
 
 /* warnings about servers as a whole: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_payer_check_servers(ngx_conf_t *cf);
+
+/* who acts, what they may, and where it is written down */
+void ngx_http_payer_actor_merge(ngx_http_payer_loc_conf_t *prev,
+    ngx_http_payer_loc_conf_t *conf);
+
+/* refuses a name that nobody has checked: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_payer_actor_check(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
 
 
 #endif /* _NGX_HTTP_PAYER_CONF_H_INCLUDED_ */

@@ -50,7 +50,7 @@ static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
 ngx_http_payer_door_t  ngx_http_payer_checkout_door = {
     ngx_string("payer_checkout"),
     ngx_http_payer_checkout_handler,
-    1, 0, 1, NULL
+    1, 0, 1, 0, NULL
 };
 
 

@@ -92,7 +92,7 @@ static ngx_int_t ngx_http_payer_event_refuse(ngx_http_request_t *r,
 ngx_http_payer_door_t  ngx_http_payer_events_door = {
     ngx_string("payer_events"),
     ngx_http_payer_event_handler,
-    1, 0, 0, NULL
+    1, 0, 0, 0, NULL
 };
 
 

@@ -9,6 +9,7 @@
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_flow.h"
@@ -24,6 +25,7 @@
 #define NGX_HTTP_PAYER_TAKES_AMOUNT       0x01
 #define NGX_HTTP_PAYER_TAKES_REST         0x02
 #define NGX_HTTP_PAYER_TAKES_DESCRIPTION  0x04
+#define NGX_HTTP_PAYER_TAKES_REASON       0x08
 
 
 typedef struct {
@@ -50,6 +52,8 @@ static ngx_int_t ngx_http_payer_operation_execute(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_executed(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_over_limit(ngx_http_request_t *r,
+    ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_operation_late(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_operation_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -62,14 +66,14 @@ static ngx_http_payer_operation_t  ngx_http_payer_capture = {
     NGX_HTTP_PAYER_CALL_CAPTURE,
     NGX_HTTP_POST, ngx_string("POST"),
     NGX_HTTP_PAYER_TAKES_AMOUNT|NGX_HTTP_PAYER_TAKES_REST
-    |NGX_HTTP_PAYER_TAKES_DESCRIPTION,
+    |NGX_HTTP_PAYER_TAKES_DESCRIPTION|NGX_HTTP_PAYER_TAKES_REASON,
     NULL
 };
 
 static ngx_http_payer_operation_t  ngx_http_payer_cancel = {
     NGX_HTTP_PAYER_CALL_CANCEL,
     NGX_HTTP_PUT|NGX_HTTP_POST, ngx_string("PUT, POST"),
-    0,
+    NGX_HTTP_PAYER_TAKES_REASON,
     "Payer cancels only a payment that is not authorized; "
     "release is the operation for an authorized one"
 };
@@ -77,13 +81,14 @@ static ngx_http_payer_operation_t  ngx_http_payer_cancel = {
 static ngx_http_payer_operation_t  ngx_http_payer_release = {
     NGX_HTTP_PAYER_CALL_RELEASE,
     NGX_HTTP_PUT|NGX_HTTP_POST, ngx_string("PUT, POST"),
-    0, NULL
+    NGX_HTTP_PAYER_TAKES_REASON, NULL
 };
 
 static ngx_http_payer_operation_t  ngx_http_payer_refund = {
     NGX_HTTP_PAYER_CALL_REFUND,
     NGX_HTTP_POST, ngx_string("POST"),
-    NGX_HTTP_PAYER_TAKES_AMOUNT|NGX_HTTP_PAYER_TAKES_DESCRIPTION,
+    NGX_HTTP_PAYER_TAKES_AMOUNT|NGX_HTTP_PAYER_TAKES_DESCRIPTION
+    |NGX_HTTP_PAYER_TAKES_REASON,
     NULL
 };
 
@@ -96,27 +101,27 @@ static ngx_http_payer_operation_t  ngx_http_payer_payment = {
 
 ngx_http_payer_door_t  ngx_http_payer_capture_door = {
     ngx_string("payer_capture"), ngx_http_payer_operation_handler,
-    1, 1, 0, &ngx_http_payer_capture
+    1, 1, 0, 1, &ngx_http_payer_capture
 };
 
 ngx_http_payer_door_t  ngx_http_payer_cancel_door = {
     ngx_string("payer_cancel"), ngx_http_payer_operation_handler,
-    1, 1, 0, &ngx_http_payer_cancel
+    1, 1, 0, 1, &ngx_http_payer_cancel
 };
 
 ngx_http_payer_door_t  ngx_http_payer_release_door = {
     ngx_string("payer_release"), ngx_http_payer_operation_handler,
-    1, 1, 0, &ngx_http_payer_release
+    1, 1, 0, 1, &ngx_http_payer_release
 };
 
 ngx_http_payer_door_t  ngx_http_payer_refund_door = {
     ngx_string("payer_refund"), ngx_http_payer_operation_handler,
-    1, 1, 0, &ngx_http_payer_refund
+    1, 1, 0, 1, &ngx_http_payer_refund
 };
 
 ngx_http_payer_door_t  ngx_http_payer_payment_door = {
     ngx_string("payer_payment"), ngx_http_payer_operation_handler,
-    1, 1, 0, &ngx_http_payer_payment
+    1, 1, 0, 0, &ngx_http_payer_payment
 };
 
 
@@ -242,6 +247,18 @@ ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
         && !(op->takes & NGX_HTTP_PAYER_TAKES_DESCRIPTION))
     {
         return "transactionDescription is not a parameter of this operation";
+    }
+
+    if (params->reason.data && !(op->takes & NGX_HTTP_PAYER_TAKES_REASON)) {
+        return "reason is not a parameter of this operation";
+    }
+
+    if (params->reason.len
+        && ngx_http_payer_check_line(&params->reason,
+                                     NGX_HTTP_PAYER_MAX_REASON)
+           != NGX_OK)
+    {
+        return "reason is longer than 500 bytes, or not one line of UTF-8";
     }
 
     if (params->type.data || params->url.data) {
@@ -449,6 +466,14 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
         return ngx_http_payer_relay_refuse(r, NGX_HTTP_CONFLICT,
                   "the first request with this key is still under way");
 
+    case NGX_HTTP_PAYER_OVER_LIMIT:
+        return ngx_http_payer_operation_over_limit(r, ex);
+
+    case NGX_HTTP_PAYER_NOT_AUDITED:
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+               "the audit log could not be written, and so the operation was "
+               "not sent");
+
     default: /* NGX_HTTP_PAYER_NOT_STORED */
 
         if (ctx->late) {
@@ -458,6 +483,23 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
         return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                "the operation could not be stored, and so it was not sent");
     }
+}
+
+
+static ngx_int_t
+ngx_http_payer_operation_over_limit(ngx_http_request_t *r,
+    ngx_http_payer_execution_t *ex)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = NGX_HTTP_FORBIDDEN;
+    problem.type = "refund-limit";
+    problem.title = "The refund is above the limit";
+    problem.detail = ex->reason;
+
+    return ngx_http_payer_answer_problem(r, &problem);
 }
 
 

@@ -13,6 +13,7 @@
 #include "ngx_http_payer_reconcile_walk.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_reading.h"
@@ -179,6 +180,7 @@ ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_store_entry_t   entry;
 
     static ngx_str_t  not_done = ngx_string("{\"message\":\"not done\"}");
+    static ngx_str_t  actor = ngx_string("payer_reconcile");
 
     ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
     entry.key = rec->after;
@@ -223,6 +225,10 @@ ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
     }
 
     rec->settled++;
+
+    (void) ngx_http_payer_audit_found(ctx, &rec->deed,
+                               &ngx_http_payer_api_type(rec->operation)->name,
+                               &actor);
 
     return ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_RECONCILE,
                                             &entry);

@@ -14,6 +14,7 @@
 #include "ngx_http_payer_settle.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_deed.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
@@ -361,6 +362,7 @@ ngx_http_payer_settle_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 static ngx_int_t
 ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
+    ngx_str_t                      actor;
     ngx_http_payer_deed_t         *deed;
     ngx_http_payer_settle_t       *st;
     ngx_http_payer_store_entry_t   entry;
@@ -407,6 +409,15 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (ngx_http_payer_deed_encode(r->pool, deed, &entry.value) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_payer_audit_actor(ctx, &actor) != NGX_OK
+        || ngx_http_payer_audit_found(ctx, deed, &st->operation, &actor)
+           != NGX_OK)
+    {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the audit log could not be "
+                                            "written");
     }
 
     ctx->step = ngx_http_payer_settle_written;

@@ -40,7 +40,7 @@ static ngx_int_t ngx_http_payer_subscription_unknown(ngx_http_request_t *r,
 ngx_http_payer_door_t  ngx_http_payer_subscriptions_door = {
     ngx_string("payer_subscriptions"),
     ngx_http_payer_subscription_handler,
-    1, 1, 0, NULL
+    1, 1, 0, 0, NULL
 };
 
 
@@ -146,7 +146,8 @@ ngx_http_payer_subscription_wrong(ngx_http_payer_params_t *params,
     ngx_uint_t list, ngx_uint_t insecure)
 {
     if (params->reference.data || params->payment_id.data
-        || params->description.data || params->amount != -1
+        || params->description.data || params->reason.data
+        || params->amount != -1
         || params->release_rest != -1)
     {
         return "a subscription has no other parameters than type and url";

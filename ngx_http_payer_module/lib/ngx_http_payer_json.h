@@ -77,6 +77,7 @@ typedef struct {
     ngx_str_t    reference;
     ngx_str_t    payment_id;
     ngx_str_t    description;
+    ngx_str_t    reason;                /* for us, not for Payer */
     ngx_str_t    type;                  /* of a subscription */
     ngx_str_t    url;                   /* of a subscription */
     int64_t      amount;                /* -1: not given */

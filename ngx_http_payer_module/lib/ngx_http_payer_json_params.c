@@ -58,6 +58,7 @@ static ngx_http_payer_param_t  ngx_http_payer_param_names[] = {
     ngx_http_payer_param("paymentId", TEXT, payment_id, "a text"),
     ngx_http_payer_param("transactionDescription", TEXT, description,
                          "a text"),
+    ngx_http_payer_param("reason", TEXT, reason, "a text"),
     ngx_http_payer_param("type", TEXT, type, "a text"),
     ngx_http_payer_param("url", TEXT, url, "a text"),
     ngx_http_payer_param("amount", AMOUNT, amount, "a positive integer"),

@@ -153,17 +153,22 @@ ngx_http_payer_utf8_next(u_char **pos, u_char *last)
 ngx_int_t
 ngx_http_payer_check_reference(ngx_str_t *reference)
 {
+    return ngx_http_payer_check_line(reference, NGX_HTTP_PAYER_MAX_REFERENCE);
+}
+
+
+ngx_int_t
+ngx_http_payer_check_line(ngx_str_t *text, size_t max)
+{
     u_char     *p, *last;
     ngx_int_t   code;
 
-    if (reference->len == 0
-        || reference->len > NGX_HTTP_PAYER_MAX_REFERENCE)
-    {
+    if (text->len == 0 || text->len > max) {
         return NGX_DECLINED;
     }
 
-    p = reference->data;
-    last = p + reference->len;
+    p = text->data;
+    last = p + text->len;
 
     while (p < last) {
 

@@ -28,6 +28,9 @@ ngx_int_t ngx_http_payer_utf8_next(u_char **pos, u_char *last);
 /* 1-255 bytes of UTF-8 without control characters: NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_http_payer_check_reference(ngx_str_t *reference);
 
+/* the same of another length: 1 to "max" bytes */
+ngx_int_t ngx_http_payer_check_line(ngx_str_t *text, size_t max);
+
 /* [A-Za-z0-9_-]{1,64}: NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_http_payer_check_payment_id(ngx_str_t *id);
 

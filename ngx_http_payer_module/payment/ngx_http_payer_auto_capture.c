@@ -87,6 +87,10 @@ ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
     ex->deed.request_id = ctx->request_id;
     ex->wanted = ngx_http_payer_auto_capture_wanted;
 
+    ex->actor = key;
+    ex->deed.actor = key;
+    ex->unattended = 1;
+
     ctx->execution = ex;
 
     return NGX_OK;
@@ -128,6 +132,8 @@ ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx)
                        "automatic capture failed: %s, status %ui",
                        ex->call && ex->call->reason ? ex->call->reason
                        : ex->replayed ? "it was refused before"
+                       : ex->result == NGX_HTTP_PAYER_NOT_AUDITED
+                       ? "the audit log could not be written"
                        : "it could not be recorded",
                        ex->deed.status);
 }

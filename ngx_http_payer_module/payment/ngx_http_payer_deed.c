@@ -2,15 +2,16 @@
 /*
  * A deed: what is remembered of one operation on a payment.
  *
- * Format 2, integers little-endian:
+ * Format 3, integers little-endian:
  *
  *      0  "PD"           8   amount        40  digest of the parameters
- *      2  version, 2     16  before        72  doubt
+ *      2  version, 3     16  before        72  doubt
  *      3  state          24  created       80  texts: request id, type of
- *      4  status         32  updated           the reply, reply
- *      6  two zeros
+ *      4  status         32  updated           the reply, reply, actor,
+ *      6  two zeros                            reason
  *
- * Format 1 had no "doubt", and its texts at 72; it is still read.
+ * Format 2 had three texts.  Format 1 had no "doubt" either, and its texts at
+ * 72.  Both are still read.
  */
 
 
@@ -19,11 +20,14 @@
 #include "ngx_http_payer_store.h"
 
 
-#define NGX_HTTP_PAYER_DEED_VERSION   2
+#define NGX_HTTP_PAYER_DEED_VERSION   3
 #define NGX_HTTP_PAYER_DEED_HEAD      80
 #define NGX_HTTP_PAYER_DEED_OLD       1
 #define NGX_HTTP_PAYER_DEED_OLD_HEAD  72
-#define NGX_HTTP_PAYER_DEED_TEXTS     3
+#define NGX_HTTP_PAYER_DEED_TEXTS     5
+
+/* of formats 1 and 2 */
+#define NGX_HTTP_PAYER_DEED_OLD_TEXTS  3
 
 
 static void ngx_http_payer_deed_texts(ngx_http_payer_deed_t *deed,
@@ -60,6 +64,8 @@ ngx_http_payer_deed_texts(ngx_http_payer_deed_t *deed, ngx_str_t **texts)
     texts[0] = &deed->request_id;
     texts[1] = &deed->reply_type;
     texts[2] = &deed->reply;
+    texts[3] = &deed->actor;
+    texts[4] = &deed->reason;
 }
 
 
@@ -114,9 +120,10 @@ ngx_http_payer_deed_encode(ngx_pool_t *pool, ngx_http_payer_deed_t *deed,
 ngx_int_t
 ngx_http_payer_deed_decode(ngx_str_t *value, ngx_http_payer_deed_t *deed)
 {
-    u_char     *p;
-    size_t      head;
-    ngx_str_t  *texts[NGX_HTTP_PAYER_DEED_TEXTS];
+    u_char      *p;
+    size_t       head;
+    ngx_str_t   *texts[NGX_HTTP_PAYER_DEED_TEXTS];
+    ngx_uint_t   n;
 
     p = value->data;
 
@@ -132,8 +139,8 @@ ngx_http_payer_deed_decode(ngx_str_t *value, ngx_http_payer_deed_t *deed)
                                              : NGX_HTTP_PAYER_DEED_HEAD;
 
     if (value->len < head
-        || (p[2] != NGX_HTTP_PAYER_DEED_OLD
-            && p[2] != NGX_HTTP_PAYER_DEED_VERSION))
+        || p[2] < NGX_HTTP_PAYER_DEED_OLD
+        || p[2] > NGX_HTTP_PAYER_DEED_VERSION)
     {
         return NGX_DECLINED;
     }
@@ -157,8 +164,14 @@ ngx_http_payer_deed_decode(ngx_str_t *value, ngx_http_payer_deed_t *deed)
 
     ngx_http_payer_deed_texts(deed, texts);
 
+    ngx_str_null(&deed->actor);
+    ngx_str_null(&deed->reason);
+
+    n = (p[2] == NGX_HTTP_PAYER_DEED_VERSION) ? NGX_HTTP_PAYER_DEED_TEXTS
+                                              : NGX_HTTP_PAYER_DEED_OLD_TEXTS;
+
     return ngx_http_payer_read_texts(p + head, value->data + value->len,
-                                     texts, NGX_HTTP_PAYER_DEED_TEXTS);
+                                     texts, n);
 }
 
 

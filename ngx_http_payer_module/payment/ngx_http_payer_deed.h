@@ -38,6 +38,8 @@ typedef struct {
     ngx_str_t                      request_id;
     ngx_str_t                      reply_type;  /* Content-Type */
     ngx_str_t                      reply;       /* body, if it is not large */
+    ngx_str_t                      actor;       /* who asked for it first */
+    ngx_str_t                      reason;      /* and why, or empty */
 } ngx_http_payer_deed_t;
 
 

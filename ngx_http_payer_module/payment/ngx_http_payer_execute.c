@@ -14,42 +14,22 @@
 
 
 #include "ngx_http_payer_execute.h"
-#include "ngx_http_payer_counter.h"
+#include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
-#include "ngx_http_payer_reading.h"
 
 
 static ngx_int_t ngx_http_payer_execute_stored(
     ngx_http_payer_execution_t *ex);
-static ngx_int_t ngx_http_payer_execute_unwanted(
+static ngx_int_t ngx_http_payer_execute_dropped(
     ngx_http_payer_execution_t *ex);
-static ngx_int_t ngx_http_payer_execute_prepare(
-    ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_noted(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_tally(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex);
-static void ngx_http_payer_execute_replied(ngx_http_payer_call_t *call);
-static void ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call);
-static void ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x);
-static void ngx_http_payer_execute_doubt(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_execute_verdict(
-    ngx_http_payer_execution_t *ex, ngx_http_payer_call_t *call);
-static void ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex);
-static ngx_int_t ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
-    ngx_uint_t forget);
-static void ngx_http_payer_execute_count(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_counted_e result);
 
 
-/* a reply that is larger is not kept for a replay */
-
-#define NGX_HTTP_PAYER_MAX_KEPT     8192
-
-#define NGX_HTTP_PAYER_KEEP_DEED    (90 * 86400)
 #define NGX_HTTP_PAYER_DEED_PAUSE   10          /* s, Retry-After */
 
 
@@ -77,6 +57,12 @@ ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
         return NULL;
     }
 
+    if (ngx_http_payer_audit_actor(ctx, &ex->actor) != NGX_OK) {
+        return NULL;
+    }
+
+    ex->deed.actor = ex->actor;
+    ex->deed.reason = params->reason;
     ex->deed.state = NGX_HTTP_PAYER_DEED_SENT;
     ex->deed.amount = params->amount;
     ex->deed.before = -1;
@@ -142,16 +128,6 @@ ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
 }
 
 
-static void
-ngx_http_payer_execute_count(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_counted_e result)
-{
-    ngx_http_payer_count(ex->ctx->conf->main->zone,
-                         NGX_HTTP_PAYER_COUNT_OPERATIONS, ex->operation,
-                         result);
-}
-
-
 ngx_int_t
 ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex)
 {
@@ -196,31 +172,63 @@ ngx_http_payer_execute_stored(ngx_http_payer_execution_t *ex)
         ctx->record.payment_id = id;
     }
 
-    ex->state = ngx_http_payer_execute_prepare;
-
     if (ex->wanted && ex->wanted(ctx) != NGX_OK) {
-        ex->state = ngx_http_payer_execute_unwanted;
-
-        if (ex->found) {
-            return NGX_OK;
-        }
-
-        return ngx_http_payer_execute_write(ex, 1) == NGX_AGAIN ? NGX_AGAIN
-                                                                : NGX_OK;
+        return ngx_http_payer_execute_drop(ex, NGX_HTTP_PAYER_UNWANTED);
     }
+
+    ex->state = ngx_http_payer_execute_noted;
 
     return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_payer_execute_unwanted(ngx_http_payer_execution_t *ex)
+ngx_int_t
+ngx_http_payer_execute_drop(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_executed_e result)
 {
-    return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_UNWANTED);
+    ex->dropped = result;
+    ex->state = ngx_http_payer_execute_dropped;
+
+    if (ex->found) {
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_execute_write(ex, 1) == NGX_AGAIN ? NGX_AGAIN
+                                                            : NGX_OK;
 }
 
 
 static ngx_int_t
+ngx_http_payer_execute_dropped(ngx_http_payer_execution_t *ex)
+{
+    if (ex->dropped == NGX_HTTP_PAYER_OVER_LIMIT) {
+        (void) ngx_http_payer_execute_audit(ex, "refused", NGX_HTTP_FORBIDDEN);
+    }
+
+    return ngx_http_payer_execute_over(ex, ex->dropped);
+}
+
+
+/* what is not in the audit log is not sent */
+
+static ngx_int_t
+ngx_http_payer_execute_noted(ngx_http_payer_execution_t *ex)
+{
+    if (ngx_http_payer_execute_audit(ex, NULL, 0) != NGX_OK) {
+        return ngx_http_payer_execute_drop(ex, NGX_HTTP_PAYER_NOT_AUDITED);
+    }
+
+    ex->audited = 1;
+
+    ex->state = (ex->operation == NGX_HTTP_PAYER_CALL_REFUND)
+                ? ngx_http_payer_execute_limit
+                : ngx_http_payer_execute_prepare;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
 {
     ngx_http_payer_ctx_t     *ctx;
@@ -381,291 +389,8 @@ ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex)
 }
 
 
-/* runs when the outcome is known, whether somebody still waits or not */
-
-static void
-ngx_http_payer_execute_replied(ngx_http_payer_call_t *call)
-{
-    ngx_http_payer_execution_t  *ex;
-
-    ex = call->data;
-
-    switch (call->outcome) {
-
-    case NGX_HTTP_PAYER_DONE:
-        ngx_http_payer_execute_advance(ex);
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
-                                      &call->exchange);
-        break;
-
-    case NGX_HTTP_PAYER_REFUSED:
-
-        if (ngx_http_payer_api_heard(call)) {
-            ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_REFUSED,
-                                          &call->exchange);
-            break;
-        }
-
-        /* fall through */
-
-    case NGX_HTTP_PAYER_FAILED:
-
-        ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_NOT_SENT);
-
-        /* it did not happen: a repeat starts anew, unless an earlier one
-         * is still in doubt */
-
-        if (!ex->found) {
-            (void) ngx_http_payer_execute_write(ex, 1);
-        }
-
-        break;
-
-    case NGX_HTTP_PAYER_UNKNOWN:
-        ngx_http_payer_execute_doubt(ex, call);
-        ex->ctx->record.unknown = 1;
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
-        break;
-
-    default: /* NGX_HTTP_PAYER_CONFLICT: the read tells */
-        ngx_http_payer_execute_doubt(ex, call);
-        break;
-    }
-}
-
-
-/* since when it is in doubt: a try that had a reply does not begin it anew */
-
-static void
-ngx_http_payer_execute_doubt(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_call_t *call)
-{
-    if (call->lost || ex->deed.doubt == 0) {
-        ex->deed.doubt = ngx_time();
-    }
-}
-
-
-static void
-ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
-{
-    ngx_http_payer_execution_t  *ex;
-
-    ex = call->data;
-
-    switch (ngx_http_payer_execute_verdict(ex, call)) {
-
-    case NGX_OK:
-
-        if (ex->operation == NGX_HTTP_PAYER_CALL_CANCEL
-            || ex->operation == NGX_HTTP_PAYER_CALL_RELEASE)
-        {
-            /* which of the two it was, Payer's word need not say */
-
-            ngx_http_payer_execute_advance(ex);
-
-        } else if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND) {
-
-            /* the read has the sum */
-
-            ngx_http_payer_record_refunded(&ex->ctx->record, 0);
-        }
-
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
-                                      &call->exchange);
-        break;
-
-    case NGX_DECLINED:
-
-        if (ex->wanted) {
-
-            /*
-             * Nobody is told, and no refusal in doubt is Payer's last word:
-             * it did not happen, and whoever comes next tries it anew.
-             */
-
-            ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_REFUSED);
-            (void) ngx_http_payer_execute_write(ex, 1);
-            break;
-        }
-
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_REFUSED,
-                                      &ex->call->exchange);
-        break;
-
-    default: /* NGX_AGAIN */
-
-        if (!ex->wanted) {
-
-            /* not the outcome, but another try will not be let in either */
-
-            ex->deed.status = ex->call->exchange.status;
-        }
-
-        ex->ctx->record.unknown = 1;
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
-        break;
-    }
-}
-
-
-/* the read, taken over if it is about this payment, and what it tells */
-
-static ngx_int_t
-ngx_http_payer_execute_verdict(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_call_t *call)
-{
-    ngx_http_payer_verdict_e        verdict;
-    ngx_http_payer_json_payment_t  *payment;
-
-    payment = call->result;
-
-    if (call->outcome != NGX_HTTP_PAYER_DONE || payment->payment_id.len == 0) {
-        return NGX_AGAIN;
-    }
-
-    if (ex->ctx->found
-        && ngx_http_payer_reading_apply(ex->ctx, payment, &verdict) != NGX_OK)
-    {
-        return NGX_AGAIN;
-    }
-
-    ex->read_back = 1;
-
-    return ngx_http_payer_judge(ex->operation, &ex->deed, payment,
-                                &ex->tally.others, ngx_time());
-}
-
-
 time_t
 ngx_http_payer_execute_pause(ngx_http_payer_execution_t *ex)
 {
     return ex->id.len ? NGX_HTTP_PAYER_DEED_PAUSE : 0;
-}
-
-
-/* what a granted operation makes of the payment, before it is read again */
-
-static void
-ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
-{
-    ngx_http_payer_record_t  *record;
-
-    record = &ex->ctx->record;
-
-    /* of another operation that is in doubt this reply says nothing */
-
-    if (ex->found || ex->operation == NGX_HTTP_PAYER_CALL_CANCEL) {
-        record->unknown = 0;
-    }
-
-    switch (ex->operation) {
-
-    case NGX_HTTP_PAYER_CALL_CAPTURE:
-        ngx_http_payer_record_captured(record, ex->deed.amount,
-                                       ex->params->release_rest == 1);
-        break;
-
-    case NGX_HTTP_PAYER_CALL_CANCEL:
-        record->state = NGX_HTTP_PAYER_CANCELLED;
-        record->closed = 1;
-        break;
-
-    case NGX_HTTP_PAYER_CALL_RELEASE:
-        ngx_http_payer_record_released(record);
-        break;
-
-    default: /* NGX_HTTP_PAYER_CALL_REFUND */
-        ngx_http_payer_record_refunded(record, ex->deed.amount);
-        break;
-    }
-}
-
-
-static void
-ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x)
-{
-    ex->deed.state = state;
-
-    ngx_http_payer_execute_count(ex,
-                                 (state == NGX_HTTP_PAYER_DEED_DONE)
-                                 ? NGX_HTTP_PAYER_COUNTED_DONE
-                                 : (state == NGX_HTTP_PAYER_DEED_REFUSED)
-                                 ? NGX_HTTP_PAYER_COUNTED_REFUSED
-                                 : NGX_HTTP_PAYER_COUNTED_UNKNOWN);
-
-    if (x) {
-        ex->deed.status = x->status;
-        ex->deed.reply_type = x->reply_type;
-        ex->deed.reply = x->reply;
-    }
-
-    (void) ngx_http_payer_execute_write(ex, 0);
-}
-
-
-/* the deed together with the payment's record, or the deed's removal */
-
-static ngx_int_t
-ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
-    ngx_uint_t forget)
-{
-    ngx_int_t                      rc;
-    ngx_uint_t                     n;
-    ngx_http_payer_ctx_t          *ctx;
-    ngx_http_payer_deed_t          deed;
-    ngx_http_payer_store_entry_t   entries[2], *entry;
-
-    ctx = ex->ctx;
-    n = 1;
-    entry = entries;
-
-    ngx_memzero(entries, sizeof(entries));
-
-    entry->key = ex->key;
-    entry->merge = ngx_http_payer_deed_forget;
-
-    if (!forget) {
-        ex->deed.updated = ngx_time();
-        deed = ex->deed;
-
-        if (deed.reply.len > NGX_HTTP_PAYER_MAX_KEPT) {
-            ngx_str_null(&deed.reply);
-        }
-
-        if (ngx_http_payer_deed_encode(ctx->request->pool, &deed,
-                                       &entry->value)
-            != NGX_OK)
-        {
-            ctx->io.rc = NGX_ERROR;
-            return NGX_ERROR;
-        }
-
-        entry->merge = ngx_http_payer_deed_merge;
-        entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_DEED;
-
-        rc = ngx_http_payer_execute_bind(ex, &entries[1]);
-
-        if (rc == NGX_ERROR) {
-
-            /* a late repeat would find another payment */
-
-            ctx->io.rc = NGX_ERROR;
-            return NGX_ERROR;
-        }
-
-        if (rc == NGX_OK) {
-            n++;
-        }
-    }
-
-    /* only what Payer has granted is its reply */
-
-    return ngx_http_payer_ledger_write_all(ctx,
-                                           (!forget && ex->deed.state
-                                            == NGX_HTTP_PAYER_DEED_DONE)
-                                           ? NGX_HTTP_PAYER_BY_REPLY
-                                           : NGX_HTTP_PAYER_BY_SELF,
-                                           entries, n);
 }

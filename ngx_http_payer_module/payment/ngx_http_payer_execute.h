@@ -11,6 +11,7 @@
 
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_deed.h"
 #include "ngx_http_payer_tally.h"
 
@@ -23,6 +24,8 @@ typedef enum {
     NGX_HTTP_PAYER_KEY_IN_FLIGHT,       /* the first one is not over */
     NGX_HTTP_PAYER_NO_REST,             /* see "reason", nothing sent */
     NGX_HTTP_PAYER_UNWANTED,            /* see "wanted", nothing sent */
+    NGX_HTTP_PAYER_OVER_LIMIT,          /* see "reason", nothing sent */
+    NGX_HTTP_PAYER_NOT_AUDITED,         /* no line of it, nothing sent */
     NGX_HTTP_PAYER_NOT_STORED           /* the store failed, nothing sent */
 } ngx_http_payer_executed_e;
 
@@ -32,6 +35,7 @@ struct ngx_http_payer_execution_s {
     ngx_http_payer_call_e        operation;
     ngx_http_payer_params_t     *params;        /* amount, ..., description */
     ngx_str_t                    id;            /* idempotency key or empty */
+    ngx_str_t                    actor;         /* who asks now */
 
     ngx_int_t                  (*state)(ngx_http_payer_execution_t *ex);
     ngx_str_t                    key;           /* of the deed */
@@ -44,8 +48,12 @@ struct ngx_http_payer_execution_s {
     ngx_int_t                  (*wanted)(ngx_http_payer_ctx_t *ctx);
 
     ngx_http_payer_executed_e    result;        /* 0: not over */
-    const char                  *reason;        /* why there is no rest */
+    ngx_http_payer_executed_e    dropped;       /* the result to be */
+    const char                  *reason;        /* why it was not sent */
+    int64_t                      limit;         /* of all refunds */
 
+    unsigned                     unattended:1;  /* no client has asked */
+    unsigned                     audited:1;     /* an outcome is to follow */
     unsigned                     found:1;       /* it was stored before */
     unsigned                     searched:1;    /* by the request id */
     unsigned                     replayed:1;    /* from the record */
@@ -59,6 +67,9 @@ struct ngx_http_payer_execution_s {
  * on whether the operation is sent: NGX_OK or NGX_DECLINED.
  *
  * prepares the operation on the payment of ctx->record; sets ctx->request_id.
+ * Whoever acts without a client names itself in "actor" of the execution and
+ * of its deed, and sets "unattended", before the first step.
+ *
  * "id" is the idempotency key, which has to be 1-255 bytes, or NULL for an
  * operation of its own: the execution, or NULL
  */
@@ -102,6 +113,7 @@ ngx_int_t ngx_http_payer_execute_bind(ngx_http_payer_execution_t *ex,
 ngx_int_t ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_rest(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_sum(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_limit(ngx_http_payer_execution_t *ex);
 
 /* a refund of all that is left, of which nobody has said how much it is */
 #define ngx_http_payer_execute_of_rest(ex)                                   \
@@ -109,8 +121,32 @@ ngx_int_t ngx_http_payer_execute_sum(ngx_http_payer_execution_t *ex);
      && (ex)->params->amount == -1)
 
 ngx_int_t ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex);
+
+/* nothing is sent, and what is stored of the intent is forgotten, unless an
+ * earlier one is in doubt: what a state answers */
+ngx_int_t ngx_http_payer_execute_drop(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_executed_e result);
 ngx_int_t ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
     ngx_http_payer_executed_e result);
+
+/* what the operation's call, and a read after it, are settled with */
+void ngx_http_payer_execute_replied(ngx_http_payer_call_t *call);
+void ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call);
+
+/* the deed together with the payment's record, or the deed's removal */
+ngx_int_t ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
+    ngx_uint_t forget);
+
+void ngx_http_payer_execute_count(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_counted_e result);
+
+/*
+ * a line of the audit log; "outcome" is NULL for the intent, without which
+ * there is no outcome: NGX_OK or NGX_ERROR (logged)
+ */
+ngx_int_t ngx_http_payer_execute_audit(ngx_http_payer_execution_t *ex,
+    const char *outcome, ngx_uint_t status);
 
 
 #endif /* _NGX_HTTP_PAYER_EXECUTE_H_INCLUDED_ */

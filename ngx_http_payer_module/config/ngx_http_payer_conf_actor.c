@@ -1,0 +1,160 @@
+
+/*
+ * The directives about people: who acts, what they may, and where it is
+ * written down.
+ */
+
+
+#include "ngx_http_payer_audit.h"
+#include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_template.h"
+#include "ngx_http_payer_value.h"
+
+
+static ngx_http_payer_audit_t  ngx_http_payer_audit_off;
+
+
+char *
+ngx_http_payer_actor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
+    char                       *rv;
+    ngx_str_t                  *value;
+    ngx_http_payer_template_t   t;
+
+    rv = ngx_http_payer_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    value = cf->args->elts;
+
+    ngx_http_payer_template_init(&t, &value[1]);
+
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+
+        if (t.name.len == sizeof("remote_user") - 1
+            && ngx_strncasecmp(t.name.data, (u_char *) "remote_user",
+                               t.name.len)
+               == 0)
+        {
+            plcf->actor_user = 1;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_payer_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
+    ngx_str_t               *value;
+    ngx_http_payer_audit_t  *audit;
+
+    if (plcf->audit) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        plcf->audit = &ngx_http_payer_audit_off;
+        return NGX_CONF_OK;
+    }
+
+    if (value[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid path \"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    audit = ngx_pcalloc(cf->pool, sizeof(ngx_http_payer_audit_t));
+    if (audit == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* is reopened with the other logs */
+
+    audit->file = ngx_conf_open_file(cf->cycle, &value[1]);
+    if (audit->file == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    plcf->audit = audit;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_payer_refund_max(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payer_loc_conf_t *plcf = conf;
+
+    char       *rv;
+    int64_t     amount;
+    ngx_str_t  *value;
+
+    rv = ngx_http_payer_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    value = &plcf->refund_max->value;
+
+    if (plcf->refund_max->lengths || value->len == 0
+        || (value->len == 1 && value->data[0] == '0')
+        || ngx_http_payer_amount_of(value, NGX_HTTP_PAYER_MINOR, 0, &amount)
+           == NGX_OK)
+    {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid amount \"%V\", it must be in minor units",
+                       value);
+    return NGX_CONF_ERROR;
+}
+
+
+void
+ngx_http_payer_actor_merge(ngx_http_payer_loc_conf_t *prev,
+    ngx_http_payer_loc_conf_t *conf)
+{
+    if (conf->actor == NULL) {
+        conf->actor = prev->actor;
+        conf->actor_user = prev->actor_user;
+    }
+
+    if (conf->audit == NULL) {
+        conf->audit = prev->audit;
+    }
+
+    if (conf->refund_max == NULL) {
+        conf->refund_max = prev->refund_max;
+    }
+}
+
+
+/* without a password to it, the name is whatever the client has sent */
+
+ngx_int_t
+ngx_http_payer_actor_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    if (!conf->actor_user || !conf->door->acts
+        || ngx_http_payer_asks_password(cf, conf->clcf->loc_conf))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_payer_refuse(cf, conf, "\"payer_actor\" has \"$remote_user\", "
+                          "but \"%V\" in location \"%V\" has no "
+                          "\"auth_basic\", so that the client could send any "
+                          "name", &conf->door->directive, &conf->clcf->name);
+
+    return NGX_ERROR;
+}

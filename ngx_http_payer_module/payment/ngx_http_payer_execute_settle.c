@@ -1,0 +1,367 @@
+
+/*
+ * The outcome of an execution: what a reply or a read makes of it is counted,
+ * written to the audit log and stored, whether somebody still waits or not.
+ */
+
+
+#include "ngx_http_payer_execute.h"
+#include "ngx_http_payer_audit.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_reading.h"
+
+
+static void ngx_http_payer_execute_doubt(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_execute_verdict(
+    ngx_http_payer_execution_t *ex, ngx_http_payer_call_t *call);
+static void ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex);
+static void ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x);
+
+
+/* a reply that is larger is not kept for a replay */
+
+#define NGX_HTTP_PAYER_MAX_KEPT     8192
+
+#define NGX_HTTP_PAYER_KEEP_DEED    (90 * 86400)
+
+
+/* runs when the outcome is known, whether somebody still waits or not */
+
+void
+ngx_http_payer_execute_replied(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_execution_t  *ex;
+
+    ex = call->data;
+
+    switch (call->outcome) {
+
+    case NGX_HTTP_PAYER_DONE:
+        ngx_http_payer_execute_advance(ex);
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
+                                      &call->exchange);
+        break;
+
+    case NGX_HTTP_PAYER_REFUSED:
+
+        if (ngx_http_payer_api_heard(call)) {
+            ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_REFUSED,
+                                          &call->exchange);
+            break;
+        }
+
+        /* fall through */
+
+    case NGX_HTTP_PAYER_FAILED:
+
+        ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_NOT_SENT);
+        (void) ngx_http_payer_execute_audit(ex, "not_sent", call->status);
+
+        /* it did not happen: a repeat starts anew, unless an earlier one
+         * is still in doubt */
+
+        if (!ex->found) {
+            (void) ngx_http_payer_execute_write(ex, 1);
+        }
+
+        break;
+
+    case NGX_HTTP_PAYER_UNKNOWN:
+        ngx_http_payer_execute_doubt(ex, call);
+        ex->ctx->record.unknown = 1;
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
+        break;
+
+    default: /* NGX_HTTP_PAYER_CONFLICT: the read tells */
+        ngx_http_payer_execute_doubt(ex, call);
+        break;
+    }
+}
+
+
+/* since when it is in doubt: a try that had a reply does not begin it anew */
+
+static void
+ngx_http_payer_execute_doubt(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_call_t *call)
+{
+    if (call->lost || ex->deed.doubt == 0) {
+        ex->deed.doubt = ngx_time();
+    }
+}
+
+
+void
+ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_execution_t  *ex;
+
+    ex = call->data;
+
+    switch (ngx_http_payer_execute_verdict(ex, call)) {
+
+    case NGX_OK:
+
+        if (ex->operation == NGX_HTTP_PAYER_CALL_CANCEL
+            || ex->operation == NGX_HTTP_PAYER_CALL_RELEASE)
+        {
+            /* which of the two it was, Payer's word need not say */
+
+            ngx_http_payer_execute_advance(ex);
+
+        } else if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND) {
+
+            /* the read has the sum */
+
+            ngx_http_payer_record_refunded(&ex->ctx->record, 0);
+        }
+
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
+                                      &call->exchange);
+        break;
+
+    case NGX_DECLINED:
+
+        if (ex->wanted) {
+
+            /*
+             * Nobody is told, and no refusal in doubt is Payer's last word:
+             * it did not happen, and whoever comes next tries it anew.
+             */
+
+            ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_REFUSED);
+            (void) ngx_http_payer_execute_audit(ex, "refused",
+                                                ex->call->exchange.status);
+            (void) ngx_http_payer_execute_write(ex, 1);
+            break;
+        }
+
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_REFUSED,
+                                      &ex->call->exchange);
+        break;
+
+    default: /* NGX_AGAIN */
+
+        if (!ex->wanted) {
+
+            /* not the outcome, but another try will not be let in either */
+
+            ex->deed.status = ex->call->exchange.status;
+        }
+
+        ex->ctx->record.unknown = 1;
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
+        break;
+    }
+}
+
+
+/* the read, taken over if it is about this payment, and what it tells */
+
+static ngx_int_t
+ngx_http_payer_execute_verdict(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_verdict_e        verdict;
+    ngx_http_payer_json_payment_t  *payment;
+
+    payment = call->result;
+
+    if (call->outcome != NGX_HTTP_PAYER_DONE || payment->payment_id.len == 0) {
+        return NGX_AGAIN;
+    }
+
+    if (ex->ctx->found
+        && ngx_http_payer_reading_apply(ex->ctx, payment, &verdict) != NGX_OK)
+    {
+        return NGX_AGAIN;
+    }
+
+    ex->read_back = 1;
+
+    return ngx_http_payer_judge(ex->operation, &ex->deed, payment,
+                                &ex->tally.others, ngx_time());
+}
+
+
+/* what a granted operation makes of the payment, before it is read again */
+
+static void
+ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
+{
+    ngx_http_payer_record_t  *record;
+
+    record = &ex->ctx->record;
+
+    /* of another operation that is in doubt this reply says nothing */
+
+    if (ex->found || ex->operation == NGX_HTTP_PAYER_CALL_CANCEL) {
+        record->unknown = 0;
+    }
+
+    switch (ex->operation) {
+
+    case NGX_HTTP_PAYER_CALL_CAPTURE:
+        ngx_http_payer_record_captured(record, ex->deed.amount,
+                                       ex->params->release_rest == 1);
+        break;
+
+    case NGX_HTTP_PAYER_CALL_CANCEL:
+        record->state = NGX_HTTP_PAYER_CANCELLED;
+        record->closed = 1;
+        break;
+
+    case NGX_HTTP_PAYER_CALL_RELEASE:
+        ngx_http_payer_record_released(record);
+        break;
+
+    default: /* NGX_HTTP_PAYER_CALL_REFUND */
+        ngx_http_payer_record_refunded(record, ex->deed.amount);
+        break;
+    }
+}
+
+
+static void
+ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x)
+{
+    const char  *outcome;
+
+    ex->deed.state = state;
+
+    ngx_http_payer_execute_count(ex,
+                                 (state == NGX_HTTP_PAYER_DEED_DONE)
+                                 ? NGX_HTTP_PAYER_COUNTED_DONE
+                                 : (state == NGX_HTTP_PAYER_DEED_REFUSED)
+                                 ? NGX_HTTP_PAYER_COUNTED_REFUSED
+                                 : NGX_HTTP_PAYER_COUNTED_UNKNOWN);
+
+    if (x) {
+        ex->deed.status = x->status;
+        ex->deed.reply_type = x->reply_type;
+        ex->deed.reply = x->reply;
+    }
+
+    outcome = (state == NGX_HTTP_PAYER_DEED_DONE) ? "done"
+              : (state == NGX_HTTP_PAYER_DEED_REFUSED) ? "refused" : "unknown";
+
+    (void) ngx_http_payer_execute_audit(ex, outcome, ex->deed.status);
+    (void) ngx_http_payer_execute_write(ex, 0);
+}
+
+
+/* the deed together with the payment's record, or the deed's removal */
+
+ngx_int_t
+ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
+    ngx_uint_t forget)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     n;
+    ngx_http_payer_ctx_t          *ctx;
+    ngx_http_payer_deed_t          deed;
+    ngx_http_payer_store_entry_t   entries[2], *entry;
+
+    ctx = ex->ctx;
+    n = 1;
+    entry = entries;
+
+    ngx_memzero(entries, sizeof(entries));
+
+    entry->key = ex->key;
+    entry->merge = ngx_http_payer_deed_forget;
+
+    if (!forget) {
+        ex->deed.updated = ngx_time();
+        deed = ex->deed;
+
+        if (deed.reply.len > NGX_HTTP_PAYER_MAX_KEPT) {
+            ngx_str_null(&deed.reply);
+        }
+
+        if (ngx_http_payer_deed_encode(ctx->request->pool, &deed,
+                                       &entry->value)
+            != NGX_OK)
+        {
+            ctx->io.rc = NGX_ERROR;
+            return NGX_ERROR;
+        }
+
+        entry->merge = ngx_http_payer_deed_merge;
+        entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_DEED;
+
+        rc = ngx_http_payer_execute_bind(ex, &entries[1]);
+
+        if (rc == NGX_ERROR) {
+
+            /* a late repeat would find another payment */
+
+            ctx->io.rc = NGX_ERROR;
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_OK) {
+            n++;
+        }
+    }
+
+    /* only what Payer has granted is its reply */
+
+    return ngx_http_payer_ledger_write_all(ctx,
+                                           (!forget && ex->deed.state
+                                            == NGX_HTTP_PAYER_DEED_DONE)
+                                           ? NGX_HTTP_PAYER_BY_REPLY
+                                           : NGX_HTTP_PAYER_BY_SELF,
+                                           entries, n);
+}
+
+
+ngx_int_t
+ngx_http_payer_execute_audit(ngx_http_payer_execution_t *ex,
+    const char *outcome, ngx_uint_t status)
+{
+    ngx_http_payer_ctx_t         *ctx;
+    ngx_http_payer_audit_line_t   line;
+
+    ctx = ex->ctx;
+
+    if (outcome && !ex->audited) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&line, sizeof(ngx_http_payer_audit_line_t));
+
+    line.id = ex->deed.request_id;
+    line.actor = ex->actor;
+    line.operation = &ngx_http_payer_api_type(ex->operation)->name;
+    line.payment_id = ctx->record.payment_id;
+    line.key = ex->id;
+    line.reason = ex->params->reason;
+    line.amount = ex->deed.amount;
+    line.status = status;
+    line.outcome = outcome;
+    line.unattended = ex->unattended;
+
+    if (ctx->found) {
+        line.reference = ctx->record.reference;
+        line.currency = ctx->record.currency;
+
+    } else {
+        line.reference = ex->params->reference;
+    }
+
+    return ngx_http_payer_audit(ctx, &line);
+}
+
+
+void
+ngx_http_payer_execute_count(ngx_http_payer_execution_t *ex,
+    ngx_http_payer_counted_e result)
+{
+    ngx_http_payer_count(ex->ctx->conf->main->zone,
+                         NGX_HTTP_PAYER_COUNT_OPERATIONS, ex->operation,
+                         result);
+}
