@@ -29,6 +29,8 @@
 static ngx_int_t ngx_http_payer_reconcile_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_reconcile_begin(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_reconcile_failed(ngx_http_request_t *r,
+    ngx_uint_t status, const char *detail);
 static ngx_int_t ngx_http_payer_reconcile_params(ngx_http_request_t *r,
     ngx_http_payer_reconcile_t *rec);
 static ngx_int_t ngx_http_payer_reconcile_number(ngx_http_request_t *r,
@@ -99,6 +101,7 @@ ngx_http_payer_reconcile_begin(ngx_http_request_t *r,
 
     ctx->door_data = rec;
     rec->over = ngx_http_payer_reconcile_summary;
+    rec->name = "payer_reconcile";
 
     if (ngx_http_payer_reconcile_params(r, rec) != NGX_OK) {
         return ngx_http_payer_reconcile_failed(r, NGX_HTTP_BAD_REQUEST,
@@ -116,21 +119,23 @@ static ngx_int_t
 ngx_http_payer_reconcile_params(ngx_http_request_t *r,
     ngx_http_payer_reconcile_t *rec)
 {
-    u_char     *src, *dst;
-    ngx_str_t   after;
+    u_char      *src, *dst;
+    ngx_str_t    after;
+    ngx_uint_t   days;
 
     rec->limit = NGX_HTTP_PAYER_RECONCILE_LIMIT;
-    rec->days = NGX_HTTP_PAYER_RECONCILE_DAYS;
+    days = NGX_HTTP_PAYER_RECONCILE_DAYS;
 
     if (ngx_http_payer_reconcile_number(r, "limit",
                                         NGX_HTTP_PAYER_RECONCILE_MAX_LIMIT,
                                         &rec->limit)
         != NGX_OK
-        || ngx_http_payer_reconcile_number(r, "days", 365, &rec->days)
-           != NGX_OK)
+        || ngx_http_payer_reconcile_number(r, "days", 365, &days) != NGX_OK)
     {
         return NGX_DECLINED;
     }
+
+    rec->age = (time_t) days * 86400;
 
     if (ngx_http_arg(r, (u_char *) "after", 5, &after) != NGX_OK) {
         return NGX_OK;
@@ -196,10 +201,11 @@ static ngx_int_t
 ngx_http_payer_reconcile_summary(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_str_t                      body, next;
-    ngx_uint_t                     i, n;
-    ngx_http_payer_reconcile_t    *rec;
-    ngx_http_payer_json_member_t   members[10];
+    ngx_str_t                          body, next;
+    ngx_uint_t                         i, n;
+    ngx_http_payer_reconcile_t        *rec;
+    ngx_http_payer_json_member_t       members[10];
+    ngx_http_payer_reconcile_count_t  *count;
 
     static ngx_str_t  json = ngx_string("application/json");
 
@@ -218,13 +224,21 @@ ngx_http_payer_reconcile_summary(ngx_http_request_t *r,
 
     rec = ctx->door_data;
 
+    count = &rec->count;
+
+    if (count->broken) {
+        return ngx_http_payer_reconcile_failed(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                  "the store could not be read or written");
+    }
+
     ngx_http_payer_reconcile_report(ctx, rec);
 
-    if (rec->failed && rec->reads == 0) {
+    if (count->failed && count->reads == 0) {
 
         /* there is no Payer to ask */
 
-        return ngx_http_payer_reconcile_failed(r, rec->status, rec->reason);
+        return ngx_http_payer_reconcile_failed(r, count->status,
+                                               count->reason);
     }
 
     ngx_memzero(members, sizeof(members));
@@ -234,13 +248,13 @@ ngx_http_payer_reconcile_summary(ngx_http_request_t *r,
     }
 
     members[0].number = rec->examined;
-    members[1].number = rec->settled;
-    members[2].number = rec->done;
-    members[3].number = rec->not_done;
-    members[4].number = rec->undecided;
-    members[5].number = rec->unknown;
-    members[6].number = rec->failed;
-    members[7].number = rec->expired;
+    members[1].number = count->settled;
+    members[2].number = count->done;
+    members[3].number = count->not_done;
+    members[4].number = count->undecided;
+    members[5].number = count->unknown;
+    members[6].number = count->failed;
+    members[7].number = count->expired;
     members[8].number = rec->old;
     n = 9;
 
@@ -301,5 +315,21 @@ ngx_http_payer_reconcile_report(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_log(NGX_LOG_WARN, ctx,
                        "%ui payments of client \"%V\" are authorized for "
                        "more than %ui days and not captured",
-                       rec->old, &ctx->conf->merchant->id, rec->days);
+                       rec->old, &ctx->conf->merchant->id,
+                       (ngx_uint_t) rec->age / 86400);
+}
+
+
+static ngx_int_t
+ngx_http_payer_reconcile_failed(ngx_http_request_t *r, ngx_uint_t status,
+    const char *detail)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = status;
+    problem.detail = detail;
+
+    return ngx_http_payer_answer_problem(r, &problem);
 }

@@ -1,8 +1,8 @@
 
 /*
- * The walk of payer_reconcile.
+ * The walk of payer_reconcile and of payer_sweep.
  *
- *     start -> scan -> (read -> settle) -> scan ... -> stop -> over
+ *     start -> scan ... -> stop -> over
  *
  * Several payments in a row that cannot be read mean that Payer is not there,
  * and end the run.
@@ -10,42 +10,37 @@
 
 
 #include "ngx_http_payer_reconcile_walk.h"
-#include "ngx_http_payer_api.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_ledger.h"
-#include "ngx_http_payer_log.h"
 
 
 #define NGX_HTTP_PAYER_RECONCILE_SCAN       10000   /* records in a call */
 #define NGX_HTTP_PAYER_RECONCILE_BREATH     100     /* without a pause */
 #define NGX_HTTP_PAYER_RECONCILE_FAILURES   3       /* in a row */
+#define NGX_HTTP_PAYER_RECONCILE_POOL       1024
+#define NGX_HTTP_PAYER_RECONCILE_PATIENCE   1000    /* ms, for jobs */
 
 
+static ngx_int_t ngx_http_payer_reconcile_begin(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec);
+static void ngx_http_payer_reconcile_cleanup(void *data);
+static ngx_int_t ngx_http_payer_reconcile_scan(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static ngx_uint_t ngx_http_payer_reconcile_enough(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec);
+static ngx_int_t ngx_http_payer_reconcile_wait(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_reconcile_record(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
 static void ngx_http_payer_reconcile_end(ngx_http_payer_reconcile_t *rec);
 static ngx_uint_t ngx_http_payer_reconcile_around(
     ngx_http_payer_reconcile_t *rec, ngx_str_t *key);
 static ngx_int_t ngx_http_payer_reconcile_stop(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_reconcile_next(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_reconcile_stopped(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_uint_t ngx_http_payer_reconcile_fresh(ngx_http_payer_ctx_t *ctx,
-    time_t updated);
-static ngx_int_t ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
+static ngx_int_t ngx_http_payer_reconcile_next(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
-static ngx_int_t ngx_http_payer_reconcile_find(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static void ngx_http_payer_reconcile_damaged(ngx_http_payer_ctx_t *ctx,
+static ngx_int_t ngx_http_payer_reconcile_prefix(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
-static ngx_uint_t ngx_http_payer_reconcile_part(ngx_str_t *key, ngx_uint_t n,
-    ngx_str_t *part);
-static ngx_int_t ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_reconcile_t *rec);
-static void ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_reconcile_t *rec);
-static ngx_int_t ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
 
 
 ngx_str_t  ngx_http_payer_reconcile_kinds[] = {
@@ -72,8 +67,9 @@ ngx_http_payer_reconcile_start(ngx_http_request_t *r,
     }
 
     if (rc != NGX_OK) {
-        return ngx_http_payer_reconcile_failed(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                               "the store could not be read");
+        rec->count.broken = 1;
+        ctx->step = rec->over;
+        return NGX_OK;
     }
 
     if (lap->began == 0) {
@@ -87,9 +83,56 @@ ngx_http_payer_reconcile_start(ngx_http_request_t *r,
         rec->start_kind = rec->kind;
     }
 
+    return ngx_http_payer_reconcile_begin(ctx, rec);
+}
+
+
+static ngx_int_t
+ngx_http_payer_reconcile_begin(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    ngx_queue_init(&rec->jobs);
+
+    rec->ctx = ctx;
+    rec->window = 1;
+
+    cln = ngx_pool_cleanup_add(ctx->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    rec->pool = ngx_create_pool(NGX_HTTP_PAYER_RECONCILE_POOL,
+                                ctx->request->connection->log);
+    if (rec->pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_payer_reconcile_cleanup;
+    cln->data = rec;
+
     ctx->step = ngx_http_payer_reconcile_scan;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_reconcile_cleanup(void *data)
+{
+    ngx_http_payer_reconcile_t  *rec = data;
+
+    ngx_http_payer_reconcile_leave(rec);
+
+    if (rec->ctx->io.pending) {
+
+        /* the record that is asked for would come into the pool */
+
+        rec->ctx->conf->main->store->ops->forget(&rec->ctx->io);
+    }
+
+    ngx_destroy_pool(rec->pool);
 }
 
 
@@ -113,7 +156,7 @@ ngx_http_payer_reconcile_kind(ngx_str_t *key)
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_payer_reconcile_scan(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                    rc;
@@ -128,12 +171,16 @@ ngx_http_payer_reconcile_scan(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             return NGX_OK;
         }
 
+        if (rec->running >= rec->window) {
+            return ngx_http_payer_reconcile_wait(ctx);
+        }
+
         if (++rec->scanned % NGX_HTTP_PAYER_RECONCILE_BREATH == 0) {
             return ngx_http_payer_flow_wait(ctx, 1);
         }
     }
 
-    rc = ngx_http_payer_reconcile_next(r, ctx);
+    rc = ngx_http_payer_reconcile_next(ctx, rec);
 
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
@@ -145,8 +192,8 @@ ngx_http_payer_reconcile_scan(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (rc != NGX_OK) {
-        return ngx_http_payer_reconcile_failed(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                               "the store could not be read");
+        rec->count.broken = 1;
+        return NGX_OK;
     }
 
     if (rec->around && ngx_http_payer_reconcile_around(rec, &ctx->io.key)) {
@@ -154,15 +201,7 @@ ngx_http_payer_reconcile_scan(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_OK;
     }
 
-    rec->after = ctx->io.key;
-    ctx->found = 0;
-
-    ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
-    ngx_str_null(&ctx->request_id);
-
-    return (rec->kind == NGX_HTTP_PAYER_RECONCILE_DEEDS)
-           ? ngx_http_payer_reconcile_deed(ctx, rec)
-           : ngx_http_payer_reconcile_order(ctx, rec);
+    return ngx_http_payer_reconcile_record(ctx, rec);
 }
 
 
@@ -171,10 +210,69 @@ ngx_http_payer_reconcile_enough(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
     return rec->over_all
+           || rec->full
+           || rec->count.broken
            || rec->examined == rec->limit
-           || rec->scanned == NGX_HTTP_PAYER_RECONCILE_SCAN
-           || rec->in_a_row == NGX_HTTP_PAYER_RECONCILE_FAILURES
+           || rec->scanned >= NGX_HTTP_PAYER_RECONCILE_SCAN
+           || rec->in_a_row >= NGX_HTTP_PAYER_RECONCILE_FAILURES
            || ngx_http_payer_flow_left(ctx) < ctx->conf->timeout / 4;
+}
+
+
+/* until one of the jobs is over; they end in time, and are waited for */
+
+static ngx_int_t
+ngx_http_payer_reconcile_wait(ngx_http_payer_ctx_t *ctx)
+{
+    if (ngx_http_payer_flow_left(ctx) < NGX_HTTP_PAYER_RECONCILE_PATIENCE) {
+        ctx->deadline = ngx_current_msec + NGX_HTTP_PAYER_RECONCILE_PATIENCE;
+    }
+
+    return ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_RECONCILE_PATIENCE);
+}
+
+
+static ngx_int_t
+ngx_http_payer_reconcile_record(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec)
+{
+    ngx_int_t                        rc;
+    ngx_str_t                        id;
+    ngx_http_payer_reconcile_task_e  task;
+
+    task = ngx_http_payer_reconcile_look(ctx, rec, &id);
+
+    if (task != NGX_HTTP_PAYER_RECONCILE_NOTHING) {
+
+        rc = ngx_http_payer_reconcile_job(ctx, rec, task, &id);
+
+        if (rc == NGX_BUSY || (rc == NGX_DECLINED && rec->running)) {
+
+            /* this record again, when another one is done with */
+
+            return ngx_http_payer_reconcile_wait(ctx);
+        }
+
+        if (rc == NGX_DECLINED) {
+            rec->full = 1;
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        rec->examined++;
+    }
+
+    ngx_http_payer_reconcile_old(ctx, rec);
+
+    rec->after.len = ngx_min(ctx->io.key.len, sizeof(rec->key));
+    rec->after.data = rec->key;
+
+    ngx_memcpy(rec->key, ctx->io.key.data, rec->after.len);
+
+    return NGX_OK;
 }
 
 
@@ -184,6 +282,7 @@ static void
 ngx_http_payer_reconcile_end(ngx_http_payer_reconcile_t *rec)
 {
     ngx_str_null(&rec->after);
+    ngx_str_null(&rec->prefix);
 
     if (++rec->kind < NGX_HTTP_PAYER_RECONCILE_KINDS) {
         return;
@@ -235,12 +334,16 @@ ngx_http_payer_reconcile_stop(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_reconcile_t  *rec;
 
     rec = ctx->door_data;
-    ctx->step = rec->over;
+
+    if (rec->running) {
+        return ngx_http_payer_reconcile_wait(ctx);
+    }
+
+    ctx->step = ngx_http_payer_reconcile_stopped;
 
     ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
-    ngx_str_null(&ctx->request_id);
 
-    if (rec->by_hand) {
+    if (rec->by_hand || rec->count.broken) {
         return NGX_OK;
     }
 
@@ -250,43 +353,54 @@ ngx_http_payer_reconcile_stop(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                          : ngx_http_payer_reconcile_kinds[rec->kind];
     }
 
+    ctx->io.pool = ctx->pool;
+
     return ngx_http_payer_reconcile_lap_write(ctx, &rec->lap) == NGX_AGAIN
            ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_reconcile_stopped(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_reconcile_t  *rec;
+
+    rec = ctx->door_data;
+    ctx->step = rec->over;
+
+    return NGX_OK;
 }
 
 
 /* the next record of this merchant into ctx->io */
 
 static ngx_int_t
-ngx_http_payer_reconcile_next(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_reconcile_next(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec)
 {
-    u_char                      *p;
-    ngx_int_t                    rc;
-    ngx_str_t                    prefix, *kind;
-    ngx_http_payer_store_t      *store;
-    ngx_http_payer_reconcile_t  *rec;
+    ngx_int_t                rc;
+    ngx_http_payer_store_t  *store;
 
     if (ctx->asked) {
         ctx->asked = 0;
         return ctx->io.rc;
     }
 
-    rec = ctx->door_data;
-    store = ctx->conf->main->store;
-    kind = &ngx_http_payer_reconcile_kinds[rec->kind];
-
-    prefix.len = kind->len + ctx->conf->merchant->id.len + 1;
-    prefix.data = ngx_pnalloc(r->pool, prefix.len);
-    if (prefix.data == NULL) {
+    if (rec->prefix.len == 0
+        && ngx_http_payer_reconcile_prefix(ctx, rec) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(prefix.data, kind->data, kind->len);
-    p = ngx_cpymem(p, ctx->conf->merchant->id.data,
-                   ctx->conf->merchant->id.len);
-    *p = '/';
+    ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
+    ngx_reset_pool(rec->pool);
 
-    rc = store->ops->next(store, &prefix, &rec->after, &ctx->io);
+    ctx->io.pool = rec->pool;
+
+    store = ctx->conf->main->store;
+
+    rc = store->ops->next(store, &rec->prefix, &rec->after, &ctx->io);
 
     ctx->asked = (rc == NGX_AGAIN);
 
@@ -294,257 +408,28 @@ ngx_http_payer_reconcile_next(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* an operation that was sent and of which nobody knows how it went */
-
 static ngx_int_t
-ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_reconcile_prefix(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
-    ngx_str_t                          name;
-    const ngx_http_payer_call_type_t  *type;
+    u_char     *p;
+    ngx_str_t  *kind, *merchant;
 
-    if (ngx_http_payer_deed_decode(&ctx->io.value, &rec->deed) != NGX_OK) {
-        ngx_http_payer_reconcile_damaged(ctx, rec);
-        return NGX_OK;
-    }
+    kind = &ngx_http_payer_reconcile_kinds[rec->kind];
+    merchant = &ctx->conf->merchant->id;
 
-    if (rec->deed.state >= NGX_HTTP_PAYER_DEED_REFUSED) {
-        return NGX_OK;
-    }
-
-    if (rec->deed.state == NGX_HTTP_PAYER_DEED_SENT
-        && ngx_http_payer_reconcile_fresh(ctx, rec->deed.updated))
-    {
-        return NGX_OK;
-    }
-
-    if (!rec->by_hand
-        && !ngx_http_payer_reconcile_lap_due(&rec->lap, rec->deed.updated))
-    {
-        return NGX_OK;
-    }
-
-    if (!ngx_http_payer_reconcile_part(&rec->after, 2, &rec->payment_id)
-        || !ngx_http_payer_reconcile_part(&rec->after, 3, &name))
-    {
-        return NGX_OK;
-    }
-
-    for (rec->operation = NGX_HTTP_PAYER_CALL_CAPTURE;
-         rec->operation <= NGX_HTTP_PAYER_CALL_REFUND;
-         rec->operation++)
-    {
-        type = ngx_http_payer_api_type(rec->operation);
-
-        if (type->name.len == name.len
-            && ngx_memcmp(type->name.data, name.data, name.len) == 0)
-        {
-            ctx->step = ngx_http_payer_reconcile_find;
-            return NGX_OK;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* the order that the payment belongs to, for the log: the deed stands alone */
-
-static ngx_int_t
-ngx_http_payer_reconcile_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
-{
-    ngx_int_t                    rc;
-    ngx_str_t                    reference;
-    ngx_http_payer_reconcile_t  *rec;
-
-    rec = ctx->door_data;
-
-    rc = ngx_http_payer_ledger_find_payment(ctx, &rec->payment_id);
-
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    ngx_str_null(&reference);
-
-    if (rc == NGX_OK && ctx->found) {
-        reference = ctx->record.reference;
-    }
-
-    ngx_memzero(&ctx->record, sizeof(ngx_http_payer_record_t));
-
-    ctx->found = 0;
-    ctx->record.reference = reference;
-    ctx->record.payment_id = rec->payment_id;
-    ctx->request_id = rec->deed.request_id;
-
-    if (ngx_http_payer_tally(ctx, &rec->tally, rec->operation,
-                             &rec->payment_id, &rec->after)
-        != NGX_OK)
-    {
+    p = ngx_pnalloc(ctx->pool, kind->len + merchant->len + 1);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ctx->step = ngx_http_payer_reconcile_tally;
+    rec->prefix.data = p;
+
+    p = ngx_cpymem(p, kind->data, kind->len);
+    p = ngx_cpymem(p, merchant->data, merchant->len);
+    *p++ = '/';
+
+    rec->prefix.len = p - rec->prefix.data;
 
     return NGX_OK;
-}
-
-
-/*
- * One that may still be under way is left alone; one from the future is not,
- * as the clock was set back since.
- */
-
-static ngx_uint_t
-ngx_http_payer_reconcile_fresh(ngx_http_payer_ctx_t *ctx, time_t updated)
-{
-    time_t  now, lease;
-
-    now = ngx_time();
-    lease = ctx->conf->timeout / 1000 + 5;
-
-    return updated + lease > now && updated <= now + lease;
-}
-
-
-static ngx_int_t
-ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx)
-{
-    ngx_http_payer_reconcile_t  *rec;
-
-    rec = ctx->door_data;
-
-    if (ngx_http_payer_tally_run(ctx, &rec->tally) == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    /* read after it was counted */
-
-    ngx_str_null(&rec->read);
-
-    ctx->step = ngx_http_payer_reconcile_read;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_payer_reconcile_damaged(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_reconcile_t *rec)
-{
-    ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                       "the record \"%V\" is damaged or of a newer "
-                       "version", &rec->after);
-}
-
-
-/* the n-th part of a key between slashes, counted from 0: 1 or 0 */
-
-static ngx_uint_t
-ngx_http_payer_reconcile_part(ngx_str_t *key, ngx_uint_t n, ngx_str_t *part)
-{
-    u_char  *p, *last, *slash;
-
-    p = key->data;
-    last = p + key->len;
-
-    for ( ;; ) {
-        slash = ngx_strlchr(p, last, '/');
-
-        if (slash == NULL) {
-            return 0;
-        }
-
-        if (n-- == 0) {
-            part->data = p;
-            part->len = slash - p;
-            return 1;
-        }
-
-        p = slash + 1;
-    }
-}
-
-
-static ngx_int_t
-ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_reconcile_t *rec)
-{
-    time_t                    now;
-    ngx_http_payer_record_t  *record;
-
-    record = &ctx->record;
-    now = ngx_time();
-
-    if (ngx_http_payer_record_decode(&ctx->io.value, record) != NGX_OK) {
-        ngx_http_payer_reconcile_damaged(ctx, rec);
-        return NGX_OK;
-    }
-
-    ctx->found = 1;
-
-    if (record->state == NGX_HTTP_PAYER_AUTHORIZED
-        && record->created + (time_t) rec->days * 86400 < now)
-    {
-        ngx_http_payer_reconcile_old(ctx, rec);
-    }
-
-    if (record->state == NGX_HTTP_PAYER_CREATING) {
-
-        if (ngx_http_payer_reconcile_fresh(ctx, record->updated)) {
-            return NGX_OK;
-        }
-
-        /* the creator is gone, and nobody has the link if there is one */
-
-        return ngx_http_payer_reconcile_expire(ctx, rec);
-    }
-
-    if (record->state == NGX_HTTP_PAYER_INITIATED || record->unknown) {
-
-        if (rec->by_hand
-            || ngx_http_payer_reconcile_lap_due(&rec->lap, record->unknown
-                                                ? record->updated
-                                                : record->created))
-        {
-            ctx->step = ngx_http_payer_reconcile_read;
-        }
-
-    } else if (record->state == NGX_HTTP_PAYER_AUTHORIZED
-               && ctx->conf->auto_capture)
-    {
-        rec->examined++;
-        rec->authorized = 1;
-        ctx->step = ngx_http_payer_reconcile_capture;
-    }
-
-    return NGX_OK;
-}
-
-
-/* each of them is logged once a day, while there is time to act */
-
-static void
-ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_reconcile_t *rec)
-{
-    time_t  created;
-
-    created = ctx->record.created;
-
-    rec->old++;
-
-    if (!rec->by_hand) {
-        rec->lap.old++;
-    }
-
-    if (rec->by_hand
-        || ngx_http_payer_reconcile_lap_each(&rec->lap, created, 86400))
-    {
-        ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "authorized %T days ago and not captured",
-                           (ngx_time() - created) / 86400);
-    }
 }

@@ -87,6 +87,34 @@ ngx_http_payer_reading_take(ngx_http_payer_ctx_t *ctx,
 }
 
 
+/* all but who has written it, and when */
+
+ngx_int_t
+ngx_http_payer_reading_same(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_record_t *before, ngx_uint_t *same)
+{
+    ngx_str_t                one, other;
+    ngx_http_payer_record_t  record;
+
+    record = ctx->record;
+    record.updated = before->updated;
+    record.source = before->source;
+
+    if (ngx_http_payer_record_encode(ctx->request->pool, before, &one)
+        != NGX_OK
+        || ngx_http_payer_record_encode(ctx->request->pool, &record, &other)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *same = (one.len == other.len
+             && ngx_memcmp(one.data, other.data, one.len) == 0);
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_payer_reading_taken(ngx_http_payer_ctx_t *ctx)
 {

@@ -39,6 +39,13 @@ ngx_int_t ngx_http_payer_reading_take(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e *verdict);
 
 /*
+ * whether the record is what it was "before", so that nothing has to be
+ * written: NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_reading_same(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_record_t *before, ngx_uint_t *same);
+
+/*
  * after the write: ctx->record becomes what is stored now.  NGX_OK, or
  * NGX_ERROR if it was not written or cannot be read
  */

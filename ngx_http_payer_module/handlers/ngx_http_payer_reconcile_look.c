@@ -1,0 +1,203 @@
+
+/*
+ * What payer_reconcile and payer_sweep make of a record: whether something is
+ * to be done about it, and whether its authorization is old.
+ */
+
+
+#include "ngx_http_payer_reconcile_walk.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_log.h"
+
+
+static ngx_http_payer_reconcile_task_e ngx_http_payer_reconcile_deed(
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_t *rec,
+    ngx_str_t *id);
+static ngx_http_payer_reconcile_task_e ngx_http_payer_reconcile_order(
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_t *rec,
+    ngx_str_t *id);
+static ngx_uint_t ngx_http_payer_reconcile_fresh(ngx_http_payer_ctx_t *ctx,
+    time_t updated);
+static void ngx_http_payer_reconcile_damaged(ngx_http_payer_ctx_t *ctx);
+
+
+ngx_http_payer_reconcile_task_e
+ngx_http_payer_reconcile_look(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec, ngx_str_t *id)
+{
+    return (rec->kind == NGX_HTTP_PAYER_RECONCILE_DEEDS)
+           ? ngx_http_payer_reconcile_deed(ctx, rec, id)
+           : ngx_http_payer_reconcile_order(ctx, rec, id);
+}
+
+
+/* an operation that was sent and of which nobody knows how it went */
+
+static ngx_http_payer_reconcile_task_e
+ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec, ngx_str_t *id)
+{
+    ngx_str_t              name;
+    ngx_http_payer_deed_t  deed;
+
+    if (ngx_http_payer_deed_decode(&ctx->io.value, &deed) != NGX_OK) {
+        ngx_http_payer_reconcile_damaged(ctx);
+        return NGX_HTTP_PAYER_RECONCILE_NOTHING;
+    }
+
+    if (deed.state >= NGX_HTTP_PAYER_DEED_REFUSED
+        || (deed.state == NGX_HTTP_PAYER_DEED_SENT
+            && ngx_http_payer_reconcile_fresh(ctx, deed.updated)))
+    {
+        return NGX_HTTP_PAYER_RECONCILE_NOTHING;
+    }
+
+    if (!rec->by_hand
+        && !ngx_http_payer_reconcile_lap_due(&rec->lap, deed.updated))
+    {
+        return NGX_HTTP_PAYER_RECONCILE_NOTHING;
+    }
+
+    return (ngx_http_payer_reconcile_part(&ctx->io.key, 2, id)
+            && ngx_http_payer_reconcile_part(&ctx->io.key, 3, &name))
+           ? NGX_HTTP_PAYER_RECONCILE_DEED : NGX_HTTP_PAYER_RECONCILE_NOTHING;
+}
+
+
+static ngx_http_payer_reconcile_task_e
+ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec, ngx_str_t *id)
+{
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    if (ngx_http_payer_record_decode(&ctx->io.value, record) != NGX_OK) {
+        ngx_http_payer_reconcile_damaged(ctx);
+
+        ngx_memzero(record, sizeof(ngx_http_payer_record_t));
+
+        return NGX_HTTP_PAYER_RECONCILE_NOTHING;
+    }
+
+    *id = record->payment_id;
+
+    if (record->state == NGX_HTTP_PAYER_CREATING) {
+
+        /* the creator is gone, and nobody has the link if there is one */
+
+        return ngx_http_payer_reconcile_fresh(ctx, record->updated)
+               ? NGX_HTTP_PAYER_RECONCILE_NOTHING
+               : NGX_HTTP_PAYER_RECONCILE_EXPIRE;
+    }
+
+    if (record->state == NGX_HTTP_PAYER_INITIATED || record->unknown) {
+
+        return (rec->by_hand
+                || ngx_http_payer_reconcile_lap_due(&rec->lap, record->unknown
+                                                    ? record->updated
+                                                    : record->created))
+               ? NGX_HTTP_PAYER_RECONCILE_READ
+               : NGX_HTTP_PAYER_RECONCILE_NOTHING;
+    }
+
+    if (record->state == NGX_HTTP_PAYER_AUTHORIZED
+        && ctx->conf->auto_capture)
+    {
+        return NGX_HTTP_PAYER_RECONCILE_CAPTURE;
+    }
+
+    return NGX_HTTP_PAYER_RECONCILE_NOTHING;
+}
+
+
+/*
+ * One that may still be under way is left alone; one from the future is not,
+ * as the clock was set back since.
+ */
+
+static ngx_uint_t
+ngx_http_payer_reconcile_fresh(ngx_http_payer_ctx_t *ctx, time_t updated)
+{
+    time_t  now, lease;
+
+    now = ngx_time();
+    lease = ctx->conf->timeout / 1000 + 5;
+
+    return updated + lease > now && updated <= now + lease;
+}
+
+
+static void
+ngx_http_payer_reconcile_damaged(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                       "the record \"%V\" is damaged or of a newer "
+                       "version", &ctx->io.key);
+}
+
+
+ngx_uint_t
+ngx_http_payer_reconcile_part(ngx_str_t *key, ngx_uint_t n, ngx_str_t *part)
+{
+    u_char  *p, *last, *slash;
+
+    p = key->data;
+    last = p + key->len;
+
+    for ( ;; ) {
+        slash = ngx_strlchr(p, last, '/');
+
+        if (slash == NULL) {
+            return 0;
+        }
+
+        if (n-- == 0) {
+            part->data = p;
+            part->len = slash - p;
+            return 1;
+        }
+
+        p = slash + 1;
+    }
+}
+
+
+/* each of them is logged once a day, while there is time to act */
+
+void
+ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_t *rec)
+{
+    time_t                    age;
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    /* of an operation there is none */
+
+    if (record->state != NGX_HTTP_PAYER_AUTHORIZED) {
+        return;
+    }
+
+    age = ngx_time() - record->created;
+
+    if (age <= rec->age) {
+        return;
+    }
+
+    rec->old++;
+
+    if (!rec->by_hand) {
+        rec->lap.old++;
+    }
+
+    if (rec->by_hand
+        || ngx_http_payer_reconcile_lap_each(&rec->lap, record->created,
+                                             86400))
+    {
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "authorized %T days ago and not captured",
+                           age / 86400);
+    }
+}
