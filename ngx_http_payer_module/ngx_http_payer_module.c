@@ -9,6 +9,8 @@
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_event.h"
 #include "ngx_http_payer_gate.h"
+#include "ngx_http_payer_link.h"
+#include "ngx_http_payer_link_conf.h"
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_metrics.h"
 #include "ngx_http_payer_operation.h"
@@ -391,6 +393,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       0,
       &ngx_http_payer_payment_door },
 
+    { ngx_string("payer_link"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_link,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_link_door },
+
     { ngx_string("payer_reconcile"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_payer_door,
@@ -482,6 +491,7 @@ ngx_http_payer_init(ngx_conf_t *cf)
         || ngx_http_payer_check_lookups(cf) != NGX_OK
         || ngx_http_payer_check_roads(cf) != NGX_OK
         || ngx_http_payer_check_passes(cf) != NGX_OK
+        || ngx_http_payer_check_links(cf) != NGX_OK
         || ngx_http_payer_check_staff(cf) != NGX_OK
         || ngx_http_payer_check_store(cf) != NGX_OK)
     {

@@ -126,6 +126,33 @@ typedef struct {
 } ngx_http_payer_verify_conf_t;
 
 
+/* the arguments of a link that payer_link makes */
+typedef enum {
+    NGX_HTTP_PAYER_LINK_REFERENCE = 0,
+    NGX_HTTP_PAYER_LINK_AMOUNT,
+    NGX_HTTP_PAYER_LINK_EXPIRES,
+    NGX_HTTP_PAYER_LINK_SIGNATURE,
+    NGX_HTTP_PAYER_LINK_ARGS
+} ngx_http_payer_link_arg_e;
+
+
+/* the checkout of payer_link, and what a signature there is of */
+typedef struct {
+    ngx_str_t                     uri;
+    ngx_http_core_loc_conf_t     *clcf;         /* at this URI */
+    ngx_str_t                     args[NGX_HTTP_PAYER_LINK_ARGS];  /* names */
+    ngx_array_t                   parts;        /* ..._link_part_t */
+} ngx_http_payer_link_conf_t;
+
+
+/* a part of the message: a text, and the argument behind it, or
+ * ..._LINK_ARGS for the end */
+typedef struct {
+    ngx_str_t                     text;
+    ngx_uint_t                    arg;
+} ngx_http_payer_link_part_t;
+
+
 /* a location, a server, or an "if" or "limit_except" in one */
 typedef struct {
     void                        **loc_conf;
@@ -219,6 +246,8 @@ typedef struct {
     ngx_str_t                     event_pass;   /* URI */
     ngx_str_t                     event_args;
     ngx_uint_t                    event_known;  /* of our orders only */
+
+    ngx_http_payer_link_conf_t   *link;         /* of payer_link */
 
     /* who may use the location: ngx_cidr_t */
     ngx_array_t                  *allow;
@@ -317,6 +346,8 @@ struct ngx_http_payer_ctx_s {
 
     ngx_str_t                     reference;    /* of a payment id */
     time_t                        signed_until; /* the link, 0: not known */
+    ngx_str_t                     reopened;     /* payment that was over when
+                                                 * the link was made */
     u_char                        ticket[NGX_HTTP_PAYER_TICKET_LEN];
 
     ngx_http_payer_lookup_t      *lookup;       /* NULL: there is none */
@@ -328,6 +359,7 @@ struct ngx_http_payer_ctx_s {
     unsigned                      asked:1;      /* io is a get under way */
     unsigned                      resolved:1;   /* reference is set */
     unsigned                      ticketed:1;   /* ticket is set */
+    unsigned                      reopening:1;  /* "reopened" was asked for */
     unsigned                      found:1;      /* record is what is stored */
     unsigned                      escape:1;     /* $payer_reference */
     unsigned                      again:1;      /* another attempt */

@@ -336,6 +336,7 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
         /* "if" and "limit_except" are parts of the location around them */
 
         conf->door = prev->door;
+        conf->link = prev->link;
         conf->file = prev->file;
         conf->line = prev->line;
 

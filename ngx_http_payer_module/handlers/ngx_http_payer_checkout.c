@@ -20,6 +20,7 @@
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_lookup_use.h"
 #include "ngx_http_payer_present.h"
+#include "ngx_http_payer_reopen.h"
 #include "ngx_http_payer_signature.h"
 #include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_worth.h"
@@ -29,6 +30,8 @@ static ngx_int_t ngx_http_payer_checkout_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_checkout_order(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_values(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_reopen(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_noted(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -209,6 +212,14 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
 
     if (ctx->found) {
         ngx_http_payer_ticket_adopt(ctx);
+
+        if (ctx->conf->signature && !ctx->reopening
+            && ngx_http_payer_worth_over(&ctx->record))
+        {
+            ctx->reopening = 1;
+            ctx->step = ngx_http_payer_checkout_reopen;
+            return NGX_OK;
+        }
     }
 
     rc = ngx_http_payer_confirm(r, ctx, ngx_http_payer_checkout_paid);
@@ -252,6 +263,38 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
     }
 
     return ngx_http_payer_checkout_decide(r, ctx, worth);
+}
+
+
+/* whether this link was made to sell the order again */
+
+static ngx_int_t
+ngx_http_payer_checkout_reopen(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+    ngx_str_t  message;
+
+    if (ngx_http_complex_value(r, &ctx->conf->signature->message, &message)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_reopen_ask(ctx, &message);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_checkout_unavailable(r,
+                                            "the store could not be read");
+    }
+
+    ctx->step = ngx_http_payer_checkout_lookup;
+
+    return NGX_OK;
 }
 
 

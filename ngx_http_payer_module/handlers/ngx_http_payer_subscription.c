@@ -148,6 +148,7 @@ ngx_http_payer_subscription_wrong(ngx_http_payer_params_t *params,
     if (params->reference.data || params->payment_id.data
         || params->description.data || params->reason.data
         || params->amount != -1
+        || params->currency.data || params->expires != -1
         || params->release_rest != -1)
     {
         return "a subscription has no other parameters than type and url";

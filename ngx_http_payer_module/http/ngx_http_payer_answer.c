@@ -190,6 +190,24 @@ ngx_http_payer_answer_redirect(ngx_http_request_t *r,
 
 
 ngx_int_t
+ngx_http_payer_answer_private(ngx_http_request_t *r)
+{
+    static ngx_str_t  nosniff = ngx_string("nosniff");
+    static ngx_str_t  policy = ngx_string("frame-ancestors 'none'");
+
+    if (ngx_http_payer_answer_header(r, "X-Content-Type-Options", &nosniff)
+        == NULL
+        || ngx_http_payer_answer_header(r, "Content-Security-Policy", &policy)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_payer_answer_body(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *content_type, ngx_str_t *body)
 {

@@ -49,6 +49,10 @@ ngx_int_t ngx_http_payer_answer_buyer(ngx_http_request_t *r,
 /* "Cache-Control: no-store", and nothing else for caches: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_payer_answer_no_store(ngx_http_request_t *r);
 
+/* what every answer to staff has besides: it is shown as what it is, and in no
+ * frame: NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_payer_answer_private(ngx_http_request_t *r);
+
 /* a header of the answer, or NULL; the name is a literal, the value stays */
 #define ngx_http_payer_answer_header(r, name, value)                         \
     ngx_http_payer_add_header(r, name, sizeof(name) - 1, value)

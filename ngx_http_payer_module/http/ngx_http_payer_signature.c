@@ -22,12 +22,6 @@ static ngx_int_t ngx_http_payer_signature_refuse(
     ngx_http_payer_problem_t *problem, const char *detail);
 
 
-/* a link that never expires is the work of a program that counts
- * milliseconds */
-
-#define NGX_HTTP_PAYER_FAR_AHEAD   (10 * 366 * 86400)
-
-
 ngx_int_t
 ngx_http_payer_signature_verify(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_problem_t *problem)

@@ -12,6 +12,12 @@
 #include "ngx_http_payer_answer.h"
 
 
+/* a link that never expires is the work of a program that counts
+ * milliseconds */
+
+#define NGX_HTTP_PAYER_FAR_AHEAD   (10 * 366 * 86400)
+
+
 /*
  * whether the request carries the signature that its location asks for, and
  * has not expired: NGX_OK, also if the location asks for none, NGX_DECLINED

@@ -80,6 +80,8 @@ typedef struct {
     ngx_str_t    reason;                /* for us, not for Payer */
     ngx_str_t    type;                  /* of a subscription */
     ngx_str_t    url;                   /* of a subscription */
+    ngx_str_t    currency;              /* of a link */
+    int64_t      expires;               /* of a link, -1: not given */
     int64_t      amount;                /* -1: not given */
     ngx_int_t    release_rest;          /* -1: not given, else 0 or 1 */
     ngx_uint_t   strange;               /* there was another name, too */

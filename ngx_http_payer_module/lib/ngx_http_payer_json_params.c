@@ -61,6 +61,8 @@ static ngx_http_payer_param_t  ngx_http_payer_param_names[] = {
     ngx_http_payer_param("reason", TEXT, reason, "a text"),
     ngx_http_payer_param("type", TEXT, type, "a text"),
     ngx_http_payer_param("url", TEXT, url, "a text"),
+    ngx_http_payer_param("currency", TEXT, currency, "a text"),
+    ngx_http_payer_param("expires", AMOUNT, expires, "a positive integer"),
     ngx_http_payer_param("amount", AMOUNT, amount, "a positive integer"),
     ngx_http_payer_param("releaseRemainingFunds", FLAG, release_rest,
                          "true or false")
@@ -323,6 +325,7 @@ ngx_http_payer_params_init(ngx_http_payer_params_t *params)
     ngx_memzero(params, sizeof(ngx_http_payer_params_t));
 
     params->amount = -1;
+    params->expires = -1;
     params->release_rest = -1;
 }
 

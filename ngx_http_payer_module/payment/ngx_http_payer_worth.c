@@ -130,10 +130,7 @@ ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx)
                ? NGX_HTTP_PAYER_WORTH_PAID : NGX_HTTP_PAYER_WORTH_DIFFERS;
     }
 
-    if (!record->closed && record->state != NGX_HTTP_PAYER_RELEASED
-        && record->state != NGX_HTTP_PAYER_REFUNDED
-        && record->state != NGX_HTTP_PAYER_ENDED)
-    {
+    if (!ngx_http_payer_worth_over(record)) {
         return NGX_HTTP_PAYER_WORTH_OPEN;
     }
 
@@ -144,16 +141,37 @@ ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx)
 }
 
 
+ngx_uint_t
+ngx_http_payer_worth_over(ngx_http_payer_record_t *record)
+{
+    return record->closed || record->state == NGX_HTTP_PAYER_RELEASED
+           || record->state == NGX_HTTP_PAYER_REFUNDED
+           || record->state == NGX_HTTP_PAYER_ENDED;
+}
+
+
 /*
- * A link that is newer than all that were used before.  Where none was, an old
- * one cannot be told from a new one.
+ * A link that was made since to sell the order again, or is newer than all
+ * that were used before.  Where none was, an old one cannot be told from a new
+ * one.
  */
 
 static ngx_uint_t
 ngx_http_payer_worth_reopened(ngx_http_payer_ctx_t *ctx)
 {
-    return ctx->record.signed_until
-           && ctx->signed_until > ctx->record.signed_until;
+    ngx_http_payer_record_t  *record;
+
+    record = &ctx->record;
+
+    if (ctx->reopened.len && ctx->reopened.len == record->payment_id.len
+        && ngx_memcmp(ctx->reopened.data, record->payment_id.data,
+                      ctx->reopened.len)
+           == 0)
+    {
+        return 1;
+    }
+
+    return record->signed_until && ctx->signed_until > record->signed_until;
 }
 
 

@@ -38,6 +38,9 @@ ngx_uint_t ngx_http_payer_worth_made_of_headers(ngx_str_t *value);
 ngx_int_t ngx_http_payer_worth_begin(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_ctx_t *gate);
 
+/* whether the order is over, so that what was said before does not sell it */
+ngx_uint_t ngx_http_payer_worth_over(ngx_http_payer_record_t *record);
+
 /* what ctx->record, which was found, is worth to ctx->order */
 ngx_http_payer_worth_e ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx);
 

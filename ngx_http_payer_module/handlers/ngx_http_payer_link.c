@@ -1,0 +1,308 @@
+
+/*
+ * payer_link: signed links to a checkout, for staff.
+ *
+ *     params -> find -> (reopened) -> answer
+ *
+ * Such a link is what the shop would have signed, and is checked as if it
+ * were.  If the order is over when the link is made, the store remembers that
+ * this link sells it again.
+ */
+
+
+#include "ngx_http_payer_link.h"
+#include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_body.h"
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_guard.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_link_sign.h"
+#include "ngx_http_payer_log.h"
+#include "ngx_http_payer_relay.h"
+#include "ngx_http_payer_reopen.h"
+#include "ngx_http_payer_same_origin.h"
+#include "ngx_http_payer_signature.h"
+#include "ngx_http_payer_worth.h"
+
+
+/* ctx->door_data */
+typedef struct {
+    ngx_http_payer_link_conf_t    *conf;
+    ngx_http_payer_signed_link_t   link;
+} ngx_http_payer_new_link_t;
+
+
+static ngx_int_t ngx_http_payer_link_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_link_params(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static const char *ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_link_find(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_link_reopened(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_link_answer(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+
+ngx_http_payer_door_t  ngx_http_payer_link_door = {
+    ngx_string("payer_link"), ngx_http_payer_link_handler,
+    0, NGX_HTTP_PAYER_ALLOW_STAFF, 0, 0, NULL
+};
+
+
+static ngx_str_t  ngx_http_payer_link_operation = ngx_string("link");
+
+
+static ngx_int_t
+ngx_http_payer_link_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_payer_ctx_t       *ctx;
+    ngx_http_payer_problem_t    problem;
+    ngx_http_payer_loc_conf_t  *conf, *checkout;
+    ngx_http_payer_new_link_t  *link;
+
+    static ngx_str_t  allow = ngx_string("POST");
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
+
+    link = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_new_link_t));
+    if (link == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    link->conf = conf->link;
+
+    /* the order is the checkout's */
+
+    checkout = conf->link->clcf->loc_conf[ngx_http_payer_module.ctx_index];
+
+    ctx = ngx_http_payer_flow_create(r, checkout, ngx_http_payer_link_params);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->operation = &ngx_http_payer_link_operation;
+    ctx->door_data = link;
+
+    if (ngx_http_payer_answer_private(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_guard(r, conf, NGX_HTTP_POST, &allow);
+    if (rc != NGX_OK) {
+        return rc == NGX_DONE ? NGX_OK : rc;
+    }
+
+    if (ngx_http_payer_same_origin(r, conf, NGX_HTTP_PAYER_ORIGIN_CHANGES,
+                                   &problem)
+        != NGX_OK)
+    {
+        rc = ngx_http_payer_answer_problem(r, &problem);
+        return rc == NGX_HTTP_PAYER_SENT ? NGX_OK : rc;
+    }
+
+    return ngx_http_payer_body_keep(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_payer_link_params(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    const char                 *wrong;
+    ngx_http_payer_problem_t    problem;
+    ngx_http_payer_new_link_t  *link;
+
+    link = ctx->door_data;
+
+    ctx->params = ngx_palloc(r->pool, sizeof(ngx_http_payer_params_t));
+    if (ctx->params == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_payer_parameters(r, ctx->params, &problem);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_payer_answer_problem(r, &problem);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    wrong = ngx_http_payer_link_wrong(ctx);
+
+    if (wrong) {
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
+    }
+
+    ctx->order.reference = ctx->params->reference;
+
+    if (ngx_http_payer_link_sign(r->pool, link->conf, ctx->conf, ctx->params,
+                                 &link->link)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_link_find;
+
+    return NGX_OK;
+}
+
+
+/* what the checkout would refuse is not signed */
+
+static const char *
+ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx)
+{
+    int64_t                    max;
+    ngx_str_t                 *currency;
+    ngx_http_payer_params_t   *params;
+    ngx_http_complex_value_t  *max_amount;
+
+    params = ctx->params;
+    currency = &ctx->conf->currency->value;
+    max_amount = ctx->conf->max_amount;
+
+    if (params->strange || params->payment_id.data || params->type.data
+        || params->url.data || params->description.data || params->reason.data
+        || params->release_rest != -1)
+    {
+        return "a link has no other parameters than reference, amount, "
+               "currency and expires";
+    }
+
+    if (params->reference.data == NULL
+        || ngx_http_payer_check_reference(&params->reference) != NGX_OK)
+    {
+        return "reference is missing, longer than 255 bytes, or not clean "
+               "UTF-8";
+    }
+
+    if (params->amount <= 0) {
+        return "amount is missing";
+    }
+
+    if (max_amount && max_amount->lengths == NULL
+        && ngx_http_payer_amount_of(&max_amount->value, NGX_HTTP_PAYER_MINOR,
+                                    0, &max)
+           == NGX_OK
+        && params->amount > max)
+    {
+        return "amount is above payer_max_amount of the checkout";
+    }
+
+    if (params->currency.len != currency->len
+        || ngx_memcmp(params->currency.data, currency->data, currency->len)
+           != 0)
+    {
+        return "currency is not that of the checkout";
+    }
+
+    if (params->expires <= ngx_time()
+        || params->expires > ngx_time() + NGX_HTTP_PAYER_FAR_AHEAD)
+    {
+        return "expires is not a Unix time in seconds between now and ten "
+               "years ahead";
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_payer_link_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_http_payer_new_link_t  *link;
+
+    link = ctx->door_data;
+
+    rc = ngx_http_payer_ledger_find(ctx, &ctx->order.reference);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                           "the store could not be read");
+    }
+
+    if (!ctx->found || ctx->record.payment_id.len == 0
+        || !ngx_http_payer_worth_over(&ctx->record))
+    {
+        ctx->step = ngx_http_payer_link_answer;
+        return NGX_OK;
+    }
+
+    ctx->step = ngx_http_payer_link_reopened;
+
+    rc = ngx_http_payer_reopen_note(ctx, &link->link.message,
+                                    (time_t) ctx->params->expires);
+
+    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_link_reopened(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                           "the link could not be stored");
+    }
+
+    ngx_http_payer_log(NGX_LOG_NOTICE, ctx,
+                       "a link was made that sells an order again that is %V",
+                       ngx_http_payer_state_name(ctx->record.state));
+
+    ctx->step = ngx_http_payer_link_answer;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_link_answer(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                      url, body;
+    ngx_http_payer_new_link_t     *link;
+    ngx_http_payer_json_member_t   members[2];
+
+    static ngx_str_t  json = ngx_string("application/json");
+
+    link = ctx->door_data;
+
+    rc = ngx_http_payer_link_url(r, link->conf, ctx->conf, &link->link, &url);
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_payer_log(NGX_LOG_ERR, ctx,
+                           "\"payer_return_origin\" is no origin");
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(members, sizeof(members));
+
+    ngx_str_set(&members[0].name, "url");
+    members[0].text = url;
+
+    ngx_str_set(&members[1].name, "expires");
+    members[1].number = ctx->params->expires;
+
+    if (ngx_http_payer_json_write(r->pool, members, 2, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_payer_answer_body(r, NGX_HTTP_OK, &json, &body);
+}

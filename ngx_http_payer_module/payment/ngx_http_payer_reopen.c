@@ -1,0 +1,107 @@
+
+/*
+ * Links of payer_link that sell an order again.
+ *
+ * The entry is of this one link, and names the payment that was over when the
+ * link was made.  So it neither gives older links of the order their value
+ * back, nor does it sell an order that is cancelled once more.
+ */
+
+
+#include "ngx_http_payer_reopen.h"
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_ledger.h"
+
+
+static ngx_int_t ngx_http_payer_reopen_key(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *message, ngx_str_t *key);
+
+
+ngx_int_t
+ngx_http_payer_reopen_note(ngx_http_payer_ctx_t *ctx, ngx_str_t *message,
+    time_t expires)
+{
+    ngx_http_payer_store_entry_t  entry;
+
+    ctx->io.rc = NGX_ERROR;
+
+    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+
+    if (ngx_http_payer_reopen_key(ctx, message, &entry.key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    entry.value = ctx->record.payment_id;
+    entry.expires = expires;
+
+    return ngx_http_payer_flow_put(ctx, &entry, 1);
+}
+
+
+ngx_int_t
+ngx_http_payer_reopen_ask(ngx_http_payer_ctx_t *ctx, ngx_str_t *message)
+{
+    ngx_int_t  rc;
+    ngx_str_t  key, *value;
+
+    ngx_str_null(&key);
+
+    if (!ctx->asked
+        && ngx_http_payer_reopen_key(ctx, message, &key) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_payer_ledger_get(ctx, &key);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* what was read is dropped when the order is looked up again */
+
+    value = &ctx->io.value;
+
+    ctx->reopened.data = ngx_pstrdup(ctx->pool, value);
+    if (ctx->reopened.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->reopened.len = value->len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_reopen_key(ngx_http_payer_ctx_t *ctx, ngx_str_t *message,
+    ngx_str_t *key)
+{
+    u_char     *p;
+    u_char      digest[NGX_HTTP_PAYER_DIGEST_LEN];
+    ngx_str_t  *merchant;
+
+    merchant = &ctx->conf->merchant->id;
+
+    if (ngx_http_payer_digest(message, 1, digest) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    key->len = sizeof("link//") - 1 + merchant->len
+               + 2 * NGX_HTTP_PAYER_DIGEST_LEN;
+
+    key->data = ngx_pnalloc(ctx->pool, key->len);
+    if (key->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(key->data, "link/%V/", merchant);
+
+    (void) ngx_hex_dump(p, digest, NGX_HTTP_PAYER_DIGEST_LEN);
+
+    return NGX_OK;
+}

@@ -1,0 +1,32 @@
+
+/*
+ * Links of payer_link that sell an order again which was cancelled, released
+ * or refunded before they were made.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_REOPEN_H_INCLUDED_
+#define _NGX_HTTP_PAYER_REOPEN_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/*
+ * remembers until "expires" that the link whose signed message this is sells
+ * the order of ctx->record again, which is not to be sold by others: what
+ * ngx_http_payer_flow_put() returns
+ */
+ngx_int_t ngx_http_payer_reopen_note(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *message, time_t expires);
+
+/*
+ * sets ctx->reopened if the link of the request, whose signed message this is,
+ * was made to sell an order again: NGX_OK, NGX_AGAIN when the request is
+ * parked (call it again), NGX_ERROR (logged)
+ */
+ngx_int_t ngx_http_payer_reopen_ask(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *message);
+
+
+#endif /* _NGX_HTTP_PAYER_REOPEN_H_INCLUDED_ */
