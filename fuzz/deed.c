@@ -4,27 +4,27 @@
  * decodes is encoded to the same bytes, and a merge only goes forward.  The
  * input is two deeds, the length of the first one in two bytes before it.
  *
- * sources: ngx_http_payer_deed.c ngx_http_payer_codec.c
+ * sources: ngx_http_payer_op.c ngx_http_payer_codec.c
  */
 
 
 #include "fuzz.h"
 
-#include "ngx_http_payer_deed.h"
+#include "ngx_http_payer_op.h"
 #include "ngx_http_payer_store.h"
 
 
-static void fuzz_deed(ngx_str_t *value, ngx_http_payer_deed_t *deed);
+static void fuzz_deed(ngx_str_t *value, ngx_http_payer_op_t *op);
 static void fuzz_text(ngx_str_t *value, ngx_str_t *text);
 
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t                  len;
-    ngx_int_t               one, other, rc;
-    ngx_str_t               stored, fresh;
-    ngx_http_payer_deed_t   a, b;
+    size_t               len;
+    ngx_int_t            one, other, rc;
+    ngx_str_t            stored, fresh;
+    ngx_http_payer_op_t  a, b;
 
     if (size < 2) {
         return 0;
@@ -41,8 +41,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     stored = shim_text(data, len);
     fresh = shim_text(data + len, size - len);
 
-    one = ngx_http_payer_deed_decode(&stored, &a);
-    other = ngx_http_payer_deed_decode(&fresh, &b);
+    one = ngx_http_payer_op_decode(&stored, &a);
+    other = ngx_http_payer_op_decode(&fresh, &b);
 
     fuzz_assert(one == NGX_OK || one == NGX_DECLINED);
 
@@ -50,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_deed(&stored, &a);
     }
 
-    rc = ngx_http_payer_deed_merge(&stored, &fresh);
+    rc = ngx_http_payer_op_merge(&stored, &fresh);
 
     fuzz_assert(stored.len == len && memcmp(stored.data, data, len) == 0);
 
@@ -59,8 +59,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (one == NGX_OK && other == NGX_OK) {
         fuzz_assert((rc == NGX_OK)
                     == (stored.data[3] < fresh.data[3]
-                        || (a.state == NGX_HTTP_PAYER_DEED_UNKNOWN
-                            && b.state == NGX_HTTP_PAYER_DEED_UNKNOWN
+                        || (a.state == NGX_HTTP_PAYER_OP_UNKNOWN
+                            && b.state == NGX_HTTP_PAYER_OP_UNKNOWN
                             && b.doubt > a.doubt)));
 
     } else {
@@ -69,7 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     /* and is not deleted */
 
-    rc = ngx_http_payer_deed_forget(&stored, &fresh);
+    rc = ngx_http_payer_op_forget(&stored, &fresh);
 
     fuzz_assert((rc == NGX_OK) == (one == NGX_OK && stored.data[3] < 3));
 
@@ -83,34 +83,34 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 
 static void
-fuzz_deed(ngx_str_t *value, ngx_http_payer_deed_t *deed)
+fuzz_deed(ngx_str_t *value, ngx_http_payer_op_t *op)
 {
     ngx_int_t    rc;
     ngx_str_t    again;
     ngx_pool_t  *pool;
 
-    fuzz_assert(deed->state >= NGX_HTTP_PAYER_DEED_SENT
-                && deed->state <= NGX_HTTP_PAYER_DEED_DONE);
-    fuzz_assert(deed->status < 600);
-    fuzz_assert(deed->amount >= -1 && deed->before >= -1);
-    fuzz_assert(deed->created >= 0 && deed->updated >= 0 && deed->doubt >= 0);
+    fuzz_assert(op->state >= NGX_HTTP_PAYER_OP_SENT
+                && op->state <= NGX_HTTP_PAYER_OP_DONE);
+    fuzz_assert(op->status < 600);
+    fuzz_assert(op->amount >= -1 && op->before >= -1);
+    fuzz_assert(op->created >= 0 && op->updated >= 0 && op->doubt >= 0);
 
-    fuzz_text(value, &deed->request_id);
-    fuzz_text(value, &deed->reply_type);
-    fuzz_text(value, &deed->reply);
-    fuzz_text(value, &deed->actor);
-    fuzz_text(value, &deed->reason);
+    fuzz_text(value, &op->request_id);
+    fuzz_text(value, &op->reply_type);
+    fuzz_text(value, &op->reply);
+    fuzz_text(value, &op->actor);
+    fuzz_text(value, &op->reason);
 
     pool = shim_create_pool();
 
-    rc = ngx_http_payer_deed_encode(pool, deed, &again);
+    rc = ngx_http_payer_op_encode(pool, op, &again);
 
     if (value->data[2] < 3) {
 
         /* the older formats are read, and written as the newer one */
 
-        fuzz_assert(deed->actor.len == 0 && deed->reason.len == 0);
-        fuzz_assert(value->data[2] == 2 || deed->doubt == 0);
+        fuzz_assert(op->actor.len == 0 && op->reason.len == 0);
+        fuzz_assert(value->data[2] == 2 || op->doubt == 0);
         fuzz_assert(rc != NGX_OK
                     || again.len == value->len
                                     + (value->data[2] == 1 ? 12 : 4));

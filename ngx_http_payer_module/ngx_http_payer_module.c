@@ -8,7 +8,6 @@
 #include "ngx_http_payer_checkout.h"
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_event.h"
-#include "ngx_http_payer_gate.h"
 #include "ngx_http_payer_link.h"
 #include "ngx_http_payer_link_conf.h"
 #include "ngx_http_payer_lookup.h"
@@ -21,6 +20,7 @@
 #include "ngx_http_payer_subscription.h"
 #include "ngx_http_payer_value.h"
 #include "ngx_http_payer_variable.h"
+#include "ngx_http_payer_verify_access.h"
 #include "ngx_http_payer_verify_conf.h"
 
 
@@ -289,7 +289,7 @@ static ngx_command_t  ngx_http_payer_commands[] = {
 
     { ngx_string("payer_verify"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_payer_gate,
+      ngx_http_payer_verify_reference,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, verify.reference),
       NULL },
@@ -353,73 +353,73 @@ static ngx_command_t  ngx_http_payer_commands[] = {
 
     { ngx_string("payer_checkout"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_checkout_door },
+      &ngx_http_payer_handler_checkout },
 
     { ngx_string("payer_capture"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_capture_door },
+      &ngx_http_payer_handler_capture },
 
     { ngx_string("payer_cancel"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_cancel_door },
+      &ngx_http_payer_handler_cancel },
 
     { ngx_string("payer_release"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_release_door },
+      &ngx_http_payer_handler_release },
 
     { ngx_string("payer_refund"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_refund_door },
+      &ngx_http_payer_handler_refund },
 
     { ngx_string("payer_payment"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_payment_door },
+      &ngx_http_payer_handler_payment },
 
     { ngx_string("payer_link"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_payer_link,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_link_door },
+      &ngx_http_payer_handler_link },
 
     { ngx_string("payer_reconcile"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_reconcile_door },
+      &ngx_http_payer_handler_reconcile },
 
     { ngx_string("payer_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_metrics_door },
+      &ngx_http_payer_handler_metrics },
 
     { ngx_string("payer_events"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_events_door },
+      &ngx_http_payer_handler_events },
 
     { ngx_string("payer_event_pass"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE12,
@@ -430,10 +430,10 @@ static ngx_command_t  ngx_http_payer_commands[] = {
 
     { ngx_string("payer_subscriptions"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_payer_door,
+      ngx_http_payer_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_payer_subscriptions_door },
+      &ngx_http_payer_handler_subscriptions },
 
       ngx_null_command
 };
@@ -489,7 +489,7 @@ ngx_http_payer_init(ngx_conf_t *cf)
     if (ngx_http_payer_check_values(cf) != NGX_OK
         || ngx_http_payer_check_orders(cf) != NGX_OK
         || ngx_http_payer_check_lookups(cf) != NGX_OK
-        || ngx_http_payer_check_roads(cf) != NGX_OK
+        || ngx_http_payer_check_api_locs(cf) != NGX_OK
         || ngx_http_payer_check_passes(cf) != NGX_OK
         || ngx_http_payer_check_links(cf) != NGX_OK
         || ngx_http_payer_check_staff(cf) != NGX_OK
@@ -499,7 +499,7 @@ ngx_http_payer_init(ngx_conf_t *cf)
     }
 
     if (ngx_http_payer_check_servers(cf) != NGX_OK
-        || ngx_http_payer_gate_init(cf) != NGX_OK)
+        || ngx_http_payer_verify_access_init(cf) != NGX_OK)
     {
         return NGX_ERROR;
     }

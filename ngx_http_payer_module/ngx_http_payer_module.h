@@ -58,13 +58,13 @@ typedef struct ngx_http_payer_lookup_conf_s  ngx_http_payer_lookup_conf_t;
 /* a content handler of the module, and what its location has to have */
 typedef struct {
     ngx_str_t                     directive;
-    ngx_http_handler_pt           handler;
+    ngx_http_handler_pt           content;
     unsigned                      api:1;        /* calls Payer */
     unsigned                      allow:2;      /* needs payer_allow */
     unsigned                      order:1;      /* needs an order */
     unsigned                      acts:1;       /* for its client */
-    const void                   *data;         /* of the door */
-} ngx_http_payer_door_t;
+    const void                   *data;         /* of the handler */
+} ngx_http_payer_handler_t;
 
 
 /* who we are for Payer, and the key under which the token is shared */
@@ -83,7 +83,7 @@ typedef struct {
     ngx_uint_t                    insecure;     /* unsigned insecure:1 */
     unsigned                      live:1;       /* Payer's live host */
     unsigned                      test:1;       /* Payer's test host */
-} ngx_http_payer_road_t;
+} ngx_http_payer_api_loc_t;
 
 
 typedef struct {
@@ -181,7 +181,7 @@ typedef struct {
 typedef struct {
     ngx_http_payer_zone_t        *zone;
     ngx_http_payer_store_t       *store;
-    ngx_array_t                   doors;        /* ..._loc_conf_t * */
+    ngx_array_t                   locations;    /* ..._loc_conf_t * */
     ngx_array_t                   payment_pages; /* ..._payment_page_t */
     ngx_array_t                   places;       /* all that there are */
     ngx_array_t                   values;       /* ..._value_t */
@@ -191,7 +191,7 @@ typedef struct {
 
 
 typedef struct {
-    /* the road to Payer */
+    /* the way to Payer */
     ngx_str_t                     api;          /* URI prefix */
     ngx_str_t                     api_host;
     ngx_str_t                     client_id;
@@ -262,14 +262,14 @@ typedef struct {
     ngx_http_complex_value_t     *refund_max;
 
     /* set when the configuration is complete */
-    const ngx_http_payer_door_t  *door;
+    const ngx_http_payer_handler_t  *handler;
     ngx_uint_t                    told;         /* of orders, by the shop */
     ngx_http_payer_merchant_t    *merchant;
-    ngx_http_payer_road_t        *road;
+    ngx_http_payer_api_loc_t     *api_loc;
     ngx_http_payer_main_conf_t   *main;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_core_srv_conf_t     *cscf;
-    u_char                       *file;         /* where the door stands */
+    u_char                       *file;         /* where it stands */
     ngx_uint_t                    line;
 } ngx_http_payer_loc_conf_t;
 
@@ -297,7 +297,7 @@ typedef enum {
 /* what payer_verify knows while it decides, and afterwards */
 typedef struct {
     ngx_http_payer_verdict_e      verdict;
-    ngx_http_payer_verdict_e      heard;        /* from Payer alone */
+    ngx_http_payer_verdict_e      read;         /* from Payer alone */
     ngx_http_payer_claim_t        turn;         /* to ask Payer */
     ngx_msec_t                    since;        /* waiting for a turn */
     ngx_msec_t                    until;        /* waiting for the buyer */
@@ -331,13 +331,13 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_claim_act_e    act;          /* of the next put */
     ngx_http_payer_claim_t        event_claim;
 
-    /* of the payment, for the doors and the variables */
+    /* of the payment, for handlers and variables */
     ngx_http_payer_json_order_t   order;
     ngx_http_payer_record_t       record;
     ngx_str_t                     key;          /* of the record */
     const ngx_str_t              *operation;
     ngx_http_payer_execution_t   *execution;
-    void                         *door_data;
+    void                         *data;
     ngx_http_payer_params_t      *params;
     ngx_str_t                     request_id;
     ngx_http_payer_link_e         link;

@@ -20,29 +20,29 @@ static ngx_int_t ngx_http_payer_check_constants(ngx_conf_t *cf,
 
 
 char *
-ngx_http_payer_check_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+ngx_http_payer_check_handler(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    const ngx_http_payer_door_t  *door;
+    const ngx_http_payer_handler_t  *handler;
 
-    door = conf->door;
+    handler = conf->handler;
 
-    if (ngx_http_payer_gate_check(cf, conf) != NGX_OK) {
+    if (ngx_http_payer_verify_check(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (door->handler && conf->clcf->handler
-        && conf->clcf->handler != door->handler)
+    if (handler->content && conf->clcf->handler
+        && conf->clcf->handler != handler->content)
     {
         ngx_http_payer_refuse(cf, conf, "\"%V\" in location \"%V\" is "
                               "overridden by another handler of that location",
-                              &door->directive, &conf->clcf->name);
+                              &handler->directive, &conf->clcf->name);
         return NGX_CONF_ERROR;
     }
 
-    if (door->allow && conf->allow == NULL) {
+    if (handler->allow && conf->allow == NULL) {
         ngx_http_payer_refuse(cf, conf, "\"%V\" in location \"%V\" has no "
                               "\"payer_allow\", which says who may use it",
-                              &door->directive, &conf->clcf->name);
+                              &handler->directive, &conf->clcf->name);
         return NGX_CONF_ERROR;
     }
 
@@ -56,7 +56,7 @@ ngx_http_payer_check_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (door->order && ngx_http_payer_check_order(cf, conf) != NGX_OK) {
+    if (handler->order && ngx_http_payer_check_order(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -84,7 +84,7 @@ ngx_http_payer_check_credentials(ngx_conf_t *cf,
 
     if (missing) {
         ngx_http_payer_refuse(cf, conf, "\"%V\" in location \"%V\" has no "
-                              "\"%s\"", &conf->door->directive,
+                              "\"%s\"", &conf->handler->directive,
                               &conf->clcf->name, missing);
         return NGX_ERROR;
     }
@@ -128,7 +128,7 @@ ngx_http_payer_check_order(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (missing) {
         ngx_http_payer_refuse(cf, conf, "\"%V\" in location \"%V\" has no "
-                              "\"%s\"", &conf->door->directive,
+                              "\"%s\"", &conf->handler->directive,
                               &conf->clcf->name, missing);
         return NGX_ERROR;
     }

@@ -23,16 +23,16 @@ static ngx_uint_t ngx_http_payer_map_signed(ngx_http_payer_loc_conf_t *conf,
 ngx_int_t
 ngx_http_payer_check_orders(ngx_conf_t *cf)
 {
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door, *conf;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **locs, *conf;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
 
-    for (i = 0; i < pmcf->doors.nelts; i++) {
-        conf = door[i];
+    for (i = 0; i < pmcf->locations.nelts; i++) {
+        conf = locs[i];
 
         if (conf->verify.reference.value && conf->verify.amount
             && (ngx_http_payer_check_money(cf, conf, "payer_verify_amount",
@@ -47,7 +47,7 @@ ngx_http_payer_check_orders(ngx_conf_t *cf)
             return NGX_ERROR;
         }
 
-        if (!conf->door->order) {
+        if (!conf->handler->order) {
             continue;
         }
 

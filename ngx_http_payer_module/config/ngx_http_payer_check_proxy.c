@@ -30,7 +30,7 @@ static ngx_int_t ngx_http_payer_check_rewrite(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy);
 static ngx_uint_t ngx_http_payer_strips(ngx_str_t *url,
     ngx_http_payer_leads_t *leads);
-static ngx_uint_t ngx_http_payer_first_of_road(ngx_conf_t *cf,
+static ngx_uint_t ngx_http_payer_first_of_api_loc(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_check_transport(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy);
@@ -40,7 +40,7 @@ ngx_int_t
 ngx_http_payer_check_proxy(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     ngx_http_payer_proxy_conf_t *proxy)
 {
-    if (ngx_http_payer_check_settings(cf, conf, conf->road->clcf->loc_conf)
+    if (ngx_http_payer_check_settings(cf, conf, conf->api_loc->clcf->loc_conf)
         != NGX_OK
         || ngx_http_payer_check_rewrite(cf, conf, proxy) != NGX_OK
         || ngx_http_payer_check_transport(cf, conf, proxy) != NGX_OK)
@@ -48,9 +48,9 @@ ngx_http_payer_check_proxy(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
         return NGX_ERROR;
     }
 
-    if (ngx_http_payer_checked(conf, conf->road->clcf->loc_conf) != NGX_OK
+    if (ngx_http_payer_checked(conf, conf->api_loc->clcf->loc_conf) != NGX_OK
         || ngx_http_payer_check_inner(cf, conf,
-                                      conf->road->clcf->static_locations)
+                                      conf->api_loc->clcf->static_locations)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -67,7 +67,7 @@ ngx_http_payer_checked(ngx_http_payer_loc_conf_t *conf, void **loc_conf)
 {
     void  ***checked;
 
-    checked = ngx_array_push(&conf->road->checked);
+    checked = ngx_array_push(&conf->api_loc->checked);
     if (checked == NULL) {
         return NGX_ERROR;
     }
@@ -102,7 +102,7 @@ ngx_http_payer_check_inner(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     for (i = 0; i < 2; i++) {
 
         if (inner[i] == NULL
-            || inner[i]->handler != conf->road->clcf->handler)
+            || inner[i]->handler != conf->api_loc->clcf->handler)
         {
             continue;
         }
@@ -139,7 +139,7 @@ ngx_http_payer_check_nested(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     ngx_http_payer_codes_t      codes;
     ngx_http_script_if_code_t  *if_code;
 
-    clcf = conf->road->clcf;
+    clcf = conf->api_loc->clcf;
 
     if (clcf->limit_except_loc_conf
         && ngx_http_payer_check_branch(cf, conf, proxy,
@@ -181,7 +181,7 @@ ngx_http_payer_check_branch(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     nested = ngx_http_payer_foreign_conf(cf, loc_conf,
                                          "ngx_http_proxy_module");
 
-    if ((clcf->handler && clcf->handler != conf->road->clcf->handler)
+    if ((clcf->handler && clcf->handler != conf->api_loc->clcf->handler)
         || nested->url.len
         || nested->proxy_lengths != proxy->proxy_lengths)
     {
@@ -189,7 +189,7 @@ ngx_http_payer_check_branch(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
                               "an \"if\" or \"limit_except\" with another "
                               "\"proxy_pass\" or handler, where calls would "
                               "go with the credentials; remove it",
-                              &conf->road->clcf->name);
+                              &conf->api_loc->clcf->name);
         return NGX_ERROR;
     }
 
@@ -204,7 +204,7 @@ ngx_http_payer_check_branch(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
                               "credentials over unverified TLS in an \"if\" "
                               "or \"limit_except\", set "
                               "\"proxy_ssl_verify on\" there",
-                              &conf->road->clcf->name);
+                              &conf->api_loc->clcf->name);
         return NGX_ERROR;
     }
 
@@ -227,7 +227,7 @@ ngx_http_payer_check_settings(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     if (wrong) {
         ngx_http_payer_refuse(cf, conf, "location \"%V\" of \"payer_api\" has "
                               "%s, include payer_api.conf in it",
-                              &conf->road->clcf->name, wrong);
+                              &conf->api_loc->clcf->name, wrong);
         return NGX_ERROR;
     }
 
@@ -235,7 +235,7 @@ ngx_http_payer_check_settings(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 
     if (wrong) {
         ngx_http_payer_refuse(cf, conf, "location \"%V\" of \"payer_api\" has "
-                              "%s", &conf->road->clcf->name, wrong);
+                              "%s", &conf->api_loc->clcf->name, wrong);
         return NGX_ERROR;
     }
 
@@ -370,7 +370,7 @@ ngx_http_payer_check_rewrite(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     const char              *what;
     ngx_http_payer_leads_t   leads;
 
-    ngx_http_payer_codes_lead(cf, conf->road->clcf->loc_conf, 1, &leads);
+    ngx_http_payer_codes_lead(cf, conf->api_loc->clcf->loc_conf, 1, &leads);
 
     what = leads.always;
 
@@ -385,7 +385,7 @@ ngx_http_payer_check_rewrite(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
                               "\"%s\", which leads calls elsewhere with the "
                               "credentials, or ends them; only "
                               "\"rewrite ... break\" can stand in it",
-                              &conf->road->clcf->name, what);
+                              &conf->api_loc->clcf->name, what);
         return NGX_ERROR;
     }
 
@@ -394,7 +394,7 @@ ngx_http_payer_check_rewrite(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
                               "\"%V\" does not replace the prefix of "
                               "\"payer_api\", so that Payer would answer 404; "
                               "end it with a slash", &proxy->url,
-                              &conf->road->clcf->name);
+                              &conf->api_loc->clcf->name);
         return NGX_ERROR;
     }
 
@@ -435,18 +435,18 @@ ngx_http_payer_strips(ngx_str_t *url, ngx_http_payer_leads_t *leads)
 /* many locations share one way to Payer, of which to warn once is enough */
 
 static ngx_uint_t
-ngx_http_payer_first_of_road(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+ngx_http_payer_first_of_api_loc(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
 
-    for (i = 0; i < pmcf->doors.nelts && door[i] != conf; i++) {
-        if (door[i]->road && door[i]->road->clcf == conf->road->clcf) {
+    for (i = 0; i < pmcf->locations.nelts && locs[i] != conf; i++) {
+        if (locs[i]->api_loc && locs[i]->api_loc->clcf == conf->api_loc->clcf) {
             return 0;
         }
     }
@@ -459,11 +459,11 @@ static ngx_int_t
 ngx_http_payer_check_transport(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy)
 {
-    ngx_http_payer_road_t  *road;
+    ngx_http_payer_api_loc_t  *api_loc;
 
-    road = conf->road;
+    api_loc = conf->api_loc;
 
-    if (conf->insecure && road->live) {
+    if (conf->insecure && api_loc->live) {
         ngx_http_payer_refuse(cf, conf, "location \"%V\" has "
                               "\"payer_insecure_upstream on\" and talks to "
                               "Payer's live host, remove it",
@@ -473,7 +473,7 @@ ngx_http_payer_check_transport(ngx_conf_t *cf,
 
     if (proxy->url.len == 0) {
 
-        if (!ngx_http_payer_first_of_road(cf, conf)) {
+        if (!ngx_http_payer_first_of_api_loc(cf, conf)) {
             return NGX_OK;
         }
 

@@ -29,48 +29,48 @@ static ngx_uint_t ngx_http_payer_is_loopback(struct sockaddr *sa);
 ngx_int_t
 ngx_http_payer_check_servers(ngx_conf_t *cf)
 {
-    ngx_uint_t                    i, gate, checkout;
-    ngx_array_t                  *names;
-    ngx_http_payer_loc_conf_t   **door;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_uint_t                   i, gate, checkout;
+    ngx_array_t                 *names;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
     gate = 0;
     checkout = 0;
     names = NULL;
 
-    for (i = 0; i < pmcf->doors.nelts; i++) {
+    for (i = 0; i < pmcf->locations.nelts; i++) {
 
-        if (i == 0 || door[i]->cscf != door[i - 1]->cscf) {
+        if (i == 0 || locs[i]->cscf != locs[i - 1]->cscf) {
             gate = 0;
             checkout = 0;
             names = NULL;
         }
 
-        if (door[i]->verify.reference.value && !gate++) {
-            ngx_http_payer_check_underscores(cf, door[i]);
+        if (locs[i]->verify.reference.value && !gate++) {
+            ngx_http_payer_check_underscores(cf, locs[i]);
         }
 
-        if (!door[i]->door->order
-            && door[i]->door->allow != NGX_HTTP_PAYER_ALLOW_STAFF)
+        if (!locs[i]->handler->order
+            && locs[i]->handler->allow != NGX_HTTP_PAYER_ALLOW_STAFF)
         {
             continue;
         }
 
         if (names) {
-            door[i]->names = names;
-            door[i]->name = ngx_http_payer_first_name(names);
+            locs[i]->names = names;
+            locs[i]->name = ngx_http_payer_first_name(names);
 
-        } else if (ngx_http_payer_keep_names(cf, door[i]) != NGX_OK) {
+        } else if (ngx_http_payer_keep_names(cf, locs[i]) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        names = door[i]->names;
+        names = locs[i]->names;
 
-        if (door[i]->door->order && !checkout) {
-            checkout = ngx_http_payer_check_origin(cf, door[i]);
+        if (locs[i]->handler->order && !checkout) {
+            checkout = ngx_http_payer_check_origin(cf, locs[i]);
         }
     }
 
@@ -136,21 +136,21 @@ ngx_http_payer_note_page(ngx_conf_t *cf)
 static void
 ngx_http_payer_check_pages(ngx_conf_t *cf, ngx_http_payer_main_conf_t *pmcf)
 {
-    ngx_str_t                       *name;
-    ngx_uint_t                       i, n;
-    ngx_http_payer_loc_conf_t      **door;
-    ngx_http_payer_payment_page_t   *page;
+    ngx_str_t                      *name;
+    ngx_uint_t                      i, n;
+    ngx_http_payer_loc_conf_t     **locs;
+    ngx_http_payer_payment_page_t  *page;
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
     page = pmcf->payment_pages.elts;
 
     for (i = 0; i < pmcf->payment_pages.nelts; i++) {
 
-        for (n = 0; n < pmcf->doors.nelts; n++) {
+        for (n = 0; n < pmcf->locations.nelts; n++) {
 
-            name = &door[n]->clcf->name;
+            name = &locs[n]->clcf->name;
 
-            if (!door[n]->door->order || door[n]->cscf != page[i].cscf
+            if (!locs[n]->handler->order || locs[n]->cscf != page[i].cscf
                 || name->len != page[i].page.len
                 || ngx_strncmp(name->data, page[i].page.data, name->len) != 0)
             {
@@ -161,8 +161,8 @@ ngx_http_payer_check_pages(ngx_conf_t *cf, ngx_http_payer_main_conf_t *pmcf)
                           "\"error_page 402 %V\" of location \"%V\" leads to "
                           "\"payer_checkout\" without an equals sign, write "
                           "\"error_page 402 = %V\" in %s:%ui", name,
-                          &page[i].clcf->name, name, door[n]->file,
-                          door[n]->line);
+                          &page[i].clcf->name, name, locs[n]->file,
+                          locs[n]->line);
             break;
         }
     }

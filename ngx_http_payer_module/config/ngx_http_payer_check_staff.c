@@ -23,19 +23,19 @@ typedef struct {
 ngx_int_t
 ngx_http_payer_check_staff(ngx_conf_t *cf)
 {
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
 
-    for (i = 0; i < pmcf->doors.nelts; i++) {
+    for (i = 0; i < pmcf->locations.nelts; i++) {
 
-        if (door[i]->door->allow == NGX_HTTP_PAYER_ALLOW_STAFF
-            && ngx_http_payer_check_one_staff(cf, door[i],
-                                              door[i]->cscf->ctx->srv_conf)
+        if (locs[i]->handler->allow == NGX_HTTP_PAYER_ALLOW_STAFF
+            && ngx_http_payer_check_one_staff(cf, locs[i],
+                                              locs[i]->cscf->ctx->srv_conf)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -54,7 +54,7 @@ ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
         ngx_http_payer_refuse(cf, conf, "\"satisfy any\" in location \"%V\" "
                               "lets those in who have no password or "
                               "certificate, \"%V\" requires \"satisfy all\"",
-                              &conf->clcf->name, &conf->door->directive);
+                              &conf->clcf->name, &conf->handler->directive);
         return NGX_ERROR;
     }
 
@@ -76,7 +76,7 @@ ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     ngx_http_payer_refuse(cf, conf, "\"payer_allow all\" in location \"%V\" "
                           "requires \"auth_basic\" or \"ssl_verify_client "
                           "on\", else everybody could use \"%V\"",
-                          &conf->clcf->name, &conf->door->directive);
+                          &conf->clcf->name, &conf->handler->directive);
 
     return NGX_ERROR;
 }

@@ -16,7 +16,7 @@ static char *ngx_http_payer_merge_verify(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *prev, ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_check_more(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
-static char *ngx_http_payer_merge_door(ngx_conf_t *cf,
+static char *ngx_http_payer_merge_handler(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *prev, ngx_http_payer_loc_conf_t *conf);
 static void ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
     ngx_http_payer_loc_conf_t *conf);
@@ -46,7 +46,7 @@ ngx_http_payer_create_main_conf(ngx_conf_t *cf)
 
     pmcf->store->zone = pmcf->zone;
 
-    if (ngx_array_init(&pmcf->doors, cf->pool, 8,
+    if (ngx_array_init(&pmcf->locations, cf->pool, 8,
                        sizeof(ngx_http_payer_loc_conf_t *))
         != NGX_OK
         || ngx_array_init(&pmcf->places, cf->pool, 16,
@@ -95,7 +95,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
      *     conf->present_uri, allow = NULL;
      *     conf->event_pass, event_args = { 0, NULL };
      *     conf->event_known = 0;
-     *     conf->door, merchant, road, ... = NULL;
+     *     conf->handler, merchant, api_loc, ... = NULL;
      */
 
     conf->timeout = NGX_CONF_UNSET_MSEC;
@@ -108,7 +108,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
     conf->link_ttl = NGX_CONF_UNSET;
     conf->present = NGX_CONF_UNSET_UINT;
 
-    ngx_http_payer_gate_create_conf(&conf->verify);
+    ngx_http_payer_verify_create_conf(&conf->verify);
 
     return conf;
 }
@@ -183,7 +183,7 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_payer_merge_door(cf, prev, conf);
+    return ngx_http_payer_merge_handler(cf, prev, conf);
 }
 
 
@@ -205,17 +205,17 @@ ngx_http_payer_merge_verify(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
     outer = (prev->outer_verify && !clcf->noname) ? prev->outer_verify
                                                   : &prev->verify;
 
-    ngx_http_payer_gate_merge_conf(outer, &conf->verify);
+    ngx_http_payer_verify_merge_conf(outer, &conf->verify);
 
     if (conf->verify.reference.value == NULL
-        || (conf->door && !conf->verify.own))
+        || (conf->handler && !conf->verify.own))
     {
         if (ngx_http_payer_check_more(cf, conf) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
 
-    if (conf->door == NULL || conf->verify.own
+    if (conf->handler == NULL || conf->verify.own
         || conf->verify.reference.value == NULL)
     {
         return NGX_CONF_OK;
@@ -306,13 +306,13 @@ ngx_http_payer_merge_order(ngx_http_payer_loc_conf_t *prev,
 
 
 static char *
-ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
+ngx_http_payer_merge_handler(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
     ngx_http_payer_loc_conf_t *conf)
 {
-    ngx_http_payer_place_t       *place;
-    ngx_http_core_loc_conf_t     *clcf;
-    ngx_http_payer_loc_conf_t   **door;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_http_payer_place_t      *place;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -331,35 +331,35 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
     conf->clcf = clcf;
     conf->cscf = place->cscf;
 
-    if (conf->door == NULL && (clcf->noname || clcf->lmt_excpt)) {
+    if (conf->handler == NULL && (clcf->noname || clcf->lmt_excpt)) {
 
         /* "if" and "limit_except" are parts of the location around them */
 
-        conf->door = prev->door;
+        conf->handler = prev->handler;
         conf->link = prev->link;
         conf->file = prev->file;
         conf->line = prev->line;
 
-        if (clcf->lmt_excpt && clcf->handler == NULL && conf->door) {
-            clcf->handler = conf->door->handler;
+        if (clcf->lmt_excpt && clcf->handler == NULL && conf->handler) {
+            clcf->handler = conf->handler->content;
         }
     }
 
-    if (conf->door == NULL && conf->verify.reference.value) {
-        conf->door = &ngx_http_payer_gate_door;
+    if (conf->handler == NULL && conf->verify.reference.value) {
+        conf->handler = &ngx_http_payer_handler_verify;
         conf->file = conf->verify.file;
         conf->line = conf->verify.line;
     }
 
-    if (conf->door == NULL) {
+    if (conf->handler == NULL) {
         return NGX_CONF_OK;
     }
 
-    if (ngx_http_payer_check_door(cf, conf) != NGX_CONF_OK) {
+    if (ngx_http_payer_check_handler(cf, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    conf->told = conf->door->order && ngx_http_payer_worth_told(conf);
+    conf->told = conf->handler->order && ngx_http_payer_worth_told(conf);
 
     if (ngx_http_payer_calls(conf)
         && ngx_http_payer_merchant(cf, conf) != NGX_CONF_OK)
@@ -367,12 +367,12 @@ ngx_http_payer_merge_door(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
         return NGX_CONF_ERROR;
     }
 
-    door = ngx_array_push(&pmcf->doors);
-    if (door == NULL) {
+    locs = ngx_array_push(&pmcf->locations);
+    if (locs == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    *door = conf;
+    *locs = conf;
 
     return NGX_CONF_OK;
 }

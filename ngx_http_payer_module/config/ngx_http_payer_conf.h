@@ -15,7 +15,7 @@
 
 /* whether a location with a door may call Payer */
 #define ngx_http_payer_calls(conf)                                           \
-    ((conf)->door->api || (conf)->verify.reference.value)
+    ((conf)->handler->api || (conf)->verify.reference.value)
 
 
 void *ngx_http_payer_create_main_conf(ngx_conf_t *cf);
@@ -53,16 +53,16 @@ char *ngx_http_payer_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_payer_refund_max(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* makes the location a door: cmd->post is its ..._door_t */
-char *ngx_http_payer_door(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* makes the location a door: cmd->post is its ..._handler_t */
+char *ngx_http_payer_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * what can be checked of one door when its location is merged, and of all of
  * them with their roads to Payer when the configuration is complete
  */
-char *ngx_http_payer_check_door(ngx_conf_t *cf,
+char *ngx_http_payer_check_handler(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
-ngx_int_t ngx_http_payer_check_roads(ngx_conf_t *cf);
+ngx_int_t ngx_http_payer_check_api_locs(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_store(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_passes(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_orders(ngx_conf_t *cf);
@@ -71,7 +71,7 @@ ngx_int_t ngx_http_payer_check_staff(ngx_conf_t *cf);
 /* whether a location, by its loc_conf, has an auth_basic that is not "off" */
 ngx_uint_t ngx_http_payer_asks_password(ngx_conf_t *cf, void **loc_conf);
 
-/* of the location behind conf->road, which "proxy" is of */
+/* of the location behind conf->api_loc, which "proxy" is of */
 ngx_int_t ngx_http_payer_check_proxy(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy);
 

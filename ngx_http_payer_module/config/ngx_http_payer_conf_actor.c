@@ -145,7 +145,7 @@ ngx_http_payer_actor_merge(ngx_http_payer_loc_conf_t *prev,
 ngx_int_t
 ngx_http_payer_actor_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    if (!conf->actor_user || !conf->door->acts
+    if (!conf->actor_user || !conf->handler->acts
         || ngx_http_payer_asks_password(cf, conf->clcf->loc_conf))
     {
         return NGX_OK;
@@ -154,7 +154,7 @@ ngx_http_payer_actor_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     ngx_http_payer_refuse(cf, conf, "\"payer_actor\" has \"$remote_user\", "
                           "but \"%V\" in location \"%V\" has no "
                           "\"auth_basic\", so that the client could send any "
-                          "name", &conf->door->directive, &conf->clcf->name);
+                          "name", &conf->handler->directive, &conf->clcf->name);
 
     return NGX_ERROR;
 }

@@ -67,19 +67,19 @@ ngx_http_payer_event_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 ngx_int_t
 ngx_http_payer_check_passes(ngx_conf_t *cf)
 {
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
 
-    for (i = 0; i < pmcf->doors.nelts; i++) {
+    for (i = 0; i < pmcf->locations.nelts; i++) {
 
-        if (ngx_strcmp(door[i]->door->directive.data, "payer_events") == 0
-            && door[i]->event_pass.len
-            && ngx_http_payer_check_pass(cf, door[i]) != NGX_OK)
+        if (ngx_strcmp(locs[i]->handler->directive.data, "payer_events") == 0
+            && locs[i]->event_pass.len
+            && ngx_http_payer_check_pass(cf, locs[i]) != NGX_OK)
         {
             return NGX_ERROR;
         }

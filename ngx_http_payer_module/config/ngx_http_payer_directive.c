@@ -363,9 +363,9 @@ ngx_http_payer_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    return ngx_http_payer_amount_words(cf, 2, cf->args->nelts,
-                                       &plcf->amount_unit,
-                                       &plcf->amount_trusted);
+    return ngx_http_payer_amount_params(cf, 2, cf->args->nelts,
+                                        &plcf->amount_unit,
+                                        &plcf->amount_trusted);
 }
 
 
@@ -531,27 +531,27 @@ ngx_http_payer_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_payer_door(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_payer_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_payer_loc_conf_t *plcf = conf;
 
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (plcf->door) {
-        if (plcf->door == cmd->post) {
+    if (plcf->handler) {
+        if (plcf->handler == cmd->post) {
             return "is duplicate";
         }
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" conflicts with \"%V\" of the same location",
-                           &cmd->name, &plcf->door->directive);
+                           &cmd->name, &plcf->handler->directive);
         return NGX_CONF_ERROR;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    plcf->door = cmd->post;
-    clcf->handler = plcf->door->handler;
+    plcf->handler = cmd->post;
+    clcf->handler = plcf->handler->content;
 
     plcf->file = cf->conf_file->file.name.data;
     plcf->line = cf->conf_file->line;

@@ -62,24 +62,24 @@ ngx_http_payer_link(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     plcf->link->uri = value[1];
 
-    return ngx_http_payer_door(cf, cmd, conf);
+    return ngx_http_payer_handler(cf, cmd, conf);
 }
 
 
 ngx_int_t
 ngx_http_payer_check_links(ngx_conf_t *cf)
 {
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
 
-    for (i = 0; i < pmcf->doors.nelts; i++) {
+    for (i = 0; i < pmcf->locations.nelts; i++) {
 
-        if (door[i]->link && ngx_http_payer_check_link(cf, door[i]) != NGX_OK)
+        if (locs[i]->link && ngx_http_payer_check_link(cf, locs[i]) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -145,7 +145,7 @@ ngx_http_payer_link_locate(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     checkout = clcf ? ngx_http_payer_link_checkout(conf->link) : NULL;
 
-    if (checkout == NULL || checkout->door == NULL || !checkout->door->order) {
+    if (checkout == NULL || checkout->handler == NULL || !checkout->handler->order) {
         ngx_http_payer_refuse(cf, conf, "there is no location with "
                               "\"payer_checkout\" for \"%V\" in this server, "
                               "which \"payer_link\" names", &conf->link->uri);

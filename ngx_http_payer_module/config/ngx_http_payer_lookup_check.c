@@ -39,27 +39,27 @@ static ngx_uint_t ngx_http_payer_buyer_chooses(ngx_conf_t *cf,
 ngx_int_t
 ngx_http_payer_check_lookups(ngx_conf_t *cf)
 {
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
 
-    for (i = 0; i < pmcf->doors.nelts; i++) {
+    for (i = 0; i < pmcf->locations.nelts; i++) {
 
-        if (!door[i]->door->order && door[i]->verify.reference.value == NULL) {
+        if (!locs[i]->handler->order && locs[i]->verify.reference.value == NULL) {
             continue;
         }
 
-        if (door[i]->lookup
-            && ngx_http_payer_check_lookup(cf, door[i]) != NGX_OK)
+        if (locs[i]->lookup
+            && ngx_http_payer_check_lookup(cf, locs[i]) != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        if (ngx_http_payer_check_together(cf, door[i]) != NGX_OK) {
+        if (ngx_http_payer_check_together(cf, locs[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -110,11 +110,11 @@ ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     inner = clcf->loc_conf[ngx_http_payer_module.ctx_index];
 
-    if (inner->door && clcf->handler == inner->door->handler) {
+    if (inner->handler && clcf->handler == inner->handler->content) {
         ngx_http_payer_refuse(cf, lookup, "location \"%V\" of \"payer_lookup "
                               "%V\" has \"%V\", which is not the shop",
                               &clcf->name, &lookup->uri,
-                              &inner->door->directive);
+                              &inner->handler->directive);
         return NGX_ERROR;
     }
 
@@ -222,7 +222,7 @@ ngx_http_payer_check_together(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     verify = &conf->verify;
     applies = (conf->lookup != NULL);
 
-    if (conf->door->order) {
+    if (conf->handler->order) {
 
         applies |= ngx_http_payer_uses_field(cf, &conf->amount->value);
 

@@ -208,7 +208,7 @@ ngx_http_payer_value_has_argument(ngx_str_t *value)
 
 
 char *
-ngx_http_payer_amount_words(ngx_conf_t *cf, ngx_uint_t i, ngx_uint_t last,
+ngx_http_payer_amount_params(ngx_conf_t *cf, ngx_uint_t i, ngx_uint_t last,
     ngx_http_payer_unit_e *unit, ngx_uint_t *trusted)
 {
     ngx_str_t   *value;

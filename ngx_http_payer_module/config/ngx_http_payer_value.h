@@ -31,7 +31,7 @@ ngx_int_t ngx_http_payer_check_values(ngx_conf_t *cf);
  * from "i" to the one before "last", each once at most, in any order.  "unit"
  * and "trusted" have been cleared
  */
-char *ngx_http_payer_amount_words(ngx_conf_t *cf, ngx_uint_t i,
+char *ngx_http_payer_amount_params(ngx_conf_t *cf, ngx_uint_t i,
     ngx_uint_t last, ngx_http_payer_unit_e *unit, ngx_uint_t *trusted);
 
 /* whether $arg_... is among its variables, in whatever case */

@@ -17,7 +17,7 @@ static ngx_uint_t ngx_http_payer_verify_amount_cheap(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
 
-ngx_http_payer_door_t  ngx_http_payer_gate_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_verify = {
     ngx_string("payer_verify"),
     NULL,
     1, 0, 0, 0, NULL
@@ -25,7 +25,7 @@ ngx_http_payer_door_t  ngx_http_payer_gate_door = {
 
 
 char *
-ngx_http_payer_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_payer_verify_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_payer_loc_conf_t *plcf = conf;
 
@@ -113,7 +113,7 @@ ngx_http_payer_verify_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 void
-ngx_http_payer_gate_create_conf(ngx_http_payer_verify_conf_t *verify)
+ngx_http_payer_verify_create_conf(ngx_http_payer_verify_conf_t *verify)
 {
     verify->reference.value = NGX_CONF_UNSET_PTR;
     verify->cache = NGX_CONF_UNSET;
@@ -122,7 +122,7 @@ ngx_http_payer_gate_create_conf(ngx_http_payer_verify_conf_t *verify)
 
 
 void
-ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
+ngx_http_payer_verify_merge_conf(ngx_http_payer_verify_conf_t *prev,
     ngx_http_payer_verify_conf_t *conf)
 {
     if (conf->reference.value == NGX_CONF_UNSET_PTR) {
@@ -167,7 +167,7 @@ ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
  */
 
 ngx_int_t
-ngx_http_payer_gate_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+ngx_http_payer_verify_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
     void                    **loc_conf;
     const char               *what;
@@ -245,8 +245,8 @@ ngx_http_payer_verify_amount(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     last = cf->args->nelts - 1;
 
-    rv = ngx_http_payer_amount_words(cf, 2, last, &verify->unit,
-                                     &verify->trusted);
+    rv = ngx_http_payer_amount_params(cf, 2, last, &verify->unit,
+                                      &verify->trusted);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -330,36 +330,36 @@ ngx_http_payer_verify_amount_check(ngx_conf_t *cf,
 void
 ngx_http_payer_verify_amount_warn(ngx_conf_t *cf)
 {
-    u_char                       *file;
-    ngx_uint_t                    i, k, line;
-    ngx_http_payer_loc_conf_t   **door, *gate;
-    ngx_http_payer_main_conf_t   *pmcf;
+    u_char                      *file;
+    ngx_uint_t                   i, k, line;
+    ngx_http_payer_loc_conf_t  **locs, *gate;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
     file = NULL;
     line = 0;
 
-    for (i = 0; i < pmcf->doors.nelts; i++) {
-        gate = door[i];
+    for (i = 0; i < pmcf->locations.nelts; i++) {
+        gate = locs[i];
 
-        if (gate->door->handler || gate->verify.reference.value == NULL
+        if (gate->handler->content || gate->verify.reference.value == NULL
             || gate->verify.amount
             || (gate->verify.file == file && gate->verify.line == line))
         {
             continue;
         }
 
-        for (k = 0; k < pmcf->doors.nelts; k++) {
-            if (door[k]->cscf == gate->cscf && door[k]->door->order
-                && ngx_http_payer_verify_amount_cheap(cf, door[k]))
+        for (k = 0; k < pmcf->locations.nelts; k++) {
+            if (locs[k]->cscf == gate->cscf && locs[k]->handler->order
+                && ngx_http_payer_verify_amount_cheap(cf, locs[k]))
             {
                 break;
             }
         }
 
-        if (k == pmcf->doors.nelts) {
+        if (k == pmcf->locations.nelts) {
             continue;
         }
 
@@ -373,7 +373,7 @@ ngx_http_payer_verify_amount_warn(ngx_conf_t *cf)
                       "\"payer_verify_amount\", and the amount of location "
                       "\"%V\" is not the shop's own for each order: an order "
                       "paid with less passes in %s:%ui",
-                      &gate->clcf->name, &door[k]->clcf->name, file, line);
+                      &gate->clcf->name, &locs[k]->clcf->name, file, line);
     }
 }
 

@@ -12,22 +12,22 @@
 
 
 /* what the location has to have, although its content is another's */
-extern ngx_http_payer_door_t  ngx_http_payer_gate_door;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_verify;
 
 /* the setter of payer_verify */
-char *ngx_http_payer_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_verify_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* the setter of payer_verify_wait */
 char *ngx_http_payer_verify_wait(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-void ngx_http_payer_gate_create_conf(ngx_http_payer_verify_conf_t *verify);
+void ngx_http_payer_verify_create_conf(ngx_http_payer_verify_conf_t *verify);
 
-void ngx_http_payer_gate_merge_conf(ngx_http_payer_verify_conf_t *prev,
+void ngx_http_payer_verify_merge_conf(ngx_http_payer_verify_conf_t *prev,
     ngx_http_payer_verify_conf_t *conf);
 
 /* refuses a gate that nobody passes through: NGX_OK or NGX_ERROR (logged) */
-ngx_int_t ngx_http_payer_gate_check(ngx_conf_t *cf,
+ngx_int_t ngx_http_payer_verify_check(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
 /* setter of the directive */

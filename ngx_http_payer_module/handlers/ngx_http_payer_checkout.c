@@ -8,17 +8,17 @@
 
 
 #include "ngx_http_payer_checkout.h"
+#include "ngx_http_payer_access.h"
 #include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_body.h"
 #include "ngx_http_payer_checkout_answer.h"
 #include "ngx_http_payer_confirm.h"
-#include "ngx_http_payer_body.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_guard.h"
-#include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_lookup_use.h"
+#include "ngx_http_payer_order_values.h"
 #include "ngx_http_payer_present.h"
 #include "ngx_http_payer_reopen.h"
 #include "ngx_http_payer_signature.h"
@@ -50,7 +50,7 @@ static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
 #define NGX_HTTP_PAYER_LINK_AHEAD   86400
 
 
-ngx_http_payer_door_t  ngx_http_payer_checkout_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_checkout = {
     ngx_string("payer_checkout"),
     ngx_http_payer_checkout_handler,
     1, 0, 1, 0, NULL
@@ -89,7 +89,7 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->door_data = gate;
+    ctx->data = gate;
 
     if (gate) {
 
@@ -100,8 +100,8 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
 
     ctx->operation = &ngx_http_payer_checkout_name;
 
-    rc = ngx_http_payer_guard_method(r, NGX_HTTP_GET|NGX_HTTP_HEAD
-                                        |NGX_HTTP_POST, &allow);
+    rc = ngx_http_payer_access_method(r, NGX_HTTP_GET|NGX_HTTP_HEAD
+                                         |NGX_HTTP_POST, &allow);
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;
     }
@@ -122,7 +122,7 @@ ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
      */
 
     number = ctx->conf->lookup_first
-             ? NGX_OK : ngx_http_payer_intake_number(r, ctx, &wrong);
+             ? NGX_OK : ngx_http_payer_order_number(r, ctx, &wrong);
 
     rc = ngx_http_payer_signature_verify(r, ctx->conf, &problem);
 
@@ -156,20 +156,20 @@ ngx_http_payer_checkout_values(ngx_http_request_t *r,
     }
 
     if (ctx->conf->lookup_first) {
-        rc = ngx_http_payer_intake_number(r, ctx, &problem);
+        rc = ngx_http_payer_order_number(r, ctx, &problem);
 
         ngx_http_payer_lookup_bind(ctx);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_payer_intake(r, ctx, &problem);
+        rc = ngx_http_payer_order_values(r, ctx, &problem);
     }
 
     if (rc != NGX_OK) {
         return ngx_http_payer_checkout_wrong(r, rc, &problem);
     }
 
-    if (ngx_http_payer_worth_begin(ctx, ctx->door_data) != NGX_OK) {
+    if (ngx_http_payer_worth_begin(ctx, ctx->data) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -185,7 +185,7 @@ ngx_http_payer_checkout_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_int_t                 rc;
     ngx_http_payer_problem_t  problem;
 
-    rc = ngx_http_payer_intake_urls(r, ctx, &problem);
+    rc = ngx_http_payer_order_urls(r, ctx, &problem);
 
     return rc == NGX_OK ? NGX_OK
                         : ngx_http_payer_checkout_wrong(r, rc, &problem);

@@ -9,7 +9,7 @@
 #include "ngx_http_payer_module.h"
 
 
-extern ngx_http_payer_door_t  ngx_http_payer_checkout_door;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_checkout;
 
 
 /* steps of it: looks into the store, decides by what is there, makes a link

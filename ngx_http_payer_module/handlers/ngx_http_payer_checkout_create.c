@@ -14,12 +14,12 @@
 #include "ngx_http_payer_checkout_answer.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_lookup_use.h"
-#include "ngx_http_payer_retire.h"
+#include "ngx_http_payer_replace.h"
 #include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_worth.h"
 
 
-static ngx_int_t ngx_http_payer_checkout_retire(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_checkout_cancel_old(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -47,33 +47,33 @@ ngx_http_payer_checkout_replace(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ctx->step = ngx_http_payer_checkout_retire;
+    ctx->step = ngx_http_payer_checkout_cancel_old;
 
-    ctx->door_data = (ctx->record.unknown && ngx_http_payer_checkout_live(ctx))
-                     ? ngx_http_payer_retire_doubtful(ctx)
-                     : ngx_http_payer_retire(ctx);
+    ctx->data = (ctx->record.unknown && ngx_http_payer_checkout_live(ctx))
+                     ? ngx_http_payer_replace_doubtful(ctx)
+                     : ngx_http_payer_replace(ctx);
 
-    return ctx->door_data ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return  ctx->data ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
 static ngx_int_t
-ngx_http_payer_checkout_retire(ngx_http_request_t *r,
+ngx_http_payer_checkout_cancel_old(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
-    ngx_http_payer_retire_t  *rt;
+    ngx_int_t                  rc;
+    ngx_http_payer_replace_t  *rt;
 
-    rt = ctx->door_data;
+    rt = ctx->data;
 
-    rc = ngx_http_payer_retire_run(rt);
+    rc = ngx_http_payer_replace_run(rt);
     if (rc != NGX_OK) {
         return rc;
     }
 
     switch (rt->result) {
 
-    case NGX_HTTP_PAYER_RETIRED:
+    case NGX_HTTP_PAYER_REPLACED:
 
         if (ngx_http_payer_lookup_use(ctx) != NGX_HTTP_PAYER_USE_RECORD) {
 
@@ -97,19 +97,19 @@ ngx_http_payer_checkout_retire(ngx_http_request_t *r,
         ctx->step = ngx_http_payer_checkout_intent;
         return NGX_OK;
 
-    case NGX_HTTP_PAYER_RETIRE_LOOK:
+    case NGX_HTTP_PAYER_REPLACE_LOOK:
         ngx_http_payer_ledger_unclaim(ctx);
         ctx->step = ngx_http_payer_checkout_lookup;
         return NGX_OK;
 
-    case NGX_HTTP_PAYER_RETIRE_FAILED:
+    case NGX_HTTP_PAYER_REPLACE_FAILED:
         return ngx_http_payer_checkout_failed(r, rt->call);
 
-    case NGX_HTTP_PAYER_RETIRE_NOT_STORED:
+    case NGX_HTTP_PAYER_REPLACE_NOT_STORED:
         return ngx_http_payer_checkout_unavailable(r,
                                          "the payment could not be stored");
 
-    default: /* NGX_HTTP_PAYER_RETIRE_IN_USE */
+    default: /* NGX_HTTP_PAYER_REPLACE_IN_USE */
         return ngx_http_payer_checkout_unavailable(r,
                                 "the old link of the order is still in use");
     }
@@ -316,11 +316,11 @@ ngx_http_payer_checkout_created(ngx_http_request_t *r,
         /* the order has another link, and this one will not be used */
 
         ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
-        ctx->step = ngx_http_payer_checkout_retire;
+        ctx->step = ngx_http_payer_checkout_cancel_old;
 
-        ctx->door_data = ngx_http_payer_retire_unknown(ctx);
+        ctx->data = ngx_http_payer_replace_unknown(ctx);
 
-        return ctx->door_data ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return ctx->data ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->step = ngx_http_payer_checkout_present;

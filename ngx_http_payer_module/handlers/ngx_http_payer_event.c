@@ -17,22 +17,22 @@
  * shop does not get the event a second time.
  *
  * What the event means for an order is not ours to say, see
- * ngx_http_payer_hint.c.
+ * ngx_http_payer_update.c.
  */
 
 
 #include "ngx_http_payer_event.h"
+#include "ngx_http_payer_access.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_guard.h"
-#include "ngx_http_payer_hint.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_shop.h"
 #include "ngx_http_payer_ticket.h"
+#include "ngx_http_payer_update.h"
 
 
 #define NGX_HTTP_PAYER_EVENT_POLL    50         /* ms, for a claim */
@@ -44,7 +44,7 @@ typedef struct {
     ngx_str_t                     token;
     ngx_str_t                     key;          /* of the delivery */
     ngx_str_t                     payload;
-    ngx_http_payer_hint_t         hint;
+    ngx_http_payer_update_t       update;
     ngx_http_payer_shop_t         shop;
     unsigned                      again:1;      /* delivered before */
     unsigned                      gone:1;       /* Payer has forgotten it */
@@ -89,7 +89,7 @@ static ngx_int_t ngx_http_payer_event_refuse(ngx_http_request_t *r,
     ngx_uint_t status, const char *detail);
 
 
-ngx_http_payer_door_t  ngx_http_payer_events_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_events = {
     ngx_string("payer_events"),
     ngx_http_payer_event_handler,
     1, 0, 0, 0, NULL
@@ -124,7 +124,7 @@ ngx_http_payer_event_handler(ngx_http_request_t *r)
     ctx->record.refunded = -1;
     ctx->record.captured = -1;
 
-    rc = ngx_http_payer_guard_method(r, NGX_HTTP_GET|NGX_HTTP_POST, &allow);
+    rc = ngx_http_payer_access_method(r, NGX_HTTP_GET|NGX_HTTP_POST, &allow);
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;
     }
@@ -145,7 +145,7 @@ ngx_http_payer_event_token(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->door_data = event;
+    ctx->data = event;
 
     bad = ngx_http_payer_event_bad_token(&r->args, &event->token);
 
@@ -169,7 +169,7 @@ ngx_http_payer_event_token(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     call->read = ngx_http_payer_event_read_reply;
-    call->result = &event->hint.event;
+    call->result = &event->update.event;
     call->expected = NGX_HTTP_NOT_FOUND;
 
     ctx->step = ngx_http_payer_event_lookup;
@@ -257,7 +257,7 @@ ngx_http_payer_event_lookup(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_http_payer_event_t  *event;
 
-    event = ctx->door_data;
+    event = ctx->data;
 
     switch (ngx_http_payer_ledger_get(ctx, &event->key)) {
 
@@ -299,7 +299,7 @@ ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_store_t  *store;
     ngx_http_payer_event_t  *event;
 
-    event = ctx->door_data;
+    event = ctx->data;
 
     ctx->step = ngx_http_payer_event_lookup;
 
@@ -340,7 +340,7 @@ ngx_http_payer_event_fetch(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_event_t  *event;
 
     call = ctx->call;
-    event = ctx->door_data;
+    event = ctx->data;
 
     rc = ngx_http_payer_api_run(call);
     if (rc != NGX_OK) {
@@ -379,24 +379,24 @@ ngx_http_payer_event_read_reply(ngx_http_payer_call_t *call, ngx_str_t *reply)
 static ngx_int_t
 ngx_http_payer_event_follow(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                rc;
-    ngx_http_payer_hint_t   *hint;
-    ngx_http_payer_event_t  *event;
+    ngx_int_t                 rc;
+    ngx_http_payer_event_t   *event;
+    ngx_http_payer_update_t  *update;
 
-    event = ctx->door_data;
-    hint = &event->hint;
+    event = ctx->data;
+    update = &event->update;
 
-    rc = ngx_http_payer_hint_follow(ctx, hint);
+    rc = ngx_http_payer_update_follow(ctx, update);
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_payer_event_again(r, hint->reason, hint->retry_after);
+        return ngx_http_payer_event_again(r, update->reason, update->retry_after);
     }
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ctx->step = (ctx->conf->event_known && !ngx_http_payer_hint_known(ctx))
+    ctx->step = (ctx->conf->event_known && !ngx_http_payer_update_known(ctx))
                 ? ngx_http_payer_event_leave : ngx_http_payer_event_deliver;
 
     return NGX_OK;
@@ -430,10 +430,10 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_int_t                     rc;
     ngx_http_payer_shop_t        *shop;
     ngx_http_payer_event_t       *event;
-    ngx_http_payer_json_event_t  *hint;
+    ngx_http_payer_json_event_t  *update;
 
-    event = ctx->door_data;
-    hint = &event->hint.event;
+    event = ctx->data;
+    update = &event->update.event;
 
     if (ctx->conf->event_pass.len == 0) {
         ctx->step = ngx_http_payer_event_kept;
@@ -450,11 +450,11 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     shop = &event->shop;
 
     shop->token = event->token;
-    shop->type = hint->type;
-    shop->payment_id = hint->payment_id;
+    shop->type = update->type;
+    shop->payment_id = update->payment_id;
     shop->reference = ctx->found ? ctx->record.reference
                       : ctx->reference.len ? ctx->reference
-                      : hint->reference;
+                      : update->reference;
 
     /* nothing is said of money that payer_verify would not say */
 
@@ -491,7 +491,7 @@ ngx_http_payer_event_taken(ngx_http_payer_ctx_t *ctx)
 {
     ngx_http_payer_event_t  *event;
 
-    event = ctx->door_data;
+    event = ctx->data;
 
     (void) ngx_http_payer_ledger_write_event(ctx, &event->key);
 }
@@ -504,7 +504,7 @@ ngx_http_payer_event_after_deliver(ngx_http_request_t *r,
     ngx_http_payer_shop_t   *shop;
     ngx_http_payer_event_t  *event;
 
-    event = ctx->door_data;
+    event = ctx->data;
     shop = &event->shop;
 
     if (!ngx_http_payer_shop_took(shop)) {
@@ -541,7 +541,7 @@ ngx_http_payer_event_acknowledge(ngx_http_request_t *r,
     ngx_http_payer_call_t   *call;
     ngx_http_payer_event_t  *event;
 
-    event = ctx->door_data;
+    event = ctx->data;
 
     call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_ACK,
                                    &event->token);
@@ -607,7 +607,7 @@ ngx_http_payer_event_forgotten(ngx_http_payer_call_t *call)
     return call->outcome == NGX_HTTP_PAYER_REFUSED
            && call->exchange.status == NGX_HTTP_NOT_FOUND
            && (call->exchange.reply.len == 0
-               || ngx_http_payer_api_heard(call));
+               || ngx_http_payer_api_answered(call));
 }
 
 

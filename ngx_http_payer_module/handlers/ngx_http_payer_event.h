@@ -9,7 +9,7 @@
 #include "ngx_http_payer_module.h"
 
 
-extern ngx_http_payer_door_t  ngx_http_payer_events_door;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_events;
 
 
 #endif /* _NGX_HTTP_PAYER_EVENT_H_INCLUDED_ */

@@ -11,21 +11,21 @@
 
 
 #include "ngx_http_payer_link.h"
+#include "ngx_http_payer_access.h"
 #include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_answer_reply.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_link_sign.h"
 #include "ngx_http_payer_log.h"
-#include "ngx_http_payer_relay.h"
 #include "ngx_http_payer_reopen.h"
 #include "ngx_http_payer_same_origin.h"
 #include "ngx_http_payer_signature.h"
 #include "ngx_http_payer_worth.h"
 
 
-/* ctx->door_data */
+/* ctx->data */
 typedef struct {
     ngx_http_payer_link_conf_t    *conf;
     ngx_http_payer_signed_link_t   link;
@@ -44,7 +44,7 @@ static ngx_int_t ngx_http_payer_link_answer(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 
-ngx_http_payer_door_t  ngx_http_payer_link_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_link = {
     ngx_string("payer_link"), ngx_http_payer_link_handler,
     0, NGX_HTTP_PAYER_ALLOW_STAFF, 0, 0, NULL
 };
@@ -87,13 +87,13 @@ ngx_http_payer_link_handler(ngx_http_request_t *r)
     }
 
     ctx->operation = &ngx_http_payer_link_operation;
-    ctx->door_data = link;
+    ctx->data = link;
 
     if (ngx_http_payer_answer_private(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_payer_guard(r, conf, NGX_HTTP_POST, &allow);
+    rc = ngx_http_payer_access(r, conf, NGX_HTTP_POST, &allow);
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;
     }
@@ -118,7 +118,7 @@ ngx_http_payer_link_params(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_problem_t    problem;
     ngx_http_payer_new_link_t  *link;
 
-    link = ctx->door_data;
+    link = ctx->data;
 
     ctx->params = ngx_palloc(r->pool, sizeof(ngx_http_payer_params_t));
     if (ctx->params == NULL) {
@@ -138,7 +138,7 @@ ngx_http_payer_link_params(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     wrong = ngx_http_payer_link_wrong(ctx);
 
     if (wrong) {
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
     }
 
     ctx->order.reference = ctx->params->reference;
@@ -170,7 +170,7 @@ ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx)
     currency = &ctx->conf->currency->value;
     max_amount = ctx->conf->max_amount;
 
-    if (params->strange || params->payment_id.data || params->type.data
+    if (params->unknown || params->payment_id.data || params->type.data
         || params->url.data || params->description.data || params->reason.data
         || params->release_rest != -1)
     {
@@ -222,7 +222,7 @@ ngx_http_payer_link_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_int_t                   rc;
     ngx_http_payer_new_link_t  *link;
 
-    link = ctx->door_data;
+    link = ctx->data;
 
     rc = ngx_http_payer_ledger_find(ctx, &ctx->order.reference);
 
@@ -231,8 +231,8 @@ ngx_http_payer_link_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (rc != NGX_OK) {
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                           "the store could not be read");
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the store could not be read");
     }
 
     if (!ctx->found || ctx->record.payment_id.len == 0
@@ -255,8 +255,8 @@ static ngx_int_t
 ngx_http_payer_link_reopened(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     if (ctx->io.rc != NGX_OK) {
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                           "the link could not be stored");
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the link could not be stored");
     }
 
     ngx_http_payer_log(NGX_LOG_NOTICE, ctx,
@@ -279,7 +279,7 @@ ngx_http_payer_link_answer(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     static ngx_str_t  json = ngx_string("application/json");
 
-    link = ctx->door_data;
+    link = ctx->data;
 
     rc = ngx_http_payer_link_url(r, link->conf, ctx->conf, &link->link, &url);
 

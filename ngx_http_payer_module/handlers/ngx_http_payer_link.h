@@ -11,7 +11,7 @@
 #include "ngx_http_payer_module.h"
 
 
-extern ngx_http_payer_door_t  ngx_http_payer_link_door;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_link;
 
 
 #endif /* _NGX_HTTP_PAYER_LINK_H_INCLUDED_ */

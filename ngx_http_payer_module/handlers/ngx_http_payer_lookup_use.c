@@ -6,15 +6,15 @@
 
 
 #include "ngx_http_payer_lookup_use.h"
-#include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_order_values.h"
 
 
 static ngx_int_t ngx_http_payer_lookup_missing(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_lookup_problem(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_lookup_heard(ngx_http_payer_ctx_t *ctx,
+static ngx_int_t ngx_http_payer_lookup_decide(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e *verdict);
 static ngx_int_t ngx_http_payer_lookup_verdict(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e *verdict);
@@ -183,14 +183,14 @@ ngx_http_payer_lookup_before(ngx_http_payer_ctx_t *ctx,
 
     rc = ngx_http_payer_lookup_run(ctx);
 
-    return rc == NGX_OK ? ngx_http_payer_lookup_heard(ctx, verdict) : rc;
+    return rc == NGX_OK ? ngx_http_payer_lookup_decide(ctx, verdict) : rc;
 }
 
 
 /* NGX_OK if the shop has said what there is to know of this buyer's order */
 
 static ngx_int_t
-ngx_http_payer_lookup_heard(ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_lookup_decide(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e *verdict)
 {
     switch (ctx->lookup->verdict) {
@@ -229,26 +229,26 @@ ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    rc = ngx_http_payer_lookup_heard(ctx, verdict);
+    rc = ngx_http_payer_lookup_decide(ctx, verdict);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
     if (ngx_http_payer_lookup_use(ctx) == NGX_HTTP_PAYER_USE_CANCEL
-        && ctx->lookup->retire == NULL
+        && ctx->lookup->replace == NULL
         && ngx_http_payer_ledger_claim(ctx) == NGX_OK)
     {
         /* whoever else works on the order looks at the shop, too */
 
-        ctx->lookup->retire = ngx_http_payer_retire(ctx);
+        ctx->lookup->replace = ngx_http_payer_replace(ctx);
 
-        if (ctx->lookup->retire == NULL) {
+        if (ctx->lookup->replace == NULL) {
             return NGX_ERROR;
         }
 
         ctx->lookup->again = again;
-        ctx->step = ngx_http_payer_lookup_retire;
+        ctx->step = ngx_http_payer_lookup_replace;
 
         return NGX_BUSY;
     }
@@ -291,11 +291,11 @@ ngx_http_payer_lookup_verdict(ngx_http_payer_ctx_t *ctx,
 /* a link that is not to be used any more: paid at the counter, perhaps */
 
 ngx_int_t
-ngx_http_payer_lookup_retire(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_lookup_replace(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_payer_retire_run(ctx->lookup->retire);
+    rc = ngx_http_payer_replace_run(ctx->lookup->replace);
 
     if (rc != NGX_OK) {
         return rc == NGX_AGAIN ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -10,7 +10,7 @@
 
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_answer.h"
-#include "ngx_http_payer_retire.h"
+#include "ngx_http_payer_replace.h"
 
 
 typedef enum {
@@ -55,7 +55,7 @@ ngx_int_t ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_step_pt again, ngx_http_payer_verdict_e *verdict);
 
 /* a step: cancels the link of ctx->record, which is claimed */
-ngx_int_t ngx_http_payer_lookup_retire(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_lookup_replace(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 

@@ -8,10 +8,10 @@
 
 
 #include "ngx_http_payer_metrics.h"
+#include "ngx_http_payer_access.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_counter.h"
-#include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_lookup.h"
 
 
@@ -59,7 +59,7 @@ static u_char *ngx_http_payer_metrics_head(u_char *p, u_char *last,
     const char *name, const char *help, const char *type);
 
 
-ngx_http_payer_door_t  ngx_http_payer_metrics_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_metrics = {
     ngx_string("payer_metrics"), ngx_http_payer_metrics_handler,
     0, 1, 0, 0, NULL
 };
@@ -172,7 +172,7 @@ ngx_http_payer_metrics_handler(ngx_http_request_t *r)
     conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
     zone = conf->main->zone;
 
-    rc = ngx_http_payer_guard(r, conf, NGX_HTTP_GET|NGX_HTTP_HEAD, &allow);
+    rc = ngx_http_payer_access(r, conf, NGX_HTTP_GET|NGX_HTTP_HEAD, &allow);
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;
     }
@@ -325,31 +325,31 @@ static u_char *
 ngx_http_payer_metrics_old(u_char *p, u_char *last,
     ngx_http_payer_main_conf_t *main)
 {
-    ngx_uint_t                   i, j;
     ngx_str_t                   *id, *other;
-    ngx_http_payer_loc_conf_t  **doors;
+    ngx_uint_t                   i, j;
+    ngx_http_payer_loc_conf_t  **locs;
 
     p = ngx_http_payer_metrics_head(p, last, "payer_old_authorizations",
                            "Payments that payer_reconcile found authorized "
                            "for long and not captured.", "gauge");
 
-    doors = main->doors.elts;
+    locs = main->locations.elts;
 
-    for (i = 0; i < main->doors.nelts; i++) {
+    for (i = 0; i < main->locations.nelts; i++) {
 
-        if (doors[i]->merchant == NULL) {
+        if (locs[i]->merchant == NULL) {
             continue;
         }
 
-        id = &doors[i]->merchant->id;
+        id = &locs[i]->merchant->id;
 
         for (j = 0; j < i; j++) {
 
-            if (doors[j]->merchant == NULL) {
+            if (locs[j]->merchant == NULL) {
                 continue;
             }
 
-            other = &doors[j]->merchant->id;
+            other = &locs[j]->merchant->id;
 
             if (id->len == other->len
                 && ngx_memcmp(id->data, other->data, id->len) == 0)

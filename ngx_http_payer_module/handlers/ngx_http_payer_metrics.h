@@ -9,7 +9,7 @@
 #include "ngx_http_payer_module.h"
 
 
-extern ngx_http_payer_door_t  ngx_http_payer_metrics_door;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_metrics;
 
 
 #endif /* _NGX_HTTP_PAYER_METRICS_H_INCLUDED_ */

@@ -7,16 +7,16 @@
 
 
 #include "ngx_http_payer_operation.h"
+#include "ngx_http_payer_access.h"
 #include "ngx_http_payer_answer.h"
+#include "ngx_http_payer_answer_reply.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_reading.h"
-#include "ngx_http_payer_relay.h"
 #include "ngx_http_payer_subrequest.h"
 
 
@@ -34,14 +34,14 @@ typedef struct {
     ngx_str_t                 allow;
     ngx_uint_t                takes;            /* parameters */
     const char               *advice;           /* when Payer answers 400 */
-} ngx_http_payer_operation_t;
+} ngx_http_payer_operation_type_t;
 
 
 static ngx_int_t ngx_http_payer_operation_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_operation_params(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static const char *ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
-    const ngx_http_payer_operation_t *op);
+    const ngx_http_payer_operation_type_t *type);
 static ngx_int_t ngx_http_payer_operation_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_bound(ngx_http_request_t *r,
@@ -58,11 +58,11 @@ static ngx_int_t ngx_http_payer_operation_late(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_operation_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_operation_was_read(ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_operation_deed(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_operation_done(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 
-static ngx_http_payer_operation_t  ngx_http_payer_capture = {
+static ngx_http_payer_operation_type_t  ngx_http_payer_capture = {
     NGX_HTTP_PAYER_CALL_CAPTURE,
     NGX_HTTP_POST, ngx_string("POST"),
     NGX_HTTP_PAYER_TAKES_AMOUNT|NGX_HTTP_PAYER_TAKES_REST
@@ -70,7 +70,7 @@ static ngx_http_payer_operation_t  ngx_http_payer_capture = {
     NULL
 };
 
-static ngx_http_payer_operation_t  ngx_http_payer_cancel = {
+static ngx_http_payer_operation_type_t  ngx_http_payer_cancel = {
     NGX_HTTP_PAYER_CALL_CANCEL,
     NGX_HTTP_PUT|NGX_HTTP_POST, ngx_string("PUT, POST"),
     NGX_HTTP_PAYER_TAKES_REASON,
@@ -78,13 +78,13 @@ static ngx_http_payer_operation_t  ngx_http_payer_cancel = {
     "release is the operation for an authorized one"
 };
 
-static ngx_http_payer_operation_t  ngx_http_payer_release = {
+static ngx_http_payer_operation_type_t  ngx_http_payer_release = {
     NGX_HTTP_PAYER_CALL_RELEASE,
     NGX_HTTP_PUT|NGX_HTTP_POST, ngx_string("PUT, POST"),
     NGX_HTTP_PAYER_TAKES_REASON, NULL
 };
 
-static ngx_http_payer_operation_t  ngx_http_payer_refund = {
+static ngx_http_payer_operation_type_t  ngx_http_payer_refund = {
     NGX_HTTP_PAYER_CALL_REFUND,
     NGX_HTTP_POST, ngx_string("POST"),
     NGX_HTTP_PAYER_TAKES_AMOUNT|NGX_HTTP_PAYER_TAKES_DESCRIPTION
@@ -92,34 +92,34 @@ static ngx_http_payer_operation_t  ngx_http_payer_refund = {
     NULL
 };
 
-static ngx_http_payer_operation_t  ngx_http_payer_payment = {
+static ngx_http_payer_operation_type_t  ngx_http_payer_payment = {
     NGX_HTTP_PAYER_CALL_READ,
     NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"),
     0, NULL
 };
 
 
-ngx_http_payer_door_t  ngx_http_payer_capture_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_capture = {
     ngx_string("payer_capture"), ngx_http_payer_operation_handler,
     1, 1, 0, 1, &ngx_http_payer_capture
 };
 
-ngx_http_payer_door_t  ngx_http_payer_cancel_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_cancel = {
     ngx_string("payer_cancel"), ngx_http_payer_operation_handler,
     1, 1, 0, 1, &ngx_http_payer_cancel
 };
 
-ngx_http_payer_door_t  ngx_http_payer_release_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_release = {
     ngx_string("payer_release"), ngx_http_payer_operation_handler,
     1, 1, 0, 1, &ngx_http_payer_release
 };
 
-ngx_http_payer_door_t  ngx_http_payer_refund_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_refund = {
     ngx_string("payer_refund"), ngx_http_payer_operation_handler,
     1, 1, 0, 1, &ngx_http_payer_refund
 };
 
-ngx_http_payer_door_t  ngx_http_payer_payment_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_payment = {
     ngx_string("payer_payment"), ngx_http_payer_operation_handler,
     1, 1, 0, 0, &ngx_http_payer_payment
 };
@@ -128,10 +128,10 @@ ngx_http_payer_door_t  ngx_http_payer_payment_door = {
 static ngx_int_t
 ngx_http_payer_operation_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                          rc;
-    ngx_http_payer_ctx_t              *ctx;
-    ngx_http_payer_loc_conf_t         *conf;
-    const ngx_http_payer_operation_t  *op;
+    ngx_int_t                               rc;
+    ngx_http_payer_ctx_t                   *ctx;
+    ngx_http_payer_loc_conf_t              *conf;
+    const ngx_http_payer_operation_type_t  *type;
 
     if (ngx_http_payer_is_exchange(r)) {
 
@@ -141,19 +141,19 @@ ngx_http_payer_operation_handler(ngx_http_request_t *r)
     }
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
-    op = conf->door->data;
+    type = conf->handler->data;
 
     ctx = ngx_http_payer_flow_create(r, conf, ngx_http_payer_operation_params);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->operation = &ngx_http_payer_api_type(op->call)->name;
+    ctx->operation = &ngx_http_payer_api_type(type->call)->name;
     ctx->record.authorized = -1;
     ctx->record.captured = -1;
     ctx->record.refunded = -1;
 
-    rc = ngx_http_payer_guard(r, conf, op->methods, (ngx_str_t *) &op->allow);
+    rc = ngx_http_payer_access(r, conf, type->methods, (ngx_str_t *) &type->allow);
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;
     }
@@ -185,10 +185,10 @@ ngx_http_payer_operation_params(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    wrong = ngx_http_payer_operation_wrong(ctx, ctx->conf->door->data);
+    wrong = ngx_http_payer_operation_wrong(ctx, ctx->conf->handler->data);
 
     if (wrong) {
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
     }
 
     ctx->step = ngx_http_payer_operation_find;
@@ -201,13 +201,13 @@ ngx_http_payer_operation_params(ngx_http_request_t *r,
 
 static const char *
 ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
-    const ngx_http_payer_operation_t *op)
+    const ngx_http_payer_operation_type_t *type)
 {
     ngx_http_payer_params_t  *params;
 
     params = ctx->params;
 
-    if (params->strange) {
+    if (params->unknown) {
 
         /* a misspelt amount must not capture everything */
 
@@ -234,22 +234,22 @@ ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
         return "amount is not a positive integer in minor units";
     }
 
-    if (params->amount != -1 && !(op->takes & NGX_HTTP_PAYER_TAKES_AMOUNT)) {
+    if (params->amount != -1 && !(type->takes & NGX_HTTP_PAYER_TAKES_AMOUNT)) {
         return "amount is not a parameter of this operation";
     }
 
-    if (params->release_rest != -1 && !(op->takes & NGX_HTTP_PAYER_TAKES_REST))
+    if (params->release_rest != -1 && !(type->takes & NGX_HTTP_PAYER_TAKES_REST))
     {
         return "releaseRemainingFunds is not a parameter of this operation";
     }
 
     if (params->description.data
-        && !(op->takes & NGX_HTTP_PAYER_TAKES_DESCRIPTION))
+        && !(type->takes & NGX_HTTP_PAYER_TAKES_DESCRIPTION))
     {
         return "transactionDescription is not a parameter of this operation";
     }
 
-    if (params->reason.data && !(op->takes & NGX_HTTP_PAYER_TAKES_REASON)) {
+    if (params->reason.data && !(type->takes & NGX_HTTP_PAYER_TAKES_REASON)) {
         return "reason is not a parameter of this operation";
     }
 
@@ -295,14 +295,14 @@ ngx_http_payer_operation_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (rc != NGX_OK) {
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                            "the store could not be read");
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                             "the store could not be read");
     }
 
     if (params->reference.data) {
 
         if (!ctx->found || ctx->record.payment_id.len == 0) {
-            return ngx_http_payer_relay_refuse(r, NGX_HTTP_NOT_FOUND,
+            return ngx_http_payer_answer_refuse(r, NGX_HTTP_NOT_FOUND,
                                  "no payment of this reference is known here");
         }
 
@@ -310,7 +310,7 @@ ngx_http_payer_operation_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                          || ngx_memcmp(id->data, ctx->record.payment_id.data,
                                        id->len) != 0))
         {
-            return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST,
+            return ngx_http_payer_answer_refuse(r, NGX_HTTP_BAD_REQUEST,
                                 "paymentId is not the payment of reference");
         }
 
@@ -341,16 +341,16 @@ static ngx_int_t
 ngx_http_payer_operation_bound(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                          rc;
-    ngx_str_t                          key;
-    const ngx_http_payer_operation_t  *op;
+    ngx_int_t                               rc;
+    ngx_str_t                               key;
+    const ngx_http_payer_operation_type_t  *type;
 
-    op = ctx->conf->door->data;
+    type = ctx->conf->handler->data;
 
-    if (!ngx_http_payer_api_type(op->call)->safe
-        && ngx_http_payer_relay_key(r, &key) == NGX_OK)
+    if (!ngx_http_payer_api_type(type->call)->safe
+        && ngx_http_payer_answer_key(r, &key) == NGX_OK)
     {
-        rc = ngx_http_payer_execute_bound(ctx, op->call,
+        rc = ngx_http_payer_execute_bound(ctx, type->call,
                                           &ctx->params->reference, &key);
 
         if (rc == NGX_AGAIN) {
@@ -358,7 +358,7 @@ ngx_http_payer_operation_bound(ngx_http_request_t *r,
         }
 
         if (rc != NGX_OK) {
-            return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+            return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                             "the store could not be read");
         }
     }
@@ -373,23 +373,23 @@ static ngx_int_t
 ngx_http_payer_operation_prepare(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                          rc;
-    ngx_str_t                          key;
-    ngx_http_payer_call_t             *call;
-    const ngx_http_payer_operation_t  *op;
+    ngx_int_t                               rc;
+    ngx_str_t                               key;
+    ngx_http_payer_call_t                  *call;
+    const ngx_http_payer_operation_type_t  *type;
 
-    op = ctx->conf->door->data;
+    type = ctx->conf->handler->data;
 
-    if (!ngx_http_payer_api_type(op->call)->safe) {
+    if (!ngx_http_payer_api_type(type->call)->safe) {
 
-        rc = ngx_http_payer_relay_key(r, &key);
+        rc = ngx_http_payer_answer_key(r, &key);
 
         if (rc == NGX_ERROR) {
-            return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST,
+            return ngx_http_payer_answer_refuse(r, NGX_HTTP_BAD_REQUEST,
                    "Idempotency-Key is not 1 to 255 printable characters");
         }
 
-        ctx->execution = ngx_http_payer_execute(ctx, op->call, ctx->params,
+        ctx->execution = ngx_http_payer_execute(ctx, type->call, ctx->params,
                                                 rc == NGX_OK ? &key : NULL);
         if (ctx->execution == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -399,7 +399,7 @@ ngx_http_payer_operation_prepare(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    call = ngx_http_payer_api_call(ctx, op->call, &ctx->record.payment_id);
+    call = ngx_http_payer_api_call(ctx, type->call, &ctx->record.payment_id);
     if (call == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -442,39 +442,39 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
 
     ex = ctx->execution;
 
-    if (ngx_http_payer_relay_headers(r, ctx) != NGX_OK) {
+    if (ngx_http_payer_answer_headers(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     switch (ex->result) {
 
     case NGX_HTTP_PAYER_EXECUTED:
-        return ngx_http_payer_operation_deed(r, ctx);
+        return ngx_http_payer_operation_done(r, ctx);
 
     case NGX_HTTP_PAYER_NOT_SENT:
-        return ngx_http_payer_relay_failed(r, ex->call ? ex->call
-                                                       : ex->reading);
+        return ngx_http_payer_answer_failed(r, ex->call ? ex->call
+                                                        : ex->reading);
 
     case NGX_HTTP_PAYER_NO_REST:
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_CONFLICT, ex->reason);
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_CONFLICT, ex->reason);
 
     case NGX_HTTP_PAYER_IN_DOUBT:
-        return ngx_http_payer_relay_doubt(r, ex->call,
-                                          ngx_http_payer_execute_pause(ex));
+        return ngx_http_payer_answer_doubt(r, ex->call,
+                                           ngx_http_payer_execute_pause(ex));
 
     case NGX_HTTP_PAYER_KEY_REUSED:
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_UNPROCESSABLE_CONTENT,
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_UNPROCESSABLE_CONTENT,
                        "this Idempotency-Key was used with other parameters");
 
     case NGX_HTTP_PAYER_KEY_IN_FLIGHT:
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_CONFLICT,
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_CONFLICT,
                   "the first request with this key is still under way");
 
     case NGX_HTTP_PAYER_OVER_LIMIT:
         return ngx_http_payer_operation_over_limit(r, ex);
 
     case NGX_HTTP_PAYER_NOT_AUDITED:
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                "the audit log could not be written, and so the operation was "
                "not sent");
 
@@ -484,7 +484,7 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
             return ngx_http_payer_operation_late(r);
         }
 
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                "the operation could not be stored, and so it was not sent");
     }
 }
@@ -534,7 +534,7 @@ ngx_http_payer_operation_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     rc = ngx_http_payer_api_run(ctx->call);
 
     if (rc == NGX_OK) {
-        ctx->step = ngx_http_payer_relay_reply;
+        ctx->step = ngx_http_payer_answer_reply;
     }
 
     return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
@@ -556,16 +556,16 @@ ngx_http_payer_operation_was_read(ngx_http_payer_call_t *call)
 /* Payer's own answer, now or when the operation was executed */
 
 static ngx_int_t
-ngx_http_payer_operation_deed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_operation_done(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_deed_t             *deed;
-    ngx_http_payer_problem_t           problem;
-    const ngx_http_payer_operation_t  *op;
+    ngx_http_payer_op_t                    *op;
+    ngx_http_payer_problem_t                problem;
+    const ngx_http_payer_operation_type_t  *type;
 
     static ngx_str_t  yes = ngx_string("true");
 
-    deed = &ctx->execution->deed;
-    op = ctx->conf->door->data;
+    op = &ctx->execution->op;
+    type = ctx->conf->handler->data;
 
     if (ctx->execution->replayed
         && ngx_http_payer_answer_header(r, "Idempotency-Replayed", &yes)
@@ -574,18 +574,18 @@ ngx_http_payer_operation_deed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (op->advice == NULL || deed->status != NGX_HTTP_BAD_REQUEST) {
-        return ngx_http_payer_answer_body(r, deed->status, &deed->reply_type,
-                                          &deed->reply);
+    if (type->advice == NULL || op->status != NGX_HTTP_BAD_REQUEST) {
+        return ngx_http_payer_answer_body(r, op->status, &op->reply_type,
+                                          &op->reply);
     }
 
     ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
 
-    problem.status = deed->status;
-    problem.payer_status = deed->status;
-    problem.detail = op->advice;
+    problem.status = op->status;
+    problem.payer_status = op->status;
+    problem.detail = type->advice;
 
-    (void) ngx_http_payer_json_read_message(r->pool, &deed->reply,
+    (void) ngx_http_payer_json_read_message(r->pool, &op->reply,
                                             &problem.message);
 
     return ngx_http_payer_answer_problem(r, &problem);

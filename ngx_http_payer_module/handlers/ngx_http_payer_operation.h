@@ -9,11 +9,11 @@
 #include "ngx_http_payer_module.h"
 
 
-extern ngx_http_payer_door_t  ngx_http_payer_capture_door;
-extern ngx_http_payer_door_t  ngx_http_payer_cancel_door;
-extern ngx_http_payer_door_t  ngx_http_payer_release_door;
-extern ngx_http_payer_door_t  ngx_http_payer_refund_door;
-extern ngx_http_payer_door_t  ngx_http_payer_payment_door;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_capture;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_cancel;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_release;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_refund;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_payment;
 
 
 #endif /* _NGX_HTTP_PAYER_OPERATION_H_INCLUDED_ */

@@ -11,11 +11,11 @@
 
 
 #include "ngx_http_payer_reconcile.h"
+#include "ngx_http_payer_access.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_guard.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_reconcile_walk.h"
 #include "ngx_http_payer_settle.h"
@@ -43,7 +43,7 @@ static void ngx_http_payer_reconcile_report(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
 
 
-ngx_http_payer_door_t  ngx_http_payer_reconcile_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_reconcile = {
     ngx_string("payer_reconcile"), ngx_http_payer_reconcile_handler,
     1, 1, 0, 0, NULL
 };
@@ -74,7 +74,7 @@ ngx_http_payer_reconcile_handler(ngx_http_request_t *r)
 
     ctx->operation = &ngx_http_payer_reconcile_name;
 
-    rc = ngx_http_payer_guard(r, conf, NGX_HTTP_POST, &allow);
+    rc = ngx_http_payer_access(r, conf, NGX_HTTP_POST, &allow);
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;
     }
@@ -99,7 +99,7 @@ ngx_http_payer_reconcile_begin(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->door_data = rec;
+    ctx->data = rec;
     rec->over = ngx_http_payer_reconcile_summary;
     rec->name = "payer_reconcile";
 
@@ -222,7 +222,7 @@ ngx_http_payer_reconcile_summary(ngx_http_request_t *r,
         ngx_string("next")
     };
 
-    rec = ctx->door_data;
+    rec = ctx->data;
 
     count = &rec->count;
 

@@ -39,9 +39,9 @@ typedef struct {
 
     ngx_http_payer_json_payment_t    payment;
     ngx_str_t                        body;      /* of that reply */
-    ngx_http_payer_deed_t            deed;
-    ngx_http_payer_call_e            operation; /* of the deed */
-    ngx_http_payer_tally_t           tally;     /* of the others */
+    ngx_http_payer_op_t              op;
+    ngx_http_payer_call_e            operation; /* of "op" */
+    ngx_http_payer_sums_t            sums;      /* of the others */
 
     unsigned                         stored:1;  /* a record was written */
 } ngx_http_payer_reconcile_job_t;
@@ -56,20 +56,20 @@ static ngx_int_t ngx_http_payer_reconcile_job_deed(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_job_t *job);
 static ngx_int_t ngx_http_payer_reconcile_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_reconcile_sums(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_reconcile_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_reconcile_judge(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_reconcile_decide(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_reconcile_not_read(
     ngx_http_payer_reconcile_job_t *job, ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_reconcile_judge_deed(
+static ngx_int_t ngx_http_payer_reconcile_decide_op(
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_job_t *job);
 static ngx_int_t ngx_http_payer_reconcile_outcome(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_job_t *job, ngx_str_t *reply,
     ngx_http_payer_store_entry_t *entry);
-static ngx_int_t ngx_http_payer_reconcile_judge_order(
+static ngx_int_t ngx_http_payer_reconcile_decide_order(
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_job_t *job);
 static ngx_int_t ngx_http_payer_reconcile_expire(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_job_t *job);
@@ -254,7 +254,7 @@ ngx_http_payer_reconcile_job_begin(ngx_http_request_t *r,
 {
     ngx_http_payer_reconcile_job_t  *job;
 
-    job = ctx->door_data;
+    job = ctx->data;
 
     /* in the time of the walk that waits for it */
 
@@ -295,7 +295,7 @@ ngx_http_payer_reconcile_job_deed(ngx_http_payer_ctx_t *ctx,
     ngx_str_t                          name;
     const ngx_http_payer_call_type_t  *type;
 
-    if (ngx_http_payer_deed_decode(&job->value, &job->deed) != NGX_OK
+    if (ngx_http_payer_op_decode(&job->value, &job->op) != NGX_OK
         || !ngx_http_payer_reconcile_part(&job->key, 3, &name))
     {
         return NGX_DONE;
@@ -329,7 +329,7 @@ ngx_http_payer_reconcile_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_record_t         *record;
     ngx_http_payer_reconcile_job_t  *job;
 
-    job = ctx->door_data;
+    job = ctx->data;
     record = &ctx->record;
     id = &job->payment_id;
 
@@ -350,29 +350,29 @@ ngx_http_payer_reconcile_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         record->payment_id = *id;
     }
 
-    ctx->request_id = job->deed.request_id;
+    ctx->request_id = job->op.request_id;
 
-    if (ngx_http_payer_tally(ctx, &job->tally, job->operation, id, &job->key)
+    if (ngx_http_payer_sums(ctx, &job->sums, job->operation, id, &job->key)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ctx->step = ngx_http_payer_reconcile_tally;
+    ctx->step = ngx_http_payer_reconcile_sums;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_payer_reconcile_tally(ngx_http_request_t *r,
+ngx_http_payer_reconcile_sums(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     ngx_http_payer_reconcile_job_t  *job;
 
-    job = ctx->door_data;
+    job = ctx->data;
 
-    if (ngx_http_payer_tally_run(ctx, &job->tally) == NGX_AGAIN) {
+    if (ngx_http_payer_sums_run(ctx, &job->sums) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
@@ -390,7 +390,7 @@ ngx_http_payer_reconcile_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_call_t           *call;
     ngx_http_payer_reconcile_job_t  *job;
 
-    job = ctx->door_data;
+    job = ctx->data;
 
     call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
                                    &ctx->record.payment_id);
@@ -401,21 +401,21 @@ ngx_http_payer_reconcile_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     call->read = ngx_http_payer_api_read_payment;
     call->result = &job->payment;
 
-    ctx->step = ngx_http_payer_reconcile_judge;
+    ctx->step = ngx_http_payer_reconcile_decide;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_payer_reconcile_judge(ngx_http_request_t *r,
+ngx_http_payer_reconcile_decide(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                        rc;
     ngx_http_payer_call_t           *call;
     ngx_http_payer_reconcile_job_t  *job;
 
-    job = ctx->door_data;
+    job = ctx->data;
     call = ctx->call;
 
     rc = ngx_http_payer_api_run(call);
@@ -435,8 +435,8 @@ ngx_http_payer_reconcile_judge(ngx_http_request_t *r,
     ctx->step = ngx_http_payer_reconcile_written;
 
     rc = (job->task == NGX_HTTP_PAYER_RECONCILE_DEED)
-         ? ngx_http_payer_reconcile_judge_deed(ctx, job)
-         : ngx_http_payer_reconcile_judge_order(ctx, job);
+         ? ngx_http_payer_reconcile_decide_op(ctx, job)
+         : ngx_http_payer_reconcile_decide_order(ctx, job);
 
     return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
 }
@@ -454,7 +454,7 @@ ngx_http_payer_reconcile_not_read(ngx_http_payer_reconcile_job_t *job,
     }
 
     if (call->outcome == NGX_HTTP_PAYER_REFUSED
-        && ngx_http_payer_api_heard(call))
+        && ngx_http_payer_api_answered(call))
     {
         /* Payer is there, and does not know the payment */
 
@@ -476,7 +476,7 @@ ngx_http_payer_reconcile_not_read(ngx_http_payer_reconcile_job_t *job,
  */
 
 static ngx_int_t
-ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_reconcile_decide_op(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_job_t *job)
 {
     ngx_int_t                      rc;
@@ -493,22 +493,22 @@ ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
     rc = NGX_AGAIN;
 
     if (job->payment.payment_id.len) {
-        rc = ngx_http_payer_judge(job->operation, &job->deed, &job->payment,
-                                  &job->tally.others, ngx_time());
+        rc = ngx_http_payer_op_outcome(job->operation, &job->op, &job->payment,
+                                       &job->sums.others, ngx_time());
     }
 
     switch (rc) {
 
     case NGX_OK:
         job->count.done++;
-        job->deed.state = NGX_HTTP_PAYER_DEED_DONE;
-        job->deed.status = NGX_HTTP_OK;
+        job->op.state = NGX_HTTP_PAYER_OP_DONE;
+        job->op.status = NGX_HTTP_OK;
         reply = job->body;
         break;
 
     case NGX_DECLINED:
         job->count.not_done++;
-        job->deed.state = NGX_HTTP_PAYER_DEED_REFUSED;
+        job->op.state = NGX_HTTP_PAYER_OP_REFUSED;
         reply = not_done;
         break;
 
@@ -516,12 +516,12 @@ ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
         job->count.unknown++;
         job->count.undecided++;
 
-        return ctx->found ? ngx_http_payer_reconcile_judge_order(ctx, job)
+        return ctx->found ? ngx_http_payer_reconcile_decide_order(ctx, job)
                           : NGX_OK;
     }
 
-    if (job->deed.status == 0) {
-        entry.merge = ngx_http_payer_deed_forget;
+    if (job->op.status == 0) {
+        entry.merge = ngx_http_payer_op_forget;
 
     } else if (ngx_http_payer_reconcile_outcome(ctx, job, &reply, &entry)
                != NGX_OK)
@@ -532,7 +532,7 @@ ngx_http_payer_reconcile_judge_deed(ngx_http_payer_ctx_t *ctx,
 
     job->count.settled++;
 
-    (void) ngx_http_payer_audit_found(ctx, &job->deed,
+    (void) ngx_http_payer_audit_found(ctx, &job->op,
                                &ngx_http_payer_api_type(job->operation)->name,
                                &job->name);
 
@@ -559,23 +559,23 @@ ngx_http_payer_reconcile_outcome(ngx_http_payer_ctx_t *ctx,
 {
     static ngx_str_t  json = ngx_string("application/json");
 
-    job->deed.reply_type = json;
-    job->deed.reply = *reply;
-    job->deed.updated = ngx_time();
+    job->op.reply_type = json;
+    job->op.reply = *reply;
+    job->op.updated = ngx_time();
 
-    if (job->deed.reply.len > NGX_HTTP_PAYER_STORE_MAX_VALUE / 2) {
-        ngx_str_null(&job->deed.reply);
+    if (job->op.reply.len > NGX_HTTP_PAYER_STORE_MAX_VALUE / 2) {
+        ngx_str_null(&job->op.reply);
     }
 
-    entry->merge = ngx_http_payer_deed_merge;
+    entry->merge = ngx_http_payer_op_merge;
 
-    return ngx_http_payer_deed_encode(ctx->request->pool, &job->deed,
-                                      &entry->value);
+    return ngx_http_payer_op_encode(ctx->request->pool, &job->op,
+                                    &entry->value);
 }
 
 
 static ngx_int_t
-ngx_http_payer_reconcile_judge_order(ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_reconcile_decide_order(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_job_t *job)
 {
     ngx_uint_t                same;
@@ -640,7 +640,7 @@ ngx_http_payer_reconcile_written(ngx_http_request_t *r,
 {
     ngx_http_payer_reconcile_job_t  *job;
 
-    job = ctx->door_data;
+    job = ctx->data;
 
     if (ctx->io.rc != NGX_OK
         || (job->stored && ngx_http_payer_reading_taken(ctx) != NGX_OK))
@@ -674,7 +674,7 @@ ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    job = ctx->door_data;
+    job = ctx->data;
 
     if (job->task == NGX_HTTP_PAYER_RECONCILE_CAPTURE
         && ctx->record.state == NGX_HTTP_PAYER_FULLY_CAPTURED)

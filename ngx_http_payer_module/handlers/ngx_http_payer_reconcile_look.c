@@ -10,7 +10,7 @@
 #include "ngx_http_payer_log.h"
 
 
-static ngx_http_payer_reconcile_task_e ngx_http_payer_reconcile_deed(
+static ngx_http_payer_reconcile_task_e ngx_http_payer_reconcile_op(
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_t *rec,
     ngx_str_t *id);
 static ngx_http_payer_reconcile_task_e ngx_http_payer_reconcile_order(
@@ -26,7 +26,7 @@ ngx_http_payer_reconcile_look(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec, ngx_str_t *id)
 {
     return (rec->kind == NGX_HTTP_PAYER_RECONCILE_DEEDS)
-           ? ngx_http_payer_reconcile_deed(ctx, rec, id)
+           ? ngx_http_payer_reconcile_op(ctx, rec, id)
            : ngx_http_payer_reconcile_order(ctx, rec, id);
 }
 
@@ -34,26 +34,26 @@ ngx_http_payer_reconcile_look(ngx_http_payer_ctx_t *ctx,
 /* an operation that was sent and of which nobody knows how it went */
 
 static ngx_http_payer_reconcile_task_e
-ngx_http_payer_reconcile_deed(ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_reconcile_op(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec, ngx_str_t *id)
 {
-    ngx_str_t              name;
-    ngx_http_payer_deed_t  deed;
+    ngx_str_t            name;
+    ngx_http_payer_op_t  op;
 
-    if (ngx_http_payer_deed_decode(&ctx->io.value, &deed) != NGX_OK) {
+    if (ngx_http_payer_op_decode(&ctx->io.value, &op) != NGX_OK) {
         ngx_http_payer_reconcile_damaged(ctx);
         return NGX_HTTP_PAYER_RECONCILE_NOTHING;
     }
 
-    if (deed.state >= NGX_HTTP_PAYER_DEED_REFUSED
-        || (deed.state == NGX_HTTP_PAYER_DEED_SENT
-            && ngx_http_payer_reconcile_fresh(ctx, deed.updated)))
+    if (op.state >= NGX_HTTP_PAYER_OP_REFUSED
+        || (op.state == NGX_HTTP_PAYER_OP_SENT
+            && ngx_http_payer_reconcile_fresh(ctx, op.updated)))
     {
         return NGX_HTTP_PAYER_RECONCILE_NOTHING;
     }
 
     if (!rec->by_hand
-        && !ngx_http_payer_reconcile_lap_due(&rec->lap, deed.updated))
+        && !ngx_http_payer_reconcile_lap_due(&rec->lap, op.updated))
     {
         return NGX_HTTP_PAYER_RECONCILE_NOTHING;
     }

@@ -57,7 +57,7 @@ ngx_http_payer_reconcile_start(ngx_http_request_t *r,
     ngx_http_payer_reconcile_t      *rec;
     ngx_http_payer_reconcile_lap_t  *lap;
 
-    rec = ctx->door_data;
+    rec = ctx->data;
     lap = &rec->lap;
 
     rc = ngx_http_payer_reconcile_lap_read(ctx, lap);
@@ -162,7 +162,7 @@ ngx_http_payer_reconcile_scan(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_int_t                    rc;
     ngx_http_payer_reconcile_t  *rec;
 
-    rec = ctx->door_data;
+    rec = ctx->data;
 
     if (!ctx->asked) {
 
@@ -333,7 +333,7 @@ ngx_http_payer_reconcile_stop(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_http_payer_reconcile_t  *rec;
 
-    rec = ctx->door_data;
+    rec = ctx->data;
 
     if (rec->running) {
         return ngx_http_payer_reconcile_wait(ctx);
@@ -366,7 +366,7 @@ ngx_http_payer_reconcile_stopped(ngx_http_request_t *r,
 {
     ngx_http_payer_reconcile_t  *rec;
 
-    rec = ctx->door_data;
+    rec = ctx->data;
     ctx->step = rec->over;
 
     return NGX_OK;

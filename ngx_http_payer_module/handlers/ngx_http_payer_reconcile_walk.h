@@ -14,9 +14,9 @@
 
 
 #include "ngx_http_payer_module.h"
-#include "ngx_http_payer_deed.h"
+#include "ngx_http_payer_op.h"
 #include "ngx_http_payer_reconcile_lap.h"
-#include "ngx_http_payer_tally.h"
+#include "ngx_http_payer_sums.h"
 
 
 /* the order in which it walks, by the prefixes of keys */
@@ -58,7 +58,7 @@ typedef enum {
 } ngx_http_payer_reconcile_task_e;
 
 
-/* ctx->door_data of the walk; set up to "after" before it starts */
+/* ctx->data of the walk; set up to "after" before it starts */
 typedef struct {
     ngx_http_payer_step_pt           over;      /* the step that follows */
     char                            *name;      /* of the work */

@@ -15,10 +15,10 @@
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_audit.h"
-#include "ngx_http_payer_deed.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_op.h"
 
 
 #define NGX_HTTP_PAYER_SETTLE_BREATH  100       /* without a pause */
@@ -33,8 +33,8 @@ typedef struct {
     ngx_str_t                      key;
     ngx_str_t                      payment_id;  /* in the key */
     ngx_str_t                      operation;   /* in the key */
-    ngx_http_payer_deed_t          deed;
-    ngx_http_payer_deed_state_e    state;       /* what it is to be */
+    ngx_http_payer_op_t            op;
+    ngx_http_payer_op_state_e      state;       /* what it is to be */
     ngx_uint_t                     scanned;
 } ngx_http_payer_settle_t;
 
@@ -80,7 +80,7 @@ ngx_http_payer_settle(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->door_data = st;
+    ctx->data = st;
 
     if (ngx_http_arg(r, (u_char *) "operation", 9, &name) != NGX_OK
         || ngx_http_arg(r, (u_char *) "outcome", 7, &outcome) != NGX_OK
@@ -91,12 +91,12 @@ ngx_http_payer_settle(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (outcome.len == 4 && ngx_strncmp(outcome.data, "done", 4) == 0) {
-        st->state = NGX_HTTP_PAYER_DEED_DONE;
+        st->state = NGX_HTTP_PAYER_OP_DONE;
 
     } else if (outcome.len == 7
                && ngx_strncmp(outcome.data, "refused", 7) == 0)
     {
-        st->state = NGX_HTTP_PAYER_DEED_REFUSED;
+        st->state = NGX_HTTP_PAYER_OP_REFUSED;
 
     } else {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_BAD_REQUEST,
@@ -136,7 +136,7 @@ ngx_http_payer_settle_search(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_store_t   *store;
     ngx_http_payer_settle_t  *st;
 
-    st = ctx->door_data;
+    st = ctx->data;
     store = ctx->conf->main->store;
 
     if (ctx->asked) {
@@ -187,8 +187,8 @@ static ngx_uint_t
 ngx_http_payer_settle_meant(ngx_http_payer_settle_t *st,
     ngx_http_payer_io_t *io)
 {
-    ngx_str_t              *id;
-    ngx_http_payer_deed_t   deed;
+    ngx_str_t           *id;
+    ngx_http_payer_op_t  op;
 
     if (io->key.len == st->name.len
         && ngx_memcmp(io->key.data, st->name.data, st->name.len) == 0)
@@ -196,11 +196,11 @@ ngx_http_payer_settle_meant(ngx_http_payer_settle_t *st,
         return 1;
     }
 
-    if (ngx_http_payer_deed_decode(&io->value, &deed) != NGX_OK) {
+    if (ngx_http_payer_op_decode(&io->value, &op) != NGX_OK) {
         return 0;
     }
 
-    id = &deed.request_id;
+    id = &op.request_id;
 
     return id->len == st->name.len
            && ngx_strncasecmp(id->data, st->name.data, id->len) == 0;
@@ -215,7 +215,7 @@ ngx_http_payer_settle_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_store_t   *store;
     ngx_http_payer_settle_t  *st;
 
-    st = ctx->door_data;
+    st = ctx->data;
     store = ctx->conf->main->store;
 
     if (store->ops->claim(store, &st->key, ctx->conf->timeout
@@ -239,7 +239,7 @@ ngx_http_payer_settle_get(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_int_t                 rc;
     ngx_http_payer_settle_t  *st;
 
-    st = ctx->door_data;
+    st = ctx->data;
 
     rc = ngx_http_payer_ledger_get(ctx, &st->key);
 
@@ -253,23 +253,23 @@ ngx_http_payer_settle_get(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (rc != NGX_OK
-        || ngx_http_payer_deed_decode(&ctx->io.value, &st->deed) != NGX_OK
+        || ngx_http_payer_op_decode(&ctx->io.value, &st->op) != NGX_OK
         || !ngx_http_payer_settle_split(st))
     {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                             "the operation could not be read");
     }
 
-    if (st->deed.state >= NGX_HTTP_PAYER_DEED_REFUSED) {
+    if (st->op.state >= NGX_HTTP_PAYER_OP_REFUSED) {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
-                         st->deed.state == NGX_HTTP_PAYER_DEED_DONE
+                         st->op.state == NGX_HTTP_PAYER_OP_DONE
                          ? "the outcome of the operation is known: done"
                          : "the outcome of the operation is known: refused");
     }
 
-    age = ngx_time() - st->deed.updated;
+    age = ngx_time() - st->op.updated;
 
-    if (st->deed.state == NGX_HTTP_PAYER_DEED_SENT
+    if (st->op.state == NGX_HTTP_PAYER_OP_SENT
         && age >= 0 && age < (time_t) (ctx->conf->timeout / 1000 + 5))
     {
         /* one without a key has no claim */
@@ -278,7 +278,7 @@ ngx_http_payer_settle_get(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                                             "the operation is under way");
     }
 
-    ctx->request_id = st->deed.request_id;
+    ctx->request_id = st->op.request_id;
     ctx->step = ngx_http_payer_settle_find;
 
     return NGX_OK;
@@ -326,7 +326,7 @@ ngx_http_payer_settle_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_str_t                *id;
     ngx_http_payer_settle_t  *st;
 
-    st = ctx->door_data;
+    st = ctx->data;
 
     rc = ngx_http_payer_ledger_find_payment(ctx, &st->payment_id);
 
@@ -362,57 +362,57 @@ ngx_http_payer_settle_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 static ngx_int_t
 ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ngx_str_t                      actor;
-    ngx_http_payer_deed_t         *deed;
-    ngx_http_payer_settle_t       *st;
-    ngx_http_payer_store_entry_t   entry;
-    const ngx_str_t               *refund;
+    ngx_str_t                     actor;
+    const ngx_str_t              *refund;
+    ngx_http_payer_op_t          *op;
+    ngx_http_payer_settle_t      *st;
+    ngx_http_payer_store_entry_t  entry;
 
     static ngx_str_t  json = ngx_string("application/json");
     static ngx_str_t  done = ngx_string("{\"settled\":\"by hand\"}");
     static ngx_str_t  refused =
                           ngx_string("{\"message\":\"settled by hand\"}");
 
-    st = ctx->door_data;
-    deed = &st->deed;
+    st = ctx->data;
+    op = &st->op;
 
-    deed->state = st->state;
-    deed->updated = ngx_time();
-    deed->reply_type = json;
+    op->state = st->state;
+    op->updated = ngx_time();
+    op->reply_type = json;
 
-    if (st->state == NGX_HTTP_PAYER_DEED_DONE) {
-        deed->status = NGX_HTTP_OK;
-        deed->reply = done;
+    if (st->state == NGX_HTTP_PAYER_OP_DONE) {
+        op->status = NGX_HTTP_OK;
+        op->reply = done;
 
     } else {
-        deed->status = NGX_HTTP_CONFLICT;
-        deed->reply = refused;
+        op->status = NGX_HTTP_CONFLICT;
+        op->reply = refused;
     }
 
     refund = &ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_REFUND)->name;
 
     if (st->operation.len != refund->len
         || ngx_memcmp(st->operation.data, refund->data, refund->len) != 0
-        || st->state != NGX_HTTP_PAYER_DEED_DONE)
+        || st->state != NGX_HTTP_PAYER_OP_DONE)
     {
         ctx->found = 0;
 
     } else if (ctx->found) {
-        ngx_http_payer_record_refunded(&ctx->record, deed->amount);
+        ngx_http_payer_record_refunded(&ctx->record, op->amount);
     }
 
     ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
 
     entry.key = st->key;
-    entry.merge = ngx_http_payer_deed_merge;
+    entry.merge = ngx_http_payer_op_merge;
     entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_SETTLED;
 
-    if (ngx_http_payer_deed_encode(r->pool, deed, &entry.value) != NGX_OK) {
+    if (ngx_http_payer_op_encode(r->pool, op, &entry.value) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_http_payer_audit_actor(ctx, &actor) != NGX_OK
-        || ngx_http_payer_audit_found(ctx, deed, &st->operation, &actor)
+        || ngx_http_payer_audit_found(ctx, op, &st->operation, &actor)
            != NGX_OK)
     {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -437,7 +437,7 @@ ngx_http_payer_settle_written(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     static ngx_str_t  json = ngx_string("application/json");
 
-    st = ctx->door_data;
+    st = ctx->data;
 
     if (ctx->io.rc != NGX_OK) {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -451,7 +451,7 @@ ngx_http_payer_settle_written(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     ngx_str_set(&members[1].name, "outcome");
 
-    if (st->state == NGX_HTTP_PAYER_DEED_DONE) {
+    if (st->state == NGX_HTTP_PAYER_OP_DONE) {
         ngx_str_set(&members[1].text, "done");
 
     } else {

@@ -9,11 +9,11 @@
 
 
 #include "ngx_http_payer_subscription.h"
+#include "ngx_http_payer_access.h"
+#include "ngx_http_payer_answer_reply.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_guard.h"
-#include "ngx_http_payer_relay.h"
 
 
 static ngx_int_t ngx_http_payer_subscription_handler(ngx_http_request_t *r);
@@ -37,7 +37,7 @@ static ngx_int_t ngx_http_payer_subscription_unknown(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 
-ngx_http_payer_door_t  ngx_http_payer_subscriptions_door = {
+ngx_http_payer_handler_t  ngx_http_payer_handler_subscriptions = {
     ngx_string("payer_subscriptions"),
     ngx_http_payer_subscription_handler,
     1, 1, 0, 0, NULL
@@ -73,8 +73,8 @@ ngx_http_payer_subscription_handler(ngx_http_request_t *r)
     ctx->record.refunded = -1;
     ctx->record.captured = -1;
 
-    rc = ngx_http_payer_guard(r, conf, NGX_HTTP_GET|NGX_HTTP_HEAD
-                              |NGX_HTTP_POST|NGX_HTTP_DELETE, &allow);
+    rc = ngx_http_payer_access(r, conf, NGX_HTTP_GET|NGX_HTTP_HEAD
+                               |NGX_HTTP_POST|NGX_HTTP_DELETE, &allow);
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;
     }
@@ -130,7 +130,7 @@ ngx_http_payer_subscription_params(ngx_http_request_t *r,
                                               ctx->conf->insecure);
 
     if (wrong) {
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
     }
 
     ctx->step = ngx_http_payer_subscription_prepare;
@@ -246,10 +246,10 @@ ngx_http_payer_subscription_request_id(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_payer_relay_key(r, &texts[3]);
+    rc = ngx_http_payer_answer_key(r, &texts[3]);
 
     if (rc == NGX_ERROR) {
-        return ngx_http_payer_relay_refuse(r, NGX_HTTP_BAD_REQUEST,
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_BAD_REQUEST,
                    "Idempotency-Key is not 1 to 255 printable characters");
     }
 
@@ -307,7 +307,7 @@ ngx_http_payer_subscription_call(ngx_http_request_t *r,
         return ngx_http_payer_subscription_unknown(r, ctx);
 
     default:
-        return ngx_http_payer_relay_reply(r, ctx);
+        return ngx_http_payer_answer_reply(r, ctx);
     }
 }
 
@@ -324,7 +324,7 @@ ngx_http_payer_subscription_list(ngx_http_request_t *r,
     }
 
     if (ctx->call->outcome == NGX_HTTP_PAYER_DONE) {
-        return ngx_http_payer_relay_reply(r, ctx);
+        return ngx_http_payer_answer_reply(r, ctx);
     }
 
     return ngx_http_payer_subscription_unknown(r, ctx);
@@ -337,12 +337,12 @@ ngx_http_payer_subscription_unknown(ngx_http_request_t *r,
 {
     const ngx_http_payer_call_type_t  *type;
 
-    if (ngx_http_payer_relay_headers(r, ctx) != NGX_OK) {
+    if (ngx_http_payer_answer_headers(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     type = ngx_http_payer_api_type(ngx_http_payer_subscription_type(r));
 
-    return type->safe ? ngx_http_payer_relay_failed(r, ctx->call)
-                      : ngx_http_payer_relay_doubt(r, ctx->call, 0);
+    return type->safe ? ngx_http_payer_answer_failed(r, ctx->call)
+                      : ngx_http_payer_answer_doubt(r, ctx->call, 0);
 }

@@ -9,7 +9,7 @@
 #include "ngx_http_payer_module.h"
 
 
-extern ngx_http_payer_door_t  ngx_http_payer_subscriptions_door;
+extern ngx_http_payer_handler_t  ngx_http_payer_handler_subscriptions;
 
 
 #endif /* _NGX_HTTP_PAYER_SUBSCRIPTION_H_INCLUDED_ */

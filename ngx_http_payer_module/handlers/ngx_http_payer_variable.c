@@ -457,12 +457,12 @@ ngx_http_payer_api_host_variable(ngx_http_request_t *r,
 
     ctx = ngx_http_payer_get_ctx(r);
 
-    if (ctx == NULL || ctx->conf->road == NULL) {
+    if (ctx == NULL || ctx->conf->api_loc == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    ngx_http_payer_variable_text(v, &ctx->conf->road->host);
+    ngx_http_payer_variable_text(v, &ctx->conf->api_loc->host);
 
     return NGX_OK;
 }

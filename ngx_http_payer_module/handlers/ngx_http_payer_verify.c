@@ -13,10 +13,10 @@
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_intake.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_lookup_use.h"
+#include "ngx_http_payer_order_values.h"
 #include "ngx_http_payer_query.h"
 #include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_verify_amount.h"
@@ -28,7 +28,7 @@ static ngx_int_t ngx_http_payer_verify_value(ngx_http_request_t *r,
     ngx_http_payer_verify_conf_t *verify, ngx_str_t *reference);
 static ngx_int_t ngx_http_payer_verify_reference(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_unknown(ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_verify_forget(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_looked_up(ngx_http_payer_ctx_t *ctx,
     ngx_int_t rc, ngx_http_payer_verdict_e verdict);
@@ -146,7 +146,7 @@ ngx_http_payer_verify_value(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    return ngx_http_payer_intake_reference(r, &verify->reference, reference);
+    return ngx_http_payer_order_reference(r, &verify->reference, reference);
 }
 
 
@@ -205,7 +205,7 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     rc = ngx_http_payer_ticket_admit(r, ctx->conf, record);
 
     if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? ngx_http_payer_verify_stranger(ctx)
+        return rc == NGX_DECLINED ? ngx_http_payer_verify_unknown(ctx)
                                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -381,7 +381,7 @@ ngx_http_payer_verify_looked_up(ngx_http_payer_ctx_t *ctx, ngx_int_t rc,
  */
 
 static ngx_int_t
-ngx_http_payer_verify_stranger(ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_verify_unknown(ngx_http_payer_ctx_t *ctx)
 {
     ngx_http_payer_log(NGX_LOG_WARN, ctx,
                        "the ticket for order \"%V\" is missing or wrong",

@@ -139,7 +139,7 @@ ngx_http_payer_verify_prepare(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->verify.heard = NGX_HTTP_PAYER_UNSURE;
+    ctx->verify.read = NGX_HTTP_PAYER_UNSURE;
     ctx->verify.written = 0;
     ctx->step = ngx_http_payer_verify_ask;
 
@@ -167,11 +167,11 @@ ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
 
     news = ngx_http_payer_verify_news(&ctx->record, payment);
 
-    if (ngx_http_payer_reading_apply(ctx, payment, &verify->heard) != NGX_OK) {
+    if (ngx_http_payer_reading_apply(ctx, payment, &verify->read) != NGX_OK) {
         return;
     }
 
-    if (news || verify->heard == NGX_HTTP_PAYER_PAID) {
+    if (news || verify->read == NGX_HTTP_PAYER_PAID) {
         verify->written = 1;
 
         (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_VERIFY);
@@ -213,11 +213,11 @@ ngx_http_payer_verify_ask(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ctx->verify.heard == NGX_HTTP_PAYER_UNPAID) {
+    if (ctx->verify.read == NGX_HTTP_PAYER_UNPAID) {
         return ngx_http_payer_verify_again(ctx);
     }
 
-    return ngx_http_payer_verify_end(ctx, ctx->verify.heard);
+    return ngx_http_payer_verify_end(ctx, ctx->verify.read);
 }
 
 
@@ -233,7 +233,7 @@ ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     record = &ctx->record;
     payment = ctx->call->result;
-    verdict = ctx->verify.heard;
+    verdict = ctx->verify.read;
 
     id = record->payment_id;
 

@@ -19,7 +19,7 @@ typedef struct {
     ngx_str_t        amount;
     ngx_str_t        button;
     u_char           point;
-} ngx_http_payer_words_t;
+} ngx_http_payer_texts_t;
 
 
 static ngx_int_t ngx_http_payer_present_iframe(ngx_http_request_t *r,
@@ -36,7 +36,7 @@ static ngx_int_t ngx_http_payer_present_question_page(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_str_t *nonce, ngx_str_t *page);
 static ngx_int_t ngx_http_payer_present_question_policy(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_str_t *nonce);
-static ngx_http_payer_words_t *ngx_http_payer_present_words(
+static ngx_http_payer_texts_t *ngx_http_payer_present_texts(
     ngx_str_t *language);
 static ngx_int_t ngx_http_payer_present_escape(ngx_pool_t *pool,
     ngx_str_t *text, ngx_str_t *escaped);
@@ -46,7 +46,7 @@ static ngx_int_t ngx_http_payer_present_internally(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 
-static ngx_http_payer_words_t  ngx_http_payer_words[] = {
+static ngx_http_payer_texts_t  ngx_http_payer_texts[] = {
     NGX_HTTP_PAYER_PAGE_WORDS
 };
 
@@ -158,9 +158,9 @@ ngx_http_payer_present_page(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 {
     size_t                   len;
     ngx_str_t                url, success, fail, back;
-    ngx_http_payer_words_t  *words;
+    ngx_http_payer_texts_t  *words;
 
-    words = ngx_http_payer_present_words(&ctx->order.language);
+    words = ngx_http_payer_present_texts(&ctx->order.language);
 
     if (ngx_http_payer_present_escape(r->pool, &ctx->record.url, &url)
         != NGX_OK
@@ -204,9 +204,9 @@ ngx_http_payer_present_question_page(ngx_http_request_t *r,
     size_t                   len;
     ngx_int_t                decimals;
     ngx_str_t                reference, amount;
-    ngx_http_payer_words_t  *words;
+    ngx_http_payer_texts_t  *words;
 
-    words = ngx_http_payer_present_words(&ctx->order.language);
+    words = ngx_http_payer_present_texts(&ctx->order.language);
 
     decimals = ngx_http_payer_currency_exponent(&ctx->order.currency);
 
@@ -277,14 +277,14 @@ ngx_http_payer_present_question_policy(ngx_http_request_t *r,
 }
 
 
-static ngx_http_payer_words_t *
-ngx_http_payer_present_words(ngx_str_t *language)
+static ngx_http_payer_texts_t *
+ngx_http_payer_present_texts(ngx_str_t *language)
 {
     ngx_uint_t               i, n;
-    ngx_http_payer_words_t  *words;
+    ngx_http_payer_texts_t  *words;
 
-    words = ngx_http_payer_words;
-    n = sizeof(ngx_http_payer_words) / sizeof(ngx_http_payer_words[0]);
+    words = ngx_http_payer_texts;
+    n = sizeof(ngx_http_payer_texts) / sizeof(ngx_http_payer_texts[0]);
 
     for (i = 1; i < n; i++) {
         if (words[i].language.len == language->len

@@ -84,7 +84,7 @@ typedef struct {
     int64_t      expires;               /* of a link, -1: not given */
     int64_t      amount;                /* -1: not given */
     ngx_int_t    release_rest;          /* -1: not given, else 0 or 1 */
-    ngx_uint_t   strange;               /* there was another name, too */
+    ngx_uint_t   unknown;               /* there was another name, too */
 } ngx_http_payer_params_t;
 
 

@@ -116,7 +116,7 @@ ngx_http_payer_json_params(ngx_pool_t *pool, ngx_str_t *text, cJSON *root,
         }
 
         if (param == NULL) {
-            params->strange = 1;
+            params->unknown = 1;
 
         } else {
             rc = ngx_http_payer_json_param(pool, text, member, n, params,
@@ -262,7 +262,7 @@ ngx_http_payer_form_param(ngx_http_payer_params_t *params, u_char *p,
     }
 
     if (param == NULL) {
-        params->strange = 1;
+        params->unknown = 1;
         return NGX_OK;
     }
 

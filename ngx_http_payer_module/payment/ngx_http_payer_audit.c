@@ -95,20 +95,20 @@ ngx_http_payer_audit(ngx_http_payer_ctx_t *ctx,
 
 ngx_int_t
 ngx_http_payer_audit_found(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_deed_t *deed, const ngx_str_t *operation, ngx_str_t *actor)
+    ngx_http_payer_op_t *op, const ngx_str_t *operation, ngx_str_t *actor)
 {
     ngx_http_payer_audit_line_t  line;
 
     ngx_memzero(&line, sizeof(ngx_http_payer_audit_line_t));
 
-    line.id = deed->request_id;
+    line.id = op->request_id;
     line.actor = *actor;
     line.operation = operation;
     line.payment_id = ctx->record.payment_id;
-    line.reason = deed->reason;
-    line.amount = deed->amount;
-    line.status = deed->status;
-    line.outcome = (deed->state == NGX_HTTP_PAYER_DEED_DONE) ? "done"
+    line.reason = op->reason;
+    line.amount = op->amount;
+    line.status = op->status;
+    line.outcome = (op->state == NGX_HTTP_PAYER_OP_DONE) ? "done"
                                                              : "refused";
 
     if (ctx->found) {

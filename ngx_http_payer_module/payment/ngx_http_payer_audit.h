@@ -9,7 +9,7 @@
 
 
 #include "ngx_http_payer_module.h"
-#include "ngx_http_payer_deed.h"
+#include "ngx_http_payer_op.h"
 
 
 #define NGX_HTTP_PAYER_MAX_ACTOR   255
@@ -53,7 +53,7 @@ ngx_int_t ngx_http_payer_audit_actor(ngx_http_payer_ctx_t *ctx,
  * without one, "actor" being who has found it: NGX_OK or NGX_ERROR (logged)
  */
 ngx_int_t ngx_http_payer_audit_found(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_deed_t *deed, const ngx_str_t *operation,
+    ngx_http_payer_op_t *op, const ngx_str_t *operation,
     ngx_str_t *actor);
 
 /*

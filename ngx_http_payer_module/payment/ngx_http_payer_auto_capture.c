@@ -84,11 +84,11 @@ ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
     ctx->request_id.data = id;
     ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
 
-    ex->deed.request_id = ctx->request_id;
+    ex->op.request_id = ctx->request_id;
     ex->wanted = ngx_http_payer_auto_capture_wanted;
 
     ex->actor = key;
-    ex->deed.actor = key;
+    ex->op.actor = key;
     ex->unattended = 1;
 
     ctx->execution = ex;
@@ -117,7 +117,7 @@ ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx)
     ex = ctx->execution;
 
     if (ex->result == NGX_HTTP_PAYER_EXECUTED
-        && ex->deed.state == NGX_HTTP_PAYER_DEED_DONE)
+        && ex->op.state == NGX_HTTP_PAYER_OP_DONE)
     {
         return;
     }
@@ -135,5 +135,5 @@ ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx)
                        : ex->result == NGX_HTTP_PAYER_NOT_AUDITED
                        ? "the audit log could not be written"
                        : "it could not be recorded",
-                       ex->deed.status);
+                       ex->op.status);
 }

@@ -26,11 +26,11 @@ static ngx_int_t ngx_http_payer_execute_dropped(
     ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_noted(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex);
-static ngx_int_t ngx_http_payer_execute_tally(ngx_http_payer_execution_t *ex);
+static ngx_int_t ngx_http_payer_execute_sums(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex);
 
 
-#define NGX_HTTP_PAYER_DEED_PAUSE   10          /* s, Retry-After */
+#define NGX_HTTP_PAYER_OP_PAUSE     10          /* s, Retry-After */
 
 
 ngx_http_payer_execution_t *
@@ -61,19 +61,19 @@ ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
         return NULL;
     }
 
-    ex->deed.actor = ex->actor;
-    ex->deed.reason = params->reason;
-    ex->deed.state = NGX_HTTP_PAYER_DEED_SENT;
-    ex->deed.amount = params->amount;
-    ex->deed.before = -1;
+    ex->op.actor = ex->actor;
+    ex->op.reason = params->reason;
+    ex->op.state = NGX_HTTP_PAYER_OP_SENT;
+    ex->op.amount = params->amount;
+    ex->op.before = -1;
 
     if (ctx->found) {
-        ex->deed.before = (operation == NGX_HTTP_PAYER_CALL_CAPTURE)
+        ex->op.before = (operation == NGX_HTTP_PAYER_CALL_CAPTURE)
                           ? ngx_max(ctx->record.captured, 0)
                           : ngx_max(ctx->record.refunded, 0);
     }
 
-    ex->deed.request_id = ctx->request_id;
+    ex->op.request_id = ctx->request_id;
 
     ex->state = id ? ngx_http_payer_execute_lookup
                 : ngx_http_payer_execute_of_rest(ex)
@@ -132,7 +132,7 @@ ngx_int_t
 ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex)
 {
     if (!ex->found) {
-        ex->deed.created = ngx_time();
+        ex->op.created = ngx_time();
     }
 
     ex->state = ngx_http_payer_execute_stored;
@@ -256,7 +256,7 @@ ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
     }
 
     params = *ex->params;
-    params.amount = ex->deed.amount;
+    params.amount = ex->op.amount;
 
     if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND
         && params.description.len == 0)
@@ -307,7 +307,7 @@ ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex)
 
     case NGX_HTTP_PAYER_REFUSED:
         return ngx_http_payer_execute_over(ex,
-                                           ngx_http_payer_api_heard(ex->call)
+                                           ngx_http_payer_api_answered(ex->call)
                                            ? NGX_HTTP_PAYER_EXECUTED
                                            : NGX_HTTP_PAYER_NOT_SENT);
 
@@ -323,28 +323,28 @@ ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex)
 
     /* Payer has handled it before, or may have: only a read tells */
 
-    if (ngx_http_payer_tally(ctx, &ex->tally, ex->operation,
-                             &ctx->record.payment_id, &ex->key)
+    if (ngx_http_payer_sums(ctx, &ex->sums, ex->operation,
+                            &ctx->record.payment_id, &ex->key)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ex->state = ngx_http_payer_execute_tally;
+    ex->state = ngx_http_payer_execute_sums;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_payer_execute_tally(ngx_http_payer_execution_t *ex)
+ngx_http_payer_execute_sums(ngx_http_payer_execution_t *ex)
 {
     ngx_http_payer_ctx_t   *ctx;
     ngx_http_payer_call_t  *call;
 
     ctx = ex->ctx;
 
-    if (ngx_http_payer_tally_run(ctx, &ex->tally) == NGX_AGAIN) {
+    if (ngx_http_payer_sums_run(ctx, &ex->sums) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
@@ -381,7 +381,7 @@ ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex)
         return rc;
     }
 
-    if (ex->deed.state >= NGX_HTTP_PAYER_DEED_REFUSED) {
+    if (ex->op.state >= NGX_HTTP_PAYER_OP_REFUSED) {
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
     }
 
@@ -392,5 +392,5 @@ ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex)
 time_t
 ngx_http_payer_execute_pause(ngx_http_payer_execution_t *ex)
 {
-    return ex->id.len ? NGX_HTTP_PAYER_DEED_PAUSE : 0;
+    return  ex->id.len ? NGX_HTTP_PAYER_OP_PAUSE : 0;
 }

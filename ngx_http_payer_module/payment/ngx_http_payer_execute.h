@@ -12,12 +12,12 @@
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_counter.h"
-#include "ngx_http_payer_deed.h"
-#include "ngx_http_payer_tally.h"
+#include "ngx_http_payer_op.h"
+#include "ngx_http_payer_sums.h"
 
 
 typedef enum {
-    NGX_HTTP_PAYER_EXECUTED = 1,        /* see deed.state: done or refused */
+    NGX_HTTP_PAYER_EXECUTED = 1,        /* see op.state: done or refused */
     NGX_HTTP_PAYER_NOT_SENT,            /* nothing happened, see "call" */
     NGX_HTTP_PAYER_IN_DOUBT,            /* unknown, see "call" */
     NGX_HTTP_PAYER_KEY_REUSED,          /* with other parameters */
@@ -38,11 +38,11 @@ struct ngx_http_payer_execution_s {
     ngx_str_t                    actor;         /* who asks now */
 
     ngx_int_t                  (*state)(ngx_http_payer_execution_t *ex);
-    ngx_str_t                    key;           /* of the deed */
-    ngx_http_payer_deed_t        deed;
+    ngx_str_t                    key;           /* of "op" */
+    ngx_http_payer_op_t          op;
     ngx_http_payer_claim_t       claim;
     ngx_http_payer_call_t       *call;          /* the operation's */
-    ngx_http_payer_tally_t       tally;         /* for a read after a 409, or
+    ngx_http_payer_sums_t        sums;          /* for a read after a 409, or
                                                  * of all, for a request id */
     ngx_http_payer_call_t       *reading;       /* that read */
     ngx_int_t                  (*wanted)(ngx_http_payer_ctx_t *ctx);
@@ -68,7 +68,7 @@ struct ngx_http_payer_execution_s {
  *
  * prepares the operation on the payment of ctx->record; sets ctx->request_id.
  * Whoever acts without a client names itself in "actor" of the execution and
- * of its deed, and sets "unattended", before the first step.
+ * of its op, and sets "unattended", before the first step.
  *
  * "id" is the idempotency key, which has to be 1-255 bytes, or NULL for an
  * operation of its own: the execution, or NULL

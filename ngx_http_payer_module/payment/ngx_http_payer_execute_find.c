@@ -19,10 +19,10 @@ static ngx_int_t ngx_http_payer_execute_search(
 static ngx_int_t ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex);
 
 
-#define NGX_HTTP_PAYER_DEED_LEASE   5000        /* ms, beyond the timeout */
+#define NGX_HTTP_PAYER_OP_LEASE     5000        /* ms, beyond the timeout */
 
 
-/* the request id, the key of the deed, and the digest of its parameters */
+/* the request id, the key of the op, and the digest of its parameters */
 
 ngx_int_t
 ngx_http_payer_execute_identify(ngx_http_payer_execution_t *ex)
@@ -60,16 +60,16 @@ ngx_http_payer_execute_identify(ngx_http_payer_execution_t *ex)
     ctx->request_id.data = p;
     ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
 
-    if (ngx_http_payer_deed_key(ctx->request->pool, &ctx->conf->merchant->id,
-                                &ctx->record.payment_id, name,
-                                ex->id.len ? &ex->id : &ctx->request_id,
-                                &ex->key)
+    if (ngx_http_payer_op_key(ctx->request->pool, &ctx->conf->merchant->id,
+                              &ctx->record.payment_id, name,
+                              ex->id.len ? &ex->id : &ctx->request_id,
+                              &ex->key)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_http_payer_execute_digest(ex, ex->deed.digest);
+    return ngx_http_payer_execute_digest(ex, ex->op.digest);
 }
 
 
@@ -93,8 +93,8 @@ ngx_int_t
 ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
 {
     ngx_int_t              rc;
+    ngx_http_payer_op_t    op;
     ngx_http_payer_ctx_t  *ctx;
-    ngx_http_payer_deed_t  deed;
 
     ctx = ex->ctx;
 
@@ -106,7 +106,7 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
 
     if (rc == NGX_ERROR
         || (rc == NGX_OK
-            && ngx_http_payer_deed_decode(&ctx->io.value, &deed) != NGX_OK))
+            && ngx_http_payer_op_decode(&ctx->io.value, &op) != NGX_OK))
     {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
                            "the record \"%V\" could not be read", &ex->key);
@@ -116,7 +116,7 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
 
     if (rc == NGX_OK) {
 
-        if (ngx_memcmp(deed.digest, ex->deed.digest,
+        if (ngx_memcmp(op.digest, ex->op.digest,
                        NGX_HTTP_PAYER_DIGEST_LEN)
             != 0)
         {
@@ -125,17 +125,17 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
         }
 
         ex->found = 1;
-        ex->deed = deed;
+        ex->op = op;
 
-        if (deed.doubt == 0) {
-            ex->deed.doubt = deed.updated;
+        if (op.doubt == 0) {
+            ex->op.doubt = op.updated;
         }
 
         /* the key may be the id of a request that had none, or another one */
 
-        ctx->request_id = deed.request_id;
+        ctx->request_id = op.request_id;
 
-        if (deed.state >= NGX_HTTP_PAYER_DEED_REFUSED) {
+        if (op.state >= NGX_HTTP_PAYER_OP_REFUSED) {
             ex->replayed = 1;
             return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
         }
@@ -147,8 +147,8 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
         ex->searched = 1;
         ex->state = ngx_http_payer_execute_search;
 
-        return ngx_http_payer_tally(ctx, &ex->tally, ex->operation,
-                                    &ctx->record.payment_id, &ex->key);
+        return ngx_http_payer_sums(ctx, &ex->sums, ex->operation,
+                                   &ctx->record.payment_id, &ex->key);
     }
 
     if (ctx->claim.owner == 0) {
@@ -174,13 +174,13 @@ static ngx_int_t
 ngx_http_payer_execute_search(ngx_http_payer_execution_t *ex)
 {
     ngx_int_t              rc;
+    ngx_http_payer_op_t    op;
     ngx_http_payer_ctx_t  *ctx;
-    ngx_http_payer_deed_t  deed;
 
     ctx = ex->ctx;
 
     for ( ;; ) {
-        rc = ngx_http_payer_tally_next(ctx, &ex->tally);
+        rc = ngx_http_payer_sums_next(ctx, &ex->sums);
 
         if (rc == NGX_AGAIN) {
             return NGX_AGAIN;
@@ -195,9 +195,9 @@ ngx_http_payer_execute_search(ngx_http_payer_execution_t *ex)
             return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
         }
 
-        if (ngx_http_payer_deed_decode(&ctx->io.value, &deed) == NGX_OK
-            && deed.request_id.len == ex->id.len
-            && ngx_strncasecmp(deed.request_id.data, ex->id.data, ex->id.len)
+        if (ngx_http_payer_op_decode(&ctx->io.value, &op) == NGX_OK
+            && op.request_id.len == ex->id.len
+            && ngx_strncasecmp(op.request_id.data, ex->id.data, ex->id.len)
                == 0)
         {
             ex->key = ctx->io.key;
@@ -220,7 +220,7 @@ ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex)
     store = ctx->conf->main->store;
 
     switch (store->ops->claim(store, &ex->key, ctx->conf->timeout
-                              + NGX_HTTP_PAYER_DEED_LEASE, &ctx->claim))
+                              + NGX_HTTP_PAYER_OP_LEASE, &ctx->claim))
     {
     case NGX_OK:
         ex->state = ngx_http_payer_execute_lookup;

@@ -58,8 +58,8 @@ ngx_http_payer_execute_limit(ngx_http_payer_execution_t *ex)
 
     ex->state = ngx_http_payer_execute_limit_count;
 
-    return ngx_http_payer_tally(ctx, &ex->tally, ex->operation,
-                                &ctx->record.payment_id, &ex->key);
+    return ngx_http_payer_sums(ctx, &ex->sums, ex->operation,
+                               &ctx->record.payment_id, &ex->key);
 }
 
 
@@ -71,24 +71,24 @@ ngx_http_payer_execute_limit_count(ngx_http_payer_execution_t *ex)
 
     ctx = ex->ctx;
 
-    if (ngx_http_payer_tally_run(ctx, &ex->tally) == NGX_AGAIN) {
+    if (ngx_http_payer_sums_run(ctx, &ex->sums) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
-    if (ex->tally.others.vague || ex->deed.amount < 0) {
+    if (ex->sums.others.vague || ex->op.amount < 0) {
         ex->reason = "it is not known how much of the order was refunded, and "
                      "payer_refund_max sets a limit";
 
         return ngx_http_payer_execute_drop(ex, NGX_HTTP_PAYER_OVER_LIMIT);
     }
 
-    sum = ex->tally.others.done;
+    sum = ex->sums.others.done;
 
     if (ctx->found) {
         sum = ngx_max(sum, ctx->record.refunded);
     }
 
-    sum += ex->tally.others.open + ex->deed.amount;
+    sum += ex->sums.others.open + ex->op.amount;
 
     if (sum <= ex->limit) {
         ex->state = ngx_http_payer_execute_prepare;

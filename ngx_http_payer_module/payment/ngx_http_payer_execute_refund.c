@@ -32,8 +32,8 @@ ngx_http_payer_execute_rest(ngx_http_payer_execution_t *ex)
 {
     ex->state = ngx_http_payer_execute_rest_count;
 
-    return ngx_http_payer_tally(ex->ctx, &ex->tally, ex->operation,
-                                &ex->ctx->record.payment_id, &ex->key);
+    return ngx_http_payer_sums(ex->ctx, &ex->sums, ex->operation,
+                               &ex->ctx->record.payment_id, &ex->key);
 }
 
 
@@ -45,11 +45,11 @@ ngx_http_payer_execute_rest_count(ngx_http_payer_execution_t *ex)
 
     ctx = ex->ctx;
 
-    if (ngx_http_payer_tally_run(ctx, &ex->tally) == NGX_AGAIN) {
+    if (ngx_http_payer_sums_run(ctx, &ex->sums) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
-    if (ex->tally.others.open || ex->tally.others.vague) {
+    if (ex->sums.others.open || ex->sums.others.vague) {
         ex->reason = "it is not known how much of the payment was refunded; "
                      "name the amount";
 
@@ -102,15 +102,15 @@ ngx_http_payer_execute_rest_read(ngx_http_payer_execution_t *ex)
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NO_REST);
     }
 
-    refunded = ngx_max(payment->refunded, ex->tally.others.done);
+    refunded = ngx_max(payment->refunded, ex->sums.others.done);
 
     if (ex->ctx->found) {
         refunded = ngx_max(refunded, ex->ctx->record.refunded);
     }
 
-    ex->deed.amount = payment->captured - refunded;
+    ex->op.amount = payment->captured - refunded;
 
-    if (ex->deed.amount <= 0) {
+    if (ex->op.amount <= 0) {
         ex->reason = "nothing of the payment is left to be refunded";
 
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NO_REST);
@@ -136,8 +136,8 @@ ngx_http_payer_execute_sum(ngx_http_payer_execution_t *ex)
 
     ex->state = ngx_http_payer_execute_sum_count;
 
-    return ngx_http_payer_tally(ex->ctx, &ex->tally, ex->operation,
-                                &ex->ctx->record.payment_id, &ex->key);
+    return ngx_http_payer_sums(ex->ctx, &ex->sums, ex->operation,
+                               &ex->ctx->record.payment_id, &ex->key);
 }
 
 
@@ -152,13 +152,13 @@ ngx_http_payer_execute_sum_count(ngx_http_payer_execution_t *ex)
     ctx = ex->ctx;
     record = &ctx->record;
 
-    if (ngx_http_payer_tally_run(ctx, &ex->tally) == NGX_AGAIN) {
+    if (ngx_http_payer_sums_run(ctx, &ex->sums) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
     ctx->io.rc = NGX_OK;
 
-    sum = ex->tally.others.done + ngx_max(ex->deed.amount, 0);
+    sum = ex->sums.others.done + ngx_max(ex->op.amount, 0);
 
     if (sum <= record->refunded) {
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);

@@ -17,14 +17,14 @@ static ngx_int_t ngx_http_payer_execute_verdict(
     ngx_http_payer_execution_t *ex, ngx_http_payer_call_t *call);
 static void ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex);
 static void ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x);
+    ngx_http_payer_op_state_e state, ngx_http_payer_exchange_t *x);
 
 
 /* a reply that is larger is not kept for a replay */
 
 #define NGX_HTTP_PAYER_MAX_KEPT     8192
 
-#define NGX_HTTP_PAYER_KEEP_DEED    (90 * 86400)
+#define NGX_HTTP_PAYER_KEEP_OP      (90 * 86400)
 
 
 /* runs when the outcome is known, whether somebody still waits or not */
@@ -40,14 +40,14 @@ ngx_http_payer_execute_replied(ngx_http_payer_call_t *call)
 
     case NGX_HTTP_PAYER_DONE:
         ngx_http_payer_execute_advance(ex);
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_DONE,
                                       &call->exchange);
         break;
 
     case NGX_HTTP_PAYER_REFUSED:
 
-        if (ngx_http_payer_api_heard(call)) {
-            ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_REFUSED,
+        if (ngx_http_payer_api_answered(call)) {
+            ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_REFUSED,
                                           &call->exchange);
             break;
         }
@@ -71,7 +71,7 @@ ngx_http_payer_execute_replied(ngx_http_payer_call_t *call)
     case NGX_HTTP_PAYER_UNKNOWN:
         ngx_http_payer_execute_doubt(ex, call);
         ex->ctx->record.unknown = 1;
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_UNKNOWN, NULL);
         break;
 
     default: /* NGX_HTTP_PAYER_CONFLICT: the read tells */
@@ -87,8 +87,8 @@ static void
 ngx_http_payer_execute_doubt(ngx_http_payer_execution_t *ex,
     ngx_http_payer_call_t *call)
 {
-    if (call->lost || ex->deed.doubt == 0) {
-        ex->deed.doubt = ngx_time();
+    if (call->lost || ex->op.doubt == 0) {
+        ex->op.doubt = ngx_time();
     }
 }
 
@@ -107,7 +107,7 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
         if (ex->operation == NGX_HTTP_PAYER_CALL_CANCEL
             || ex->operation == NGX_HTTP_PAYER_CALL_RELEASE)
         {
-            /* which of the two it was, Payer's word need not say */
+            /* which of the two it was, Payer's status need not say */
 
             ngx_http_payer_execute_advance(ex);
 
@@ -118,7 +118,7 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
             ngx_http_payer_record_refunded(&ex->ctx->record, 0);
         }
 
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_DONE,
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_DONE,
                                       &call->exchange);
         break;
 
@@ -138,7 +138,7 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
             break;
         }
 
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_REFUSED,
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_REFUSED,
                                       &ex->call->exchange);
         break;
 
@@ -148,11 +148,11 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
 
             /* not the outcome, but another try will not be let in either */
 
-            ex->deed.status = ex->call->exchange.status;
+            ex->op.status = ex->call->exchange.status;
         }
 
         ex->ctx->record.unknown = 1;
-        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_DEED_UNKNOWN, NULL);
+        ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_UNKNOWN, NULL);
         break;
     }
 }
@@ -181,8 +181,8 @@ ngx_http_payer_execute_verdict(ngx_http_payer_execution_t *ex,
 
     ex->read_back = 1;
 
-    return ngx_http_payer_judge(ex->operation, &ex->deed, payment,
-                                &ex->tally.others, ngx_time());
+    return ngx_http_payer_op_outcome(ex->operation, &ex->op, payment,
+                                     &ex->sums.others, ngx_time());
 }
 
 
@@ -204,7 +204,7 @@ ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
     switch (ex->operation) {
 
     case NGX_HTTP_PAYER_CALL_CAPTURE:
-        ngx_http_payer_record_captured(record, ex->deed.amount,
+        ngx_http_payer_record_captured(record, ex->op.amount,
                                        ex->params->release_rest == 1);
         break;
 
@@ -218,7 +218,7 @@ ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
         break;
 
     default: /* NGX_HTTP_PAYER_CALL_REFUND */
-        ngx_http_payer_record_refunded(record, ex->deed.amount);
+        ngx_http_payer_record_refunded(record, ex->op.amount);
         break;
     }
 }
@@ -226,29 +226,29 @@ ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
 
 static void
 ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
-    ngx_http_payer_deed_state_e state, ngx_http_payer_exchange_t *x)
+    ngx_http_payer_op_state_e state, ngx_http_payer_exchange_t *x)
 {
     const char  *outcome;
 
-    ex->deed.state = state;
+    ex->op.state = state;
 
     ngx_http_payer_execute_count(ex,
-                                 (state == NGX_HTTP_PAYER_DEED_DONE)
+                                 (state == NGX_HTTP_PAYER_OP_DONE)
                                  ? NGX_HTTP_PAYER_COUNTED_DONE
-                                 : (state == NGX_HTTP_PAYER_DEED_REFUSED)
+                                 : (state == NGX_HTTP_PAYER_OP_REFUSED)
                                  ? NGX_HTTP_PAYER_COUNTED_REFUSED
                                  : NGX_HTTP_PAYER_COUNTED_UNKNOWN);
 
     if (x) {
-        ex->deed.status = x->status;
-        ex->deed.reply_type = x->reply_type;
-        ex->deed.reply = x->reply;
+        ex->op.status = x->status;
+        ex->op.reply_type = x->reply_type;
+        ex->op.reply = x->reply;
     }
 
-    outcome = (state == NGX_HTTP_PAYER_DEED_DONE) ? "done"
-              : (state == NGX_HTTP_PAYER_DEED_REFUSED) ? "refused" : "unknown";
+    outcome = (state == NGX_HTTP_PAYER_OP_DONE) ? "done"
+              : (state == NGX_HTTP_PAYER_OP_REFUSED) ? "refused" : "unknown";
 
-    (void) ngx_http_payer_execute_audit(ex, outcome, ex->deed.status);
+    (void) ngx_http_payer_execute_audit(ex, outcome, ex->op.status);
     (void) ngx_http_payer_execute_write(ex, 0);
 }
 
@@ -259,11 +259,11 @@ ngx_int_t
 ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
     ngx_uint_t forget)
 {
-    ngx_int_t                      rc;
-    ngx_uint_t                     n;
-    ngx_http_payer_ctx_t          *ctx;
-    ngx_http_payer_deed_t          deed;
-    ngx_http_payer_store_entry_t   entries[2], *entry;
+    ngx_int_t                     rc;
+    ngx_uint_t                    n;
+    ngx_http_payer_op_t           op;
+    ngx_http_payer_ctx_t         *ctx;
+    ngx_http_payer_store_entry_t  entries[2], *entry;
 
     ctx = ex->ctx;
     n = 1;
@@ -272,26 +272,26 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
     ngx_memzero(entries, sizeof(entries));
 
     entry->key = ex->key;
-    entry->merge = ngx_http_payer_deed_forget;
+    entry->merge = ngx_http_payer_op_forget;
 
     if (!forget) {
-        ex->deed.updated = ngx_time();
-        deed = ex->deed;
+        ex->op.updated = ngx_time();
+        op = ex->op;
 
-        if (deed.reply.len > NGX_HTTP_PAYER_MAX_KEPT) {
-            ngx_str_null(&deed.reply);
+        if (op.reply.len > NGX_HTTP_PAYER_MAX_KEPT) {
+            ngx_str_null(&op.reply);
         }
 
-        if (ngx_http_payer_deed_encode(ctx->request->pool, &deed,
-                                       &entry->value)
+        if (ngx_http_payer_op_encode(ctx->request->pool, &op,
+                                     &entry->value)
             != NGX_OK)
         {
             ctx->io.rc = NGX_ERROR;
             return NGX_ERROR;
         }
 
-        entry->merge = ngx_http_payer_deed_merge;
-        entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_DEED;
+        entry->merge = ngx_http_payer_op_merge;
+        entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_OP;
 
         rc = ngx_http_payer_execute_bind(ex, &entries[1]);
 
@@ -311,8 +311,8 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
     /* only what Payer has granted is its reply */
 
     return ngx_http_payer_ledger_write_all(ctx,
-                                           (!forget && ex->deed.state
-                                            == NGX_HTTP_PAYER_DEED_DONE)
+                                           (!forget && ex->op.state
+                                            == NGX_HTTP_PAYER_OP_DONE)
                                            ? NGX_HTTP_PAYER_BY_REPLY
                                            : NGX_HTTP_PAYER_BY_SELF,
                                            entries, n);
@@ -334,13 +334,13 @@ ngx_http_payer_execute_audit(ngx_http_payer_execution_t *ex,
 
     ngx_memzero(&line, sizeof(ngx_http_payer_audit_line_t));
 
-    line.id = ex->deed.request_id;
+    line.id = ex->op.request_id;
     line.actor = ex->actor;
     line.operation = &ngx_http_payer_api_type(ex->operation)->name;
     line.payment_id = ctx->record.payment_id;
     line.key = ex->id;
     line.reason = ex->params->reason;
-    line.amount = ex->deed.amount;
+    line.amount = ex->op.amount;
     line.status = status;
     line.outcome = outcome;
     line.unattended = ex->unattended;

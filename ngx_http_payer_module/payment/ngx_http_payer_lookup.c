@@ -255,7 +255,7 @@ ngx_http_payer_lookup_reuse(ngx_http_payer_lookup_t *old,
     lookup->status = old->status;
     lookup->reply = old->reply;
     lookup->retry_after = old->retry_after;
-    lookup->retire = old->retire;
+    lookup->replace = old->replace;
     lookup->counted = 1;
 
     return ngx_http_payer_lookup_read(lookup, old);

@@ -101,7 +101,7 @@ struct ngx_http_payer_lookup_s {
     ngx_uint_t                        status;   /* of the reply */
     time_t                            retry_after;
 
-    struct ngx_http_payer_retire_s   *retire;   /* of a link not to be used */
+    struct ngx_http_payer_replace_s  *replace;  /* of a link not to be used */
     ngx_http_payer_step_pt            again;    /* after it */
 
     ngx_http_payer_lookup_call_t     *call;     /* under way */

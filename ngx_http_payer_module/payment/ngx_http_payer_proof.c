@@ -1,6 +1,6 @@
 
 /*
- * What a record and Payer's word prove.
+ * What a record and Payer's status prove.
  *
  * Paid means that Payer's status is one of the three that stand for money,
  * for the payment of this order, in the stored currency, and with at least

@@ -1,6 +1,6 @@
 
 /*
- * What a record and Payer's word prove: the rules by which an order counts
+ * What a record and Payer's status prove: the rules by which an order counts
  * as paid.  Pure functions: no request, no configuration, no allocation.
  */
 
@@ -19,7 +19,7 @@ typedef enum {
     NGX_HTTP_PAYER_UNDECIDED = 0,
     NGX_HTTP_PAYER_PAID,
     NGX_HTTP_PAYER_UNPAID,
-    NGX_HTTP_PAYER_PENDING,             /* Payer's word is a new one */
+    NGX_HTTP_PAYER_PENDING,             /* Payer's status is a new one */
     NGX_HTTP_PAYER_UNSURE,              /* nobody knows at the moment */
     NGX_HTTP_PAYER_OTHER,               /* paid for in another way, */
     NGX_HTTP_PAYER_SHOP                 /* paid: by the shop's own word */
@@ -57,7 +57,7 @@ ngx_uint_t ngx_http_payer_proof_recent(ngx_http_payer_record_t *record,
     time_t cache, time_t now);
 
 /*
- * takes Payer's word out of the record if it would tell an application, which
+ * takes Payer's status out of the record if it would tell an application, which
  * believes $payer_status, that an order is paid which is not
  */
 void ngx_http_payer_proof_silence(ngx_http_payer_record_t *record);

@@ -38,7 +38,7 @@
  *
  * A state that is earlier than the stored one is old news: nothing is written,
  * unless it brings an open outcome.  A later one that is not allowed is
- * written with the stored state: amounts and Payer's word show to an operator
+ * written with the stored state: amounts and Payer's status show to an operator
  * what happened.  Amounts are sums and only grow; what was ordered never
  * changes.
  *
@@ -159,12 +159,12 @@ static ngx_http_payer_state_t  ngx_http_payer_states[] = {
 typedef struct {
     ngx_str_t                 word;
     ngx_http_payer_state_e    state;
-} ngx_http_payer_word_t;
+} ngx_http_payer_status_t;
 
 
 /* the words that were seen; others may exist, and mean nothing to us */
 
-static ngx_http_payer_word_t  ngx_http_payer_words[] = {
+static ngx_http_payer_status_t  ngx_http_payer_statuses[] = {
     { ngx_string("INITIATED"), NGX_HTTP_PAYER_INITIATED },
     { ngx_string("AUTHORIZED"), NGX_HTTP_PAYER_AUTHORIZED },
     { ngx_string("PARTIALLY_CAPTURED"), NGX_HTTP_PAYER_PARTIALLY_CAPTURED },
@@ -337,9 +337,9 @@ ngx_http_payer_state_paid(ngx_http_payer_state_e state)
 ngx_http_payer_state_e
 ngx_http_payer_state_of(ngx_str_t *status)
 {
-    ngx_http_payer_word_t  *word;
+    ngx_http_payer_status_t  *word;
 
-    for (word = ngx_http_payer_words; word->word.len; word++) {
+    for (word = ngx_http_payer_statuses; word->word.len; word++) {
         if (ngx_http_payer_record_equal(&word->word, status)) {
             return word->state;
         }

@@ -62,7 +62,7 @@ typedef struct {
     ngx_str_t                 payment_id;       /* empty while creating */
     ngx_str_t                 url;              /* empty while creating */
     ngx_str_t                 currency;         /* three letters */
-    ngx_str_t                 status;           /* Payer's word, last read */
+    ngx_str_t                 status;           /* Payer's status, last read */
     ngx_str_t                 request_id;       /* of the call that made it */
 
     /* what is needed to speak of the order without its buyer, as it was when
@@ -172,7 +172,7 @@ ngx_str_t *ngx_http_payer_state_name(ngx_http_payer_state_e state);
 ngx_uint_t ngx_http_payer_state_paid(ngx_http_payer_state_e state);
 
 /*
- * the state that Payer's word stands for, 0 for a word that is not known
+ * the state that Payer's status stands for, 0 for a word that is not known
  * (which is pending, never paid)
  */
 ngx_http_payer_state_e ngx_http_payer_state_of(ngx_str_t *status);

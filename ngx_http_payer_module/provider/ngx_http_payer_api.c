@@ -26,9 +26,9 @@ static ngx_int_t ngx_http_payer_api_send(ngx_http_payer_call_t *call);
 static void ngx_http_payer_api_replied(ngx_http_payer_exchange_t *x);
 static ngx_int_t ngx_http_payer_api_after_reply(ngx_http_payer_call_t *call);
 static ngx_int_t ngx_http_payer_api_pause(ngx_http_payer_call_t *call);
-static void ngx_http_payer_api_judge(ngx_http_payer_call_t *call);
-static void ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call);
-static void ngx_http_payer_api_judge_silence(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_decide(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_decide_reply(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_decide_silence(ngx_http_payer_call_t *call);
 static void ngx_http_payer_api_retry(ngx_http_payer_call_t *call,
     ngx_http_payer_outcome_e outcome, ngx_uint_t status, const char *reason);
 static void ngx_http_payer_api_settle(ngx_http_payer_call_t *call,
@@ -211,7 +211,7 @@ ngx_http_payer_api_fetch(ngx_http_payer_call_t *call)
 
     call->state = ngx_http_payer_api_after_fetch;
 
-    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->road, x);
+    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->api_loc, x);
 }
 
 
@@ -361,7 +361,7 @@ ngx_http_payer_api_send(ngx_http_payer_call_t *call)
     call->tries++;
     call->state = ngx_http_payer_api_after_reply;
 
-    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->road, x);
+    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->api_loc, x);
 }
 
 
@@ -380,7 +380,7 @@ ngx_http_payer_api_replied(ngx_http_payer_exchange_t *x)
 
     ngx_http_payer_token_wipe(&call->token);
 
-    ngx_http_payer_api_judge(call);
+    ngx_http_payer_api_decide(call);
 }
 
 
@@ -429,7 +429,7 @@ ngx_http_payer_api_pause(ngx_http_payer_call_t *call)
 
 
 static void
-ngx_http_payer_api_judge(ngx_http_payer_call_t *call)
+ngx_http_payer_api_decide(ngx_http_payer_call_t *call)
 {
     ngx_uint_t                  status;
     ngx_http_payer_exchange_t  *x;
@@ -438,7 +438,7 @@ ngx_http_payer_api_judge(ngx_http_payer_call_t *call)
     status = x->status;
 
     if (status == 0) {
-        ngx_http_payer_api_judge_silence(call);
+        ngx_http_payer_api_decide_silence(call);
 
     } else if (status == NGX_HTTP_UNAUTHORIZED && !call->reauthorized) {
 
@@ -449,7 +449,7 @@ ngx_http_payer_api_judge(ngx_http_payer_call_t *call)
         call->pause = 0;
 
     } else if (status >= 200 && status < 300) {
-        ngx_http_payer_api_judge_reply(call);
+        ngx_http_payer_api_decide_reply(call);
 
     } else if (status == NGX_HTTP_CONFLICT && !call->type->safe) {
         ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_CONFLICT,
@@ -472,7 +472,7 @@ ngx_http_payer_api_judge(ngx_http_payer_call_t *call)
     } else if (status >= 400) {
         ngx_http_payer_api_settle(call, NGX_HTTP_PAYER_REFUSED,
                                   NGX_HTTP_BAD_GATEWAY,
-                                  ngx_http_payer_api_heard(call)
+                                  ngx_http_payer_api_answered(call)
                                   ? "Payer refused"
                                   : "a refusal that is not Payer's");
 
@@ -486,7 +486,7 @@ ngx_http_payer_api_judge(ngx_http_payer_call_t *call)
 
 
 static void
-ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call)
+ngx_http_payer_api_decide_reply(ngx_http_payer_call_t *call)
 {
     ngx_int_t                   rc;
     ngx_http_payer_exchange_t  *x;
@@ -538,7 +538,7 @@ ngx_http_payer_api_judge_reply(ngx_http_payer_call_t *call)
 
 
 static void
-ngx_http_payer_api_judge_silence(ngx_http_payer_call_t *call)
+ngx_http_payer_api_decide_silence(ngx_http_payer_call_t *call)
 {
     ngx_uint_t                  late;
     ngx_http_payer_exchange_t  *x;

@@ -46,7 +46,7 @@ struct ngx_http_payer_call_s {
     ngx_http_payer_read_pt             read;    /* or NULL: _read_any */
     void                              *result;
     ngx_http_payer_settle_pt           settle;  /* or NULL */
-    void                              *data;    /* of the door */
+    void                              *data;    /* of the handler */
     ngx_uint_t                         expected;    /* a status of which
                                                      * no line is needed */
 
@@ -92,7 +92,7 @@ ngx_int_t ngx_http_payer_api_run(ngx_http_payer_call_t *call);
  * whether a refusal is Payer's own and about the payment: not about our
  * credentials or the load, and not a page of somebody in between
  */
-ngx_uint_t ngx_http_payer_api_heard(ngx_http_payer_call_t *call);
+ngx_uint_t ngx_http_payer_api_answered(ngx_http_payer_call_t *call);
 
 /* logs what the outcome is, if somebody has to know */
 void ngx_http_payer_api_log(ngx_http_payer_call_t *call);

@@ -142,7 +142,7 @@ ngx_http_payer_api_mask(ngx_http_payer_call_t *call, ngx_str_t *text)
 
 
 ngx_uint_t
-ngx_http_payer_api_heard(ngx_http_payer_call_t *call)
+ngx_http_payer_api_answered(ngx_http_payer_call_t *call)
 {
     const char                 *reason;
     ngx_http_payer_exchange_t  *x;

@@ -342,7 +342,7 @@ ngx_http_payer_background_request(ngx_http_payer_background_run_t *run,
         return NGX_ERROR;
     }
 
-    ctx->door_data = run->work.data;
+    ctx->data = run->work.data;
     ctx->end = ngx_http_payer_background_end;
     ctx->background = run;
 

@@ -35,7 +35,7 @@ typedef struct {
                                              * the server's first name */
 
     ngx_http_payer_step_pt        step;     /* the first one */
-    void                         *data;     /* becomes ctx->door_data */
+    void                         *data;     /* becomes ctx->data */
     ngx_http_payer_background_pt  over;     /* or NULL */
 } ngx_http_payer_background_t;
 

@@ -287,11 +287,11 @@ ngx_http_payer_flow_poll(ngx_http_payer_ctx_t *ctx, ngx_msec_t wait)
 
 ngx_int_t
 ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x)
+    ngx_http_payer_api_loc_t *api_loc, ngx_http_payer_exchange_t *x)
 {
     ctx->exchange = x;
 
-    if (ngx_http_payer_exchange_start(ctx->request, road, x) != NGX_OK) {
+    if (ngx_http_payer_exchange_start(ctx->request, api_loc, x) != NGX_OK) {
         return NGX_ERROR;
     }
 

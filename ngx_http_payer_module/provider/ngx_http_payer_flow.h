@@ -59,7 +59,7 @@ ngx_msec_t ngx_http_payer_flow_left(ngx_http_payer_ctx_t *ctx);
 /* parks until the exchange is over, which ends at the deadline: NGX_AGAIN or
  * NGX_ERROR.  "road" as for ngx_http_payer_exchange_start(). */
 ngx_int_t ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x);
+    ngx_http_payer_api_loc_t *api_loc, ngx_http_payer_exchange_t *x);
 
 /* the exchange is over; its parent is resumed by nginx */
 void ngx_http_payer_flow_exchanged(ngx_http_payer_ctx_t *ctx);

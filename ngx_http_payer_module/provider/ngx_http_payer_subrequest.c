@@ -50,7 +50,7 @@ static void ngx_http_payer_exchange_own(ngx_http_payer_exchange_t *x,
 
 ngx_int_t
 ngx_http_payer_exchange_start(ngx_http_request_t *r,
-    ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x)
+    ngx_http_payer_api_loc_t *api_loc, ngx_http_payer_exchange_t *x)
 {
     void                        *active;
     ngx_int_t                    rc;
@@ -79,10 +79,10 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ps->handler = ngx_http_payer_exchange_done;
     ps->data = x;
 
-    x->road = road;
+    x->api_loc = api_loc;
 
-    if (road) {
-        x->clcf = road->clcf;
+    if (api_loc) {
+        x->clcf = api_loc->clcf;
     }
 
     if (ngx_http_payer_exchange_uri(r, x, &uri) != NGX_OK) {
@@ -183,14 +183,14 @@ ngx_http_payer_exchange_uri(ngx_http_request_t *r,
     u_char     *p;
     ngx_str_t  *name;
 
-    if (x->road == NULL) {
+    if (x->api_loc == NULL) {
         *uri = x->path;
         return NGX_OK;
     }
 
     /* the location's name ends with a slash, the path begins with one */
 
-    name = &x->road->clcf->name;
+    name = &x->api_loc->clcf->name;
 
     uri->len = name->len + x->path.len - 1;
     uri->data = ngx_pnalloc(x->pool, uri->len);
@@ -250,7 +250,7 @@ ngx_http_payer_exchange_headers(ngx_http_request_t *sr,
         sr->headers_in.content_type = h;
     }
 
-    if (x->road == NULL && server.len) {
+    if (x->api_loc == NULL && server.len) {
         h = ngx_http_payer_exchange_push(sr, &host, &server);
         if (h == NULL) {
             return NGX_ERROR;
@@ -275,7 +275,7 @@ ngx_http_payer_exchange_fields(ngx_http_request_t *sr,
     static ngx_http_payer_name_t  auth = { ngx_string("authorization"), 0 };
     static ngx_http_payer_name_t  id = { ngx_string("payer-request-id"), 0 };
 
-    if (x->road
+    if (x->api_loc
         && (ngx_http_payer_exchange_push(sr, &accept, &json) == NULL
             || ngx_http_payer_exchange_push(sr, &auth, &x->authorization)
                == NULL))
@@ -421,7 +421,7 @@ ngx_http_payer_exchange_line(ngx_http_request_t *sr,
 {
     u_char  *p;
 
-    if (x->road || x->clcf == NULL) {
+    if (x->api_loc || x->clcf == NULL) {
         return NGX_OK;
     }
 
@@ -561,7 +561,7 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     x->handler(x);
 
-    if (x->road) {
+    if (x->api_loc) {
         ngx_http_payer_wire_wipe(sr, &x->body);
     }
 

@@ -49,7 +49,7 @@ struct ngx_http_payer_exchange_s {
     void                         *data;
 
     /* the reply */
-    ngx_http_payer_road_t        *road;         /* NULL: the shop */
+    ngx_http_payer_api_loc_t     *api_loc;      /* NULL: the shop */
     ngx_pool_t                   *pool;         /* of the subrequest */
     ngx_http_request_t           *subrequest;
     ngx_uint_t                    status;       /* 0: there was none */
@@ -82,7 +82,7 @@ struct ngx_http_payer_exchange_s {
  * with it.
  */
 ngx_int_t ngx_http_payer_exchange_start(ngx_http_request_t *r,
-    ngx_http_payer_road_t *road, ngx_http_payer_exchange_t *x);
+    ngx_http_payer_api_loc_t *api_loc, ngx_http_payer_exchange_t *x);
 
 /*
  * makes nginx treat the exchange as timed out now: NGX_OK, and the request

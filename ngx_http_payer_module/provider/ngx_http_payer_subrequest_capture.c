@@ -115,7 +115,7 @@ ngx_http_payer_retry_after(ngx_http_request_t *r,
                                h[i].key.len)
                == 0)
         {
-            return ngx_http_payer_seconds(&h[i].value, x->road == NULL);
+            return ngx_http_payer_seconds(&h[i].value, x->api_loc == NULL);
         }
     }
 }

@@ -67,25 +67,25 @@ ngx_http_payer_wire_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_payer_wire_checked(ngx_http_request_t *r)
 {
-    void                       ***checked;
-    ngx_uint_t                    i;
-    ngx_http_payer_road_t        *road;
-    ngx_http_payer_exchange_t    *x;
+    void                     ***checked;
+    ngx_uint_t                  i;
+    ngx_http_payer_api_loc_t   *api_loc;
+    ngx_http_payer_exchange_t  *x;
 
     if (r == r->main || !ngx_http_payer_is_exchange(r)) {
         return NGX_DECLINED;
     }
 
     x = r->post_subrequest->data;
-    road = x->road;
+    api_loc = x->api_loc;
 
-    if (road == NULL) {
+    if (api_loc == NULL) {
         return ngx_http_payer_wire_shop(r, x);
     }
 
-    checked = road->checked.elts;
+    checked = api_loc->checked.elts;
 
-    for (i = 0; i < road->checked.nelts; i++) {
+    for (i = 0; i < api_loc->checked.nelts; i++) {
 
         if (r->loc_conf == checked[i]) {
 
@@ -99,7 +99,7 @@ ngx_http_payer_wire_checked(ngx_http_request_t *r)
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "payer: a call was not sent: it was led away from location "
-                  "\"%V\" to \"%V\"", &road->clcf->name, &r->uri);
+                  "\"%V\" to \"%V\"", &api_loc->clcf->name, &r->uri);
 
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -146,7 +146,7 @@ ngx_http_payer_wire_variables(ngx_http_request_t *sr)
 
     x = sr->post_subrequest->data;
 
-    if (x->road == NULL) {
+    if (x->api_loc == NULL) {
 
         /* FastCGI and uwsgi go by it, and it would be the caller's */
 

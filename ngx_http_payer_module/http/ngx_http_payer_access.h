@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_HTTP_PAYER_GUARD_H_INCLUDED_
-#define _NGX_HTTP_PAYER_GUARD_H_INCLUDED_
+#ifndef _NGX_HTTP_PAYER_ACCESS_H_INCLUDED_
+#define _NGX_HTTP_PAYER_ACCESS_H_INCLUDED_
 
 
 #include "ngx_http_payer_module.h"
@@ -18,11 +18,11 @@
  * one of "methods" (NGX_HTTP_... bits, "allow" as in the Allow header);
  * NGX_DONE if 403 or 405 was sent, else what the content handler has to return
  */
-ngx_int_t ngx_http_payer_guard(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_access(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_uint_t methods, ngx_str_t *allow);
 
 /* the same for a door that everybody may use: NGX_OK, or 405 was sent */
-ngx_int_t ngx_http_payer_guard_method(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_access_method(ngx_http_request_t *r,
     ngx_uint_t methods, ngx_str_t *allow);
 
 /*
@@ -34,4 +34,4 @@ ngx_int_t ngx_http_payer_parameters(ngx_http_request_t *r,
     ngx_http_payer_params_t *params, ngx_http_payer_problem_t *problem);
 
 
-#endif /* _NGX_HTTP_PAYER_GUARD_H_INCLUDED_ */
+#endif /* _NGX_HTTP_PAYER_ACCESS_H_INCLUDED_ */

@@ -3,7 +3,7 @@
  * Whether an operation whose reply was lost shows in a read; and what is
  * remembered of it.
  *
- * sources: ngx_http_payer_judge.c ngx_http_payer_deed.c
+ * sources: ngx_http_payer_op_outcome.c ngx_http_payer_op.c
  * sources: ngx_http_payer_record.c ngx_http_payer_record_codec.c
  * sources: ngx_http_payer_record_sum.c
  * sources: ngx_http_payer_codec.c
@@ -12,7 +12,7 @@
 
 #include "unit.h"
 
-#include "ngx_http_payer_judge.h"
+#include "ngx_http_payer_op_outcome.h"
 #include "ngx_http_payer_store.h"
 
 
@@ -106,8 +106,8 @@ static case_t  cases[] = {
 
 static void test_cases(void);
 static void test_merge(void);
-static ngx_int_t merge(ngx_http_payer_deed_state_e stored, time_t stored_doubt,
-    ngx_http_payer_deed_state_e fresh, time_t fresh_doubt,
+static ngx_int_t merge(ngx_http_payer_op_state_e stored, time_t stored_doubt,
+    ngx_http_payer_op_state_e fresh, time_t fresh_doubt,
     ngx_int_t (*rule)(ngx_str_t *stored, ngx_str_t *fresh));
 static void test_early(void);
 
@@ -126,22 +126,22 @@ main(void)
 static void
 test_cases(void)
 {
-    size_t                          i;
-    case_t                         *c;
-    ngx_http_payer_deed_t           deed;
-    ngx_http_payer_others_t         others;
-    ngx_http_payer_json_payment_t   payment;
+    size_t                         i;
+    case_t                        *c;
+    ngx_http_payer_op_t            op;
+    ngx_http_payer_others_t        others;
+    ngx_http_payer_json_payment_t  payment;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         c = &cases[i];
 
-        ngx_memzero(&deed, sizeof(deed));
+        ngx_memzero(&op, sizeof(op));
         ngx_memzero(&payment, sizeof(payment));
 
-        deed.state = NGX_HTTP_PAYER_DEED_UNKNOWN;
-        deed.amount = c->amount;
-        deed.before = c->before;
-        deed.doubt = c->doubt;
+        op.state = NGX_HTTP_PAYER_OP_UNKNOWN;
+        op.amount = c->amount;
+        op.before = c->before;
+        op.doubt = c->doubt;
 
         payment.status = *unit_bytes(c->status, ngx_strlen(c->status));
         payment.captured = c->captured;
@@ -151,35 +151,35 @@ test_cases(void)
         others.open = c->open;
         others.vague = c->vague;
 
-        unit_ok(ngx_http_payer_judge(c->operation, &deed, &payment, &others,
-                                     NOW)
+        unit_ok(ngx_http_payer_op_outcome(c->operation, &op, &payment, &others,
+                                          NOW)
                 == c->verdict, "%s", c->name);
     }
 }
 
 
 static ngx_int_t
-merge(ngx_http_payer_deed_state_e stored, time_t stored_doubt,
-    ngx_http_payer_deed_state_e fresh, time_t fresh_doubt,
+merge(ngx_http_payer_op_state_e stored, time_t stored_doubt,
+    ngx_http_payer_op_state_e fresh, time_t fresh_doubt,
     ngx_int_t (*rule)(ngx_str_t *stored, ngx_str_t *fresh))
 {
-    ngx_int_t              rc;
-    ngx_str_t              one, other;
-    ngx_pool_t            *pool;
-    ngx_http_payer_deed_t  deed;
+    ngx_int_t            rc;
+    ngx_str_t            one, other;
+    ngx_pool_t          *pool;
+    ngx_http_payer_op_t  op;
 
     pool = shim_create_pool();
 
-    ngx_memzero(&deed, sizeof(deed));
+    ngx_memzero(&op, sizeof(op));
 
-    deed.request_id = *unit_text("id");
-    deed.state = stored;
-    deed.doubt = stored_doubt;
-    (void) ngx_http_payer_deed_encode(pool, &deed, &one);
+    op.request_id = *unit_text("id");
+    op.state = stored;
+    op.doubt = stored_doubt;
+    (void) ngx_http_payer_op_encode(pool, &op, &one);
 
-    deed.state = fresh;
-    deed.doubt = fresh_doubt;
-    (void) ngx_http_payer_deed_encode(pool, &deed, &other);
+    op.state = fresh;
+    op.doubt = fresh_doubt;
+    (void) ngx_http_payer_op_encode(pool, &op, &other);
 
     rc = rule(&one, &other);
 
@@ -192,37 +192,37 @@ merge(ngx_http_payer_deed_state_e stored, time_t stored_doubt,
 static void
 test_merge(void)
 {
-    ngx_str_t                    bytes;
-    ngx_http_payer_deed_state_e  state, next;
+    ngx_str_t                  bytes;
+    ngx_http_payer_op_state_e  state, next;
 
-    for (state = NGX_HTTP_PAYER_DEED_SENT;
-         state <= NGX_HTTP_PAYER_DEED_DONE;
+    for (state = NGX_HTTP_PAYER_OP_SENT;
+         state <= NGX_HTTP_PAYER_OP_DONE;
          state++)
     {
-        for (next = NGX_HTTP_PAYER_DEED_SENT;
-             next <= NGX_HTTP_PAYER_DEED_DONE;
+        for (next = NGX_HTTP_PAYER_OP_SENT;
+             next <= NGX_HTTP_PAYER_OP_DONE;
              next++)
         {
-            unit_ok((merge(state, 1, next, 1, ngx_http_payer_deed_merge)
+            unit_ok((merge(state, 1, next, 1, ngx_http_payer_op_merge)
                      == NGX_OK)
                     == (next > state), "a state moves forward only");
         }
 
-        unit_ok((merge(state, 1, state, 1, ngx_http_payer_deed_forget)
+        unit_ok((merge(state, 1, state, 1, ngx_http_payer_op_forget)
                  == NGX_OK)
-                == (state < NGX_HTTP_PAYER_DEED_REFUSED),
+                == (state < NGX_HTTP_PAYER_OP_REFUSED),
                 "only what is sent or unknown is deleted");
     }
 
-    unit_ok(merge(NGX_HTTP_PAYER_DEED_UNKNOWN, 1, NGX_HTTP_PAYER_DEED_UNKNOWN,
-                  2, ngx_http_payer_deed_merge)
+    unit_ok(merge(NGX_HTTP_PAYER_OP_UNKNOWN, 1, NGX_HTTP_PAYER_OP_UNKNOWN,
+                  2, ngx_http_payer_op_merge)
             == NGX_OK, "a later doubt counts");
-    unit_ok(merge(NGX_HTTP_PAYER_DEED_UNKNOWN, 2, NGX_HTTP_PAYER_DEED_UNKNOWN,
-                  1, ngx_http_payer_deed_merge)
+    unit_ok(merge(NGX_HTTP_PAYER_OP_UNKNOWN, 2, NGX_HTTP_PAYER_OP_UNKNOWN,
+                  1, ngx_http_payer_op_merge)
             == NGX_DECLINED, "an earlier one does not");
 
     bytes = *unit_text("of a newer version");
-    unit_ok(ngx_http_payer_deed_forget(&bytes, &bytes) == NGX_DECLINED,
+    unit_ok(ngx_http_payer_op_forget(&bytes, &bytes) == NGX_DECLINED,
             "what is not understood is not deleted");
 }
 
@@ -230,14 +230,14 @@ test_merge(void)
 static void
 test_early(void)
 {
-    ngx_http_payer_deed_t  deed;
+    ngx_http_payer_op_t  op;
 
-    ngx_memzero(&deed, sizeof(deed));
+    ngx_memzero(&op, sizeof(op));
 
-    deed.updated = NOW - 700;
-    unit_ok(!ngx_http_payer_deed_early(&deed, NOW),
+    op.updated = NOW - 700;
+    unit_ok(!ngx_http_payer_op_early(&op, NOW),
             "of the older format the last write counts");
 
-    deed.doubt = NOW - 10;
-    unit_ok(ngx_http_payer_deed_early(&deed, NOW), "and else the last doubt");
+    op.doubt = NOW - 10;
+    unit_ok(ngx_http_payer_op_early(&op, NOW), "and else the last doubt");
 }

@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_HTTP_PAYER_DEED_H_INCLUDED_
-#define _NGX_HTTP_PAYER_DEED_H_INCLUDED_
+#ifndef _NGX_HTTP_PAYER_OP_H_INCLUDED_
+#define _NGX_HTTP_PAYER_OP_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -16,15 +16,15 @@
 
 /* in the only direction in which they may move */
 typedef enum {
-    NGX_HTTP_PAYER_DEED_SENT = 1,       /* about to be sent, or sent */
-    NGX_HTTP_PAYER_DEED_UNKNOWN,        /* the reply was lost */
-    NGX_HTTP_PAYER_DEED_REFUSED,
-    NGX_HTTP_PAYER_DEED_DONE
-} ngx_http_payer_deed_state_e;
+    NGX_HTTP_PAYER_OP_SENT = 1,       /* about to be sent, or sent */
+    NGX_HTTP_PAYER_OP_UNKNOWN,        /* the reply was lost */
+    NGX_HTTP_PAYER_OP_REFUSED,
+    NGX_HTTP_PAYER_OP_DONE
+} ngx_http_payer_op_state_e;
 
 
 typedef struct {
-    ngx_http_payer_deed_state_e    state;
+    ngx_http_payer_op_state_e      state;
     ngx_uint_t                     status;      /* Payer's, 0: none yet */
     int64_t                        amount;      /* -1: all that is left */
     int64_t                        before;      /* captured before, minor
@@ -40,44 +40,44 @@ typedef struct {
     ngx_str_t                      reply;       /* body, if it is not large */
     ngx_str_t                      actor;       /* who asked for it first */
     ngx_str_t                      reason;      /* and why, or empty */
-} ngx_http_payer_deed_t;
+} ngx_http_payer_op_t;
 
 
 /* how long absence in a read proves nothing, seconds */
 
-#define NGX_HTTP_PAYER_DEED_GRACE  600
+#define NGX_HTTP_PAYER_OP_GRACE    600
 
 
 /*
  * operation/MERCHANT/PAYMENT-ID/OPERATION/KEY; the key is the caller's
  * Idempotency-Key or else the Payer-Request-ID: NGX_OK or NGX_ERROR
  */
-ngx_int_t ngx_http_payer_deed_key(ngx_pool_t *pool, ngx_str_t *merchant,
+ngx_int_t ngx_http_payer_op_key(ngx_pool_t *pool, ngx_str_t *merchant,
     ngx_str_t *payment_id, const ngx_str_t *operation, ngx_str_t *id,
     ngx_str_t *key);
 
 /* the deed's bytes in one allocation: NGX_OK or NGX_ERROR */
-ngx_int_t ngx_http_payer_deed_encode(ngx_pool_t *pool,
-    ngx_http_payer_deed_t *deed, ngx_str_t *value);
+ngx_int_t ngx_http_payer_op_encode(ngx_pool_t *pool,
+    ngx_http_payer_op_t *op, ngx_str_t *value);
 
 /* NGX_OK, or NGX_DECLINED for bytes that are no deed of a version we know;
  * texts point into "value" */
-ngx_int_t ngx_http_payer_deed_decode(ngx_str_t *value,
-    ngx_http_payer_deed_t *deed);
+ngx_int_t ngx_http_payer_op_decode(ngx_str_t *value,
+    ngx_http_payer_op_t *op);
 
 /* the merge of a put: a settled deed stays as it is, and of two in doubt the
  * one that was lost later */
-ngx_int_t ngx_http_payer_deed_merge(ngx_str_t *stored, ngx_str_t *fresh);
+ngx_int_t ngx_http_payer_op_merge(ngx_str_t *stored, ngx_str_t *fresh);
 
 /* the merge of a delete: a settled deed stays as it is, and so does one whose
  * bytes are not known here */
-ngx_int_t ngx_http_payer_deed_forget(ngx_str_t *stored, ngx_str_t *fresh);
+ngx_int_t ngx_http_payer_op_forget(ngx_str_t *stored, ngx_str_t *fresh);
 
 /*
  * whether it is too early to take it for not done that an operation does not
  * show in a read: Payer may be late to show what it has done
  */
-ngx_uint_t ngx_http_payer_deed_early(ngx_http_payer_deed_t *deed, time_t now);
+ngx_uint_t ngx_http_payer_op_early(ngx_http_payer_op_t *op, time_t now);
 
 
-#endif /* _NGX_HTTP_PAYER_DEED_H_INCLUDED_ */
+#endif /* _NGX_HTTP_PAYER_OP_H_INCLUDED_ */

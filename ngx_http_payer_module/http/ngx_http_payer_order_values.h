@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_HTTP_PAYER_INTAKE_H_INCLUDED_
-#define _NGX_HTTP_PAYER_INTAKE_H_INCLUDED_
+#ifndef _NGX_HTTP_PAYER_ORDER_VALUES_H_INCLUDED_
+#define _NGX_HTTP_PAYER_ORDER_VALUES_H_INCLUDED_
 
 
 #include "ngx_http_payer_module.h"
@@ -17,21 +17,21 @@
  * evaluates and validates the number of the order, which comes before all
  * else: NGX_OK, NGX_DECLINED with "problem" filled (400), NGX_ERROR
  */
-ngx_int_t ngx_http_payer_intake_number(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_order_number(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
 
 /*
  * the rest of the order of ctx->conf, all but the return URLs: NGX_OK,
  * NGX_DECLINED with "problem" filled (400), NGX_ERROR
  */
-ngx_int_t ngx_http_payer_intake(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_order_values(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
 
 /*
  * the same for the return URLs, which a visit of an order that has its link
  * does not need; they are evaluated once, however often it is called
  */
-ngx_int_t ngx_http_payer_intake_urls(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_order_urls(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
 
 
@@ -39,8 +39,8 @@ ngx_int_t ngx_http_payer_intake_urls(ngx_http_request_t *r,
  * evaluates a reference and decodes it if it is made of a URL's argument:
  * NGX_OK, NGX_DECLINED if it is none, NGX_ERROR
  */
-ngx_int_t ngx_http_payer_intake_reference(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_order_reference(ngx_http_request_t *r,
     ngx_http_payer_text_t *text, ngx_str_t *reference);
 
 
-#endif /* _NGX_HTTP_PAYER_INTAKE_H_INCLUDED_ */
+#endif /* _NGX_HTTP_PAYER_ORDER_VALUES_H_INCLUDED_ */

@@ -5,15 +5,15 @@
  */
 
 
-#ifndef _NGX_HTTP_PAYER_JUDGE_H_INCLUDED_
-#define _NGX_HTTP_PAYER_JUDGE_H_INCLUDED_
+#ifndef _NGX_HTTP_PAYER_OP_OUTCOME_H_INCLUDED_
+#define _NGX_HTTP_PAYER_OP_OUTCOME_H_INCLUDED_
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_http_payer_calls.h"
-#include "ngx_http_payer_deed.h"
 #include "ngx_http_payer_json.h"
+#include "ngx_http_payer_op.h"
 
 
 /* what is known here of the other operations of the kind on the payment */
@@ -25,7 +25,7 @@ typedef struct {
 
 
 /* counts the stored operation under another key */
-void ngx_http_payer_judge_other(ngx_http_payer_others_t *others,
+void ngx_http_payer_op_outcome_other(ngx_http_payer_others_t *others,
     ngx_str_t *value);
 
 /*
@@ -33,9 +33,9 @@ void ngx_http_payer_judge_other(ngx_http_payer_others_t *others,
  * NGX_OK (it was done), NGX_DECLINED (it was not), NGX_AGAIN (a read cannot
  * tell, or not yet)
  */
-ngx_int_t ngx_http_payer_judge(ngx_http_payer_call_e operation,
-    ngx_http_payer_deed_t *deed, ngx_http_payer_json_payment_t *payment,
+ngx_int_t ngx_http_payer_op_outcome(ngx_http_payer_call_e operation,
+    ngx_http_payer_op_t *op, ngx_http_payer_json_payment_t *payment,
     ngx_http_payer_others_t *others, time_t now);
 
 
-#endif /* _NGX_HTTP_PAYER_JUDGE_H_INCLUDED_ */
+#endif /* _NGX_HTTP_PAYER_OP_OUTCOME_H_INCLUDED_ */

@@ -10,13 +10,13 @@
 #include "ngx_http_payer_locate.h"
 
 
-static ngx_int_t ngx_http_payer_check_road(ngx_conf_t *cf,
+static ngx_int_t ngx_http_payer_check_api_loc(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
-static void ngx_http_payer_road_host(ngx_http_payer_loc_conf_t *conf,
+static void ngx_http_payer_api_loc_host(ngx_http_payer_loc_conf_t *conf,
     ngx_http_payer_proxy_conf_t *proxy, ngx_str_t *host);
-static void ngx_http_payer_road_hosts(ngx_http_payer_road_t *road,
+static void ngx_http_payer_api_loc_hosts(ngx_http_payer_api_loc_t *api_loc,
     ngx_http_payer_proxy_conf_t *proxy);
-static void ngx_http_payer_road_name(ngx_http_payer_road_t *road,
+static void ngx_http_payer_api_loc_name(ngx_http_payer_api_loc_t *api_loc,
     ngx_str_t *host);
 static ngx_int_t ngx_http_payer_check_hosts(ngx_conf_t *cf);
 
@@ -26,27 +26,27 @@ static ngx_str_t  ngx_http_payer_test_host = ngx_string("stage-b2b.payer.se");
 
 
 ngx_int_t
-ngx_http_payer_check_roads(ngx_conf_t *cf)
+ngx_http_payer_check_api_locs(ngx_conf_t *cf)
 {
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
 
-    if (pmcf->doors.nelts && pmcf->zone->shm_zone == NULL) {
-        ngx_http_payer_refuse(cf, door[0], "\"%V\" in location \"%V\" needs "
-                              "a \"payer_zone\"", &door[0]->door->directive,
-                              &door[0]->clcf->name);
+    if (pmcf->locations.nelts && pmcf->zone->shm_zone == NULL) {
+        ngx_http_payer_refuse(cf, locs[0], "\"%V\" in location \"%V\" needs "
+                              "a \"payer_zone\"", &locs[0]->handler->directive,
+                              &locs[0]->clcf->name);
         return NGX_ERROR;
     }
 
-    for (i = 0; i < pmcf->doors.nelts; i++) {
+    for (i = 0; i < pmcf->locations.nelts; i++) {
 
-        if (ngx_http_payer_calls(door[i])
-            && ngx_http_payer_check_road(cf, door[i]) != NGX_OK)
+        if (ngx_http_payer_calls(locs[i])
+            && ngx_http_payer_check_api_loc(cf, locs[i]) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -57,10 +57,10 @@ ngx_http_payer_check_roads(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_http_payer_check_road(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+ngx_http_payer_check_api_loc(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
     ngx_str_t                     texts[4];
-    ngx_http_payer_road_t        *road;
+    ngx_http_payer_api_loc_t     *api_loc;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_payer_proxy_conf_t  *proxy;
 
@@ -93,20 +93,20 @@ ngx_http_payer_check_road(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    road = ngx_pcalloc(cf->pool, sizeof(ngx_http_payer_road_t));
-    if (road == NULL
-        || ngx_array_init(&road->checked, cf->pool, 1, sizeof(void **))
+    api_loc = ngx_pcalloc(cf->pool, sizeof(ngx_http_payer_api_loc_t));
+    if (api_loc == NULL
+        || ngx_array_init(&api_loc->checked, cf->pool, 1, sizeof(void **))
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    road->clcf = clcf;
-    road->insecure = conf->insecure;
-    ngx_http_payer_road_host(conf, proxy, &road->host);
-    ngx_http_payer_road_hosts(road, proxy);
+    api_loc->clcf = clcf;
+    api_loc->insecure = conf->insecure;
+    ngx_http_payer_api_loc_host(conf, proxy, &api_loc->host);
+    ngx_http_payer_api_loc_hosts(api_loc, proxy);
 
-    conf->road = road;
+    conf->api_loc = api_loc;
 
     if (ngx_http_payer_check_proxy(cf, conf, proxy) != NGX_OK) {
         return NGX_ERROR;
@@ -125,7 +125,7 @@ ngx_http_payer_check_road(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     /* one token for all locations with the same credentials and host */
 
-    texts[0] = road->host;
+    texts[0] = api_loc->host;
     texts[1] = clcf->name;
     texts[2] = conf->client_id;
     texts[3] = conf->secret;
@@ -140,7 +140,7 @@ ngx_http_payer_check_road(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
  */
 
 static void
-ngx_http_payer_road_host(ngx_http_payer_loc_conf_t *conf,
+ngx_http_payer_api_loc_host(ngx_http_payer_loc_conf_t *conf,
     ngx_http_payer_proxy_conf_t *proxy, ngx_str_t *host)
 {
     u_char                        *p;
@@ -191,14 +191,14 @@ ngx_http_payer_road_host(ngx_http_payer_loc_conf_t *conf,
 /* which of Payer's own hosts the road leads to, by any of its names */
 
 static void
-ngx_http_payer_road_hosts(ngx_http_payer_road_t *road,
+ngx_http_payer_api_loc_hosts(ngx_http_payer_api_loc_t *api_loc,
     ngx_http_payer_proxy_conf_t *proxy)
 {
     ngx_uint_t                     i;
     ngx_http_upstream_server_t    *server;
     ngx_http_upstream_srv_conf_t  *uscf;
 
-    ngx_http_payer_road_name(road, &road->host);
+    ngx_http_payer_api_loc_name(api_loc, &api_loc->host);
 
     uscf = proxy->upstream.upstream;
 
@@ -206,7 +206,7 @@ ngx_http_payer_road_hosts(ngx_http_payer_road_t *road,
         return;
     }
 
-    ngx_http_payer_road_name(road, &uscf->host);
+    ngx_http_payer_api_loc_name(api_loc, &uscf->host);
 
     if (uscf->servers == NULL) {
         return;
@@ -215,13 +215,13 @@ ngx_http_payer_road_hosts(ngx_http_payer_road_t *road,
     server = uscf->servers->elts;
 
     for (i = 0; i < uscf->servers->nelts; i++) {
-        ngx_http_payer_road_name(road, &server[i].name);
+        ngx_http_payer_api_loc_name(api_loc, &server[i].name);
     }
 }
 
 
 static void
-ngx_http_payer_road_name(ngx_http_payer_road_t *road, ngx_str_t *host)
+ngx_http_payer_api_loc_name(ngx_http_payer_api_loc_t *api_loc, ngx_str_t *host)
 {
     u_char     *p;
     ngx_str_t   name;
@@ -242,14 +242,14 @@ ngx_http_payer_road_name(ngx_http_payer_road_t *road, ngx_str_t *host)
         && ngx_strncasecmp(name.data, ngx_http_payer_live_host.data, name.len)
            == 0)
     {
-        road->live = 1;
+        api_loc->live = 1;
     }
 
     if (name.len == ngx_http_payer_test_host.len
         && ngx_strncasecmp(name.data, ngx_http_payer_test_host.data, name.len)
            == 0)
     {
-        road->test = 1;
+        api_loc->test = 1;
     }
 }
 
@@ -259,33 +259,33 @@ ngx_http_payer_road_name(ngx_http_payer_road_t *road, ngx_str_t *host)
 static ngx_int_t
 ngx_http_payer_check_hosts(ngx_conf_t *cf)
 {
-    ngx_uint_t                    i;
-    ngx_http_payer_loc_conf_t   **door, *live, *test, *other;
-    ngx_http_payer_main_conf_t   *pmcf;
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **locs, *live, *test, *other;
+    ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
 
-    door = pmcf->doors.elts;
+    locs = pmcf->locations.elts;
     live = NULL;
     test = NULL;
     other = NULL;
 
-    for (i = 0; i < pmcf->doors.nelts; i++) {
+    for (i = 0; i < pmcf->locations.nelts; i++) {
 
-        if (door[i]->road == NULL) {
+        if (locs[i]->api_loc == NULL) {
             continue;
         }
 
-        if (door[i]->road->live) {
-            live = door[i];
+        if (locs[i]->api_loc->live) {
+            live = locs[i];
         }
 
-        if (door[i]->road->test) {
-            test = door[i];
+        if (locs[i]->api_loc->test) {
+            test = locs[i];
         }
 
-        if (!door[i]->road->live && !door[i]->road->test) {
-            other = door[i];
+        if (!locs[i]->api_loc->live && !locs[i]->api_loc->test) {
+            other = locs[i];
         }
     }
 
@@ -308,7 +308,7 @@ ngx_http_payer_check_hosts(ngx_conf_t *cf)
 
     } else if (other) {
         ngx_str_set(&pmcf->store->mode, "other");
-        pmcf->store->host = other->road->host;
+        pmcf->store->host = other->api_loc->host;
     }
 
     return NGX_OK;

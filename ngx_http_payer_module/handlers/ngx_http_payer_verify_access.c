@@ -5,10 +5,10 @@
  */
 
 
-#include "ngx_http_payer_gate.h"
+#include "ngx_http_payer_verify_access.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_codes.h"
-#include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_order_values.h"
 #include "ngx_http_payer_query.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_ticket.h"
@@ -18,10 +18,10 @@
 #include "ngx_http_payer_worth.h"
 
 
-static ngx_int_t ngx_http_payer_gate_subrequest(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_payer_gate_same(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_verify_access_subrequest(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_payer_verify_access_same(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
-static ngx_int_t ngx_http_payer_gate_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_verify_access_header_filter(ngx_http_request_t *r);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -34,7 +34,7 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
  */
 
 static ngx_int_t
-ngx_http_payer_gate_subrequest(ngx_http_request_t *r)
+ngx_http_payer_verify_access_subrequest(ngx_http_request_t *r)
 {
     ngx_http_payer_loc_conf_t  *conf;
 
@@ -50,7 +50,7 @@ ngx_http_payer_gate_subrequest(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_payer_gate_same(r, conf)) {
+    if (ngx_http_payer_verify_access_same(r, conf)) {
         return NGX_DECLINED;
     }
 
@@ -63,7 +63,7 @@ ngx_http_payer_gate_subrequest(ngx_http_request_t *r)
 
 
 static ngx_uint_t
-ngx_http_payer_gate_same(ngx_http_request_t *r,
+ngx_http_payer_verify_access_same(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf)
 {
     int64_t                amount;
@@ -105,8 +105,8 @@ ngx_http_payer_gate_same(ngx_http_request_t *r,
         return 0;
     }
 
-    rc = ngx_http_payer_intake_reference(r, &conf->verify.reference,
-                                         &reference);
+    rc = ngx_http_payer_order_reference(r, &conf->verify.reference,
+                                        &reference);
 
     if (rc == NGX_DECLINED && reference.len == 0) {
 
@@ -129,7 +129,7 @@ ngx_http_payer_gate_same(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_payer_gate_header_filter(ngx_http_request_t *r)
+ngx_http_payer_verify_access_header_filter(ngx_http_request_t *r)
 {
     ngx_http_payer_ctx_t  *ctx;
 
@@ -140,7 +140,7 @@ ngx_http_payer_gate_header_filter(ngx_http_request_t *r)
     ctx = ngx_http_payer_get_ctx(r);
 
     if (ctx == NULL || (ctx->verify.verdict == NGX_HTTP_PAYER_UNDECIDED
-                        && !ctx->conf->door->order))
+                        && !ctx->conf->handler->order))
     {
         return ngx_http_next_header_filter(r);
     }
@@ -157,7 +157,7 @@ ngx_http_payer_gate_header_filter(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_payer_gate_init(ngx_conf_t *cf)
+ngx_http_payer_verify_access_init(ngx_conf_t *cf)
 {
     ngx_array_t                *handlers;
     ngx_http_handler_pt        *h;
@@ -170,7 +170,7 @@ ngx_http_payer_gate_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    *h = ngx_http_payer_gate_subrequest;
+    *h = ngx_http_payer_verify_access_subrequest;
 
     /*
      * The handlers of a phase run from the last to the first.  This one is to
@@ -191,7 +191,7 @@ ngx_http_payer_gate_init(ngx_conf_t *cf)
     *h = ngx_http_payer_verify_handler;
 
     ngx_http_next_header_filter = ngx_http_top_header_filter;
-    ngx_http_top_header_filter = ngx_http_payer_gate_header_filter;
+    ngx_http_top_header_filter = ngx_http_payer_verify_access_header_filter;
 
     return NGX_OK;
 }

@@ -4,12 +4,12 @@
  */
 
 
-#ifndef _NGX_HTTP_PAYER_TALLY_H_INCLUDED_
-#define _NGX_HTTP_PAYER_TALLY_H_INCLUDED_
+#ifndef _NGX_HTTP_PAYER_SUMS_H_INCLUDED_
+#define _NGX_HTTP_PAYER_SUMS_H_INCLUDED_
 
 
 #include "ngx_http_payer_module.h"
-#include "ngx_http_payer_judge.h"
+#include "ngx_http_payer_op_outcome.h"
 
 
 typedef struct {
@@ -17,15 +17,15 @@ typedef struct {
     ngx_str_t                  except;  /* the key of the one in question */
     ngx_str_t                  after;   /* the cursor */
     ngx_http_payer_others_t    others;
-} ngx_http_payer_tally_t;
+} ngx_http_payer_sums_t;
 
 
 /*
  * prepares to count the operations other than that under "key", which must
  * outlive the tally: NGX_OK or NGX_ERROR
  */
-ngx_int_t ngx_http_payer_tally(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_tally_t *tally, ngx_http_payer_call_e operation,
+ngx_int_t ngx_http_payer_sums(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_sums_t *sums, ngx_http_payer_call_e operation,
     ngx_str_t *payment_id, ngx_str_t *key);
 
 /*
@@ -33,15 +33,15 @@ ngx_int_t ngx_http_payer_tally(ngx_http_payer_ctx_t *ctx,
  * counted must be in what is read.  NGX_OK, or NGX_AGAIN when the request is
  * parked; a store that fails leaves the tally vague (logged)
  */
-ngx_int_t ngx_http_payer_tally_run(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_tally_t *tally);
+ngx_int_t ngx_http_payer_sums_run(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_sums_t *sums);
 
 /*
  * the next stored operation of the tally's prefix into ctx->io: NGX_OK,
  * NGX_DECLINED when there is no more, NGX_AGAIN (call it again), NGX_ERROR
  */
-ngx_int_t ngx_http_payer_tally_next(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_tally_t *tally);
+ngx_int_t ngx_http_payer_sums_next(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_sums_t *sums);
 
 
-#endif /* _NGX_HTTP_PAYER_TALLY_H_INCLUDED_ */
+#endif /* _NGX_HTTP_PAYER_SUMS_H_INCLUDED_ */

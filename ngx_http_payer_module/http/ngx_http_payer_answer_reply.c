@@ -4,15 +4,15 @@
  */
 
 
-#include "ngx_http_payer_relay.h"
+#include "ngx_http_payer_answer_reply.h"
 
 
-static ngx_int_t ngx_http_payer_relay_problem(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_answer_call_problem(ngx_http_request_t *r,
     ngx_http_payer_call_t *call, ngx_uint_t doubt, time_t retry_after);
 
 
 ngx_int_t
-ngx_http_payer_relay_key(ngx_http_request_t *r, ngx_str_t *key)
+ngx_http_payer_answer_key(ngx_http_request_t *r, ngx_str_t *key)
 {
     size_t            i;
     ngx_uint_t        n;
@@ -66,31 +66,31 @@ ngx_http_payer_relay_key(ngx_http_request_t *r, ngx_str_t *key)
 
 
 ngx_int_t
-ngx_http_payer_relay_reply(ngx_http_request_t *r,
+ngx_http_payer_answer_reply(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     ngx_http_payer_exchange_t  *x;
 
     x = &ctx->call->exchange;
 
-    if (ngx_http_payer_relay_headers(r, ctx) != NGX_OK) {
+    if (ngx_http_payer_answer_headers(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ctx->call->outcome == NGX_HTTP_PAYER_DONE
         || (ctx->call->outcome == NGX_HTTP_PAYER_REFUSED
-            && ngx_http_payer_api_heard(ctx->call)))
+            && ngx_http_payer_api_answered(ctx->call)))
     {
         return ngx_http_payer_answer_body(r, x->status, &x->reply_type,
                                           &x->reply);
     }
 
-    return ngx_http_payer_relay_failed(r, ctx->call);
+    return ngx_http_payer_answer_failed(r, ctx->call);
 }
 
 
 ngx_int_t
-ngx_http_payer_relay_headers(ngx_http_request_t *r,
+ngx_http_payer_answer_headers(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     if (ctx->record.payment_id.len
@@ -114,23 +114,23 @@ ngx_http_payer_relay_headers(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_payer_relay_failed(ngx_http_request_t *r,
+ngx_http_payer_answer_failed(ngx_http_request_t *r,
     ngx_http_payer_call_t *call)
 {
-    return ngx_http_payer_relay_problem(r, call, 0, 0);
+    return ngx_http_payer_answer_call_problem(r, call, 0, 0);
 }
 
 
 ngx_int_t
-ngx_http_payer_relay_doubt(ngx_http_request_t *r, ngx_http_payer_call_t *call,
+ngx_http_payer_answer_doubt(ngx_http_request_t *r, ngx_http_payer_call_t *call,
     time_t retry_after)
 {
-    return ngx_http_payer_relay_problem(r, call, 1, retry_after);
+    return ngx_http_payer_answer_call_problem(r, call, 1, retry_after);
 }
 
 
 static ngx_int_t
-ngx_http_payer_relay_problem(ngx_http_request_t *r,
+ngx_http_payer_answer_call_problem(ngx_http_request_t *r,
     ngx_http_payer_call_t *call, ngx_uint_t doubt, time_t retry_after)
 {
     ngx_http_payer_problem_t  problem;
@@ -173,7 +173,7 @@ ngx_http_payer_relay_problem(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_payer_relay_refuse(ngx_http_request_t *r, ngx_uint_t status,
+ngx_http_payer_answer_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *detail)
 {
     ngx_http_payer_problem_t  problem;

@@ -10,44 +10,44 @@
  */
 
 
-#include "ngx_http_payer_retire.h"
+#include "ngx_http_payer_replace.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_reading.h"
 
 
-static ngx_http_payer_retire_t *ngx_http_payer_retire_create(
+static ngx_http_payer_replace_t *ngx_http_payer_replace_create(
     ngx_http_payer_ctx_t *ctx,
-    ngx_int_t (*state)(ngx_http_payer_retire_t *rt));
-static ngx_int_t ngx_http_payer_retire_mark(ngx_http_payer_retire_t *rt);
-static ngx_int_t ngx_http_payer_retire_marked(ngx_http_payer_retire_t *rt);
-static ngx_int_t ngx_http_payer_retire_cancel(ngx_http_payer_retire_t *rt);
-static void ngx_http_payer_retire_was_cancelled(ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_retire_cancelled(ngx_http_payer_retire_t *rt);
-static ngx_int_t ngx_http_payer_retire_ask(ngx_http_payer_retire_t *rt);
-static ngx_int_t ngx_http_payer_retire_read(ngx_http_payer_retire_t *rt);
-static void ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt);
-static void ngx_http_payer_retire_log(ngx_http_payer_retire_t *rt);
-static ngx_int_t ngx_http_payer_retire_drop(ngx_http_payer_retire_t *rt);
-static ngx_int_t ngx_http_payer_retire_dropped(ngx_http_payer_retire_t *rt);
-static ngx_int_t ngx_http_payer_retire_over(ngx_http_payer_retire_t *rt,
-    ngx_http_payer_retire_e result);
+    ngx_int_t (*state)(ngx_http_payer_replace_t *rt));
+static ngx_int_t ngx_http_payer_replace_mark(ngx_http_payer_replace_t *rt);
+static ngx_int_t ngx_http_payer_replace_marked(ngx_http_payer_replace_t *rt);
+static ngx_int_t ngx_http_payer_replace_cancel(ngx_http_payer_replace_t *rt);
+static void ngx_http_payer_replace_was_cancelled(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_replace_cancelled(ngx_http_payer_replace_t *rt);
+static ngx_int_t ngx_http_payer_replace_ask(ngx_http_payer_replace_t *rt);
+static ngx_int_t ngx_http_payer_replace_read(ngx_http_payer_replace_t *rt);
+static void ngx_http_payer_replace_was_read(ngx_http_payer_call_t *call);
+static ngx_int_t ngx_http_payer_replace_stored(ngx_http_payer_replace_t *rt);
+static void ngx_http_payer_replace_log(ngx_http_payer_replace_t *rt);
+static ngx_int_t ngx_http_payer_replace_drop(ngx_http_payer_replace_t *rt);
+static ngx_int_t ngx_http_payer_replace_dropped(ngx_http_payer_replace_t *rt);
+static ngx_int_t ngx_http_payer_replace_over(ngx_http_payer_replace_t *rt,
+    ngx_http_payer_replace_e result);
 
 
-ngx_http_payer_retire_t *
-ngx_http_payer_retire(ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_replace_t *
+ngx_http_payer_replace(ngx_http_payer_ctx_t *ctx)
 {
-    return ngx_http_payer_retire_create(ctx, ngx_http_payer_retire_mark);
+    return ngx_http_payer_replace_create(ctx, ngx_http_payer_replace_mark);
 }
 
 
-ngx_http_payer_retire_t *
-ngx_http_payer_retire_doubtful(ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_replace_t *
+ngx_http_payer_replace_doubtful(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_retire_t  *rt;
+    ngx_http_payer_replace_t  *rt;
 
-    rt = ngx_http_payer_retire_create(ctx, ngx_http_payer_retire_ask);
+    rt = ngx_http_payer_replace_create(ctx, ngx_http_payer_replace_ask);
 
     if (rt) {
         rt->spare = 1;
@@ -57,20 +57,20 @@ ngx_http_payer_retire_doubtful(ngx_http_payer_ctx_t *ctx)
 }
 
 
-ngx_http_payer_retire_t *
-ngx_http_payer_retire_unknown(ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_replace_t *
+ngx_http_payer_replace_unknown(ngx_http_payer_ctx_t *ctx)
 {
-    return ngx_http_payer_retire_create(ctx, ngx_http_payer_retire_drop);
+    return ngx_http_payer_replace_create(ctx, ngx_http_payer_replace_drop);
 }
 
 
-static ngx_http_payer_retire_t *
-ngx_http_payer_retire_create(ngx_http_payer_ctx_t *ctx,
-    ngx_int_t (*state)(ngx_http_payer_retire_t *rt))
+static ngx_http_payer_replace_t *
+ngx_http_payer_replace_create(ngx_http_payer_ctx_t *ctx,
+    ngx_int_t (*state)(ngx_http_payer_replace_t *rt))
 {
-    ngx_http_payer_retire_t  *rt;
+    ngx_http_payer_replace_t  *rt;
 
-    rt = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_payer_retire_t));
+    rt = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_payer_replace_t));
     if (rt == NULL) {
         return NULL;
     }
@@ -83,7 +83,7 @@ ngx_http_payer_retire_create(ngx_http_payer_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_payer_retire_run(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_run(ngx_http_payer_replace_t *rt)
 {
     ngx_int_t  rc;
 
@@ -100,8 +100,8 @@ ngx_http_payer_retire_run(ngx_http_payer_retire_t *rt)
 
 
 static ngx_int_t
-ngx_http_payer_retire_over(ngx_http_payer_retire_t *rt,
-    ngx_http_payer_retire_e result)
+ngx_http_payer_replace_over(ngx_http_payer_replace_t *rt,
+    ngx_http_payer_replace_e result)
 {
     rt->result = result;
 
@@ -110,7 +110,7 @@ ngx_http_payer_retire_over(ngx_http_payer_retire_t *rt,
 
 
 static ngx_int_t
-ngx_http_payer_retire_mark(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_mark(ngx_http_payer_replace_t *rt)
 {
     ngx_http_payer_ctx_t  *ctx;
 
@@ -118,7 +118,7 @@ ngx_http_payer_retire_mark(ngx_http_payer_retire_t *rt)
 
     ctx->record.unknown = 1;
     ctx->act = NGX_HTTP_PAYER_CLAIM_TAKE;
-    rt->state = ngx_http_payer_retire_marked;
+    rt->state = ngx_http_payer_replace_marked;
 
     return ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_SELF)
            == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
@@ -126,7 +126,7 @@ ngx_http_payer_retire_mark(ngx_http_payer_retire_t *rt)
 
 
 static ngx_int_t
-ngx_http_payer_retire_marked(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_marked(ngx_http_payer_replace_t *rt)
 {
     ngx_http_payer_ctx_t  *ctx;
 
@@ -136,31 +136,31 @@ ngx_http_payer_retire_marked(ngx_http_payer_retire_t *rt)
 
         /* another nginx that has the store is at it */
 
-        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
+        return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_LOOK);
     }
 
     if (ctx->io.rc != NGX_OK) {
-        return ngx_http_payer_retire_over(rt,
-                                          NGX_HTTP_PAYER_RETIRE_NOT_STORED);
+        return ngx_http_payer_replace_over(rt,
+                                           NGX_HTTP_PAYER_REPLACE_NOT_STORED);
     }
 
     if (ctx->io.kept) {
-        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
+        return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_LOOK);
     }
 
     /* what becomes of the cancel is about the doubt that was just counted */
 
     if (ngx_http_payer_ledger_reread(ctx) != NGX_OK) {
-        return ngx_http_payer_retire_over(rt,
-                                          NGX_HTTP_PAYER_RETIRE_NOT_STORED);
+        return ngx_http_payer_replace_over(rt,
+                                           NGX_HTTP_PAYER_REPLACE_NOT_STORED);
     }
 
-    if (ngx_http_payer_retire_cancel(rt) != NGX_OK) {
+    if (ngx_http_payer_replace_cancel(rt) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rt->call->settle = ngx_http_payer_retire_was_cancelled;
-    rt->state = ngx_http_payer_retire_cancelled;
+    rt->call->settle = ngx_http_payer_replace_was_cancelled;
+    rt->state = ngx_http_payer_replace_cancelled;
 
     return NGX_OK;
 }
@@ -169,7 +169,7 @@ ngx_http_payer_retire_marked(ngx_http_payer_retire_t *rt)
 /* prepares the call */
 
 static ngx_int_t
-ngx_http_payer_retire_cancel(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_cancel(ngx_http_payer_replace_t *rt)
 {
     ngx_http_payer_ctx_t  *ctx;
 
@@ -190,7 +190,7 @@ ngx_http_payer_retire_cancel(ngx_http_payer_retire_t *rt)
 
 
 static void
-ngx_http_payer_retire_was_cancelled(ngx_http_payer_call_t *call)
+ngx_http_payer_replace_was_cancelled(ngx_http_payer_call_t *call)
 {
     ngx_http_payer_record_t  *record;
 
@@ -207,7 +207,7 @@ ngx_http_payer_retire_was_cancelled(ngx_http_payer_call_t *call)
 
 
 static ngx_int_t
-ngx_http_payer_retire_cancelled(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_cancelled(ngx_http_payer_replace_t *rt)
 {
     ngx_int_t  rc;
 
@@ -217,18 +217,18 @@ ngx_http_payer_retire_cancelled(ngx_http_payer_retire_t *rt)
     }
 
     if (rt->ctx->record.state == NGX_HTTP_PAYER_CANCELLED) {
-        rt->state = ngx_http_payer_retire_stored;
+        rt->state = ngx_http_payer_replace_stored;
         return NGX_OK;
     }
 
     if (rt->call->outcome != NGX_HTTP_PAYER_REFUSED
         && rt->call->outcome != NGX_HTTP_PAYER_CONFLICT)
     {
-        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_FAILED);
+        return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_FAILED);
     }
 
     rt->refused = rt->call->exchange.status;
-    rt->state = ngx_http_payer_retire_ask;
+    rt->state = ngx_http_payer_replace_ask;
 
     return NGX_OK;
 }
@@ -240,7 +240,7 @@ ngx_http_payer_retire_cancelled(ngx_http_payer_retire_t *rt)
  */
 
 static ngx_int_t
-ngx_http_payer_retire_ask(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_ask(ngx_http_payer_replace_t *rt)
 {
     ngx_http_payer_ctx_t   *ctx;
     ngx_http_payer_call_t  *call;
@@ -254,7 +254,7 @@ ngx_http_payer_retire_ask(ngx_http_payer_retire_t *rt)
     }
 
     call->read = ngx_http_payer_api_read_payment;
-    call->settle = ngx_http_payer_retire_was_read;
+    call->settle = ngx_http_payer_replace_was_read;
     call->result = ngx_palloc(ctx->request->pool,
                               sizeof(ngx_http_payer_json_payment_t));
     if (call->result == NULL) {
@@ -262,14 +262,14 @@ ngx_http_payer_retire_ask(ngx_http_payer_retire_t *rt)
     }
 
     rt->call = call;
-    rt->state = ngx_http_payer_retire_read;
+    rt->state = ngx_http_payer_replace_read;
 
     return NGX_OK;
 }
 
 
 static void
-ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call)
+ngx_http_payer_replace_was_read(ngx_http_payer_call_t *call)
 {
     ngx_http_payer_record_t   *record;
     ngx_http_payer_verdict_e   verdict;
@@ -289,7 +289,7 @@ ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call)
 
     } else if (call->outcome == NGX_HTTP_PAYER_REFUSED
                && call->exchange.status == NGX_HTTP_NOT_FOUND
-               && ngx_http_payer_api_heard(call)
+               && ngx_http_payer_api_answered(call)
                && record->created + NGX_HTTP_PAYER_LINK_LIFE < ngx_time())
     {
         /* a payment that was made is known for 31 days */
@@ -304,7 +304,7 @@ ngx_http_payer_retire_was_read(ngx_http_payer_call_t *call)
 
 
 static ngx_int_t
-ngx_http_payer_retire_read(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_read(ngx_http_payer_replace_t *rt)
 {
     ngx_int_t  rc;
 
@@ -316,17 +316,17 @@ ngx_http_payer_retire_read(ngx_http_payer_retire_t *rt)
     if (rt->call->outcome != NGX_HTTP_PAYER_DONE
         && rt->ctx->record.state != NGX_HTTP_PAYER_CANCELLED)
     {
-        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_FAILED);
+        return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_FAILED);
     }
 
-    rt->state = ngx_http_payer_retire_stored;
+    rt->state = ngx_http_payer_replace_stored;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_stored(ngx_http_payer_replace_t *rt)
 {
     ngx_str_t              id;
     ngx_http_payer_ctx_t  *ctx;
@@ -335,32 +335,32 @@ ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt)
     id = ctx->record.payment_id;
 
     if (ngx_http_payer_reading_taken(ctx) != NGX_OK) {
-        return ngx_http_payer_retire_over(rt,
-                                          NGX_HTTP_PAYER_RETIRE_NOT_STORED);
+        return ngx_http_payer_replace_over(rt,
+                                           NGX_HTTP_PAYER_REPLACE_NOT_STORED);
     }
 
     if (ctx->record.payment_id.len != id.len
         || ngx_memcmp(ctx->record.payment_id.data, id.data, id.len) != 0)
     {
-        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
+        return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_LOOK);
     }
 
     switch (ctx->record.state) {
 
     case NGX_HTTP_PAYER_CANCELLED:
     case NGX_HTTP_PAYER_EXPIRED:
-        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRED);
+        return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACED);
 
     case NGX_HTTP_PAYER_INITIATED:
-        ngx_http_payer_retire_log(rt);
+        ngx_http_payer_replace_log(rt);
 
-        return ngx_http_payer_retire_over(rt, (rt->spare
-                                               && !ctx->record.unknown)
-                                              ? NGX_HTTP_PAYER_RETIRE_LOOK
-                                              : NGX_HTTP_PAYER_RETIRE_IN_USE);
+        return ngx_http_payer_replace_over(rt, (rt->spare
+                                                && !ctx->record.unknown)
+                                               ? NGX_HTTP_PAYER_REPLACE_LOOK
+                                               : NGX_HTTP_PAYER_REPLACE_IN_USE);
 
     default:
-        return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
+        return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_LOOK);
     }
 }
 
@@ -368,7 +368,7 @@ ngx_http_payer_retire_stored(ngx_http_payer_retire_t *rt)
 /* a link that Payer calls alive, and does not cancel */
 
 static void
-ngx_http_payer_retire_log(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_log(ngx_http_payer_replace_t *rt)
 {
     if (rt->refused < NGX_HTTP_BAD_REQUEST || rt->refused == NGX_HTTP_CONFLICT)
     {
@@ -385,16 +385,16 @@ ngx_http_payer_retire_log(ngx_http_payer_retire_t *rt)
 /* a link that nobody has does no harm if it stays: one call, unrecorded */
 
 static ngx_int_t
-ngx_http_payer_retire_drop(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_drop(ngx_http_payer_replace_t *rt)
 {
-    rt->state = ngx_http_payer_retire_dropped;
+    rt->state = ngx_http_payer_replace_dropped;
 
-    return ngx_http_payer_retire_cancel(rt);
+    return ngx_http_payer_replace_cancel(rt);
 }
 
 
 static ngx_int_t
-ngx_http_payer_retire_dropped(ngx_http_payer_retire_t *rt)
+ngx_http_payer_replace_dropped(ngx_http_payer_replace_t *rt)
 {
     ngx_int_t  rc;
 
@@ -403,5 +403,5 @@ ngx_http_payer_retire_dropped(ngx_http_payer_retire_t *rt)
         return rc;
     }
 
-    return ngx_http_payer_retire_over(rt, NGX_HTTP_PAYER_RETIRE_LOOK);
+    return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_LOOK);
 }

@@ -13,45 +13,45 @@
  */
 
 
-#include "ngx_http_payer_judge.h"
+#include "ngx_http_payer_op_outcome.h"
 #include "ngx_http_payer_record.h"
 
 
-static ngx_int_t ngx_http_payer_judge_shown(ngx_http_payer_call_e operation,
-    ngx_http_payer_deed_t *deed, ngx_http_payer_json_payment_t *payment,
+static ngx_int_t ngx_http_payer_op_outcome_shown(ngx_http_payer_call_e operation,
+    ngx_http_payer_op_t *op, ngx_http_payer_json_payment_t *payment,
     ngx_http_payer_others_t *others);
-static ngx_int_t ngx_http_payer_judge_capture(ngx_http_payer_deed_t *deed,
+static ngx_int_t ngx_http_payer_op_outcome_capture(ngx_http_payer_op_t *op,
     ngx_http_payer_json_payment_t *payment, ngx_http_payer_others_t *others);
-static ngx_int_t ngx_http_payer_judge_sum(ngx_http_payer_deed_t *deed,
+static ngx_int_t ngx_http_payer_op_outcome_sum(ngx_http_payer_op_t *op,
     int64_t sum, ngx_http_payer_others_t *others);
 
 
 void
-ngx_http_payer_judge_other(ngx_http_payer_others_t *others, ngx_str_t *value)
+ngx_http_payer_op_outcome_other(ngx_http_payer_others_t *others, ngx_str_t *value)
 {
-    ngx_http_payer_deed_t  deed;
+    ngx_http_payer_op_t  op;
 
-    if (ngx_http_payer_deed_decode(value, &deed) != NGX_OK) {
+    if (ngx_http_payer_op_decode(value, &op) != NGX_OK) {
         others->vague++;
 
-    } else if (deed.state == NGX_HTTP_PAYER_DEED_REFUSED) {
+    } else if (op.state == NGX_HTTP_PAYER_OP_REFUSED) {
         return;
 
-    } else if (deed.amount == -1) {
+    } else if (op.amount == -1) {
         others->vague++;
 
-    } else if (deed.state == NGX_HTTP_PAYER_DEED_DONE) {
-        others->done += deed.amount;
+    } else if (op.state == NGX_HTTP_PAYER_OP_DONE) {
+        others->done += op.amount;
 
     } else {
-        others->open += deed.amount;
+        others->open += op.amount;
     }
 }
 
 
 ngx_int_t
-ngx_http_payer_judge(ngx_http_payer_call_e operation,
-    ngx_http_payer_deed_t *deed, ngx_http_payer_json_payment_t *payment,
+ngx_http_payer_op_outcome(ngx_http_payer_call_e operation,
+    ngx_http_payer_op_t *op, ngx_http_payer_json_payment_t *payment,
     ngx_http_payer_others_t *others, time_t now)
 {
     ngx_int_t               rc;
@@ -68,16 +68,16 @@ ngx_http_payer_judge(ngx_http_payer_call_e operation,
                : NGX_DECLINED;
     }
 
-    rc = ngx_http_payer_judge_shown(operation, deed, payment, others);
+    rc = ngx_http_payer_op_outcome_shown(operation, op, payment, others);
 
-    return (rc == NGX_DECLINED && ngx_http_payer_deed_early(deed, now))
+    return (rc == NGX_DECLINED && ngx_http_payer_op_early(op, now))
            ? NGX_AGAIN : rc;
 }
 
 
 static ngx_int_t
-ngx_http_payer_judge_shown(ngx_http_payer_call_e operation,
-    ngx_http_payer_deed_t *deed, ngx_http_payer_json_payment_t *payment,
+ngx_http_payer_op_outcome_shown(ngx_http_payer_call_e operation,
+    ngx_http_payer_op_t *op, ngx_http_payer_json_payment_t *payment,
     ngx_http_payer_others_t *others)
 {
     ngx_http_payer_state_e  state;
@@ -85,7 +85,7 @@ ngx_http_payer_judge_shown(ngx_http_payer_call_e operation,
     switch (operation) {
 
     case NGX_HTTP_PAYER_CALL_CAPTURE:
-        return ngx_http_payer_judge_capture(deed, payment, others);
+        return ngx_http_payer_op_outcome_capture(op, payment, others);
 
     case NGX_HTTP_PAYER_CALL_RELEASE:
         state = ngx_http_payer_state_of(&payment->status);
@@ -104,19 +104,19 @@ ngx_http_payer_judge_shown(ngx_http_payer_call_e operation,
             return NGX_AGAIN;
         }
 
-        return ngx_http_payer_judge_sum(deed, payment->refunded, others);
+        return ngx_http_payer_op_outcome_sum(op, payment->refunded, others);
     }
 }
 
 
 static ngx_int_t
-ngx_http_payer_judge_capture(ngx_http_payer_deed_t *deed,
+ngx_http_payer_op_outcome_capture(ngx_http_payer_op_t *op,
     ngx_http_payer_json_payment_t *payment, ngx_http_payer_others_t *others)
 {
     ngx_http_payer_state_e  state;
 
     if (payment->captured >= 0) {
-        return ngx_http_payer_judge_sum(deed, payment->captured, others);
+        return ngx_http_payer_op_outcome_sum(op, payment->captured, others);
     }
 
     state = ngx_http_payer_state_of(&payment->status);
@@ -130,15 +130,15 @@ ngx_http_payer_judge_capture(ngx_http_payer_deed_t *deed,
 
 
 static ngx_int_t
-ngx_http_payer_judge_sum(ngx_http_payer_deed_t *deed, int64_t sum,
+ngx_http_payer_op_outcome_sum(ngx_http_payer_op_t *op, int64_t sum,
     ngx_http_payer_others_t *others)
 {
     int64_t  left, amount;
 
     /* at the least so much was done by others */
 
-    left = sum - ngx_max(deed->before, others->done);
-    amount = (deed->amount == -1) ? 1 : deed->amount;
+    left = sum - ngx_max(op->before, others->done);
+    amount = (op->amount == -1) ? 1 : op->amount;
 
     if (left < amount) {
         return NGX_DECLINED;
@@ -148,6 +148,6 @@ ngx_http_payer_judge_sum(ngx_http_payer_deed_t *deed, int64_t sum,
         return NGX_OK;
     }
 
-    return (deed->amount != -1 && others->vague == 0
+    return (op->amount != -1 && others->vague == 0
             && left - amount >= others->open) ? NGX_OK : NGX_AGAIN;
 }

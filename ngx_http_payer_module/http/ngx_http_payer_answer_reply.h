@@ -6,8 +6,8 @@
  */
 
 
-#ifndef _NGX_HTTP_PAYER_RELAY_H_INCLUDED_
-#define _NGX_HTTP_PAYER_RELAY_H_INCLUDED_
+#ifndef _NGX_HTTP_PAYER_ANSWER_REPLY_H_INCLUDED_
+#define _NGX_HTTP_PAYER_ANSWER_REPLY_H_INCLUDED_
 
 
 #include "ngx_http_payer_module.h"
@@ -16,7 +16,7 @@
 
 
 /* the Idempotency-Key: NGX_OK, NGX_DECLINED (none), NGX_ERROR (a bad one) */
-ngx_int_t ngx_http_payer_relay_key(ngx_http_request_t *r, ngx_str_t *key);
+ngx_int_t ngx_http_payer_answer_key(ngx_http_request_t *r, ngx_str_t *key);
 
 /*
  * All of the following but the headers send an answer, as those in
@@ -24,26 +24,26 @@ ngx_int_t ngx_http_payer_relay_key(ngx_http_request_t *r, ngx_str_t *key);
  */
 
 /* a step's last word on ctx->call: Payer's reply, or a problem */
-ngx_int_t ngx_http_payer_relay_reply(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_answer_reply(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 /* Payer-Payment-Id and Payer-Request-Id, if known: NGX_OK or NGX_ERROR */
-ngx_int_t ngx_http_payer_relay_headers(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_answer_headers(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 /* what became of a call that has no reply to pass on, and was not carried
  * out */
-ngx_int_t ngx_http_payer_relay_failed(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_answer_failed(ngx_http_request_t *r,
     ngx_http_payer_call_t *call);
 
 /* the same of one that may have been carried out; "retry_after" seconds, or 0
  * if a repeat would be another operation */
-ngx_int_t ngx_http_payer_relay_doubt(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_answer_doubt(ngx_http_request_t *r,
     ngx_http_payer_call_t *call, time_t retry_after);
 
 /* a problem of our own; a 503 and a 409 say when to try again */
-ngx_int_t ngx_http_payer_relay_refuse(ngx_http_request_t *r,
+ngx_int_t ngx_http_payer_answer_refuse(ngx_http_request_t *r,
     ngx_uint_t status, const char *detail);
 
 
-#endif /* _NGX_HTTP_PAYER_RELAY_H_INCLUDED_ */
+#endif /* _NGX_HTTP_PAYER_ANSWER_REPLY_H_INCLUDED_ */

@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_HTTP_PAYER_RETIRE_H_INCLUDED_
-#define _NGX_HTTP_PAYER_RETIRE_H_INCLUDED_
+#ifndef _NGX_HTTP_PAYER_REPLACE_H_INCLUDED_
+#define _NGX_HTTP_PAYER_REPLACE_H_INCLUDED_
 
 
 #include "ngx_http_payer_module.h"
@@ -14,21 +14,21 @@
 
 
 typedef enum {
-    NGX_HTTP_PAYER_RETIRED = 1,
-    NGX_HTTP_PAYER_RETIRE_LOOK,         /* paid, or another's: look again */
-    NGX_HTTP_PAYER_RETIRE_IN_USE,       /* Payer does not let go of it */
-    NGX_HTTP_PAYER_RETIRE_FAILED,       /* see "call" */
-    NGX_HTTP_PAYER_RETIRE_NOT_STORED
-} ngx_http_payer_retire_e;
+    NGX_HTTP_PAYER_REPLACED = 1,
+    NGX_HTTP_PAYER_REPLACE_LOOK,         /* paid, or another's: look again */
+    NGX_HTTP_PAYER_REPLACE_IN_USE,       /* Payer does not let go of it */
+    NGX_HTTP_PAYER_REPLACE_FAILED,       /* see "call" */
+    NGX_HTTP_PAYER_REPLACE_NOT_STORED
+} ngx_http_payer_replace_e;
 
 
-typedef struct ngx_http_payer_retire_s  ngx_http_payer_retire_t;
+typedef struct ngx_http_payer_replace_s  ngx_http_payer_replace_t;
 
-struct ngx_http_payer_retire_s {
+struct ngx_http_payer_replace_s {
     ngx_http_payer_ctx_t        *ctx;
-    ngx_int_t                  (*state)(ngx_http_payer_retire_t *rt);
+    ngx_int_t                  (*state)(ngx_http_payer_replace_t *rt);
     ngx_http_payer_call_t       *call;
-    ngx_http_payer_retire_e      result;        /* 0: not over */
+    ngx_http_payer_replace_e     result;        /* 0: not over */
     ngx_uint_t                   refused;       /* status of the cancel */
     unsigned                     spare:1;       /* it may stay */
 };
@@ -39,25 +39,25 @@ struct ngx_http_payer_retire_s {
  * the caller has claimed; sets ctx->request_id.  Owned by the request's pool;
  * NULL if there is no memory
  */
-ngx_http_payer_retire_t *ngx_http_payer_retire(ngx_http_payer_ctx_t *ctx);
+ngx_http_payer_replace_t *ngx_http_payer_replace(ngx_http_payer_ctx_t *ctx);
 
 /*
  * the same for a link that is in doubt and otherwise good: it is read, and
  * stays if it can be paid by
  */
-ngx_http_payer_retire_t *ngx_http_payer_retire_doubtful(
+ngx_http_payer_replace_t *ngx_http_payer_replace_doubtful(
     ngx_http_payer_ctx_t *ctx);
 
 /*
  * the same for a link that was never stored, of which nobody knows: whatever
  * comes of it, the result is to look again
  */
-ngx_http_payer_retire_t *ngx_http_payer_retire_unknown(
+ngx_http_payer_replace_t *ngx_http_payer_replace_unknown(
     ngx_http_payer_ctx_t *ctx);
 
 /* a step of the caller's: NGX_OK when rt->result is known, NGX_AGAIN when the
  * request is parked, NGX_ERROR */
-ngx_int_t ngx_http_payer_retire_run(ngx_http_payer_retire_t *rt);
+ngx_int_t ngx_http_payer_replace_run(ngx_http_payer_replace_t *rt);
 
 
-#endif /* _NGX_HTTP_PAYER_RETIRE_H_INCLUDED_ */
+#endif /* _NGX_HTTP_PAYER_REPLACE_H_INCLUDED_ */

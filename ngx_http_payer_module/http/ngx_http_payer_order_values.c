@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_http_payer_intake.h"
+#include "ngx_http_payer_order_values.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_origin.h"
 #include "ngx_http_payer_text.h"
@@ -16,15 +16,15 @@
 #define NGX_HTTP_PAYER_LANGUAGE   "sv"
 
 
-static ngx_int_t ngx_http_payer_intake_money(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_order_money(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
-static ngx_int_t ngx_http_payer_intake_amount(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_order_amount(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_int_t exponent);
-static ngx_int_t ngx_http_payer_intake_texts(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_order_texts(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
-static ngx_int_t ngx_http_payer_intake_language(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_order_language(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_intake_url(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_order_url(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_complex_value_t *value,
     ngx_str_t *origin, ngx_str_t *url);
 static ngx_int_t ngx_http_payer_complete_url(ngx_http_request_t *r,
@@ -34,13 +34,13 @@ static ngx_int_t ngx_http_payer_wrong(ngx_http_payer_problem_t *problem,
 
 
 ngx_int_t
-ngx_http_payer_intake_number(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_order_number(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_payer_intake_reference(r, &ctx->conf->reference,
-                                         &ctx->order.reference);
+    rc = ngx_http_payer_order_reference(r, &ctx->conf->reference,
+                                        &ctx->order.reference);
 
     if (rc == NGX_DECLINED) {
         ngx_str_null(&ctx->order.reference);
@@ -55,22 +55,22 @@ ngx_http_payer_intake_number(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_payer_intake(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_order_values(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_payer_intake_money(r, ctx, problem);
+    rc = ngx_http_payer_order_money(r, ctx, problem);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    return ngx_http_payer_intake_texts(r, ctx, problem);
+    return ngx_http_payer_order_texts(r, ctx, problem);
 }
 
 
 ngx_int_t
-ngx_http_payer_intake_reference(ngx_http_request_t *r,
+ngx_http_payer_order_reference(ngx_http_request_t *r,
     ngx_http_payer_text_t *text, ngx_str_t *reference)
 {
     ngx_int_t  rc;
@@ -104,7 +104,7 @@ ngx_http_payer_wrong(ngx_http_payer_problem_t *problem, const char *field,
 
 
 static ngx_int_t
-ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_order_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
     int64_t                     max;
@@ -132,7 +132,7 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
                                     "letters that ISO 4217 knows");
     }
 
-    rc = ngx_http_payer_intake_amount(r, ctx, exponent);
+    rc = ngx_http_payer_order_amount(r, ctx, exponent);
 
     if (rc == NGX_DECLINED) {
         ctx->order.amount = 0;
@@ -166,7 +166,7 @@ ngx_http_payer_intake_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_payer_intake_amount(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_order_amount(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_int_t exponent)
 {
     ngx_str_t                   text;
@@ -189,12 +189,12 @@ ngx_http_payer_intake_amount(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_payer_intake_texts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_order_texts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
     ngx_str_t  *order_id;
 
-    if (ngx_http_payer_intake_language(r, ctx) != NGX_OK) {
+    if (ngx_http_payer_order_language(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -223,7 +223,7 @@ ngx_http_payer_intake_texts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 /* no sale is lost for the language of its page */
 
 static ngx_int_t
-ngx_http_payer_intake_language(ngx_http_request_t *r,
+ngx_http_payer_order_language(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     ngx_str_t   text;
@@ -260,7 +260,7 @@ ngx_http_payer_intake_language(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_payer_intake_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_order_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_problem_t *problem)
 {
     ngx_int_t                     rc;
@@ -281,19 +281,19 @@ ngx_http_payer_intake_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_str_null(&origin);
 
     field = "payer_return_success";
-    rc = ngx_http_payer_intake_url(r, ctx, conf->success, &origin,
-                                   &order->success);
+    rc = ngx_http_payer_order_url(r, ctx, conf->success, &origin,
+                                  &order->success);
 
     if (rc == NGX_OK) {
         field = "payer_return_fail";
-        rc = ngx_http_payer_intake_url(r, ctx, conf->fail, &origin,
-                                       &order->fail);
+        rc = ngx_http_payer_order_url(r, ctx, conf->fail, &origin,
+                                      &order->fail);
     }
 
     if (rc == NGX_OK) {
         field = "payer_return_back";
-        rc = ngx_http_payer_intake_url(r, ctx, conf->back, &origin,
-                                       &order->back);
+        rc = ngx_http_payer_order_url(r, ctx, conf->back, &origin,
+                                      &order->back);
     }
 
     if (rc == NGX_DECLINED) {
@@ -308,7 +308,7 @@ ngx_http_payer_intake_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_payer_intake_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+ngx_http_payer_order_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     ngx_http_complex_value_t *value, ngx_str_t *origin, ngx_str_t *url)
 {
     ngx_int_t  rc;

@@ -5,10 +5,10 @@
  */
 
 
-#include "ngx_http_payer_guard.h"
+#include "ngx_http_payer_access.h"
 
 
-static ngx_int_t ngx_http_payer_turn_away(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payer_forbid(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
 static ngx_uint_t ngx_http_payer_allowed(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
@@ -24,13 +24,13 @@ static ngx_uint_t ngx_http_payer_media_type(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_payer_guard(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
+ngx_http_payer_access(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
     ngx_uint_t methods, ngx_str_t *allow)
 {
     ngx_http_payer_problem_t  problem;
 
     if (ngx_http_payer_allowed(r, conf)) {
-        return ngx_http_payer_guard_method(r, methods, allow);
+        return ngx_http_payer_access_method(r, methods, allow);
     }
 
     /* of no order: a location of metrics has no flow, and no context */
@@ -43,12 +43,12 @@ ngx_http_payer_guard(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
     problem.status = NGX_HTTP_FORBIDDEN;
     problem.detail = "payer_allow does not list this address";
 
-    return ngx_http_payer_turn_away(r, &problem);
+    return ngx_http_payer_forbid(r, &problem);
 }
 
 
 ngx_int_t
-ngx_http_payer_guard_method(ngx_http_request_t *r, ngx_uint_t methods,
+ngx_http_payer_access_method(ngx_http_request_t *r, ngx_uint_t methods,
     ngx_str_t *allow)
 {
     ngx_http_payer_problem_t  problem;
@@ -66,12 +66,12 @@ ngx_http_payer_guard_method(ngx_http_request_t *r, ngx_uint_t methods,
     problem.status = NGX_HTTP_NOT_ALLOWED;
     problem.detail = "the Allow header lists the methods of this location";
 
-    return ngx_http_payer_turn_away(r, &problem);
+    return ngx_http_payer_forbid(r, &problem);
 }
 
 
 static ngx_int_t
-ngx_http_payer_turn_away(ngx_http_request_t *r,
+ngx_http_payer_forbid(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem)
 {
     ngx_int_t  rc;
