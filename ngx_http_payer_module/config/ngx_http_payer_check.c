@@ -1,6 +1,6 @@
 
 /*
- * The refusals of a door: a location that would lose money or let strangers
+ * The checks of one location: one that would lose money or let strangers
  * in does not start.
  */
 

@@ -1,7 +1,7 @@
 
 /*
- * The refusals of a road: credentials and calls travel safely to Payer, or
- * nginx does not start.
+ * The checks of the API location: credentials and calls travel safely to
+ * Payer, or nginx does not start.
  */
 
 
@@ -188,7 +188,7 @@ ngx_http_payer_api_loc_host(ngx_http_payer_loc_conf_t *conf,
 }
 
 
-/* which of Payer's own hosts the road leads to, by any of its names */
+/* which of Payer's own hosts the API location leads to, by any of its names */
 
 static void
 ngx_http_payer_api_loc_hosts(ngx_http_payer_api_loc_t *api_loc,

@@ -1,7 +1,7 @@
 
 /*
  * The refusals of an order: its amount, its currency and its number are the
- * shop's or the operator's word, in every kind of location.  "internal" is no
+ * shop's or the operator's, in every kind of location.  "internal" is no
  * help: any rewrite, try_files or error_page leads there with the buyer's own
  * arguments.
  */

@@ -1,6 +1,6 @@
 
 /*
- * The refusals of a road: what nginx's proxy does in the location that
+ * The checks of the API location: what nginx's proxy does in the location that
  * payer_api names, and in each "if" and "limit_except" of it.
  */
 
@@ -435,7 +435,8 @@ ngx_http_payer_strips(ngx_str_t *url, ngx_http_payer_leads_t *leads)
 /* many locations share one way to Payer, of which to warn once is enough */
 
 static ngx_uint_t
-ngx_http_payer_first_of_api_loc(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+ngx_http_payer_first_of_api_loc(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf)
 {
     ngx_uint_t                   i;
     ngx_http_payer_loc_conf_t  **locs;
@@ -446,7 +447,9 @@ ngx_http_payer_first_of_api_loc(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     locs = pmcf->locations.elts;
 
     for (i = 0; i < pmcf->locations.nelts && locs[i] != conf; i++) {
-        if (locs[i]->api_loc && locs[i]->api_loc->clcf == conf->api_loc->clcf) {
+        if (locs[i]->api_loc
+            && locs[i]->api_loc->clcf == conf->api_loc->clcf)
+        {
             return 0;
         }
     }

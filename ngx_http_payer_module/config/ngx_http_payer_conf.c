@@ -188,7 +188,7 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 /*
- * A gate that is inherited stands in front of pages of the shop, not of what
+ * An inherited payer_verify protects pages of the shop, not of what
  * we answer ourselves: a till behind it could sell nothing.  The locations
  * inside inherit it all the same.
  */
@@ -235,8 +235,8 @@ ngx_http_payer_merge_verify(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
 
 
 /*
- * A location that says what it asks of a buyer and has no gate looks guarded
- * and is open.  What a server says is for the gates of its locations.
+ * A location that says what it asks of a buyer and has no payer_verify looks
+ * protected and is open.  What a server says is for its locations.
  */
 
 static ngx_int_t

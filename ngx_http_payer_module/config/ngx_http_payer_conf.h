@@ -13,7 +13,7 @@
 #include "ngx_http_payer_value.h"
 
 
-/* whether a location with a door may call Payer */
+/* whether a location with a handler may call Payer */
 #define ngx_http_payer_calls(conf)                                           \
     ((conf)->handler->api || (conf)->verify.reference.value)
 
@@ -53,12 +53,12 @@ char *ngx_http_payer_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_payer_refund_max(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* makes the location a door: cmd->post is its ..._handler_t */
+/* sets the handler of the location: cmd->post is its ..._handler_t */
 char *ngx_http_payer_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
- * what can be checked of one door when its location is merged, and of all of
- * them with their roads to Payer when the configuration is complete
+ * what can be checked of one location when it is merged, and of all of them
+ * with their API locations when the configuration is complete
  */
 char *ngx_http_payer_check_handler(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);

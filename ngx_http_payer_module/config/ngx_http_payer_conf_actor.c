@@ -154,7 +154,8 @@ ngx_http_payer_actor_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     ngx_http_payer_refuse(cf, conf, "\"payer_actor\" has \"$remote_user\", "
                           "but \"%V\" in location \"%V\" has no "
                           "\"auth_basic\", so that the client could send any "
-                          "name", &conf->handler->directive, &conf->clcf->name);
+                          "name", &conf->handler->directive,
+                          &conf->clcf->name);
 
     return NGX_ERROR;
 }

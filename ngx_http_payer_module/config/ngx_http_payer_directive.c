@@ -315,7 +315,7 @@ ngx_http_payer_status_dead(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_payer_loc_conf_t *plcf = conf;
 
-    ngx_str_t   *value, *word;
+    ngx_str_t   *value, *status;
     ngx_uint_t   i;
 
     if (plcf->dead != NGX_CONF_UNSET_PTR) {
@@ -339,12 +339,12 @@ ngx_http_payer_status_dead(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        word = ngx_array_push(plcf->dead);
-        if (word == NULL) {
+        status = ngx_array_push(plcf->dead);
+        if (status == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        *word = value[i];
+        *status = value[i];
     }
 
     return NGX_CONF_OK;

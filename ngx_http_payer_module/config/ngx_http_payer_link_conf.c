@@ -145,7 +145,9 @@ ngx_http_payer_link_locate(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     checkout = clcf ? ngx_http_payer_link_checkout(conf->link) : NULL;
 
-    if (checkout == NULL || checkout->handler == NULL || !checkout->handler->order) {
+    if (checkout == NULL || checkout->handler == NULL
+        || !checkout->handler->order)
+    {
         ngx_http_payer_refuse(cf, conf, "there is no location with "
                               "\"payer_checkout\" for \"%V\" in this server, "
                               "which \"payer_link\" names", &conf->link->uri);

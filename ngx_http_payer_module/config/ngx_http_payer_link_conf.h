@@ -11,7 +11,7 @@
 #include "ngx_http_payer_module.h"
 
 
-/* the setter of payer_link, which has its door in cmd->post */
+/* the setter of payer_link, which has its handler in cmd->post */
 char *ngx_http_payer_link(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* finds and checks the checkouts when the configuration is complete: NGX_OK,

@@ -49,7 +49,9 @@ ngx_http_payer_check_lookups(ngx_conf_t *cf)
 
     for (i = 0; i < pmcf->locations.nelts; i++) {
 
-        if (!locs[i]->handler->order && locs[i]->verify.reference.value == NULL) {
+        if (!locs[i]->handler->order
+            && locs[i]->verify.reference.value == NULL)
+        {
             continue;
         }
 

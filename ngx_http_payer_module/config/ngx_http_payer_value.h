@@ -42,7 +42,7 @@ ngx_uint_t ngx_http_payer_value_has_argument(ngx_str_t *value);
 void ngx_http_payer_value_more(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_payer_verify_conf_t *verify);
 
-/* logs why a door or a value is refused, and where it stands */
+/* logs why a location or a value is refused, and where it stands */
 
 #define ngx_http_payer_refuse(cf, conf, fmt, ...)                            \
     ngx_log_error(NGX_LOG_EMERG, (cf)->log, 0, fmt " in %s:%ui",             \

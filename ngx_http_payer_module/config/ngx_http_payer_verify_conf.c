@@ -163,7 +163,7 @@ ngx_http_payer_verify_merge_conf(ngx_http_payer_verify_conf_t *prev,
 /*
  * "return" answers before the access phase, and "rewrite" leads elsewhere, so
  * that everybody would get what is meant for those who have paid.  Where the
- * gate is inherited, or in an "if", that may be meant.
+ * payer_verify is inherited, or in an "if", that may be meant.
  */
 
 ngx_int_t
@@ -190,7 +190,8 @@ ngx_http_payer_verify_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (loc_conf == conf->cscf->ctx->loc_conf) {
 
-        /* a rewrite of the server leads to a location, which has a gate */
+        /* a rewrite of the server leads to a location, which has its own
+         * payer_verify */
 
         leads.sometimes = NULL;
 
@@ -332,7 +333,7 @@ ngx_http_payer_verify_amount_warn(ngx_conf_t *cf)
 {
     u_char                      *file;
     ngx_uint_t                   i, k, line;
-    ngx_http_payer_loc_conf_t  **locs, *gate;
+    ngx_http_payer_loc_conf_t  **locs, *conf;
     ngx_http_payer_main_conf_t  *pmcf;
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
@@ -342,17 +343,17 @@ ngx_http_payer_verify_amount_warn(ngx_conf_t *cf)
     line = 0;
 
     for (i = 0; i < pmcf->locations.nelts; i++) {
-        gate = locs[i];
+        conf = locs[i];
 
-        if (gate->handler->content || gate->verify.reference.value == NULL
-            || gate->verify.amount
-            || (gate->verify.file == file && gate->verify.line == line))
+        if (conf->handler->content || conf->verify.reference.value == NULL
+            || conf->verify.amount
+            || (conf->verify.file == file && conf->verify.line == line))
         {
             continue;
         }
 
         for (k = 0; k < pmcf->locations.nelts; k++) {
-            if (locs[k]->cscf == gate->cscf && locs[k]->handler->order
+            if (locs[k]->cscf == conf->cscf && locs[k]->handler->order
                 && ngx_http_payer_verify_amount_cheap(cf, locs[k]))
             {
                 break;
@@ -365,15 +366,15 @@ ngx_http_payer_verify_amount_warn(ngx_conf_t *cf)
 
         /* once, however many locations inherit it */
 
-        file = gate->verify.file;
-        line = gate->verify.line;
+        file = conf->verify.file;
+        line = conf->verify.line;
 
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"payer_verify\" in location \"%V\" has no "
                       "\"payer_verify_amount\", and the amount of location "
                       "\"%V\" is not the shop's own for each order: an order "
                       "paid with less passes in %s:%ui",
-                      &gate->clcf->name, &locs[k]->clcf->name, file, line);
+                      &conf->clcf->name, &locs[k]->clcf->name, file, line);
     }
 }
 

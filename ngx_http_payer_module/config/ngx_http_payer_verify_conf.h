@@ -15,7 +15,8 @@
 extern ngx_http_payer_handler_t  ngx_http_payer_handler_verify;
 
 /* the setter of payer_verify */
-char *ngx_http_payer_verify_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payer_verify_reference(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* the setter of payer_verify_wait */
 char *ngx_http_payer_verify_wait(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -26,7 +27,7 @@ void ngx_http_payer_verify_create_conf(ngx_http_payer_verify_conf_t *verify);
 void ngx_http_payer_verify_merge_conf(ngx_http_payer_verify_conf_t *prev,
     ngx_http_payer_verify_conf_t *conf);
 
-/* refuses a gate that nobody passes through: NGX_OK or NGX_ERROR (logged) */
+/* rejects a payer_verify that no request meets: NGX_OK, NGX_ERROR (logged) */
 ngx_int_t ngx_http_payer_verify_check(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
@@ -38,7 +39,7 @@ char *ngx_http_payer_verify_amount(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_payer_verify_amount_check(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
-/* warns of gates without it beside a checkout that anybody can use */
+/* warns of payer_verify without it beside a checkout that anybody can use */
 void ngx_http_payer_verify_amount_warn(ngx_conf_t *cf);
 
 

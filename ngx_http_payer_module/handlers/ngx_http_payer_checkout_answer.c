@@ -124,7 +124,8 @@ ngx_http_payer_checkout_refuse(ngx_http_request_t *r,
 }
 
 
-/* the sum that was not paid: the order's, the gate's, or what the shop said */
+/* the sum that was not paid: the order's, payer_verify's, or what the shop
+ * said */
 
 static void
 ngx_http_payer_checkout_missing(ngx_http_payer_ctx_t *ctx, int64_t *amount,

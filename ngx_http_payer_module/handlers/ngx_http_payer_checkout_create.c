@@ -2,7 +2,7 @@
 /*
  * The making of a link, under the order's claim:
  *
- *     (retire the old link) -> intent -> create -> created
+ *     (cancel the old link) -> intent -> create -> created
  *
  * The intent is stored before the call and the link before the answer, so
  * that whatever happens in between can be found out from the record.

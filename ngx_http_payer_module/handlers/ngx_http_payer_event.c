@@ -389,7 +389,8 @@ ngx_http_payer_event_follow(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     rc = ngx_http_payer_update_follow(ctx, update);
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_payer_event_again(r, update->reason, update->retry_after);
+        return ngx_http_payer_event_again(r, update->reason,
+                                          update->retry_after);
     }
 
     if (rc != NGX_OK) {
@@ -430,10 +431,10 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_int_t                     rc;
     ngx_http_payer_shop_t        *shop;
     ngx_http_payer_event_t       *event;
-    ngx_http_payer_json_event_t  *update;
+    ngx_http_payer_json_event_t  *payload;
 
     event = ctx->data;
-    update = &event->update.event;
+    payload = &event->update.event;
 
     if (ctx->conf->event_pass.len == 0) {
         ctx->step = ngx_http_payer_event_kept;
@@ -450,11 +451,11 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     shop = &event->shop;
 
     shop->token = event->token;
-    shop->type = update->type;
-    shop->payment_id = update->payment_id;
+    shop->type = payload->type;
+    shop->payment_id = payload->payment_id;
     shop->reference = ctx->found ? ctx->record.reference
                       : ctx->reference.len ? ctx->reference
-                      : update->reference;
+                      : payload->reference;
 
     /* nothing is said of money that payer_verify would not say */
 

@@ -257,7 +257,7 @@ ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* NGX_DONE where the shop's word decides, NGX_OK where ours does */
+/* NGX_DONE where the shop decides, NGX_OK where our record does */
 
 static ngx_int_t
 ngx_http_payer_lookup_verdict(ngx_http_payer_ctx_t *ctx,

@@ -1,8 +1,9 @@
 
 /*
- * payer_capture and its kin: one operation on a payment each.
+ * The operation locations: payer_capture, payer_cancel, payer_release,
+ * payer_refund and payer_payment.
  *
- *     guard -> body -> parameters -> find -> execute (or read) -> answer
+ *     access -> body -> parameters -> find -> execute (or read) -> answer
  */
 
 
@@ -153,7 +154,8 @@ ngx_http_payer_operation_handler(ngx_http_request_t *r)
     ctx->record.captured = -1;
     ctx->record.refunded = -1;
 
-    rc = ngx_http_payer_access(r, conf, type->methods, (ngx_str_t *) &type->allow);
+    rc = ngx_http_payer_access(r, conf, type->methods,
+                               (ngx_str_t *) &type->allow);
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;
     }
@@ -238,7 +240,8 @@ ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
         return "amount is not a parameter of this operation";
     }
 
-    if (params->release_rest != -1 && !(type->takes & NGX_HTTP_PAYER_TAKES_REST))
+    if (params->release_rest != -1
+        && !(type->takes & NGX_HTTP_PAYER_TAKES_REST))
     {
         return "releaseRemainingFunds is not a parameter of this operation";
     }
@@ -358,8 +361,9 @@ ngx_http_payer_operation_bound(ngx_http_request_t *r,
         }
 
         if (rc != NGX_OK) {
-            return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                            "the store could not be read");
+            return ngx_http_payer_answer_refuse(r,
+                                                NGX_HTTP_SERVICE_UNAVAILABLE,
+                                                "the store could not be read");
         }
     }
 

@@ -1,5 +1,5 @@
 
-/* payer_capture and its kin: one operation on a payment each */
+/* the operation locations, payer_capture and the others */
 
 
 #ifndef _NGX_HTTP_PAYER_OPERATION_H_INCLUDED_

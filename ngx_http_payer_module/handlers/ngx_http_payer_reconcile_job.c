@@ -3,8 +3,8 @@
  * What payer_reconcile and payer_sweep do about a record that is in doubt: the
  * payment is read, and what Payer says is stored.
  *
- *     operation:  find -> tally -> read -> judge -> written
- *     order:      read -> judge -> written -> capture
+ *     operation:  find -> sums -> read -> decide -> written
+ *     order:      read -> decide -> written -> capture
  *
  * Each record has a background request of its own.  A payment that cannot be
  * read is counted and left for another run, so that it keeps nobody from those

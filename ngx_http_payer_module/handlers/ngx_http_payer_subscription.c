@@ -2,7 +2,7 @@
 /*
  * payer_subscriptions: which events Payer tells of, and where.
  *
- *     guard -> body -> parameters -> call -> (list) -> answer
+ *     access -> body -> parameters -> call -> (list) -> answer
  *
  * GET lists the subscriptions, POST adds one, DELETE removes one.
  */

@@ -12,8 +12,8 @@
 
 
 /*
- * the handler of the access phase: NGX_OK lets the request on, NGX_AGAIN
- * when it is parked, NGX_DECLINED where there is no gate, else a status
+ * the handler of the access phase: NGX_OK lets the request on, NGX_AGAIN when
+ * it is parked, NGX_DECLINED where there is no payer_verify, else a status
  */
 ngx_int_t ngx_http_payer_verify_handler(ngx_http_request_t *r);
 

@@ -1,7 +1,6 @@
 
 /*
- * The gate: where payer_verify stands in the configuration, in the phases of
- * a request, and in its answer.
+ * payer_verify in the phases of a request and in its answer.
  */
 
 
@@ -18,10 +17,12 @@
 #include "ngx_http_payer_worth.h"
 
 
-static ngx_int_t ngx_http_payer_verify_access_subrequest(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_verify_access_subrequest(
+    ngx_http_request_t *r);
 static ngx_uint_t ngx_http_payer_verify_access_same(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
-static ngx_int_t ngx_http_payer_verify_access_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_verify_access_header_filter(
+    ngx_http_request_t *r);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -29,7 +30,7 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 /*
  * The access phase is not for subrequests.  One that leads here, from a page
- * that anybody may see, would show what is behind the gate: it comes through
+ * that anybody may see, would show what payer_verify protects: it is passed
  * only as a part of a request that was let on for the same order.
  */
 
@@ -124,7 +125,7 @@ ngx_http_payer_verify_access_same(ngx_http_request_t *r,
 
 
 /*
- * What is behind the gate, what a checkout leads to, and the pages of their
+ * What payer_verify protects, what a checkout leads to, and the pages of their
  * errors, is for one buyer now, and for no cache.
  */
 

@@ -1,7 +1,6 @@
 
 /*
- * The gate: where payer_verify stands in the configuration, in the phases of
- * a request, and in its answer.
+ * payer_verify in the phases of a request and in its answer.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * What the back-office doors have in common: who may use them, with which
- * method, and the parameters of the call.
+ * Who may use a location of the back office, with which method and which
+ * parameters.
  */
 
 

@@ -49,7 +49,7 @@ ngx_http_payer_add_header(ngx_http_request_t *r, char *name, size_t len,
  * What the shop has said to caches before, as in the answer with
  * X-Accel-Redirect, does not count any more.  The header is not made known as
  * r->headers_out.cache_control, so that "expires" does not replace it.  An
- * answer of our own comes here again as it passes the gate.
+ * answer of our own comes here again as it passes payer_verify.
  */
 
 ngx_int_t

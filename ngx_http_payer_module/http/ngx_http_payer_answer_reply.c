@@ -1,6 +1,6 @@
 
 /*
- * What the back-office doors have in common once they are let in.
+ * The answer of a location of the back office.
  */
 
 

@@ -1,8 +1,7 @@
 
 /*
- * What the back-office doors have in common once they are let in: the
- * idempotency key, and the answer, which is Payer's own reply wherever that
- * is of use to the caller.
+ * The answer of a location of the back office: Payer's own reply wherever that
+ * is of use to the caller; and the idempotency key.
  */
 
 
@@ -23,7 +22,7 @@ ngx_int_t ngx_http_payer_answer_key(ngx_http_request_t *r, ngx_str_t *key);
  * ngx_http_payer_answer.h do.
  */
 
-/* a step's last word on ctx->call: Payer's reply, or a problem */
+/* the answer to ctx->call, as the last step: Payer's reply, or a problem */
 ngx_int_t ngx_http_payer_answer_reply(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 

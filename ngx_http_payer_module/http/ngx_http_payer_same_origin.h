@@ -23,9 +23,10 @@ typedef enum {
 
 
 /*
- * for a location whose door is of staff (NGX_HTTP_PAYER_ALLOW_STAFF): NGX_OK,
- * or NGX_DECLINED with "problem" filled, 421 for a Host that server_name does
- * not list (a name of somebody else that leads here), 403 for the others
+ * for a location whose handler is for staff (NGX_HTTP_PAYER_ALLOW_STAFF):
+ * NGX_OK, or NGX_DECLINED with "problem" filled, 421 for a Host that
+ * server_name does not list (a name of somebody else that leads here), 403
+ * for the others
  */
 ngx_int_t ngx_http_payer_same_origin(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_origin_e what,

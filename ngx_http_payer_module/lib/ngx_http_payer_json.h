@@ -49,7 +49,7 @@ typedef struct {
 } ngx_http_payer_json_payment_t;
 
 
-/* the payload of an event: hints, each empty if it was not found */
+/* the payload of an event: each empty if it was not found */
 typedef struct {
     ngx_str_t    payment_id;
     ngx_str_t    reference;

@@ -26,7 +26,7 @@ void ngx_http_payer_template_init(ngx_http_payer_template_t *t,
     ngx_str_t *value);
 
 /*
- * goes to the next variable, "$1" and its kin included: NGX_OK, or NGX_DONE
+ * goes to the next variable, numbered captures included: NGX_OK, or NGX_DONE
  * when there is none, and only t->text is left
  */
 ngx_int_t ngx_http_payer_template_next(ngx_http_payer_template_t *t);

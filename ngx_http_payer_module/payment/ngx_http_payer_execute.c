@@ -306,10 +306,11 @@ ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex)
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
 
     case NGX_HTTP_PAYER_REFUSED:
-        return ngx_http_payer_execute_over(ex,
-                                           ngx_http_payer_api_answered(ex->call)
-                                           ? NGX_HTTP_PAYER_EXECUTED
-                                           : NGX_HTTP_PAYER_NOT_SENT);
+        if (!ngx_http_payer_api_answered(ex->call)) {
+            return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_SENT);
+        }
+
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
 
     case NGX_HTTP_PAYER_FAILED:
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_SENT);

@@ -63,7 +63,7 @@ struct ngx_http_payer_execution_s {
 
 /*
  * "wanted", if it is set before the first step, is asked when the intent is
- * stored, with what the order is by then in ctx->record, and has the last word
+ * stored, with what the order is by then in ctx->record, and decides
  * on whether the operation is sent: NGX_OK or NGX_DECLINED.
  *
  * prepares the operation on the payment of ctx->record; sets ctx->request_id.
@@ -134,7 +134,7 @@ ngx_int_t ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
 void ngx_http_payer_execute_replied(ngx_http_payer_call_t *call);
 void ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call);
 
-/* the deed together with the payment's record, or the deed's removal */
+/* the operation with the payment's record, or the operation's removal */
 ngx_int_t ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
     ngx_uint_t forget);
 

@@ -253,7 +253,7 @@ ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
 }
 
 
-/* the deed together with the payment's record, or the deed's removal */
+/* the operation with the payment's record, or the operation's removal */
 
 ngx_int_t
 ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,

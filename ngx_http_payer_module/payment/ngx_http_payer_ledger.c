@@ -1,6 +1,6 @@
 
 /*
- * The ledger: a payment's record between the doors and the store.
+ * The ledger: a payment's record between the handlers and the store.
  */
 
 

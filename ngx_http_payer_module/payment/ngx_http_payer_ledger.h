@@ -1,6 +1,6 @@
 
 /*
- * The ledger: a payment's record between the doors and the store.  Reading
+ * The ledger: a payment's record between the handlers and the store.  Reading
  * parks the flow where the store has to; writing goes on when the request is
  * gone.
  */

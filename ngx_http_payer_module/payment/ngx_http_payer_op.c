@@ -1,6 +1,6 @@
 
 /*
- * A deed: what is remembered of one operation on a payment.
+ * The record of one operation on a payment.
  *
  * Format 3, integers little-endian:
  *

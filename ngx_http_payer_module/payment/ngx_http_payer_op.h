@@ -1,6 +1,6 @@
 
 /*
- * A deed: what is remembered of one operation on a payment (capture, cancel,
+ * The record of one operation on a payment (capture, cancel,
  * release, refund), so that it can be repeated, replayed, and settled.
  */
 
@@ -56,21 +56,21 @@ ngx_int_t ngx_http_payer_op_key(ngx_pool_t *pool, ngx_str_t *merchant,
     ngx_str_t *payment_id, const ngx_str_t *operation, ngx_str_t *id,
     ngx_str_t *key);
 
-/* the deed's bytes in one allocation: NGX_OK or NGX_ERROR */
+/* the record's bytes in one allocation: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_payer_op_encode(ngx_pool_t *pool,
     ngx_http_payer_op_t *op, ngx_str_t *value);
 
-/* NGX_OK, or NGX_DECLINED for bytes that are no deed of a version we know;
+/* NGX_OK, or NGX_DECLINED for bytes that are no record of a version we know;
  * texts point into "value" */
 ngx_int_t ngx_http_payer_op_decode(ngx_str_t *value,
     ngx_http_payer_op_t *op);
 
-/* the merge of a put: a settled deed stays as it is, and of two in doubt the
- * one that was lost later */
+/* the merge of a put: a settled operation stays as it is, and of two in doubt
+ * the one that was lost later */
 ngx_int_t ngx_http_payer_op_merge(ngx_str_t *stored, ngx_str_t *fresh);
 
-/* the merge of a delete: a settled deed stays as it is, and so does one whose
- * bytes are not known here */
+/* the merge of a delete: a settled operation stays as it is, and so does one
+ * whose bytes are not known here */
 ngx_int_t ngx_http_payer_op_forget(ngx_str_t *stored, ngx_str_t *fresh);
 
 /*

@@ -17,8 +17,9 @@
 #include "ngx_http_payer_record.h"
 
 
-static ngx_int_t ngx_http_payer_op_outcome_shown(ngx_http_payer_call_e operation,
-    ngx_http_payer_op_t *op, ngx_http_payer_json_payment_t *payment,
+static ngx_int_t ngx_http_payer_op_outcome_shown(
+    ngx_http_payer_call_e operation, ngx_http_payer_op_t *op,
+    ngx_http_payer_json_payment_t *payment,
     ngx_http_payer_others_t *others);
 static ngx_int_t ngx_http_payer_op_outcome_capture(ngx_http_payer_op_t *op,
     ngx_http_payer_json_payment_t *payment, ngx_http_payer_others_t *others);
@@ -27,7 +28,8 @@ static ngx_int_t ngx_http_payer_op_outcome_sum(ngx_http_payer_op_t *op,
 
 
 void
-ngx_http_payer_op_outcome_other(ngx_http_payer_others_t *others, ngx_str_t *value)
+ngx_http_payer_op_outcome_other(ngx_http_payer_others_t *others,
+    ngx_str_t *value)
 {
     ngx_http_payer_op_t  op;
 

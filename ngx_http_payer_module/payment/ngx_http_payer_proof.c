@@ -92,7 +92,7 @@ ngx_http_payer_proof_recent(ngx_http_payer_record_t *record, time_t cache,
 {
     /*
      * An intent and the reply to an operation say what we did, not what Payer
-     * has; and a new word leaves the state as it was.
+     * has; and a new status leaves the state as it was.
      */
 
     return record->updated <= now

@@ -19,16 +19,16 @@ typedef enum {
     NGX_HTTP_PAYER_UNDECIDED = 0,
     NGX_HTTP_PAYER_PAID,
     NGX_HTTP_PAYER_UNPAID,
-    NGX_HTTP_PAYER_PENDING,             /* Payer's status is a new one */
+    NGX_HTTP_PAYER_PENDING,             /* the status is a new one */
     NGX_HTTP_PAYER_UNSURE,              /* nobody knows at the moment */
     NGX_HTTP_PAYER_OTHER,               /* paid for in another way, */
-    NGX_HTTP_PAYER_SHOP                 /* paid: by the shop's own word */
+    NGX_HTTP_PAYER_SHOP                 /* paid: as the shop itself says */
 } ngx_http_payer_verdict_e;
 
 
 /*
- * the state that a read stands for, 0 for a word that is not known: Payer's
- * own word, or cancelled for one that payer_status_dead names
+ * the state that a read stands for, 0 for a status that is not known: Payer's
+ * own, or cancelled for one that payer_status_dead names
  */
 ngx_http_payer_state_e ngx_http_payer_proof_state(
     ngx_http_payer_json_payment_t *payment);
@@ -57,8 +57,8 @@ ngx_uint_t ngx_http_payer_proof_recent(ngx_http_payer_record_t *record,
     time_t cache, time_t now);
 
 /*
- * takes Payer's status out of the record if it would tell an application, which
- * believes $payer_status, that an order is paid which is not
+ * removes Payer's status from the record if it would tell an application,
+ * which trusts $payer_status, that an order is paid which is not
  */
 void ngx_http_payer_proof_silence(ngx_http_payer_record_t *record);
 

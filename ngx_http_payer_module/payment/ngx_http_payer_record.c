@@ -38,7 +38,7 @@
  *
  * A state that is earlier than the stored one is old news: nothing is written,
  * unless it brings an open outcome.  A later one that is not allowed is
- * written with the stored state: amounts and Payer's status show to an operator
+ * written with the stored state: amounts and Payer's status show an operator
  * what happened.  Amounts are sums and only grow; what was ordered never
  * changes.
  *
@@ -157,7 +157,7 @@ static ngx_http_payer_state_t  ngx_http_payer_states[] = {
 
 
 typedef struct {
-    ngx_str_t                 word;
+    ngx_str_t                 text;
     ngx_http_payer_state_e    state;
 } ngx_http_payer_status_t;
 
@@ -337,11 +337,11 @@ ngx_http_payer_state_paid(ngx_http_payer_state_e state)
 ngx_http_payer_state_e
 ngx_http_payer_state_of(ngx_str_t *status)
 {
-    ngx_http_payer_status_t  *word;
+    ngx_http_payer_status_t  *known;
 
-    for (word = ngx_http_payer_statuses; word->word.len; word++) {
-        if (ngx_http_payer_record_equal(&word->word, status)) {
-            return word->state;
+    for (known = ngx_http_payer_statuses; known->text.len; known++) {
+        if (ngx_http_payer_record_equal(&known->text, status)) {
+            return known->state;
         }
     }
 

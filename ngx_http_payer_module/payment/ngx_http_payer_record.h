@@ -47,7 +47,7 @@ typedef enum {
 #define NGX_HTTP_PAYER_STATES  NGX_HTTP_PAYER_ENDED
 
 
-/* from where the last word of a record came */
+/* where the last change of a record came from */
 typedef enum {
     NGX_HTTP_PAYER_BY_SELF = 0,         /* an intent, or the clock */
     NGX_HTTP_PAYER_BY_REPLY,            /* the reply to a call of ours */
@@ -81,7 +81,7 @@ typedef struct {
 
     /* of the order, whichever payment it has */
     u_char                    ticket[NGX_HTTP_PAYER_TICKET_LEN];
-    int64_t                   wanted;           /* the shop's last word, 0:
+    int64_t                   wanted;           /* the shop's last sum, 0:
                                                  * what was paid covers it */
     u_char                    wanted_currency[NGX_HTTP_PAYER_CURRENCY_LEN];
     int64_t                   words;            /* how many of them: a later
@@ -172,7 +172,7 @@ ngx_str_t *ngx_http_payer_state_name(ngx_http_payer_state_e state);
 ngx_uint_t ngx_http_payer_state_paid(ngx_http_payer_state_e state);
 
 /*
- * the state that Payer's status stands for, 0 for a word that is not known
+ * the state that Payer's status stands for, 0 for a status that is not known
  * (which is pending, never paid)
  */
 ngx_http_payer_state_e ngx_http_payer_state_of(ngx_str_t *status);

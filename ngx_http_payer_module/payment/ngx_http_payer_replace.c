@@ -23,7 +23,8 @@ static ngx_int_t ngx_http_payer_replace_mark(ngx_http_payer_replace_t *rt);
 static ngx_int_t ngx_http_payer_replace_marked(ngx_http_payer_replace_t *rt);
 static ngx_int_t ngx_http_payer_replace_cancel(ngx_http_payer_replace_t *rt);
 static void ngx_http_payer_replace_was_cancelled(ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_replace_cancelled(ngx_http_payer_replace_t *rt);
+static ngx_int_t ngx_http_payer_replace_cancelled(
+    ngx_http_payer_replace_t *rt);
 static ngx_int_t ngx_http_payer_replace_ask(ngx_http_payer_replace_t *rt);
 static ngx_int_t ngx_http_payer_replace_read(ngx_http_payer_replace_t *rt);
 static void ngx_http_payer_replace_was_read(ngx_http_payer_call_t *call);
@@ -354,10 +355,12 @@ ngx_http_payer_replace_stored(ngx_http_payer_replace_t *rt)
     case NGX_HTTP_PAYER_INITIATED:
         ngx_http_payer_replace_log(rt);
 
-        return ngx_http_payer_replace_over(rt, (rt->spare
-                                                && !ctx->record.unknown)
-                                               ? NGX_HTTP_PAYER_REPLACE_LOOK
-                                               : NGX_HTTP_PAYER_REPLACE_IN_USE);
+        if (rt->spare && !ctx->record.unknown) {
+            return ngx_http_payer_replace_over(rt,
+                                               NGX_HTTP_PAYER_REPLACE_LOOK);
+        }
+
+        return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_IN_USE);
 
     default:
         return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_LOOK);

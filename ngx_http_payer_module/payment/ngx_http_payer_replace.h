@@ -35,7 +35,7 @@ struct ngx_http_payer_replace_s {
 
 
 /*
- * prepares to retire the link of ctx->record, which is stored and whose order
+ * prepares to cancel the link of ctx->record, which is stored and whose order
  * the caller has claimed; sets ctx->request_id.  Owned by the request's pool;
  * NULL if there is no memory
  */

@@ -22,7 +22,7 @@ typedef struct {
 
 /*
  * prepares to count the operations other than that under "key", which must
- * outlive the tally: NGX_OK or NGX_ERROR
+ * outlive "sums": NGX_OK or NGX_ERROR
  */
 ngx_int_t ngx_http_payer_sums(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_sums_t *sums, ngx_http_payer_call_e operation,
@@ -31,13 +31,13 @@ ngx_int_t ngx_http_payer_sums(ngx_http_payer_ctx_t *ctx,
 /*
  * a step of the caller's, before the payment is read: what is done when it is
  * counted must be in what is read.  NGX_OK, or NGX_AGAIN when the request is
- * parked; a store that fails leaves the tally vague (logged)
+ * parked; a store that fails leaves the sums vague (logged)
  */
 ngx_int_t ngx_http_payer_sums_run(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_sums_t *sums);
 
 /*
- * the next stored operation of the tally's prefix into ctx->io: NGX_OK,
+ * the next stored operation of the prefix into ctx->io: NGX_OK,
  * NGX_DECLINED when there is no more, NGX_AGAIN (call it again), NGX_ERROR
  */
 ngx_int_t ngx_http_payer_sums_next(ngx_http_payer_ctx_t *ctx,

@@ -89,7 +89,8 @@ ngx_http_payer_update_find(ngx_http_payer_ctx_t *ctx,
     ngx_int_t  rc;
 
     if (update->event.payment_id.len) {
-        rc = ngx_http_payer_ledger_find_payment(ctx, &update->event.payment_id);
+        rc = ngx_http_payer_ledger_find_payment(ctx,
+                                                &update->event.payment_id);
 
         if (rc == NGX_ERROR) {
             update->reason = "the store could not be read";
@@ -158,7 +159,8 @@ ngx_http_payer_update_choose(ngx_http_payer_ctx_t *ctx,
          * creation was not answered.  Payer knows of which order it is.
          */
 
-        return ngx_http_payer_update_call(ctx, update, ngx_http_payer_update_ask);
+        return ngx_http_payer_update_call(ctx, update,
+                                          ngx_http_payer_update_ask);
     }
 
     if (id->len == 0) {

@@ -1,7 +1,7 @@
 
 /*
- * What an event means for an order that is known here: a update, which leads to
- * the payment, which Payer is asked about.
+ * Updates an order from an event: the event names a payment, and Payer is
+ * asked for its state.
  */
 
 

@@ -211,7 +211,8 @@ ngx_http_payer_api_fetch(ngx_http_payer_call_t *call)
 
     call->state = ngx_http_payer_api_after_fetch;
 
-    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->api_loc, x);
+    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->api_loc,
+                                        x);
 }
 
 
@@ -361,7 +362,8 @@ ngx_http_payer_api_send(ngx_http_payer_call_t *call)
     call->tries++;
     call->state = ngx_http_payer_api_after_reply;
 
-    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->api_loc, x);
+    return ngx_http_payer_flow_exchange(call->ctx, call->ctx->conf->api_loc,
+                                        x);
 }
 
 

@@ -39,7 +39,7 @@ struct ngx_http_payer_call_s {
     const ngx_http_payer_call_type_t  *type;
     ngx_http_payer_ctx_t              *ctx;
 
-    /* set by the door after ngx_http_payer_api_call() */
+    /* set by the handler after ngx_http_payer_api_call() */
     ngx_str_t                          args;
     ngx_str_t                          body;
     ngx_str_t                          request_id;

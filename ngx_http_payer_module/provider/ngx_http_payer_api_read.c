@@ -1,7 +1,7 @@
 
 /*
- * The readers of Payer's replies, for the doors to choose from; whose word a
- * refusal is; and what no reply may have in it.
+ * The readers of Payer's replies, for the handlers to choose from; which
+ * status a refusal is; and what no reply may have in it.
  */
 
 
@@ -72,18 +72,18 @@ ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call, ngx_str_t *reply)
 static ngx_uint_t
 ngx_http_payer_api_dead(ngx_array_t *words, ngx_str_t *status)
 {
-    ngx_str_t   *word;
+    ngx_str_t   *dead;
     ngx_uint_t   i;
 
     if (words == NULL) {
         return 0;
     }
 
-    word = words->elts;
+    dead = words->elts;
 
     for (i = 0; i < words->nelts; i++) {
-        if (word[i].len == status->len
-            && ngx_memcmp(word[i].data, status->data, status->len) == 0)
+        if (dead[i].len == status->len
+            && ngx_memcmp(dead[i].data, status->data, status->len) == 0)
         {
             return 1;
         }

@@ -2,7 +2,7 @@
 /*
  * The step engine: the only place that parks and resumes a request.
  *
- * A door sets the first step and runs the flow.  A step that has to wait
+ * A handler sets the first step and runs the flow.  A step that has to wait
  * parks the request for a subrequest, for the store, or for some time, and
  * answers NGX_AGAIN; the same step is called again when that is over.
  */
@@ -57,7 +57,7 @@ ngx_int_t ngx_http_payer_flow_poll(ngx_http_payer_ctx_t *ctx,
 ngx_msec_t ngx_http_payer_flow_left(ngx_http_payer_ctx_t *ctx);
 
 /* parks until the exchange is over, which ends at the deadline: NGX_AGAIN or
- * NGX_ERROR.  "road" as for ngx_http_payer_exchange_start(). */
+ * NGX_ERROR.  "api_loc" as for ngx_http_payer_exchange_start(). */
 ngx_int_t ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_api_loc_t *api_loc, ngx_http_payer_exchange_t *x);
 
@@ -78,7 +78,7 @@ ngx_int_t ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
 #define ngx_http_payer_flow_writing(ctx)  (!ngx_queue_empty(&(ctx)->writes))
 
 /* ends a wait before its time, from within another request's handlers: the
- * request goes on in the next turn of the event loop */
+ * request goes on in the next round of the event loop */
 void ngx_http_payer_flow_wake(ngx_http_payer_ctx_t *ctx);
 
 /* the handler of ctx->io: resumes the request */

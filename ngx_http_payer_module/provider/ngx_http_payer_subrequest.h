@@ -3,8 +3,8 @@
  * One exchange: a subrequest to an internal location, and the filters that
  * capture its reply.  The only room that makes subrequests.
  *
- * Most exchanges are with Payer, on the road that was checked when the
- * configuration was read.  Those with the shop have no road: they go to a URI
+ * Most exchanges are with Payer, in the API location that was checked when the
+ * configuration was read.  Those with the shop have none: they go to a URI
  * of the server as any internal request does.
  */
 
@@ -76,10 +76,10 @@ struct ngx_http_payer_exchange_s {
 
 
 /*
- * starts the exchange; resets the reply: NGX_OK or NGX_ERROR.  Without a road
- * the path is a URI of this server, found and served as nginx does; nothing
- * of the main request but its connection and the name of the server goes
- * with it.
+ * starts the exchange; resets the reply: NGX_OK or NGX_ERROR.  Without an API
+ * location the path is a URI of this server, found and served as nginx does;
+ * nothing of the main request but its connection and the name of the server
+ * goes with it.
  */
 ngx_int_t ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ngx_http_payer_api_loc_t *api_loc, ngx_http_payer_exchange_t *x);

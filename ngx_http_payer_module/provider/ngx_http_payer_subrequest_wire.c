@@ -1,6 +1,6 @@
 
 /*
- * What nginx's proxy does for an exchange with Payer: without a word in the
+ * What nginx's proxy does for an exchange with Payer: without a trace in the
  * debug log, which would show our credentials, and without leaving them in its
  * buffers.
  *

@@ -209,7 +209,7 @@ ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le)
 }
 
 
-/* while the batch is written the clock may leap, and other workers know */
+/* while the batch is written the clock may jump, and other workers know */
 
 static void
 ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le)

@@ -152,7 +152,7 @@ ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
 }
 
 
-/* FNV-1a over eight bytes at a time; the trees bear with collisions */
+/* FNV-1a over eight bytes at a time; the trees allow collisions */
 
 ngx_rbtree_key_t
 ngx_http_payer_zone_hash(ngx_str_t *key)

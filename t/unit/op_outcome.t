@@ -1,3 +1,3 @@
 #!/bin/sh
 
-exec "$(dirname "$0")/run" judge
+exec "$(dirname "$0")/run" op_outcome

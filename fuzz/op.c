@@ -2,7 +2,7 @@
 /*
  * What is remembered of operations: any bytes decode or are refused, what
  * decodes is encoded to the same bytes, and a merge only goes forward.  The
- * input is two deeds, the length of the first one in two bytes before it.
+ * input is two operations, the length of the first one in two bytes before it.
  *
  * sources: ngx_http_payer_op.c ngx_http_payer_codec.c
  */
@@ -14,7 +14,7 @@
 #include "ngx_http_payer_store.h"
 
 
-static void fuzz_deed(ngx_str_t *value, ngx_http_payer_op_t *op);
+static void fuzz_op(ngx_str_t *value, ngx_http_payer_op_t *op);
 static void fuzz_text(ngx_str_t *value, ngx_str_t *text);
 
 
@@ -47,7 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_assert(one == NGX_OK || one == NGX_DECLINED);
 
     if (one == NGX_OK) {
-        fuzz_deed(&stored, &a);
+        fuzz_op(&stored, &a);
     }
 
     rc = ngx_http_payer_op_merge(&stored, &fresh);
@@ -83,7 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 
 static void
-fuzz_deed(ngx_str_t *value, ngx_http_payer_op_t *op)
+fuzz_op(ngx_str_t *value, ngx_http_payer_op_t *op)
 {
     ngx_int_t    rc;
     ngx_str_t    again;
