@@ -24,6 +24,7 @@ check_calls();
 check_log('docs/operations.md');
 check_links();
 check_examples();
+check_wings();
 
 Test::More::done_testing();
 
@@ -284,4 +285,15 @@ sub check_examples {
             ok(@runs, "a test runs $name of $file");
         }
     }
+}
+
+
+# The picture of the wings is what the includes say now.
+
+sub check_wings {
+    my $drawn = `\Q@{[ root() ]}\E/tools/wings`;
+
+    is($?, 0, 'tools/wings draws the wings');
+    is(document('docs/wings.svg'), $drawn, 'docs/wings.svg is what it draws');
+    unlike($drawn, qr/#c00/, 'no arrow of the picture runs up');
 }
