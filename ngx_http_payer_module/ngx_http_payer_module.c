@@ -344,6 +344,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       0,
       NULL },
 
+    { ngx_string("payer_keep"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_payer_keep,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("payer_refund_max"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_payer_refund_max,

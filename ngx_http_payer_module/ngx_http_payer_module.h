@@ -255,6 +255,11 @@ typedef struct {
     ngx_uint_t                    allow_all;
     ngx_uint_t                    allow_tls;    /* all with a certificate */
 
+    /* how long records stay, seconds; 0: for ever */
+    time_t                        keep_paid;
+    time_t                        keep_unpaid;
+    time_t                        keep_operations;
+
     /* who it is, what they may, and where it is written down */
     ngx_http_complex_value_t     *actor;
     ngx_uint_t                    actor_user;   /* made of $remote_user */
@@ -335,6 +340,8 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_json_order_t   order;
     ngx_http_payer_record_t       record;
     ngx_str_t                     key;          /* of the record */
+    ngx_http_payer_state_e        known;        /* its state as it was read,
+                                                 * 0: there was none */
     const ngx_str_t              *operation;
     ngx_http_payer_execution_t   *execution;
     void                         *data;

@@ -6,6 +6,7 @@
 
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_calls.h"
+#include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_verify_conf.h"
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_secret.h"
@@ -106,6 +107,9 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
     conf->exponent = -1;
     conf->lookup_inflight = NGX_CONF_UNSET_UINT;
     conf->link_ttl = NGX_CONF_UNSET;
+    conf->keep_paid = NGX_CONF_UNSET;
+    conf->keep_unpaid = NGX_CONF_UNSET;
+    conf->keep_operations = NGX_CONF_UNSET;
     conf->present = NGX_CONF_UNSET_UINT;
 
     ngx_http_payer_verify_create_conf(&conf->verify);
@@ -176,6 +180,12 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->allow_internal = prev->allow_internal;
         conf->allow_all = prev->allow_all;
     }
+
+    ngx_conf_merge_sec_value(conf->keep_paid, prev->keep_paid, 0);
+    ngx_conf_merge_sec_value(conf->keep_unpaid, prev->keep_unpaid,
+                             NGX_HTTP_PAYER_KEEP_UNPAID);
+    ngx_conf_merge_sec_value(conf->keep_operations, prev->keep_operations,
+                             NGX_HTTP_PAYER_KEEP_OPERATIONS);
 
     ngx_http_payer_actor_merge(prev, conf);
 

@@ -53,6 +53,8 @@ char *ngx_http_payer_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_payer_refund_max(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+char *ngx_http_payer_keep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 /* sets the handler of the location: cmd->post is its ..._handler_t */
 char *ngx_http_payer_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -12,6 +12,7 @@
 #include "ngx_http_payer_checkout.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_checkout_answer.h"
+#include "ngx_http_payer_history.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_lookup_use.h"
 #include "ngx_http_payer_replace.h"
@@ -123,15 +124,20 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
     int64_t                        words;
-    ngx_int_t                      rc, past;
+    ngx_int_t                      rc, past, link;
+    ngx_uint_t                     n;
     ngx_http_payer_record_t       *record;
-    ngx_http_payer_store_entry_t   entry;
+    ngx_http_payer_store_entry_t   entries[2];
 
     record = &ctx->record;
 
-    past = ngx_http_payer_worth_past(ctx, &entry);
+    past = ngx_http_payer_worth_past(ctx, &entries[0]);
+    n = (past == NGX_OK);
 
-    if (past == NGX_ERROR
+    link = ngx_http_payer_history_link(ctx, &entries[n]);
+    n += (link == NGX_OK);
+
+    if (past == NGX_ERROR || link == NGX_ERROR
         || ngx_http_payer_api_request_id(ctx) != NGX_OK
         || ngx_http_payer_ticket_make(ctx) != NGX_OK)
     {
@@ -159,8 +165,8 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     ctx->act = NGX_HTTP_PAYER_CLAIM_TAKE;
     ctx->step = ngx_http_payer_checkout_prepare;
 
-    rc = ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_SELF,
-                                          past == NGX_OK ? &entry : NULL);
+    rc = ngx_http_payer_ledger_write_all(ctx, NGX_HTTP_PAYER_BY_SELF, entries,
+                                         n);
 
     return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
 }

@@ -439,7 +439,8 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     if (ctx->conf->event_pass.len == 0) {
         ctx->step = ngx_http_payer_event_kept;
 
-        rc = ngx_http_payer_ledger_write_event(ctx, &event->key);
+        rc = ngx_http_payer_ledger_write_event(ctx, &event->key,
+                                               &event->update.event.type);
 
         return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
     }
@@ -494,7 +495,8 @@ ngx_http_payer_event_taken(ngx_http_payer_ctx_t *ctx)
 
     event = ctx->data;
 
-    (void) ngx_http_payer_ledger_write_event(ctx, &event->key);
+    (void) ngx_http_payer_ledger_write_event(ctx, &event->key,
+                                             &event->update.event.type);
 }
 
 

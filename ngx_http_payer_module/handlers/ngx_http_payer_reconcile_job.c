@@ -18,6 +18,7 @@
 #include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_background.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_reading.h"
 
@@ -568,6 +569,7 @@ ngx_http_payer_reconcile_outcome(ngx_http_payer_ctx_t *ctx,
     }
 
     entry->merge = ngx_http_payer_op_merge;
+    entry->expires = ngx_http_payer_keep_operation(ctx->conf);
 
     return ngx_http_payer_op_encode(ctx->request->pool, &job->op,
                                     &entry->value);

@@ -16,6 +16,7 @@
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_op.h"
@@ -23,7 +24,6 @@
 
 #define NGX_HTTP_PAYER_SETTLE_BREATH  100       /* without a pause */
 #define NGX_HTTP_PAYER_SETTLE_MARGIN  5000      /* ms, beyond the timeout */
-#define NGX_HTTP_PAYER_KEEP_SETTLED   (90 * 86400)
 
 
 typedef struct {
@@ -405,7 +405,7 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     entry.key = st->key;
     entry.merge = ngx_http_payer_op_merge;
-    entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_SETTLED;
+    entry.expires = ngx_http_payer_keep_operation(ctx->conf);
 
     if (ngx_http_payer_op_encode(r->pool, op, &entry.value) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_payer_execute.h"
+#include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 
@@ -15,11 +16,6 @@ static ngx_int_t ngx_http_payer_execute_bind_key(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *key);
 static ngx_int_t ngx_http_payer_execute_bind_merge(ngx_str_t *stored,
     ngx_str_t *fresh);
-
-
-/* as long as the operation itself */
-
-#define NGX_HTTP_PAYER_KEEP_KEY    (90 * 86400)
 
 
 /* key/MERCHANT/OPERATION/DIGEST of the number and the caller's key */
@@ -94,7 +90,7 @@ ngx_http_payer_execute_bind(ngx_http_payer_execution_t *ex,
     }
 
     entry->value = ctx->record.payment_id;
-    entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_KEY;
+    entry->expires = ngx_http_payer_keep_operation(ctx->conf);
     entry->merge = ngx_http_payer_execute_bind_merge;
 
     return NGX_OK;

@@ -7,6 +7,7 @@
 
 #include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_audit.h"
+#include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_reading.h"
 
@@ -23,8 +24,6 @@ static void ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
 /* a reply that is larger is not kept for a replay */
 
 #define NGX_HTTP_PAYER_MAX_KEPT     8192
-
-#define NGX_HTTP_PAYER_KEEP_OP      (90 * 86400)
 
 
 /* runs when the outcome is known, whether somebody still waits or not */
@@ -291,7 +290,7 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
         }
 
         entry->merge = ngx_http_payer_op_merge;
-        entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_OP;
+        entry->expires = ngx_http_payer_keep_operation(ctx->conf);
 
         rc = ngx_http_payer_execute_bind(ex, &entries[1]);
 

@@ -6,20 +6,17 @@
 
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_history.h"
+#include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_log.h"
 
 
 static ngx_int_t ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t *n);
-static time_t ngx_http_payer_ledger_expires(ngx_http_payer_record_t *record);
 static void ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record);
 
 
 #define NGX_HTTP_PAYER_CLAIM_MARGIN   5000      /* ms, outlives the owner */
-
-/* Payer's links live 31 days [seed]; a record stays as long again */
-
-#define NGX_HTTP_PAYER_KEEP_UNPAID    (62 * 86400)
 
 /* Payer repeats an event for some hours [ref], and may do so later, too */
 
@@ -70,6 +67,7 @@ ngx_http_payer_ledger_find(ngx_http_payer_ctx_t *ctx, ngx_str_t *reference)
     }
 
     ctx->found = 1;
+    ctx->known = ctx->record.state;
 
     return NGX_OK;
 }
@@ -170,6 +168,7 @@ ngx_http_payer_ledger_write_all(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_source_e source, ngx_http_payer_store_entry_t *others,
     ngx_uint_t nothers)
 {
+    ngx_int_t                     rc;
     ngx_uint_t                    n;
     ngx_http_payer_store_entry_t  entries[NGX_HTTP_PAYER_STORE_MAX_ENTRIES];
 
@@ -183,6 +182,16 @@ ngx_http_payer_ledger_write_all(ngx_http_payer_ctx_t *ctx,
         if (ngx_http_payer_ledger_entries(ctx, entries, &n) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if (ctx->found) {
+        rc = ngx_http_payer_history_read(ctx, source, &entries[n]);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        n += (rc == NGX_OK);
     }
 
     while (nothers--) {
@@ -222,7 +231,7 @@ ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
 
     entries[0].merge = ngx_http_payer_record_merge;
 
-    entries[0].expires = ngx_http_payer_ledger_expires(record);
+    entries[0].expires = ngx_http_payer_keep_order(ctx->conf, record);
 
     *n = 1;
 
@@ -243,28 +252,6 @@ ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
     *n = 2;
 
     return NGX_OK;
-}
-
-
-/*
- * An order for which money has moved stays; and one that a signed link must
- * not sell again stays as long as a signed link may.
- */
-
-static time_t
-ngx_http_payer_ledger_expires(ngx_http_payer_record_t *record)
-{
-    time_t  expires;
-
-    if (ngx_http_payer_state_paid(record->state)
-        || record->state == NGX_HTTP_PAYER_REFUNDED)
-    {
-        return 0;
-    }
-
-    expires = ngx_time() + NGX_HTTP_PAYER_KEEP_UNPAID;
-
-    return ngx_max(expires, record->signed_until);
 }
 
 
@@ -303,25 +290,41 @@ ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
 ngx_int_t
 ngx_http_payer_ledger_reread(ngx_http_payer_ctx_t *ctx)
 {
-    return ngx_http_payer_record_decode(&ctx->io.value, &ctx->record) == NGX_OK
-           ? NGX_OK : NGX_ERROR;
+    if (ngx_http_payer_record_decode(&ctx->io.value, &ctx->record) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->known = ctx->record.state;
+
+    return NGX_OK;
 }
 
 
 ngx_int_t
-ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx, ngx_str_t *key)
+ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx, ngx_str_t *key,
+    ngx_str_t *type)
 {
-    ngx_http_payer_store_entry_t  entry;
+    ngx_int_t                     rc;
+    ngx_http_payer_store_entry_t  entries[2], *entry;
 
     static ngx_str_t  delivered = ngx_string("delivered");
 
-    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+    entry = entries;
 
-    entry.key = *key;
-    entry.value = delivered;
-    entry.expires = ngx_time() + NGX_HTTP_PAYER_KEEP_EVENT;
+    ngx_memzero(entry, sizeof(ngx_http_payer_store_entry_t));
 
-    return ngx_http_payer_flow_put(ctx, &entry, 1);
+    entry->key = *key;
+    entry->value = delivered;
+    entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_EVENT;
+
+    rc = ngx_http_payer_history_event(ctx, type, key, &entries[1]);
+
+    if (rc == NGX_ERROR) {
+        ctx->io.rc = NGX_ERROR;
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_flow_put(ctx, entries, rc == NGX_OK ? 2 : 1);
 }
 
 

@@ -62,9 +62,9 @@ void ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
  */
 ngx_int_t ngx_http_payer_ledger_reread(ngx_http_payer_ctx_t *ctx);
 
-/* writes that the event of this key was delivered, as above */
+/* writes that the event of this key and type was delivered, as above */
 ngx_int_t ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx,
-    ngx_str_t *key);
+    ngx_str_t *key, ngx_str_t *type);
 
 /* claims the order for one request at a time: NGX_OK, NGX_BUSY, NGX_ERROR */
 ngx_int_t ngx_http_payer_ledger_claim(ngx_http_payer_ctx_t *ctx);

@@ -11,14 +11,12 @@
 
 
 #include "ngx_http_payer_worth.h"
+#include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_template.h"
 
 
 static ngx_uint_t ngx_http_payer_worth_reopened(ngx_http_payer_ctx_t *ctx);
-
-
-#define NGX_HTTP_PAYER_KEEP_PAST  (62 * 86400)
 
 
 ngx_uint_t
@@ -260,9 +258,7 @@ ngx_http_payer_worth_past(ngx_http_payer_ctx_t *ctx,
 
     /* money that has moved is not forgotten */
 
-    if (record->captured <= 0) {
-        entry->expires = ngx_time() + NGX_HTTP_PAYER_KEEP_PAST;
-    }
+    entry->expires = ngx_http_payer_keep_past(ctx->conf, record);
 
     return NGX_OK;
 }

@@ -1,0 +1,85 @@
+# payer_keep: how long records stay.
+
+use lib 't/lib';
+
+BEGIN { $ENV{PAYER_TEST_STORE} = 'lmdb' }
+
+use Payer::Weather;
+use Payer::Test;
+use Payer::Conf;
+
+my $now;
+
+# The days go by one after the other, for nothing is dropped when the clock
+# leaps; each day has a write, which drops a little of what may go.
+
+sub days {
+    my ($days) = @_;
+
+    for (1 .. $days * 24 / 12) {
+        $now += 12 * 3600;
+        clock_is_off($now);
+        get("/checkout?order=other-$now");
+    }
+}
+
+add_block_preprocessor(sub { clock_is_off($now = 0) });
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: an unpaid order stays as long as it is to stay
+--- config perl: 'payer_keep unpaid=200d;' . checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+days(120);
+is(post('/capture', json => { reference => '1' })->status, 400, 'it is known, and not paid');
+
+
+
+=== TEST 2: without the directive an unpaid order goes, and a paid one stays
+--- config perl: checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+get('/checkout?order=2');
+pay('2');
+is(post('/capture', json => { reference => '2', amount => 100 })->status, 200, 'paid');
+days(100);
+is(post('/capture', json => { reference => '1' })->status, 404, 'unpaid');
+is(get('/payment?reference=2')->status, 200, 'paid');
+
+
+
+=== TEST 3: a paid order goes when its time is over
+--- config perl: 'payer_keep paid=50d;' . checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+pay('1');
+is(post('/capture', json => { reference => '1', amount => 100 })->status, 200, 'paid');
+days(48);
+is(post('/refund', json => { reference => '1', amount => 10 })->status, 200, 'before that it is known');
+days(100);
+is(post('/refund', json => { reference => '1', amount => 10 })->status, 404, 'then it is forgotten');
+
+
+
+=== TEST 4: an operation is replayed as long as it stays
+--- config perl: 'payer_keep operations=120d;' . checkout() . operations()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+pay('1');
+my @call = ('/capture', headers => { 'Idempotency-Key' => 'k' }, json => { reference => '1', amount => 100 });
+is(post(@call)->status, 200, 'captured');
+days(95);
+is(post(@call)->header('Idempotency-Replayed'), 'true', 'after more than 90 days');
+--- books
+1: captured=100

@@ -1,0 +1,61 @@
+# Times of payer_keep that would lose money.
+
+use lib 't/lib';
+use Payer::Test;
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: a record that is gone while its link lives could be paid twice
+--- config
+--- http_config
+    payer_keep unpaid=30d;
+--- must_die
+--- error_log
+"unpaid=30d" is shorter than the 31 days that Payer's links live, so that an order could be paid twice
+
+
+
+=== TEST 2: a paid order is not forgotten sooner, either
+--- config
+    payer_keep paid=1d;
+--- must_die
+--- error_log
+"paid=1d" is shorter than the 31 days
+
+
+
+=== TEST 3: an operation stays for a day at least
+--- config
+    payer_keep operations=1h;
+--- must_die
+--- error_log
+"operations=1h" is shorter than one day, so that a late repeat could be executed twice
+
+
+
+=== TEST 4: what is no time
+--- config
+    payer_keep paid=soon;
+--- must_die
+--- error_log
+invalid time in parameter "paid=soon"
+
+
+
+=== TEST 5: what is no parameter
+--- config
+    payer_keep events=7y;
+--- must_die
+--- error_log
+invalid parameter "events=7y"
+
+
+
+=== TEST 6: a parameter that is given twice
+--- config
+    payer_keep paid=7y paid=8y;
+--- must_die
+--- error_log
+parameter "paid=8y" is duplicate
