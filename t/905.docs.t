@@ -21,7 +21,7 @@ $code =~ s{/\*.*?\*/}{}gs;
 check_directives();
 check_variables();
 check_calls();
-check_log('docs/operations.md');
+check_log('docs/log-messages.md');
 check_links();
 check_examples();
 check_wings();
@@ -226,7 +226,8 @@ sub check_log {
 
 sub check_links {
     my @files = ('README.md', 'demo/README.md', map { s{^\Q@{[root()]}\E/}{}r }
-        glob root() . '/docs/*.md');
+        glob root() . '/docs/*.md ' . root() . '/docs/shops/*.md');
+    my %linked;
 
     for my $file (@files) {
         my $text = document($file);
@@ -242,6 +243,7 @@ sub check_links {
             my $there = -e root() . "/$target";
 
             ok($there, "$file links to $target") or next;
+            $linked{$target} = 1 if $file eq 'docs/README.md';
             next unless defined $anchor;
 
             my %anchors = map { anchor($_) => 1 }
@@ -250,6 +252,9 @@ sub check_links {
             ok($anchors{$anchor}, "$file links to $target#$anchor");
         }
     }
+
+    ok($linked{$_}, "docs/README.md links to $_")
+        for grep { m{^docs/} && $_ ne 'docs/README.md' } @files;
 }
 
 

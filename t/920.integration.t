@@ -1,13 +1,13 @@
-# Each configuration and each command of docs/integration.md works as it stands
-# there; only addresses, ports and paths are changed, and what a comment says.
+# Each configuration and each command of the guide works as it stands there;
+# only addresses, ports and paths are changed, and what a comment says.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;
 use Payer::Docs;
 
 my $SITE = 'https://shop.example';
-my %example = (examples('docs/integration.md'),
-    examples('docs/operations.md'));
+my %example = map { examples($_) } qw(docs/integration.md docs/events.md
+    docs/back-office.md docs/operations.md);
 
 # every one of them, so that a new one is not forgotten
 my %test = (

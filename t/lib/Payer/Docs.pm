@@ -36,7 +36,7 @@ use Socket qw(getaddrinfo getnameinfo NI_NUMERICHOST NI_NUMERICSERV
 use Payer::Sim;
 use Payer::Test ();
 
-our @EXPORT = qw(document example examples serve status_shop);
+our @EXPORT = qw(document example examples in_conf_d serve status_shop);
 
 my $SHOP = 'shop.example';
 
@@ -76,6 +76,17 @@ sub examples {
 
     return document($file)
         =~ /^<!--\s*example:\s*(\S+)\s*-->\n+```\w*\n(.*?)^```$/gms;
+}
+
+
+# A file for conf.d as a complete configuration: what Debian's nginx.conf has
+# around it, as far as it matters here.
+
+sub in_conf_d {
+    my ($text) = @_;
+
+    return "load_module modules/ngx_http_payer_module.so;\n\nevents { }\n\n"
+        . "http {\n$text}\n";
 }
 
 

@@ -2,8 +2,8 @@ package Payer::Faults;
 
 # What Payer and the path to it can do wrong, and what then has to happen, for
 # each call that the module makes: the rules of t/230.fault-table.t.  They are
-# those of docs/integration.md ("Answers") and of docs/directives.md, written
-# down call by call; nothing in here was taken from what the module does.
+# those of docs/answers.md and of docs/directives.md, written down call by
+# call; nothing in here was taken from what the module does.
 #
 #     columns()               the calls
 #     rows()                  the faults
