@@ -4,10 +4,12 @@
  * before it, and what Payer answers.  The rule is stated once more, in one
  * piece, and nothing else may prove a payment.
  *
- * sources: ngx_http_payer_proof.c ngx_http_payer_record.c ngx_http_payer_record_codec.c
+ * sources: ngx_http_payer_proof.c ngx_http_payer_record.c
+ * sources: ngx_http_payer_record_codec.c
  * sources: ngx_http_payer_record_sum.c
  * sources: ngx_http_payer_codec.c ngx_http_payer_json.c
- * sources: ngx_http_payer_json_parse.c ngx_http_payer_order.c
+ * sources: ngx_http_payer_json_parse.c ngx_http_payer_json_written.c
+ * sources: ngx_http_payer_order.c
  */
 
 

@@ -18,8 +18,6 @@
 /* whatever is said to live longer is fetched anew after this time */
 #define NGX_HTTP_PAYER_MAX_EXPIRES  (365 * 24 * 60 * 60)
 
-#define NGX_HTTP_PAYER_MAX_MESSAGE  200
-
 
 typedef struct {
     const char  *name;
@@ -53,8 +51,6 @@ static ngx_int_t ngx_http_payer_json_link(ngx_pool_t *pool, cJSON *root,
     ngx_http_payer_json_link_t *link, const char **reason);
 static ngx_int_t ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
     ngx_http_payer_json_payment_t *payment, const char **reason);
-static void ngx_http_payer_json_clean_message(const char *src,
-    ngx_str_t *message);
 
 
 static ngx_http_payer_json_field_t  ngx_http_payer_access_token =
@@ -83,8 +79,6 @@ static ngx_http_payer_json_field_t  ngx_http_payer_captured =
     ngx_http_payer_json_field("capturedAmount");
 static ngx_http_payer_json_field_t  ngx_http_payer_refunded =
     ngx_http_payer_json_field("refundedAmount");
-static ngx_http_payer_json_field_t  ngx_http_payer_message =
-    ngx_http_payer_json_field("message");
 
 
 /* value: NULL if there is none, or null; two are a contradiction */
@@ -524,81 +518,4 @@ ngx_http_payer_json_read_any(ngx_str_t *text, ngx_uint_t json,
     }
 
     return (json || *p == '<') ? NGX_DECLINED : NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
-    ngx_str_t *message)
-{
-    cJSON       *root, *value;
-    ngx_int_t    rc;
-    const char  *reason;
-
-    ngx_str_null(message);
-
-    rc = ngx_http_payer_json_parse(text, &root, &reason);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_payer_json_get(root, &ngx_http_payer_message, &value,
-                                 &reason);
-
-    if (rc == NGX_OK && value != NULL
-        && cJSON_IsString(value) && value->valuestring[0])
-    {
-        message->data = ngx_pnalloc(pool, NGX_HTTP_PAYER_MAX_MESSAGE);
-
-        if (message->data == NULL) {
-            rc = NGX_ERROR;
-
-        } else {
-            ngx_http_payer_json_clean_message(value->valuestring, message);
-        }
-
-    } else {
-        rc = NGX_DECLINED;
-    }
-
-    cJSON_Delete(root);
-
-    return rc;
-}
-
-
-static void
-ngx_http_payer_json_clean_message(const char *src, ngx_str_t *message)
-{
-    size_t      len;
-    u_char     *p, *next, *last, *dst;
-    ngx_int_t   code;
-
-    p = (u_char *) src;
-    last = p + ngx_strlen(src);
-    dst = message->data;
-
-    while (p < last) {
-        next = p;
-        code = ngx_http_payer_utf8_next(&next, last);
-        len = next - p;
-
-        if (code < 0
-            || dst + len > message->data + NGX_HTTP_PAYER_MAX_MESSAGE)
-        {
-            break;
-        }
-
-        if (code < 0x20 || (code >= 0x7f && code < 0xa0)) {
-            *dst++ = ' ';
-
-        } else {
-            dst = ngx_cpymem(dst, p, len);
-        }
-
-        p = next;
-    }
-
-    message->len = dst - message->data;
 }

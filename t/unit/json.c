@@ -2,7 +2,8 @@
 /*
  * JSON and forms.
  *
- * sources: ngx_http_payer_json.c ngx_http_payer_json_parse.c
+ * sources: ngx_http_payer_json.c ngx_http_payer_json_message.c
+ * sources: ngx_http_payer_json_parse.c ngx_http_payer_json_written.c
  * sources: ngx_http_payer_json_params.c ngx_http_payer_json_write.c
  * sources: ngx_http_payer_order.c ngx_http_payer_amount.c
  */

@@ -2,7 +2,8 @@
 /*
  * What a record and Payer's status prove.
  *
- * sources: ngx_http_payer_proof.c ngx_http_payer_record.c ngx_http_payer_record_codec.c
+ * sources: ngx_http_payer_proof.c ngx_http_payer_record.c
+ * sources: ngx_http_payer_record_codec.c
  * sources: ngx_http_payer_record_sum.c ngx_http_payer_codec.c
  */
 
