@@ -993,7 +993,7 @@ create: "backToShopURL":"http:\\?/\\?/localhost:[0-9]+\\?/cart"
 
 === TEST 66: when the store is full nobody is sent to a link that is not stored
 --- bare
---- http_config perl: bare_http('simulator') =~ s/payer 1m/payer 32k/r
+--- http_config perl: bare_http('simulator') =~ s/payer 1m/payer 64k/r
 --- config perl
 road(proxy_pass => 'http://payer/') . checkout(payer_insecure_upstream => 'on')
 --- request

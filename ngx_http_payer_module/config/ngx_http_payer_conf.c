@@ -46,6 +46,7 @@ ngx_http_payer_create_main_conf(ngx_conf_t *cf)
     }
 
     pmcf->store->zone = pmcf->zone;
+    pmcf->store->describer = ngx_http_payer_record_describer;
 
     if (ngx_array_init(&pmcf->locations, cf->pool, 8,
                        sizeof(ngx_http_payer_loc_conf_t *))

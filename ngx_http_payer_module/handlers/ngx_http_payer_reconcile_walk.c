@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_payer_reconcile_walk.h"
+#include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_flow.h"
 
 
@@ -379,12 +380,8 @@ static ngx_int_t
 ngx_http_payer_reconcile_next(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
-    ngx_int_t                rc;
-    ngx_http_payer_store_t  *store;
-
     if (ctx->asked) {
-        ctx->asked = 0;
-        return ctx->io.rc;
+        return ngx_http_payer_ledger_next(ctx, &rec->prefix, &rec->after);
     }
 
     if (rec->prefix.len == 0
@@ -398,13 +395,7 @@ ngx_http_payer_reconcile_next(ngx_http_payer_ctx_t *ctx,
 
     ctx->io.pool = rec->pool;
 
-    store = ctx->conf->main->store;
-
-    rc = store->ops->next(store, &rec->prefix, &rec->after, &ctx->io);
-
-    ctx->asked = (rc == NGX_AGAIN);
-
-    return rc;
+    return ngx_http_payer_ledger_next(ctx, &rec->prefix, &rec->after);
 }
 
 

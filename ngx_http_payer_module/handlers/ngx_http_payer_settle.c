@@ -133,17 +133,11 @@ static ngx_int_t
 ngx_http_payer_settle_search(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                 rc;
-    ngx_http_payer_store_t   *store;
     ngx_http_payer_settle_t  *st;
 
     st = ctx->data;
-    store = ctx->conf->main->store;
 
-    if (ctx->asked) {
-        ctx->asked = 0;
-        rc = ctx->io.rc;
-
-    } else if (++st->scanned % NGX_HTTP_PAYER_SETTLE_BREATH == 0) {
+    if (!ctx->asked && ++st->scanned % NGX_HTTP_PAYER_SETTLE_BREATH == 0) {
 
         if (ngx_http_payer_flow_wait(ctx, 1) == NGX_AGAIN) {
             return NGX_AGAIN;
@@ -151,15 +145,13 @@ ngx_http_payer_settle_search(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_GATEWAY_TIME_OUT,
                    "there are too many operations to search them in time");
-
-    } else {
-        rc = store->ops->next(store, &st->prefix, &st->after, &ctx->io);
     }
+
+    rc = ngx_http_payer_ledger_next(ctx, &st->prefix, &st->after);
 
     switch (rc) {
 
     case NGX_AGAIN:
-        ctx->asked = 1;
         return NGX_AGAIN;
 
     case NGX_OK:

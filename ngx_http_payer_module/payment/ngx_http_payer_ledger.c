@@ -13,6 +13,7 @@
 
 static ngx_int_t ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t *n);
+static ngx_int_t ngx_http_payer_ledger_found(ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record);
 
 
@@ -54,10 +55,13 @@ ngx_http_payer_ledger_find(ngx_http_payer_ctx_t *ctx, ngx_str_t *reference)
         return NGX_OK;
     }
 
-    if (rc != NGX_OK) {
-        return rc;
-    }
+    return (rc == NGX_OK) ? ngx_http_payer_ledger_found(ctx) : rc;
+}
 
+
+static ngx_int_t
+ngx_http_payer_ledger_found(ngx_http_payer_ctx_t *ctx)
+{
     if (ngx_http_payer_record_decode(&ctx->io.value, &ctx->record) != NGX_OK) {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
                            "the record \"%V\" is damaged or of a newer "
@@ -109,6 +113,18 @@ ngx_http_payer_ledger_find_payment(ngx_http_payer_ctx_t *ctx,
             return rc == NGX_DECLINED ? NGX_OK : rc;
         }
 
+        if (ctx->io.key.len) {
+            ctx->key = ctx->io.key;
+
+            rc = ngx_http_payer_ledger_found(ctx);
+
+            ctx->reference = ctx->record.reference;
+
+            return rc;
+        }
+
+        /* of a former version, which kept the reference there */
+
         ctx->resolved = 1;
         ctx->reference = ctx->io.value;
     }
@@ -139,6 +155,32 @@ ngx_http_payer_ledger_get(ngx_http_payer_ctx_t *ctx, ngx_str_t *key)
     rc = store->ops->get(store, key, &ctx->io);
 
     ctx->asked = (rc == NGX_AGAIN);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_payer_ledger_next(ngx_http_payer_ctx_t *ctx, ngx_str_t *prefix,
+    ngx_str_t *after)
+{
+    ngx_int_t                rc;
+    ngx_http_payer_store_t  *store;
+
+    if (ctx->asked) {
+        rc = ctx->io.rc;
+
+    } else {
+        store = ctx->conf->main->store;
+        rc = store->ops->scan(store, prefix, after, 1, &ctx->io);
+    }
+
+    ctx->asked = (rc == NGX_AGAIN);
+
+    if (rc == NGX_OK) {
+        ctx->io.key = ctx->io.items[0].key;
+        ctx->io.value = ctx->io.items[0].value;
+    }
 
     return rc;
 }
@@ -202,7 +244,7 @@ ngx_http_payer_ledger_write_all(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* the record, and the payment id as a way to it */
+/* the record, which is found by its payment id, too */
 
 static ngx_int_t
 ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
@@ -218,7 +260,7 @@ ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
         record->created = record->updated;
     }
 
-    ngx_memzero(entries, 2 * sizeof(ngx_http_payer_store_entry_t));
+    ngx_memzero(entries, sizeof(ngx_http_payer_store_entry_t));
 
     if (ngx_http_payer_record_order_key(pool, &ctx->conf->merchant->id,
                                         &record->reference, &entries[0].key)
@@ -230,6 +272,7 @@ ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
     }
 
     entries[0].merge = ngx_http_payer_record_merge;
+    entries[0].describe = ngx_http_payer_record_describe;
 
     entries[0].expires = ngx_http_payer_keep_order(ctx->conf, record);
 
@@ -239,19 +282,9 @@ ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (ngx_http_payer_record_payment_key(pool, &ctx->conf->merchant->id,
-                                          &record->payment_id,
-                                          &entries[1].key)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    entries[1].value = record->reference;
-    entries[1].expires = entries[0].expires;
-    *n = 2;
-
-    return NGX_OK;
+    return ngx_http_payer_record_payment_key(pool, &ctx->conf->merchant->id,
+                                             &record->payment_id,
+                                             &entries[0].alias);
 }
 
 

@@ -66,6 +66,14 @@ ngx_int_t ngx_http_payer_ledger_reread(ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *key, ngx_str_t *type);
 
+/*
+ * the first entry that begins with "prefix" and is greater than "after", into
+ * ctx->io.key and value: NGX_OK, NGX_DECLINED, NGX_ERROR, or NGX_AGAIN (call
+ * again)
+ */
+ngx_int_t ngx_http_payer_ledger_next(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *prefix, ngx_str_t *after);
+
 /* claims the order for one request at a time: NGX_OK, NGX_BUSY, NGX_ERROR */
 ngx_int_t ngx_http_payer_ledger_claim(ngx_http_payer_ctx_t *ctx);
 void ngx_http_payer_ledger_unclaim(ngx_http_payer_ctx_t *ctx);

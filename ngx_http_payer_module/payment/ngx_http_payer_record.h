@@ -47,6 +47,11 @@ typedef enum {
 #define NGX_HTTP_PAYER_STATES  NGX_HTTP_PAYER_ENDED
 
 
+/* why somebody should look at an order, as bits of its label */
+
+#define NGX_HTTP_PAYER_ATTENTION_UNKNOWN  0x01      /* an outcome is open */
+
+
 /* where the last change of a record came from */
 typedef enum {
     NGX_HTTP_PAYER_BY_SELF = 0,         /* an intent, or the clock */
@@ -105,7 +110,7 @@ typedef struct {
  * keys, allocated from the pool; "merchant" is the client id, which has no
  * slash.
  *     order/MERCHANT/REFERENCE     the record
- *     payment/MERCHANT/PAYMENT-ID  the reference of the payment's record
+ *     payment/MERCHANT/PAYMENT-ID  an alias of the payment's record
  *     past/MERCHANT/PAYMENT-ID     the last record of an earlier payment
  *     event/MERCHANT/TOKEN         there if the event was delivered
  * NGX_OK or NGX_ERROR
@@ -144,6 +149,16 @@ ngx_uint_t ngx_http_payer_record_current(ngx_str_t *value);
  * what is known of times and amounts; the rules stand in record.c
  */
 ngx_int_t ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh);
+
+/*
+ * the label of an order's record: its state and the time of its last change;
+ * it needs attention while an outcome is open
+ */
+void ngx_http_payer_record_describe(ngx_str_t *value,
+    ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh);
+
+/* how entries of that key are described, NULL: not at all */
+ngx_http_payer_describe_pt ngx_http_payer_record_describer(ngx_str_t *key);
 
 /* whether there is a ticket: orders of a former version have none */
 ngx_uint_t ngx_http_payer_record_has_ticket(ngx_http_payer_record_t *record);

@@ -6,6 +6,7 @@
 
 #include "ngx_http_payer_sums.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_ledger.h"
 
 
 ngx_int_t
@@ -65,22 +66,11 @@ ngx_int_t
 ngx_http_payer_sums_next(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_sums_t *sums)
 {
-    ngx_int_t                rc;
-    ngx_http_payer_store_t  *store;
+    ngx_int_t  rc;
 
-    if (ctx->asked) {
-        ctx->asked = 0;
-        rc = ctx->io.rc;
+    rc = ngx_http_payer_ledger_next(ctx, &sums->prefix, &sums->after);
 
-    } else {
-        store = ctx->conf->main->store;
-        rc = store->ops->next(store, &sums->prefix, &sums->after, &ctx->io);
-    }
-
-    if (rc == NGX_AGAIN) {
-        ctx->asked = 1;
-
-    } else if (rc == NGX_OK) {
+    if (rc == NGX_OK) {
         sums->after = ctx->io.key;
     }
 

@@ -19,7 +19,11 @@
 
 #define NGX_HTTP_PAYER_STORE_MAX_KEY      511
 #define NGX_HTTP_PAYER_STORE_MAX_VALUE    16384
-#define NGX_HTTP_PAYER_STORE_MAX_ENTRIES  8         /* of one put() */
+#define NGX_HTTP_PAYER_STORE_MAX_ENTRIES  16        /* of one put() */
+#define NGX_HTTP_PAYER_STORE_MAX_ITEMS    500       /* of one answer */
+#define NGX_HTTP_PAYER_STORE_MAX_PAGE     1048576   /* bytes of these */
+#define NGX_HTTP_PAYER_STORE_MAX_SCOPE    400       /* "kind/merchant/" */
+#define NGX_HTTP_PAYER_STORE_MAX_LOOKS    2000      /* of one list() */
 
 
 typedef struct ngx_http_payer_store_s     ngx_http_payer_store_t;
@@ -49,6 +53,41 @@ typedef ngx_int_t (*ngx_http_payer_when_pt)(ngx_str_t *before,
 
 
 /*
+ * What the indexes know of an entry.  One whose label is all zero is in none
+ * of them and costs nothing.  The indexes are of the entries whose keys begin
+ * alike as far as the second slash, as "order/4711/" does.
+ */
+typedef struct {
+    time_t                          updated;    /* seconds; list() shows the
+                                                 * newest first; 0: never */
+    time_t                          due;        /* when due() hands it out,
+                                                 * seconds; 0: never */
+    uint32_t                        attention;  /* bits: why somebody should
+                                                 * look at it; 0: no reason */
+    ngx_uint_t                      state;      /* 0 to 63; for list() */
+} ngx_http_payer_label_t;
+
+
+/*
+ * says what the label of an entry is to be when it is about to be written, as
+ * it is after the merge: "fresh" is what the caller has given; "stored", of
+ * what is there, is NULL if nothing is, and all zero if that had none.  As
+ * pure as a merge.
+ */
+typedef void (*ngx_http_payer_describe_pt)(ngx_str_t *value,
+    ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh);
+
+
+/* an entry as scan(), list() and due() answer it, in io->pool */
+typedef struct {
+    ngx_str_t                       key;        /* its own, never an alias */
+    ngx_str_t                       value;
+    uint64_t                        rev;
+    ngx_http_payer_label_t          label;
+} ngx_http_payer_item_t;
+
+
+/*
  * One call in flight.  The caller owns it (as a rule in a request's pool)
  * and has to call forget() before it goes away while "pending" is set.
  * The handler is called only after the operation returned NGX_AGAIN, from
@@ -61,8 +100,17 @@ struct ngx_http_payer_io_s {
     void                           *data;
     void                           *pending;    /* of the backend */
     ngx_int_t                       rc;
-    ngx_str_t                       key;        /* of next() */
+    ngx_str_t                       key;        /* of get(): the entry's, if
+                                                 * it was asked for by an
+                                                 * alias; else empty */
     ngx_str_t                       value;      /* see the operations */
+    ngx_http_payer_item_t          *items;      /* of scan(), list(), due() */
+    ngx_uint_t                      nitems;
+    size_t                          bytes;      /* of their values */
+    ngx_str_t                       next;       /* of list(): the cursor */
+    uint64_t                        rev;        /* of value: another one after
+                                                 * each write; 0: nothing is
+                                                 * stored, or not known */
     ngx_msec_t                      left;       /* with NGX_BUSY: of the
                                                  * lease, milliseconds */
     unsigned                        kept:1;     /* of put(): the merge of the
@@ -89,12 +137,35 @@ typedef struct {
     ngx_http_payer_merge_pt         merge;      /* NULL: replace */
     ngx_http_payer_when_pt          when;       /* NULL: always; not of the
                                                  * first entry */
+    ngx_str_t                       alias;      /* another key by which it is
+                                                 * found, too; empty: none.
+                                                 * Those that it had before
+                                                 * lead to it until they
+                                                 * expire */
+    ngx_http_payer_label_t          label;
+    ngx_http_payer_describe_pt      describe;   /* NULL: the label is as it
+                                                 * stands here */
 } ngx_http_payer_store_entry_t;
+
+
+/* what list() is to show */
+typedef struct {
+    ngx_str_t                       prefix;     /* "kind/merchant/" */
+    uint64_t                        states;     /* bits 1 << state; 0: all */
+    uint32_t                        attention;  /* those that have one of
+                                                 * these bits; 0: all */
+    time_t                          from;       /* updated then or later; 0 */
+    time_t                          to;         /* and before that; 0: open */
+    ngx_str_t                       after;      /* io->next of the answer
+                                                 * before; empty: the newest */
+    ngx_uint_t                      limit;      /* of items */
+} ngx_http_payer_list_t;
 
 
 /*
  * All operations answer NGX_OK, NGX_DECLINED (no such key), NGX_ERROR
  * (logged) or NGX_AGAIN (the handler will be called with one of the others).
+ * A text that they are given need not stay after they return.
  *
  * put() writes all entries or none, durably as far as the backend can; their
  * keys differ, and it has copied them when it returns.  An entry whose merge
@@ -104,6 +175,12 @@ typedef struct {
  * have edited), and io->kept says whether that is somebody else's.  "io" may
  * be NULL when nobody waits.  After forget() a put goes on but reports to
  * nobody.
+ *
+ * scan(), list() and due() answer as many items as "limit" says at the most,
+ * and fewer if those would be more than MAX_PAGE bytes; NGX_DECLINED if there
+ * is none.  list() may have found fewer after it has looked at MAX_LOOKS
+ * entries, even none (NGX_OK then): while io->next is not empty there may be
+ * more.  A cursor that is none finds nothing.
  */
 typedef struct {
     ngx_str_t     name;                         /* "memory", "lmdb" */
@@ -127,6 +204,7 @@ typedef struct {
     void          (*exit_process)(ngx_cycle_t *cycle,
                       ngx_http_payer_store_t *store);
 
+    /* io->value and io->rev */
     ngx_int_t     (*get)(ngx_http_payer_store_t *store, ngx_str_t *key,
                       ngx_http_payer_io_t *io);
 
@@ -136,10 +214,30 @@ typedef struct {
                       ngx_http_payer_claim_act_e act,
                       ngx_http_payer_claim_t *claim, ngx_http_payer_io_t *io);
 
-    /* the first entry in the order of keys, which is that of their bytes,
-     * that begins with "prefix" and is greater than "after" */
-    ngx_int_t     (*next)(ngx_http_payer_store_t *store, ngx_str_t *prefix,
-                      ngx_str_t *after, ngx_http_payer_io_t *io);
+    /*
+     * entries in the order of keys, which is that of their bytes, that begin
+     * with "prefix" and are greater than "after".  An alias is followed: the
+     * item is what it leads to, in the order of the aliases, so that only the
+     * caller knows "after" of the next page: a prefix of aliases is for one
+     * page.
+     */
+    ngx_int_t     (*scan)(ngx_http_payer_store_t *store, ngx_str_t *prefix,
+                      ngx_str_t *after, ngx_uint_t limit,
+                      ngx_http_payer_io_t *io);
+
+    /* the entries of an index, those that were updated last first */
+    ngx_int_t     (*list)(ngx_http_payer_store_t *store,
+                      ngx_http_payer_list_t *list, ngx_http_payer_io_t *io);
+
+    /*
+     * entries whose time has come, the oldest first, "prefix" as of an index.
+     * Each is leased: in the same transaction its time is moved on to "lease"
+     * seconds from now, so that nobody else gets it before, and somebody does
+     * after.  A put with another label.due, or 0, ends that.
+     */
+    ngx_int_t     (*due)(ngx_http_payer_store_t *store, ngx_str_t *prefix,
+                      ngx_uint_t limit, time_t lease,
+                      ngx_http_payer_io_t *io);
 
     /*
      * An exclusive claim on a key, see ngx_http_payer_zone_claim().  It keeps
@@ -166,6 +264,13 @@ struct ngx_http_payer_store_s {
      * "live", and so on; empty: not known */
     ngx_str_t                       mode;       /* "live", "test", "other" */
     ngx_str_t                       host;
+
+    /*
+     * how entries of that key are described, for those that were written
+     * before there were labels: NULL if they have none.  NULL itself: none
+     * has.  As pure as a merge.
+     */
+    ngx_http_payer_describe_pt    (*describer)(ngx_str_t *key);
 };
 
 
@@ -192,6 +297,38 @@ ngx_int_t ngx_http_payer_store_check(ngx_http_payer_store_entry_t *entries,
 /* for backends: a text of io, in its pool: NGX_OK or NGX_ERROR (logged) */
 ngx_int_t ngx_http_payer_store_copy(ngx_http_payer_io_t *io, ngx_str_t *dst,
     u_char *data, size_t len);
+
+/*
+ * for backends: room for the items of an answer, and another one of them:
+ * NGX_OK, NGX_ERROR (logged), or NGX_DONE if the page is full without it.
+ * "limit" is what it may be afterwards.
+ */
+ngx_int_t ngx_http_payer_store_items(ngx_http_payer_io_t *io,
+    ngx_uint_t *limit);
+ngx_int_t ngx_http_payer_store_add(ngx_http_payer_io_t *io,
+    ngx_http_payer_item_t *item);
+
+/* for backends: what of the key names its index; 0: none */
+size_t ngx_http_payer_store_scope(ngx_str_t *key);
+
+/* for backends: whether list() shows an entry with this label */
+ngx_uint_t ngx_http_payer_store_shown(ngx_http_payer_list_t *list,
+    ngx_http_payer_label_t *label);
+
+/*
+ * for backends: room for what a list shows, and its place, which is older than
+ * the one that is answered: NGX_OK, NGX_ERROR, or NGX_DECLINED if
+ * "list->after" is no cursor; and the end, when there may be more behind a
+ * place: NGX_OK or NGX_ERROR.  "serial" tells entries of one second apart.
+ */
+ngx_int_t ngx_http_payer_store_begin_list(ngx_http_payer_list_t *list,
+    ngx_http_payer_io_t *io, time_t *updated, uint64_t *serial);
+ngx_int_t ngx_http_payer_store_end_list(ngx_http_payer_io_t *io,
+    time_t updated, uint64_t serial);
+
+/* for backends: whether an entry of that label is in an index */
+#define ngx_http_payer_store_labelled(label)                                  \
+    ((label)->updated || (label)->due || (label)->attention || (label)->state)
 
 
 /* for backends: the later of two times after which to drop; 0 is never */

@@ -1,9 +1,7 @@
 
 /*
- * The store in LMDB: configuration, reading, the table of operations.
- *
- * Reading goes on the event loop: a lookup in mapped memory and one copy.
- * Writing is in ngx_http_payer_store_lmdb_write.c.
+ * The store in LMDB: configuration and the table of operations.  Reading is in
+ * ngx_http_payer_store_lmdb_read.c, writing in _write.c.
  */
 
 
@@ -20,15 +18,6 @@ typedef struct {
 } ngx_http_payer_lmdb_t;
 
 
-/* what a read is for, and what becomes of it */
-typedef struct {
-    ngx_str_t                    *prefix;       /* NULL: exactly the key */
-    ngx_str_t                    *key;          /* or after which one */
-    ngx_http_payer_io_t          *io;
-    ngx_uint_t                    begun;        /* unsigned  begun:1; */
-} ngx_http_payer_lmdb_read_t;
-
-
 static char *ngx_http_payer_lmdb_configure(ngx_conf_t *cf,
     ngx_http_payer_store_t *store, ngx_str_t *value);
 static ngx_int_t ngx_http_payer_lmdb_add_path(ngx_conf_t *cf,
@@ -43,27 +32,15 @@ static ngx_int_t ngx_http_payer_lmdb_init_process(ngx_cycle_t *cycle,
     ngx_http_payer_store_t *store);
 static void ngx_http_payer_lmdb_exit_process(ngx_cycle_t *cycle,
     ngx_http_payer_store_t *store);
-static ngx_http_payer_lmdb_env_t *ngx_http_payer_lmdb_env(
-    ngx_http_payer_store_t *store);
-static ngx_int_t ngx_http_payer_lmdb_get(ngx_http_payer_store_t *store,
-    ngx_str_t *key, ngx_http_payer_io_t *io);
 static ngx_int_t ngx_http_payer_lmdb_put(ngx_http_payer_store_t *store,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
     ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim,
     ngx_http_payer_io_t *io);
 static void ngx_http_payer_lmdb_unclaim(ngx_http_payer_store_t *store,
     ngx_http_payer_claim_t *claim);
-static ngx_int_t ngx_http_payer_lmdb_next(ngx_http_payer_store_t *store,
-    ngx_str_t *prefix, ngx_str_t *after, ngx_http_payer_io_t *io);
-static ngx_int_t ngx_http_payer_lmdb_read(ngx_http_payer_store_t *store,
-    ngx_http_payer_lmdb_read_t *read);
-static int ngx_http_payer_lmdb_look_up(ngx_http_payer_lmdb_env_t *le,
-    void *data);
-static int ngx_http_payer_lmdb_seek(ngx_http_payer_lmdb_env_t *le,
-    ngx_str_t *prefix, ngx_str_t *after, MDB_val *key, MDB_val *value);
-static int ngx_http_payer_lmdb_retry(ngx_http_payer_lmdb_env_t *le,
-    ngx_http_payer_lmdb_read_t *read, int rc);
-static int ngx_http_payer_lmdb_renew(ngx_http_payer_lmdb_env_t *le);
+static ngx_int_t ngx_http_payer_lmdb_due(ngx_http_payer_store_t *store,
+    ngx_str_t *prefix, ngx_uint_t limit, time_t lease,
+    ngx_http_payer_io_t *io);
 
 
 ngx_http_payer_store_ops_t  ngx_http_payer_store_lmdb_ops = {
@@ -75,7 +52,9 @@ ngx_http_payer_store_ops_t  ngx_http_payer_store_lmdb_ops = {
     ngx_http_payer_lmdb_exit_process,
     ngx_http_payer_lmdb_get,
     ngx_http_payer_lmdb_put,
-    ngx_http_payer_lmdb_next,
+    ngx_http_payer_lmdb_scan,
+    ngx_http_payer_lmdb_list,
+    ngx_http_payer_lmdb_due,
     ngx_http_payer_store_claim,
     ngx_http_payer_store_extend,
     ngx_http_payer_lmdb_unclaim,
@@ -313,7 +292,7 @@ ngx_http_payer_lmdb_exit_process(ngx_cycle_t *cycle,
  * not call.
  */
 
-static ngx_http_payer_lmdb_env_t *
+ngx_http_payer_lmdb_env_t *
 ngx_http_payer_lmdb_env(ngx_http_payer_store_t *store)
 {
     ngx_http_payer_lmdb_t  *lmdb;
@@ -332,24 +311,6 @@ ngx_http_payer_lmdb_env(ngx_http_payer_store_t *store)
     lmdb->env->zone = store->zone;
 
     return (ngx_http_payer_lmdb_ready(lmdb->env) == NGX_OK) ? lmdb->env : NULL;
-}
-
-
-static ngx_int_t
-ngx_http_payer_lmdb_get(ngx_http_payer_store_t *store, ngx_str_t *key,
-    ngx_http_payer_io_t *io)
-{
-    ngx_http_payer_lmdb_read_t  read;
-
-    if (key->len == 0 || key->len > NGX_HTTP_PAYER_STORE_MAX_KEY) {
-        return NGX_DECLINED;
-    }
-
-    read.prefix = NULL;
-    read.key = key;
-    read.io = io;
-
-    return ngx_http_payer_lmdb_read(store, &read);
 }
 
 
@@ -401,25 +362,12 @@ ngx_http_payer_lmdb_unclaim(ngx_http_payer_store_t *store,
 }
 
 
-static ngx_int_t
-ngx_http_payer_lmdb_next(ngx_http_payer_store_t *store, ngx_str_t *prefix,
-    ngx_str_t *after, ngx_http_payer_io_t *io)
-{
-    ngx_http_payer_lmdb_read_t  read;
-
-    read.prefix = prefix;
-    read.key = after;
-    read.io = io;
-
-    return ngx_http_payer_lmdb_read(store, &read);
-}
-
+/* a write, as each entry is leased in the transaction that finds it */
 
 static ngx_int_t
-ngx_http_payer_lmdb_read(ngx_http_payer_store_t *store,
-    ngx_http_payer_lmdb_read_t *read)
+ngx_http_payer_lmdb_due(ngx_http_payer_store_t *store, ngx_str_t *prefix,
+    ngx_uint_t limit, time_t lease, ngx_http_payer_io_t *io)
 {
-    int                         rc;
     ngx_http_payer_lmdb_env_t  *le;
 
     le = ngx_http_payer_lmdb_env(store);
@@ -427,211 +375,5 @@ ngx_http_payer_lmdb_read(ngx_http_payer_store_t *store,
         return NGX_ERROR;
     }
 
-    read->begun = 0;
-
-    rc = ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_look_up, read);
-
-    if (rc != 0 && !read->begun) {
-        rc = ngx_http_payer_lmdb_retry(le, read, rc);
-    }
-
-    if (rc == 0) {
-        return NGX_OK;
-    }
-
-    if (rc == MDB_NOTFOUND) {
-        return NGX_DECLINED;
-    }
-
-    if (rc == NGX_ENOMEM) {
-        return NGX_ERROR;
-    }
-
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "payer_store \"lmdb:%V\" cannot be read: %s",
-                  &le->path, ngx_http_payer_lmdb_error(rc));
-
-    if (ngx_http_payer_lmdb_exit_code(rc) >= NGX_HTTP_PAYER_LMDB_DAMAGED) {
-        ngx_http_payer_lmdb_failure(le, rc);
-    }
-
-    return NGX_ERROR;
-}
-
-
-static int
-ngx_http_payer_lmdb_look_up(ngx_http_payer_lmdb_env_t *le, void *data)
-{
-    ngx_http_payer_lmdb_read_t  *read = data;
-
-    int      rc;
-    MDB_val  k, v;
-
-    rc = ngx_http_payer_lmdb_renew(le);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    read->begun = 1;
-
-    rc = ngx_http_payer_lmdb_same(le, le->reader);
-
-    if (rc == 0 && read->prefix == NULL) {
-        k.mv_data = read->key->data;
-        k.mv_size = read->key->len;
-
-        rc = mdb_get(le->reader, le->dbi, &k, &v);
-
-    } else if (rc == 0) {
-        rc = ngx_http_payer_lmdb_seek(le, read->prefix, read->key, &k, &v);
-
-        if (rc == 0 && ngx_http_payer_store_copy(read->io, &read->io->key,
-                                                 k.mv_data, k.mv_size)
-                       != NGX_OK)
-        {
-            rc = NGX_ENOMEM;
-        }
-    }
-
-    if (rc == 0 && v.mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
-        rc = MDB_CORRUPTED;
-    }
-
-    if (rc == 0 && ngx_http_payer_store_copy(read->io, &read->io->value,
-                        (u_char *) v.mv_data + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN,
-                        v.mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN)
-                   != NGX_OK)
-    {
-        rc = NGX_ENOMEM;
-    }
-
-    mdb_txn_reset(le->reader);
-
-    return rc;
-}
-
-
-static int
-ngx_http_payer_lmdb_seek(ngx_http_payer_lmdb_env_t *le, ngx_str_t *prefix,
-    ngx_str_t *after, MDB_val *key, MDB_val *value)
-{
-    int          rc;
-    ngx_str_t    start;
-    MDB_cursor  *cursor;
-    ngx_uint_t   beyond;
-
-    start = *after;
-    beyond = 1;
-
-    if (start.len == 0 || start.data[0] <= NGX_HTTP_PAYER_LMDB_OWN) {
-        ngx_str_set(&start, NGX_HTTP_PAYER_LMDB_BEYOND_OWN);
-        beyond = 0;
-    }
-
-    if (ngx_memn2cmp(start.data, prefix->data, start.len, prefix->len) < 0) {
-        start = *prefix;
-        beyond = 0;
-    }
-
-    rc = mdb_cursor_open(le->reader, le->dbi, &cursor);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    key->mv_data = start.data;
-    key->mv_size = start.len;
-
-    rc = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
-
-    if (rc == 0
-        && beyond
-        && key->mv_size == start.len
-        && ngx_memcmp(key->mv_data, start.data, start.len) == 0)
-    {
-        rc = mdb_cursor_get(cursor, key, value, MDB_NEXT);
-    }
-
-    if (rc == 0
-        && (key->mv_size < prefix->len
-            || ngx_memcmp(key->mv_data, prefix->data, prefix->len) != 0))
-    {
-        rc = MDB_NOTFOUND;
-    }
-
-    mdb_cursor_close(cursor);
-
-    return rc;
-}
-
-
-/*
- * A read that could not begin.  The map may have to follow the growth that
- * another process has seen to; that waits for a batch that is just being
- * written, once in a doubling.
- */
-
-static int
-ngx_http_payer_lmdb_retry(ngx_http_payer_lmdb_env_t *le,
-    ngx_http_payer_lmdb_read_t *read, int rc)
-{
-    int         dead;
-    ngx_uint_t  tries;
-
-    for (tries = 0; tries < 3; tries++) {
-
-        if (rc == MDB_READERS_FULL && tries == 0) {
-
-            /* slots of workers that were killed */
-
-            rc = mdb_reader_check(le->env, &dead);
-
-        } else if (rc == MDB_MAP_RESIZED) {
-            rc = ngx_http_payer_lmdb_adopt(le);
-
-        } else if (rc == MDB_PANIC && !le->running) {
-            rc = ngx_http_payer_lmdb_reopen(le);
-
-        } else {
-            return rc;
-        }
-
-        if (rc != 0) {
-            return rc;
-        }
-
-        rc = ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_look_up,
-                                         read);
-
-        if (rc == 0 || read->begun) {
-            return rc;
-        }
-    }
-
-    return MDB_MAP_RESIZED;
-}
-
-
-static int
-ngx_http_payer_lmdb_renew(ngx_http_payer_lmdb_env_t *le)
-{
-    int       rc;
-    MDB_txn  *txn;
-
-    if (le->env == NULL) {
-        return MDB_PANIC;
-    }
-
-    if (le->reader != NULL) {
-        return mdb_txn_renew(le->reader);
-    }
-
-    rc = mdb_txn_begin(le->env, NULL, MDB_RDONLY, &txn);
-
-    if (rc == 0) {
-        le->reader = txn;
-    }
-
-    return rc;
+    return ngx_http_payer_lmdb_write_due(le, prefix, limit, lease, io);
 }

@@ -3,7 +3,8 @@
  * What the files of the LMDB store share: the environment of a process
  * (_env.c), what keeps a damaged file from ending it (_guard.c, _probe.c,
  * _watch.c), the queue of writes (_write.c), the transaction that a batch of
- * them becomes (_commit.c), reading and the table of operations
+ * them becomes (_commit.c), what an entry (_entry.c) and an index (_index.c)
+ * is, reading (_read.c), and the table of operations
  * (ngx_http_payer_store_lmdb.c).
  */
 
@@ -24,11 +25,14 @@
 
 
 /*
- * the format of keys and values: the key is sorted before all that are used,
- * its value is the version as one digit
+ * The format of keys and values: the key is sorted before all that are used,
+ * its value is the version as one digit.  Version 1 had no labels; it is read,
+ * and made version 2 by the first process that opens it, so that a module that
+ * knows only the former refuses it.
  */
 #define NGX_HTTP_PAYER_LMDB_FORMAT_KEY   "!payer-store"
-#define NGX_HTTP_PAYER_LMDB_FORMAT       '1'
+#define NGX_HTTP_PAYER_LMDB_FORMAT       '2'
+#define NGX_HTTP_PAYER_LMDB_FORMER_FORMAT  '1'
 
 /* nothing is dropped before this entry may be; its value is a time that was */
 #define NGX_HTTP_PAYER_LMDB_CLOCK_KEY    "!payer-clock"
@@ -46,6 +50,18 @@
 /* a value begins with the time after which it may be dropped */
 #define NGX_HTTP_PAYER_LMDB_EXPIRES_LEN  8
 
+/* what the head of a value is, see _entry.c */
+#define NGX_HTTP_PAYER_LMDB_FORMER       0
+#define NGX_HTTP_PAYER_LMDB_PLAIN        1
+#define NGX_HTTP_PAYER_LMDB_ALIAS        2
+#define NGX_HTTP_PAYER_LMDB_LABELLED     3
+
+/* the indexes, see _index.c */
+#define NGX_HTTP_PAYER_LMDB_LIST         0
+#define NGX_HTTP_PAYER_LMDB_ATTENTION    1
+#define NGX_HTTP_PAYER_LMDB_DUE          2
+#define NGX_HTTP_PAYER_LMDB_KINDS        3
+
 
 /*
  * What may be wrong with the files, also as the exit code of a child; those of
@@ -61,12 +77,27 @@
 #define NGX_HTTP_PAYER_LMDB_DELETED      207
 #define NGX_HTTP_PAYER_LMDB_CLOSED       208
 #define NGX_HTTP_PAYER_LMDB_LAST         208
+#define NGX_HTTP_PAYER_LMDB_OLD          209    /* none that is wrong */
+
+
+typedef struct ngx_http_payer_lmdb_job_s  ngx_http_payer_lmdb_job_t;
 
 
 typedef struct {
     size_t                  len;
     u_char                  text[256];
 } ngx_http_payer_lmdb_host_t;
+
+
+/* all zero: none */
+typedef struct {
+    ngx_uint_t              layout;
+    time_t                  expires;
+    uint64_t                rev;
+    uint64_t                serial;     /* in the indexes; 0: in none */
+    ngx_http_payer_label_t  label;
+    ngx_str_t               value;      /* what is behind it */
+} ngx_http_payer_lmdb_head_t;
 
 
 typedef struct {
@@ -91,11 +122,12 @@ typedef struct {
     ngx_http_payer_lmdb_host_t  host;   /* with NGX_HTTP_PAYER_LMDB_HOST */
 
     /* writing: the event loop owns "waiting", the task owns "batch", "rc",
-     * "now", "held" and "sweep" while it runs */
+     * "rev", "now", "held" and "sweep" while it runs */
     ngx_queue_t             waiting;
     ngx_queue_t             batch;
     ngx_queue_t             reserve;    /* of jobs that give claims back */
     int                     rc;
+    uint64_t                rev;        /* that was given last */
     MDB_val                 sweep;      /* the key that was looked at last */
     u_char                  sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
     time_t                  now;        /* when the batch was made */
@@ -114,7 +146,7 @@ typedef struct {
 
 /* a put() that is not written yet; lives outside of the requests */
 
-typedef struct {
+struct ngx_http_payer_lmdb_job_s {
     ngx_queue_t                     queue;
     ngx_http_payer_io_t            *io;         /* NULL: nobody waits */
     int                             rc;         /* of LMDB */
@@ -126,11 +158,15 @@ typedef struct {
     ngx_msec_t                      until;      /* ours ends */
     ngx_http_payer_claim_act_e      act;
     ngx_http_payer_claim_t          claim;      /* its key is the job's */
-    u_char                         *result;     /* of the first merge */
+    u_char                         *result;     /* of the first merge, or
+                                                 * items of due() */
     size_t                          len;
+    uint64_t                        rev;        /* of the first entry */
+    ngx_uint_t                      limit;      /* 0: not due() */
+    time_t                          lease;      /* of it, seconds */
     ngx_uint_t                      n;
     ngx_http_payer_store_entry_t    entries[1];
-} ngx_http_payer_lmdb_job_t;
+};
 
 
 /*
@@ -154,7 +190,10 @@ void ngx_http_payer_lmdb_complain(ngx_uint_t level, ngx_log_t *log,
     ngx_str_t *path, int code, ngx_http_payer_store_t *store,
     ngx_http_payer_lmdb_host_t *host);
 
-/* 0; MDB_NOTFOUND if the database is empty; or what is wrong */
+/*
+ * 0; MDB_NOTFOUND if the database is empty; NGX_HTTP_PAYER_LMDB_OLD if it is
+ * of a former format; or what is wrong
+ */
 int ngx_http_payer_lmdb_format(MDB_txn *txn, MDB_dbi dbi);
 
 /* the same of the host it was made for; MDB_NOTFOUND: that is not known */
@@ -233,9 +272,66 @@ int ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le, void *data);
  */
 int ngx_http_payer_lmdb_reopen(ngx_http_payer_lmdb_env_t *le);
 
-/* eight bytes, as at the beginning of a value; returns what is behind them */
+/* eight bytes, little-endian; returns what is behind them */
 u_char *ngx_http_payer_lmdb_write_time(u_char *p, time_t t);
+time_t ngx_http_payer_lmdb_read_time(MDB_val *value);
+
+/* the time at the beginning of a value, 0 if that is too short */
 time_t ngx_http_payer_lmdb_expires(MDB_val *value);
+
+/* the head of a value, which points into it: 0 or MDB_CORRUPTED */
+int ngx_http_payer_lmdb_parse(MDB_val *value,
+    ngx_http_payer_lmdb_head_t *head);
+
+/* an entry by its head and what is behind that: 0 or an error of LMDB */
+int ngx_http_payer_lmdb_write_entry(MDB_txn *txn, MDB_dbi dbi, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *head);
+
+/* what a head with that label is to be, with the next revision */
+void ngx_http_payer_lmdb_head_init(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_head_t *fresh, ngx_http_payer_lmdb_head_t *stored);
+
+/*
+ * one entry of a put(): 0, MDB_NOTFOUND, or an error of LMDB; "before" is what
+ * was stored under the first key, which first() tells, empty if there is none
+ */
+int ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job, ngx_str_t *first);
+int ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i, ngx_str_t *before);
+int ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
+
+/* an entry with that head, which is there, and what leads to it */
+int ngx_http_payer_lmdb_remove(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored);
+
+/* what the job answers: 0 or NGX_ENOMEM */
+int ngx_http_payer_lmdb_result_copy(ngx_http_payer_lmdb_job_t *job,
+    ngx_str_t *value);
+
+/* the indexes of an entry that is about to change: 0 or an error of LMDB */
+int ngx_http_payer_lmdb_index(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored,
+    ngx_http_payer_lmdb_head_t *fresh);
+
+/* the key of a place in an index, in "name" of MAX_KEY bytes; and the place of
+ * a key, 0 if it is not of that index */
+void ngx_http_payer_lmdb_index_key(MDB_val *key, u_char *name,
+    ngx_uint_t kind, ngx_str_t *scope, time_t time, uint64_t serial);
+ngx_uint_t ngx_http_payer_lmdb_index_place(MDB_val *key, ngx_uint_t kind,
+    ngx_str_t *scope, time_t *time, uint64_t *serial);
+
+/* the entry that stands there: MDB_NOTFOUND if it does not say so, too */
+int ngx_http_payer_lmdb_index_entry(MDB_txn *txn, MDB_dbi dbi, MDB_val *key,
+    ngx_uint_t kind, time_t time, uint64_t serial,
+    ngx_http_payer_lmdb_head_t *head);
+
+/* leases what is due into the job's result; and these as items of its io */
+int ngx_http_payer_lmdb_lease(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job);
+ngx_int_t ngx_http_payer_lmdb_leased(ngx_http_payer_lmdb_job_t *job,
+    ngx_http_payer_io_t *io);
 
 /*
  * does with the claim of the job what it says: 0, or an error of LMDB;
@@ -269,8 +365,24 @@ ngx_int_t ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
     ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim,
     ngx_http_payer_io_t *io);
+ngx_int_t ngx_http_payer_lmdb_write_due(ngx_http_payer_lmdb_env_t *le,
+    ngx_str_t *prefix, ngx_uint_t limit, time_t lease,
+    ngx_http_payer_io_t *io);
 void ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le);
 void ngx_http_payer_lmdb_forget(ngx_http_payer_io_t *io);
+
+/* the environment of the store in use, NULL (logged) if it is closed */
+ngx_http_payer_lmdb_env_t *ngx_http_payer_lmdb_env(
+    ngx_http_payer_store_t *store);
+
+/* operations of the store */
+ngx_int_t ngx_http_payer_lmdb_get(ngx_http_payer_store_t *store,
+    ngx_str_t *key, ngx_http_payer_io_t *io);
+ngx_int_t ngx_http_payer_lmdb_scan(ngx_http_payer_store_t *store,
+    ngx_str_t *prefix, ngx_str_t *after, ngx_uint_t limit,
+    ngx_http_payer_io_t *io);
+ngx_int_t ngx_http_payer_lmdb_list(ngx_http_payer_store_t *store,
+    ngx_http_payer_list_t *list, ngx_http_payer_io_t *io);
 
 
 #endif /* _NGX_HTTP_PAYER_STORE_LMDB_H_INCLUDED_ */

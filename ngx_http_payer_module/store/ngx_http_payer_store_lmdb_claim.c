@@ -110,10 +110,10 @@ ngx_http_payer_lmdb_claim_left(MDB_val *value)
     number.mv_size = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
 
     number.mv_data = p;
-    since = ngx_http_payer_lmdb_expires(&number);
+    since = ngx_http_payer_lmdb_read_time(&number);
 
     number.mv_data = p + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-    until = ngx_http_payer_lmdb_expires(&number);
+    until = ngx_http_payer_lmdb_read_time(&number);
 
     now = (int64_t) ngx_current_msec;
 

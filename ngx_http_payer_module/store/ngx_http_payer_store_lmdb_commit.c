@@ -11,25 +11,18 @@
 
 #define NGX_HTTP_PAYER_LMDB_SWEEP  8            /* looked at in passing */
 #define NGX_HTTP_PAYER_LMDB_SEEN   3600         /* a time is kept so long */
+#define NGX_HTTP_PAYER_LMDB_REVS   20           /* bits for those of one
+                                                 * transaction */
 
 
 static int ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job);
-static int ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_str_t *first);
-static int ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_uint_t i,
-    ngx_str_t *before);
-static int ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
-static int ngx_http_payer_lmdb_store(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, MDB_val *key, ngx_str_t *fresh, time_t expires);
-static int ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job,
-    ngx_uint_t i, ngx_str_t *value, ngx_uint_t kept);
 static int ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, time_t *until);
 static int ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn);
+static int ngx_http_payer_lmdb_drop(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn, MDB_val *value);
 
 
 /*
@@ -64,6 +57,7 @@ again:
     }
 
     le->writer = txn;
+    le->rev = (uint64_t) mdb_txn_id(txn) << NGX_HTTP_PAYER_LMDB_REVS;
 
     rc = ngx_http_payer_lmdb_same(le, txn);
 
@@ -157,10 +151,10 @@ ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     time_t *until)
 {
     int        rc;
-    u_char     text[NGX_HTTP_PAYER_LMDB_EXPIRES_LEN];
+    u_char     text[2 * NGX_HTTP_PAYER_LMDB_EXPIRES_LEN];
     time_t     stored, seen, most;
     MDB_val    key, value;
-    ngx_str_t  fresh;
+    u_char    *p;
 
     key.mv_data = NGX_HTTP_PAYER_LMDB_CLOCK_KEY;
     key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_CLOCK_KEY) - 1;
@@ -182,7 +176,7 @@ ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         value.mv_size -= ngx_min(value.mv_size,
                                  NGX_HTTP_PAYER_LMDB_EXPIRES_LEN);
 
-        seen = ngx_http_payer_lmdb_expires(&value);
+        seen = ngx_http_payer_lmdb_read_time(&value);
     }
 
     /* what is farther away is of a clock that was set back since */
@@ -205,12 +199,13 @@ ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         return 0;
     }
 
-    ngx_http_payer_lmdb_write_time(text, le->now);
+    p = ngx_http_payer_lmdb_write_time(text, *until);
+    (void) ngx_http_payer_lmdb_write_time(p, le->now);
 
-    fresh.data = text;
-    fresh.len = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+    value.mv_data = text;
+    value.mv_size = sizeof(text);
 
-    return ngx_http_payer_lmdb_store(le, txn, &key, &fresh, *until);
+    return mdb_put(txn, le->dbi, &key, &value, 0);
 }
 
 
@@ -231,6 +226,10 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         if (rc != 0 || job->busy) {
             return rc;
         }
+    }
+
+    if (job->limit != 0) {
+        return ngx_http_payer_lmdb_lease(le, txn, job);
     }
 
     depends = 0;
@@ -268,224 +267,12 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 }
 
 
-/* what is stored under the first key of the job, empty if there is nothing */
-
-static int
-ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_http_payer_lmdb_job_t *job, ngx_str_t *first)
-{
-    int      rc;
-    MDB_val  key, value;
-
-    first->len = 0;
-    first->data = (u_char *) "";
-
-    key.mv_data = job->entries[0].key.data;
-    key.mv_size = job->entries[0].key.len;
-
-    rc = mdb_get(txn, le->dbi, &key, &value);
-
-    if (rc != 0) {
-        return rc == MDB_NOTFOUND ? 0 : rc;
-    }
-
-    if (value.mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
-        return MDB_CORRUPTED;
-    }
-
-    first->data = (u_char *) value.mv_data + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-    first->len = value.mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-
-    return 0;
-}
-
-
-/* what the merge does not let go stays; MDB_NOTFOUND is no error */
-
-static int
-ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i)
-{
-    int                            rc;
-    MDB_val                        key, value;
-    ngx_str_t                      stored;
-    ngx_http_payer_store_entry_t  *entry;
-
-    entry = &job->entries[i];
-
-    key.mv_data = entry->key.data;
-    key.mv_size = entry->key.len;
-
-    if (entry->merge != NULL) {
-        rc = mdb_get(txn, le->dbi, &key, &value);
-
-        if (rc != 0) {
-            return rc;
-        }
-
-        if (value.mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
-            return MDB_CORRUPTED;
-        }
-
-        stored.data = (u_char *) value.mv_data
-                      + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-        stored.len = value.mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-
-        if (entry->merge(&stored, &entry->value) != NGX_OK) {
-            return ngx_http_payer_lmdb_keep(job, i, &stored, 1);
-        }
-    }
-
-    if (i == 0) {
-        job->kept = 0;
-    }
-
-    return mdb_del(txn, le->dbi, &key, NULL);
-}
-
-
-/* a merge edits a copy, since the batch may have to be written again */
-
-static int
-ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i, ngx_str_t *before)
-{
-    int                            rc;
-    u_char                         buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
-    time_t                         expires;
-    MDB_val                        key, value;
-    ngx_str_t                      stored, fresh, after;
-    ngx_http_payer_store_entry_t  *entry;
-
-    entry = &job->entries[i];
-
-    key.mv_data = entry->key.data;
-    key.mv_size = entry->key.len;
-
-    fresh = entry->value;
-    expires = entry->expires;
-
-    if (entry->merge != NULL || entry->when != NULL) {
-        fresh.data = buf;
-        ngx_memcpy(buf, entry->value.data, fresh.len);
-    }
-
-    if (i != 0 && entry->when != NULL) {
-        rc = ngx_http_payer_lmdb_first(le, txn, job, &after);
-
-        if (rc != 0 || entry->when(before, &after, &fresh) != NGX_OK) {
-            return rc;
-        }
-    }
-
-    rc = mdb_get(txn, le->dbi, &key, &value);
-
-    if (rc == 0) {
-
-        if (value.mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
-            return MDB_CORRUPTED;
-        }
-
-        expires = ngx_http_payer_store_later(expires,
-                                       ngx_http_payer_lmdb_expires(&value));
-
-        stored.data = (u_char *) value.mv_data
-                      + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-        stored.len = value.mv_size - NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-
-        if (entry->merge != NULL && entry->merge(&stored, &fresh) != NGX_OK) {
-            return ngx_http_payer_lmdb_keep(job, i, &stored, 1);
-        }
-
-    } else if (rc != MDB_NOTFOUND) {
-        return rc;
-    }
-
-    rc = ngx_http_payer_lmdb_store(le, txn, &key, &fresh, expires);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    return ngx_http_payer_lmdb_keep(job, i, &fresh, 0);
-}
-
-
-static int
-ngx_http_payer_lmdb_store(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    MDB_val *key, ngx_str_t *fresh, time_t expires)
-{
-    int       rc;
-    u_char   *p;
-    MDB_val   value;
-
-    value.mv_size = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + fresh->len;
-
-    rc = mdb_put(txn, le->dbi, key, &value, MDB_RESERVE);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    p = ngx_http_payer_lmdb_write_time(value.mv_data, expires);
-
-    ngx_memcpy(p, fresh->data, fresh->len);
-
-    return 0;
-}
-
-
-u_char *
-ngx_http_payer_lmdb_write_time(u_char *p, time_t t)
-{
-    uint64_t    u;
-    ngx_uint_t  n;
-
-    u = (uint64_t) t;
-
-    for (n = 0; n < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n++) {
-        *p++ = (u_char) (u & 0xff);
-        u >>= 8;
-    }
-
-    return p;
-}
-
-
-/* what put() answers for its first entry */
-
-static int
-ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job, ngx_uint_t i,
-    ngx_str_t *value, ngx_uint_t kept)
-{
-    if (i != 0 || !job->wanted) {
-        return 0;
-    }
-
-    if (job->result != NULL) {
-        ngx_free(job->result);
-    }
-
-    job->result = ngx_alloc(value->len + 1, ngx_cycle->log);
-    if (job->result == NULL) {
-        return NGX_ENOMEM;
-    }
-
-    ngx_memcpy(job->result, value->data, value->len);
-    job->len = value->len;
-    job->kept = kept;
-
-    return 0;
-}
-
-
 /* drops what has expired, a few keys further with every batch */
 
 static int
 ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 {
-    int          rc;
-    time_t       expires;
+    int          rc, gone;
     MDB_val      key, value;
     MDB_cursor  *cursor;
     ngx_uint_t   n;
@@ -507,20 +294,21 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
         le->sweep.mv_size = key.mv_size;
         ngx_memcpy(le->sweep_key, key.mv_data, key.mv_size);
 
-        expires = ngx_http_payer_lmdb_expires(&value);
+        gone = ngx_http_payer_lmdb_drop(le, txn, &value);
 
-        if ((expires != 0 && expires < le->now
-             && le->sweep_key[0] != NGX_HTTP_PAYER_LMDB_OWN)
-            || ngx_http_payer_lmdb_claim_over(&key, &value))
-        {
-            rc = mdb_cursor_del(cursor, 0);
+        if (gone == 0) {
 
-            if (rc != 0) {
-                break;
-            }
+            /* the cursor may have lost its place */
+
+            key = le->sweep;
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+
+        } else if (gone == MDB_NOTFOUND) {
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+
+        } else {
+            rc = gone;
         }
-
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
 
     mdb_cursor_close(cursor);
@@ -534,25 +322,33 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 }
 
 
-time_t
-ngx_http_payer_lmdb_expires(MDB_val *value)
+/* the entry at le->sweep: 0, MDB_NOTFOUND if it stays, or an error */
+
+static int
+ngx_http_payer_lmdb_drop(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    MDB_val *value)
 {
-    u_char      *p;
-    uint64_t     expires;
-    ngx_uint_t   n;
+    int                         rc;
+    ngx_str_t                   name;
+    ngx_http_payer_lmdb_head_t  head;
 
-    /* of the format key */
-
-    if (value->mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
-        return 0;
+    if (le->sweep_key[0] == NGX_HTTP_PAYER_LMDB_OWN) {
+        return ngx_http_payer_lmdb_claim_over(&le->sweep, value)
+               ? mdb_del(txn, le->dbi, &le->sweep, NULL) : MDB_NOTFOUND;
     }
 
-    p = value->mv_data;
-    expires = 0;
+    rc = ngx_http_payer_lmdb_parse(value, &head);
 
-    for (n = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n-- > 0; /* void */ ) {
-        expires = expires << 8 | p[n];
+    if (rc != 0) {
+        return rc;
     }
 
-    return (time_t) expires;
+    if (head.expires == 0 || head.expires >= le->now) {
+        return MDB_NOTFOUND;
+    }
+
+    name.data = le->sweep_key;
+    name.len = le->sweep.mv_size;
+
+    return ngx_http_payer_lmdb_remove(le, txn, &name, &head);
 }

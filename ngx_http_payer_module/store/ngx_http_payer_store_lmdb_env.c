@@ -191,7 +191,7 @@ ngx_http_payer_lmdb_open_env(ngx_http_payer_lmdb_env_t *le, void *data)
 static int
 ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
 {
-    int       rc;
+    int       rc, old;
     MDB_txn  *txn;
 
     rc = mdb_txn_begin(le->env, NULL, write ? 0 : MDB_RDONLY, &txn);
@@ -206,8 +206,13 @@ ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
         rc = ngx_http_payer_lmdb_format(txn, le->dbi);
     }
 
-    if (rc == 0) {
+    if (rc == 0 || rc == NGX_HTTP_PAYER_LMDB_OLD) {
+        old = rc;
         rc = ngx_http_payer_lmdb_host(txn, le->dbi, le->store, &le->host);
+
+        if (rc == 0 && old) {
+            rc = MDB_NOTFOUND;
+        }
     }
 
     if (rc == MDB_NOTFOUND && write) {
@@ -224,21 +229,23 @@ ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
 
 
 /*
- * What format it has, when it was made, and for which host.  Whether it is new
- * or only does not know its host yet: the time of an old one stays.
+ * What format it has, when it was made, and for which host.  Whether it is
+ * new, or of a former format, or only does not know its host yet: the time of
+ * an old one stays.
  */
 
 static int
 ngx_http_payer_lmdb_write_own(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 {
-    int         rc;
+    int         rc, format;
     u_char     *p, text[NGX_HTTP_PAYER_LMDB_EXPIRES_LEN
                         + sizeof(((ngx_http_payer_lmdb_host_t *) 0)->text)];
     ngx_str_t   name, value;
 
-    rc = ngx_http_payer_lmdb_format(txn, le->dbi);
+    format = ngx_http_payer_lmdb_format(txn, le->dbi);
+    rc = format;
 
-    if (rc == MDB_NOTFOUND) {
+    if (format == MDB_NOTFOUND || format == NGX_HTTP_PAYER_LMDB_OLD) {
         text[0] = NGX_HTTP_PAYER_LMDB_FORMAT;
 
         ngx_str_set(&name, NGX_HTTP_PAYER_LMDB_FORMAT_KEY);
@@ -250,7 +257,9 @@ ngx_http_payer_lmdb_write_own(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
         if (rc != 0) {
             return rc;
         }
+    }
 
+    if (format == MDB_NOTFOUND) {
         p = ngx_http_payer_lmdb_write_time(text, 0);
         p = ngx_http_payer_lmdb_write_time(p, ngx_time());
 
@@ -322,6 +331,10 @@ ngx_http_payer_lmdb_format(MDB_txn *txn, MDB_dbi dbi)
 
     if (value.mv_size == 1 && version == NGX_HTTP_PAYER_LMDB_FORMAT) {
         return 0;
+    }
+
+    if (value.mv_size == 1 && version == NGX_HTTP_PAYER_LMDB_FORMER_FORMAT) {
+        return NGX_HTTP_PAYER_LMDB_OLD;
     }
 
     return (version < '1') ? NGX_HTTP_PAYER_LMDB_FOREIGN

@@ -70,7 +70,8 @@ ngx_http_payer_lmdb_job(ngx_http_payer_lmdb_env_t *le,
            + n * sizeof(ngx_http_payer_store_entry_t);
 
     for (i = 0; i < n; i++) {
-        size += entries[i].key.len + entries[i].value.len;
+        size += entries[i].key.len + entries[i].value.len
+                + entries[i].alias.len;
     }
 
     if (act != NGX_HTTP_PAYER_CLAIM_NONE) {
@@ -112,6 +113,9 @@ ngx_http_payer_lmdb_job(ngx_http_payer_lmdb_env_t *le,
             entry->value.data = p;
             p = ngx_cpymem(p, entries[i].value.data, entries[i].value.len);
         }
+
+        entry->alias.data = p;
+        p = ngx_cpymem(p, entries[i].alias.data, entries[i].alias.len);
     }
 
     if (act != NGX_HTTP_PAYER_CLAIM_NONE) {

@@ -269,7 +269,7 @@ ngx_http_payer_lmdb_examine_env(MDB_env *env,
         rc = ngx_http_payer_lmdb_format(txn, dbi);
     }
 
-    if (rc == 0) {
+    if (rc == 0 || rc == NGX_HTTP_PAYER_LMDB_OLD) {
         rc = ngx_http_payer_lmdb_host(txn, dbi, probe->store, probe->host);
 
         if (rc == 0 || rc == MDB_NOTFOUND) {

@@ -16,9 +16,10 @@
 #define NGX_HTTP_PAYER_LMDB_DEFER   200         /* the same */
 
 
+static ngx_int_t ngx_http_payer_lmdb_enqueue(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, ngx_http_payer_io_t *io);
 static void ngx_http_payer_lmdb_claimed(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job);
-
 static ngx_int_t ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le);
 #if (NGX_THREADS)
@@ -44,7 +45,6 @@ ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim,
     ngx_http_payer_io_t *io)
 {
-    ngx_int_t                   rc;
     ngx_http_payer_lmdb_job_t  *job;
 
     if (act == NGX_HTTP_PAYER_CLAIM_TAKE && !claim->taken
@@ -68,6 +68,40 @@ ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
     }
 
     job->wanted = (io != NULL && entries[0].merge != NULL);
+
+    return ngx_http_payer_lmdb_enqueue(le, job, io);
+}
+
+
+ngx_int_t
+ngx_http_payer_lmdb_write_due(ngx_http_payer_lmdb_env_t *le,
+    ngx_str_t *prefix, ngx_uint_t limit, time_t lease,
+    ngx_http_payer_io_t *io)
+{
+    ngx_http_payer_lmdb_job_t     *job;
+    ngx_http_payer_store_entry_t   entry;
+
+    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+    entry.key = *prefix;
+
+    job = ngx_http_payer_lmdb_job(le, &entry, 1, NGX_HTTP_PAYER_CLAIM_NONE,
+                                  NULL);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    job->limit = ngx_max(1, ngx_min(limit, NGX_HTTP_PAYER_STORE_MAX_ITEMS));
+    job->lease = ngx_max(lease, 1);
+
+    return ngx_http_payer_lmdb_enqueue(le, job, io);
+}
+
+
+static ngx_int_t
+ngx_http_payer_lmdb_enqueue(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, ngx_http_payer_io_t *io)
+{
+    ngx_int_t  rc;
 
     ngx_queue_insert_tail(&le->waiting, &job->queue);
 
@@ -563,7 +597,12 @@ ngx_http_payer_lmdb_result(ngx_http_payer_lmdb_job_t *job,
         return NGX_OK;
     }
 
+    if (job->limit != 0) {
+        return ngx_http_payer_lmdb_leased(job, io);
+    }
+
     io->kept = job->kept;
+    io->rev = job->rev;
 
     if (!job->wanted) {
         return NGX_OK;

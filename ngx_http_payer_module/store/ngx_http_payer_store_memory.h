@@ -1,7 +1,8 @@
 
 /*
- * The entries of the memory store, and the trees that they hang in.  All
- * functions are called with the mutex of the zone held.
+ * The entries of the memory store, the trees that they hang in (_tree.c), how
+ * they are written (_write.c), and the operations that answer several of them
+ * (_list.c).
  */
 
 
@@ -18,28 +19,78 @@ typedef struct {
     ngx_rbtree_t            hashed;
     ngx_rbtree_t            sorted;
     ngx_rbtree_t            expiring;
-    ngx_rbtree_node_t       hashed_sentinel;
-    ngx_rbtree_node_t       sorted_sentinel;
-    ngx_rbtree_node_t       expiring_sentinel;
+    ngx_rbtree_t            listed;             /* the newest first */
+    ngx_rbtree_t            due;
+    ngx_rbtree_node_t       sentinel;           /* of all of them */
+    uint64_t                serial;
 } ngx_http_payer_memory_t;
 
 
-typedef struct {
+typedef struct ngx_http_payer_memory_entry_s  ngx_http_payer_memory_entry_t;
+typedef struct ngx_http_payer_memory_mark_s   ngx_http_payer_memory_mark_t;
+
+
+struct ngx_http_payer_memory_entry_s {
     ngx_rbtree_node_t       hashed;             /* key: hash of the key */
     ngx_rbtree_node_t       sorted;
     ngx_rbtree_node_t       expiring;           /* key: time; 0: not linked */
+    ngx_http_payer_memory_mark_t  *mark;        /* NULL: it has no label */
+    uint64_t                rev;
     uint32_t                size;               /* of all this */
-    uint32_t                key_len;
     uint32_t                value_len;
+    uint16_t                key_len;
+    uint16_t                scope;              /* the part that names the
+                                                 * index; 0: not in it */
+    u_char                  alias;              /* the value is another key */
     u_char                  data[1];            /* the key, then the value */
-} ngx_http_payer_memory_entry_t;
+};
 
+
+/* the label of an entry, and its place in the indexes */
+
+struct ngx_http_payer_memory_mark_s {
+    ngx_rbtree_node_t                listed;
+    ngx_rbtree_node_t                due;
+    ngx_http_payer_label_t           label;
+    uint64_t                         serial;    /* tells those of one second
+                                                 * apart */
+    ngx_http_payer_memory_entry_t   *entry;
+};
+
+
+/* what a put() does to one entry */
+
+typedef struct {
+    ngx_rbtree_key_t                hash;
+    ngx_http_payer_memory_entry_t  *old;        /* what is stored, or NULL */
+    ngx_http_payer_memory_entry_t  *fresh;      /* NULL: it fits into "old",
+                                                 * or is a delete */
+    ngx_http_payer_memory_mark_t   *mark;       /* NULL: "old" has one, or
+                                                 * none is needed */
+} ngx_http_payer_memory_change_t;
+
+
+/* the entries of a put(), and behind them their aliases as entries */
+
+typedef struct {
+    ngx_http_payer_store_entry_t   *entries;
+    ngx_uint_t                      n;
+    ngx_uint_t                      aliases;
+    ngx_http_payer_store_entry_t    alias[NGX_HTTP_PAYER_STORE_MAX_ENTRIES];
+    ngx_http_payer_memory_change_t  changes[
+                                         2 * NGX_HTTP_PAYER_STORE_MAX_ENTRIES];
+} ngx_http_payer_memory_put_t;
+
+
+#define ngx_http_payer_memory_nth(put, i)                                     \
+    ((i) < (put)->n ? &(put)->entries[i] : &(put)->alias[(i) - (put)->n])
 
 #define ngx_http_payer_memory_expiring(node)                                  \
     ngx_rbtree_data(node, ngx_http_payer_memory_entry_t, expiring)
 
 #define ngx_http_payer_memory_value(entry)  ((entry)->data + (entry)->key_len)
 
+/* the mutex of the zone is held for all of these */
 
 void ngx_http_payer_memory_init(ngx_http_payer_memory_t *memory);
 
@@ -47,7 +98,14 @@ void ngx_http_payer_memory_init(ngx_http_payer_memory_t *memory);
 void ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
     ngx_http_payer_memory_entry_t *entry);
 
-/* takes the entry out of the trees and frees it */
+/* takes a mark out of the indexes, and puts one that is complete there */
+void ngx_http_payer_memory_unlink_mark(ngx_http_payer_memory_t *memory,
+    ngx_http_payer_memory_mark_t *mark);
+void ngx_http_payer_memory_link_mark(ngx_http_payer_memory_t *memory,
+    ngx_http_payer_memory_mark_t *mark);
+
+/* takes the entry out of the trees and frees it, but for its mark, which is
+ * in no index any more */
 void ngx_http_payer_memory_delete(ngx_http_payer_zone_t *zone,
     ngx_http_payer_memory_entry_t *entry);
 
@@ -55,10 +113,58 @@ void ngx_http_payer_memory_delete(ngx_http_payer_zone_t *zone,
 ngx_http_payer_memory_entry_t *ngx_http_payer_memory_lookup(
     ngx_http_payer_memory_t *memory, ngx_rbtree_key_t hash, ngx_str_t *key);
 
+/* what an alias leads to, which may be nothing; else the entry itself */
+ngx_http_payer_memory_entry_t *ngx_http_payer_memory_follow(
+    ngx_http_payer_memory_t *memory, ngx_http_payer_memory_entry_t *entry);
+
+/*
+ * the mark that comes first in the index of those that were updated before, or
+ * in that second and have a lesser serial; and the one that is due first.
+ * NULL: none.
+ */
+ngx_http_payer_memory_mark_t *ngx_http_payer_memory_older(
+    ngx_http_payer_memory_t *memory, ngx_str_t *scope, time_t updated,
+    uint64_t serial);
+ngx_http_payer_memory_mark_t *ngx_http_payer_memory_first_due(
+    ngx_http_payer_memory_t *memory, ngx_str_t *scope);
+
 /* the entry with the least key that begins with "prefix" and is greater than
  * "after", or NULL */
 ngx_http_payer_memory_entry_t *ngx_http_payer_memory_seek(
     ngx_http_payer_memory_t *memory, ngx_str_t *prefix, ngx_str_t *after);
+
+/* the entry as an item, whose texts are in "buf" of BUF bytes */
+void ngx_http_payer_memory_item(ngx_http_payer_memory_entry_t *entry,
+    ngx_http_payer_item_t *item, u_char *buf);
+
+#define NGX_HTTP_PAYER_MEMORY_BUF                                             \
+    (NGX_HTTP_PAYER_STORE_MAX_KEY + NGX_HTTP_PAYER_STORE_MAX_VALUE)
+
+
+/*
+ * A put() in three steps: the aliases of its entries; the room for all of them
+ * or none, with nothing changed yet: NGX_OK or NGX_ERROR (the zone is full);
+ * the writing: NULL, or the first entry, if its merge declined.  The mutex is
+ * held for the latter two.
+ */
+void ngx_http_payer_memory_begin(ngx_http_payer_memory_put_t *put);
+ngx_int_t ngx_http_payer_memory_prepare(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_memory_put_t *put);
+ngx_http_payer_memory_entry_t *ngx_http_payer_memory_apply(
+    ngx_http_payer_zone_t *zone, ngx_http_payer_memory_put_t *put,
+    uint64_t *rev);
+
+
+/* operations of the store */
+
+ngx_int_t ngx_http_payer_memory_scan(ngx_http_payer_store_t *store,
+    ngx_str_t *prefix, ngx_str_t *after, ngx_uint_t limit,
+    ngx_http_payer_io_t *io);
+ngx_int_t ngx_http_payer_memory_list(ngx_http_payer_store_t *store,
+    ngx_http_payer_list_t *list, ngx_http_payer_io_t *io);
+ngx_int_t ngx_http_payer_memory_due(ngx_http_payer_store_t *store,
+    ngx_str_t *prefix, ngx_uint_t limit, time_t lease,
+    ngx_http_payer_io_t *io);
 
 
 #endif /* _NGX_HTTP_PAYER_STORE_MEMORY_H_INCLUDED_ */

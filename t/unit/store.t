@@ -176,12 +176,141 @@ END {
 }
 
 
+# another key of an entry
+
+sub aliases {
+    my ($name) = @_;
+
+    ask('op=put&key=order/1/a&value=one&alias=payment/1/x');
+    is(ask('op=get&key=payment/1/x'), '200 order/1/a=one',
+        "$name: an alias leads to the entry, and tells its key");
+    ask('op=put&key=order/1/a&value=two&alias=payment/1/y');
+    is(ask("op=get&key=payment/1/$_"), '200 order/1/a=two',
+        "$name: so do all that it had") for qw(x y);
+    is(ask('op=scan&prefix=payment/1/&limit=9'),
+        '200 order/1/a=two order/1/a=two', "$name: also in a scan");
+
+    ask('op=put&key=order/1/a&value=1&merge=1&alias=payment/1/z');
+    is(ask('op=get&key=payment/1/z'), '200 order/1/a=two',
+        "$name: also where the merge keeps what is stored");
+
+    ask('op=del&key=order/1/a');
+    is(ask('op=get&key=payment/1/y'), '404 ', "$name: an alias of nothing");
+    is(ask('op=scan&prefix=payment/1/&limit=9'), '404 ',
+        "$name: is nothing in a scan");
+}
+
+
+# the index of the last changes
+
+sub lists {
+    my ($name) = @_;
+    my $all = 'op=list&prefix=order/2/&limit=9';
+
+    is(ask($all), '404 ', "$name: an empty list");
+
+    ask("op=put&key=order/2/$_&value=$_&updated=" . (1000 + $_)
+        . '&state=' . $_ % 2 . '&attention=' . ($_ % 4 == 0 ? 4 : 0))
+        for 1 .. 8;
+    ask('op=put&key=order/2/none&value=none');
+    ask('op=put&key=order/22/x&value=x&updated=2000');
+    ask('op=put&key=orders/2/x&value=x&updated=2000');
+
+    is(ask($all), '200 ' . join(' ', map { "order/2/$_=$_" } reverse 1 .. 8),
+        "$name: the last changes first");
+    is(ask("$all&states=2"), '200 order/2/7=7 order/2/5=5 order/2/3=3 order/2/1=1',
+        "$name: of one state");
+    is(ask("$all&attention=4"), '200 order/2/8=8 order/2/4=4',
+        "$name: that need attention");
+    is(ask("$all&attention=3"), '404 ', "$name: for another reason");
+    is(ask("$all&from=1003&to=1006"), '200 order/2/5=5 order/2/4=4 order/2/3=3',
+        "$name: of some days");
+
+    my ($page, $next);
+    ($page, $next) = ask('op=list&prefix=order/2/&limit=3')
+        =~ /^(.*) next=(\w+)$/;
+    is($page, '200 order/2/8=8 order/2/7=7 order/2/6=6', "$name: a page");
+    ($page, $next) = ask("op=list&prefix=order/2/&limit=3&after=$next")
+        =~ /^(.*) next=(\w+)$/;
+    is($page, '200 order/2/5=5 order/2/4=4 order/2/3=3', "$name: the next");
+    is(ask("op=list&prefix=order/2/&limit=2&after=$next"),
+        '200 order/2/2=2 order/2/1=1', "$name: the last one has no cursor");
+    is(ask("op=list&prefix=order/2/&limit=3&after=$_"), '404 ',
+        "$name: a cursor that is none finds nothing")
+        for 'x', $next . '0', 'x' x 32;
+
+    ask('op=put&key=order/2/1&value=1&updated=1008&state=1');
+    ask('op=put&key=order/2/8&value=8&updated=1001&state=0');
+    is(ask($all), '200 order/2/1=1 ' . join(' ', map { "order/2/$_=$_" }
+        reverse 2 .. 7) . ' order/2/8=8', "$name: who changes moves");
+    is(ask("$all&attention=4"), '200 order/2/4=4',
+        "$name: and leaves what it is in no more");
+
+    ask('op=put&key=order/2/8&value=123&describe=1&updated=1008');
+    is(ask("$all&states=8"), '200 order/2/8=123',
+        "$name: a label that is made of what is written");
+
+    ask("op=del&key=order/2/$_") for 1 .. 7;
+    ask('op=put&key=order/2/8&value=8');
+    is(ask($all), '404 ', "$name: deleted, or without a label: not there");
+    is(ask('op=list&prefix=order/22/&limit=9'), '200 order/22/x=x',
+        "$name: others have their own");
+
+    # as many of one second as are looked at, and more
+
+    for my $i (0 .. 4) {
+        ask("op=burst&key=order/3/$i&n=500&size=1&updated=50&state=1");
+    }
+    ask('op=put&key=order/3/x&value=x&updated=40&state=2');
+    my ($seen, $after, $calls) = (0, '', 0);
+    while ((my $r = ask("op=list&prefix=order/3/&limit=200&after=$after"))
+        =~ /^200/)
+    {
+        $seen += () = $r =~ /order/g;
+        $calls++;
+        ($after) = $r =~ / next=(\w+)/ or last;
+    }
+    is("$seen $calls", '2501 13', "$name: each once, however many there are");
+
+    ($after) = ask('op=list&prefix=order/3/&limit=9&states=4')
+        =~ /^200  next=(\w+)$/;
+    ok($after, "$name: an empty page after 2000 that were looked at");
+    is(ask("op=list&prefix=order/3/&limit=9&states=4&after=$after"),
+        '200 order/3/x=x', "$name: and the next one finds it");
+}
+
+
+# entries whose time has come
+
+sub leases {
+    my ($name) = @_;
+    my $now = int time;
+
+    ask("op=put&key=notify/4/$_&value=$_&due=" . ($now - 10 + $_)) for 1 .. 5;
+    ask('op=put&key=notify/4/late&value=x&due=' . ($now + 1000));
+
+    is(ask('op=due&prefix=notify/4/&limit=2&lease=60'),
+        '200 notify/4/1=1 notify/4/2=2', "$name: what is due, the oldest first");
+    is(ask('op=due&prefix=notify/4/&limit=9&lease=1'),
+        '200 notify/4/3=3 notify/4/4=4 notify/4/5=5',
+        "$name: what is leased is not given to others");
+    is(ask('op=due&prefix=notify/4/&limit=9&lease=60'), '404 ',
+        "$name: nor what comes later");
+
+    ask('op=put&key=notify/4/3&value=3');
+    ask('op=del&key=notify/4/4');
+    wait_for(sub { time > $now + 3 });
+    is(ask('op=due&prefix=notify/4/&limit=9&lease=60'), '200 notify/4/5=5',
+        "$name: a lease ends, and who is done is not there");
+}
+
+
 # what every store does
 
 for my $store ('memory', "lmdb:$dir/common") {
     my ($name) = $store =~ /(\w+)/;
 
-    start($store);
+    start($store, zone => '8m');
 
     is(ask('op=get&key=a'), '404 ', "$name: nothing yet");
     is(ask('op=put&key=a&value=one'), '200 ', "$name: put");
@@ -217,21 +346,31 @@ for my $store ('memory', "lmdb:$dir/common") {
     ask("op=put&key=$_&value=v$_") for qw(p/3 p/1 q/1 p/2 p o/9);
 
     my ($after, @seen) = ('');
-    while ((my $r = ask("op=next&prefix=p/&after=$after")) =~ /^200 (.+)=/) {
+    while ((my $r = ask("op=scan&limit=1&prefix=p/&after=$after"))
+        =~ /^200 (.+)=/)
+    {
         push @seen, $1;
         $after = $1;
     }
-    is("@seen", 'p/1 p/2 p/3', "$name: next in order");
+    is("@seen", 'p/1 p/2 p/3', "$name: a scan in order");
 
-    is(ask('op=next&prefix=p/&after=p/15'), '200 p/2=vp/2',
-        "$name: next after a key that is not there");
-    is(ask('op=next&prefix=&after='), '200 a=Longer', "$name: next of all");
-    is(ask('op=next&prefix=zz&after='), '404 ', "$name: next of none");
-    is(ask('op=next&prefix=p/&after=q'), '404 ', "$name: next behind them");
+    is(ask('op=scan&limit=9&prefix=p/'), '200 p/1=vp/1 p/2=vp/2 p/3=vp/3',
+        "$name: all at once");
+    is(ask('op=scan&limit=2&prefix=p/'), '200 p/1=vp/1 p/2=vp/2',
+        "$name: no more than was asked for");
+    is(ask('op=scan&limit=1&prefix=p/&after=p/15'), '200 p/2=vp/2',
+        "$name: from behind a key that is not there");
+    is(ask('op=scan&limit=1&prefix=&after='), '200 a=Longer',
+        "$name: a scan of all");
+    is(ask('op=scan&limit=1&prefix=zz&after='), '404 ',
+        "$name: a scan of none");
+    is(ask('op=scan&limit=1&prefix=p/&after=q'), '404 ',
+        "$name: a scan behind them");
 
     is(ask('op=del&key=p/2'), '200 ', "$name: delete");
     is(ask('op=get&key=p/2'), '404 ', "$name: is gone");
-    is(ask('op=next&prefix=p/&after=p/1'), '200 p/3=vp/3', "$name: everywhere");
+    is(ask('op=scan&limit=1&prefix=p/&after=p/1'), '200 p/3=vp/3',
+        "$name: everywhere");
     is(ask('op=del&key=p/2'), '200 ', "$name: delete nothing");
 
     my $long = 'k' x 511;
@@ -247,6 +386,10 @@ for my $store ('memory', "lmdb:$dir/common") {
     kill 'HUP', pid();
     sleep 0.7;
     is(ask('op=get&key=b'), '200 side', "$name: a reload forgets nothing");
+
+    aliases($name);
+    lists($name);
+    leases($name);
 
     my ($owner) = ask('op=claim&key=c&lease=60000') =~ /^200 (\d+)$/;
     ok($owner, "$name: a claim");
@@ -439,7 +582,7 @@ refused('half a file', substr($good, 0, length($good) / 2),
     qr/\[emerg\].*is damaged/);
 refused('two pages', substr($good, 0, 8192), qr/\[emerg\].*is damaged/);
 
-(my $newer = $good) =~ s/(!payer-store)1/${1}2/g;
+(my $newer = $good) =~ s/(!payer-store)2/${1}3/g;
 refused('a newer format', $newer, qr/\[emerg\].*newer ngx_http_payer_module/);
 
 (my $foreign = $good) =~ s/!payer-store/!other-store/g;
@@ -562,7 +705,7 @@ closed('deleted', qr/\[crit\].*was deleted or moved/,
 
 start("lmdb:$dir/host", mode => 'test');
 is(ask('op=put&key=h&value=stage'), '200 ', 'made for the test host');
-is(ask('op=next&prefix=&after='), '200 h=stage', 'what is its own is not told');
+is(ask('op=scan&limit=9&prefix='), '200 h=stage', 'what is its own is not told');
 
 configure("lmdb:$dir/host", mode => 'live');
 isnt(nginx('-t'), 0, 'and refused for the live one');

@@ -6,10 +6,16 @@
  *     store_test_mode mode;       (http)
  *     store_test;                                          (location)
  *
- *     op=get&key=  op=del&key=  op=next&prefix=&after=  op=stat
- *     op=put&key=&value=[&expires=][&merge=1][&key2=&value2=]
+ *     op=get&key=  op=del&key=  op=stat
+ *     op=scan&prefix=&after=&limit=
+ *     op=list&prefix=&states=&attention=&from=&to=&after=&limit=
+ *     op=due&prefix=&limit=&lease=
+ *     op=put&key=&value=[&expires=][&merge=1][&key2=&value2=][&alias=]
+ *           [&updated=][&due=][&attention=][&state=][&describe=1]
  *         merge: the longer of both values stays, a fresh one is capitalised
- *     op=burst&key=&n=&size=  n puts at once, answered when all are done
+ *         describe: the state is the length of the value
+ *     op=burst&key=&n=&size=[&updated=][&state=]
+ *         n puts at once, answered when all are done
  *     op=take&key=&value=     claim the key for a minute in the same put
  *     op=abandon&key=&value=  put, and forget it at once
  *     op=claim&key=&lease=    op=unclaim&key=&owner=
@@ -42,6 +48,8 @@ typedef struct {
 static ngx_int_t store_test_handler(ngx_http_request_t *r);
 static ngx_int_t store_test_put(ngx_http_request_t *r,
     ngx_http_payer_store_t *store, store_test_ctx_t *ctx);
+static ngx_int_t store_test_several(ngx_http_request_t *r,
+    ngx_http_payer_store_t *store, store_test_ctx_t *ctx, ngx_str_t *op);
 static ngx_int_t store_test_burst(ngx_http_request_t *r,
     ngx_http_payer_store_t *store, store_test_ctx_t *ctx);
 static ngx_int_t store_test_claim(ngx_http_request_t *r,
@@ -56,6 +64,8 @@ static ngx_int_t store_test_send(ngx_http_request_t *r, ngx_uint_t status,
 static ngx_int_t store_test_merge(ngx_str_t *stored, ngx_str_t *fresh);
 static ngx_int_t store_test_when(ngx_str_t *before, ngx_str_t *after,
     ngx_str_t *fresh);
+static void store_test_describe(ngx_str_t *value,
+    ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh);
 static ngx_uint_t store_test_is(ngx_str_t *text, const char *word);
 static ngx_str_t store_test_arg(ngx_http_request_t *r, const char *name);
 static ngx_int_t store_test_number(ngx_http_request_t *r, const char *name);
@@ -129,7 +139,7 @@ static ngx_int_t
 store_test_handler(ngx_http_request_t *r)
 {
     ngx_int_t                rc;
-    ngx_str_t                op, key, after;
+    ngx_str_t                op, key;
     store_test_ctx_t        *ctx;
     store_test_conf_t       *conf;
     ngx_http_payer_store_t  *store;
@@ -153,10 +163,10 @@ store_test_handler(ngx_http_request_t *r)
     if (store_test_is(&op, "get")) {
         rc = store->ops->get(store, &key, &ctx->io);
 
-    } else if (store_test_is(&op, "next")) {
-        key = store_test_arg(r, "prefix");
-        after = store_test_arg(r, "after");
-        rc = store->ops->next(store, &key, &after, &ctx->io);
+    } else if (store_test_is(&op, "scan") || store_test_is(&op, "list")
+               || store_test_is(&op, "due"))
+    {
+        rc = store_test_several(r, store, ctx, &op);
 
     } else if (store_test_is(&op, "burst")) {
         rc = store_test_burst(r, store, ctx);
@@ -216,6 +226,16 @@ store_test_put(ngx_http_request_t *r, ngx_http_payer_store_t *store,
         entries[1].when = store_test_when;
     }
 
+    if (store_test_number(r, "describe")) {
+        entries[0].describe = store_test_describe;
+    }
+
+    entries[0].alias = store_test_arg(r, "alias");
+    entries[0].label.updated = store_test_number(r, "updated");
+    entries[0].label.due = store_test_number(r, "due");
+    entries[0].label.attention = store_test_number(r, "attention");
+    entries[0].label.state = store_test_number(r, "state");
+
     entries[1].key = store_test_arg(r, "key2");
     entries[1].value = store_test_arg(r, "value2");
 
@@ -235,6 +255,39 @@ store_test_put(ngx_http_request_t *r, ngx_http_payer_store_t *store,
 
     return store->ops->put(store, entries, entries[1].key.len ? 2 : 1, act,
                            &claim, &ctx->io);
+}
+
+
+static ngx_int_t
+store_test_several(ngx_http_request_t *r, ngx_http_payer_store_t *store,
+    store_test_ctx_t *ctx, ngx_str_t *op)
+{
+    ngx_str_t              prefix, after;
+    ngx_uint_t             limit;
+    ngx_http_payer_list_t  list;
+
+    prefix = store_test_arg(r, "prefix");
+    after = store_test_arg(r, "after");
+    limit = store_test_number(r, "limit");
+
+    if (store_test_is(op, "scan")) {
+        return store->ops->scan(store, &prefix, &after, limit, &ctx->io);
+    }
+
+    if (store_test_is(op, "due")) {
+        return store->ops->due(store, &prefix, limit,
+                               store_test_number(r, "lease"), &ctx->io);
+    }
+
+    list.prefix = prefix;
+    list.after = after;
+    list.limit = limit;
+    list.states = store_test_number(r, "states");
+    list.attention = store_test_number(r, "attention");
+    list.from = store_test_number(r, "from");
+    list.to = store_test_number(r, "to");
+
+    return store->ops->list(store, &list, &ctx->io);
 }
 
 
@@ -267,6 +320,9 @@ store_test_burst(ngx_http_request_t *r, ngx_http_payer_store_t *store,
     if (entry.value.data == NULL || entry.key.data == NULL || io == NULL) {
         return NGX_ERROR;
     }
+
+    entry.label.updated = store_test_number(r, "updated");
+    entry.label.state = store_test_number(r, "state");
 
     ngx_memset(entry.value.data, 'b', size);
 
@@ -396,24 +452,44 @@ store_test_burst_done(ngx_http_payer_io_t *io)
 static ngx_int_t
 store_test_answer(store_test_ctx_t *ctx)
 {
-    ngx_str_t            text;
-    ngx_uint_t           status;
-    ngx_http_request_t  *r;
+    u_char               *p;
+    size_t                len;
+    ngx_str_t             text;
+    ngx_uint_t            i, status;
+    ngx_http_request_t   *r;
+    ngx_http_payer_io_t  *io;
 
     r = ctx->request;
+    io = &ctx->io;
 
     status = (ctx->io.rc == NGX_OK) ? (ctx->io.kept ? 208 : 200)
              : (ctx->io.rc == NGX_DECLINED) ? 404
              : (ctx->io.rc == NGX_BUSY) ? 409 : 500;
 
-    text.data = ngx_pnalloc(r->pool, ctx->io.key.len + ctx->io.value.len + 1);
+    len = io->key.len + io->value.len + io->next.len + sizeof("= next=");
+
+    for (i = 0; i < io->nitems; i++) {
+        len += io->items[i].key.len + io->items[i].value.len + 2;
+    }
+
+    text.data = ngx_pnalloc(r->pool, len);
     if (text.data == NULL) {
         return NGX_ERROR;
     }
 
-    text.len = ngx_sprintf(text.data, "%V%s%V", &ctx->io.key,
-                           ctx->io.key.len ? "=" : "", &ctx->io.value)
-               - text.data;
+    p = ngx_sprintf(text.data, "%V%s%V", &io->key, io->key.len ? "=" : "",
+                    &io->value);
+
+    for (i = 0; i < io->nitems; i++) {
+        p = ngx_sprintf(p, "%s%V=%V", i ? " " : "", &io->items[i].key,
+                        &io->items[i].value);
+    }
+
+    if (io->next.len) {
+        p = ngx_sprintf(p, " next=%V", &io->next);
+    }
+
+    text.len = p - text.data;
 
     return store_test_send(r, status, &text);
 }
@@ -459,6 +535,18 @@ store_test_when(ngx_str_t *before, ngx_str_t *after, ngx_str_t *fresh)
     fresh->data[0] = before->len ? before->data[0] : '-';
 
     return NGX_OK;
+}
+
+
+static void
+store_test_describe(ngx_str_t *value, ngx_http_payer_label_t *stored,
+    ngx_http_payer_label_t *fresh)
+{
+    fresh->state = value->len;
+
+    if (stored != NULL) {
+        fresh->due = stored->due;
+    }
 }
 
 

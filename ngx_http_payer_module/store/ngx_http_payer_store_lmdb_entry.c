@@ -1,0 +1,514 @@
+
+/*
+ * What a value is in LMDB: a head, whose last byte says which one it is, and
+ * behind it what the caller has put there.
+ *
+ *     0  expires, 6 bytes
+ *     6  state
+ *     7  layout:  0  of former versions, and of what is our own: no more
+ *                 1  an entry without a label: rev follows
+ *                 2  an alias: behind these 8 bytes is another key
+ *                 3  an entry with a label: all that follows
+ *     8  rev
+ *    16  serial, which tells entries of one second apart in an index
+ *    24  updated
+ *    32  due
+ *    40  attention, 4 bytes, and 4 that are zero
+ *
+ * Integers are little-endian.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_payer_store_lmdb.h"
+
+
+#define NGX_HTTP_PAYER_LMDB_HEAD_PLAIN     16
+#define NGX_HTTP_PAYER_LMDB_HEAD_LABELLED  48
+#define NGX_HTTP_PAYER_LMDB_MAX_TIME       0xffffffffffffLL
+
+
+static int ngx_http_payer_lmdb_put_alias(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn, ngx_http_payer_store_entry_t *entry);
+static int ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job,
+    ngx_uint_t i, ngx_str_t *value, uint64_t rev, ngx_uint_t kept);
+static ngx_uint_t ngx_http_payer_lmdb_unchanged(
+    ngx_http_payer_lmdb_head_t *stored, ngx_http_payer_lmdb_head_t *fresh);
+static int64_t ngx_http_payer_lmdb_read_int(u_char *p);
+
+
+int
+ngx_http_payer_lmdb_parse(MDB_val *value, ngx_http_payer_lmdb_head_t *head)
+{
+    u_char  *p;
+    size_t   len;
+
+    ngx_memzero(head, sizeof(ngx_http_payer_lmdb_head_t));
+
+    if (value->mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
+        return MDB_CORRUPTED;
+    }
+
+    p = value->mv_data;
+
+    head->expires = ngx_http_payer_lmdb_expires(value);
+    head->layout = p[7];
+
+    switch (head->layout) {
+
+    case NGX_HTTP_PAYER_LMDB_FORMER:
+    case NGX_HTTP_PAYER_LMDB_ALIAS:
+        len = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+        break;
+
+    case NGX_HTTP_PAYER_LMDB_PLAIN:
+        len = NGX_HTTP_PAYER_LMDB_HEAD_PLAIN;
+        break;
+
+    case NGX_HTTP_PAYER_LMDB_LABELLED:
+        len = NGX_HTTP_PAYER_LMDB_HEAD_LABELLED;
+        break;
+
+    default:
+        return MDB_CORRUPTED;
+    }
+
+    if (value->mv_size < len) {
+        return MDB_CORRUPTED;
+    }
+
+    head->value.data = p + len;
+    head->value.len = value->mv_size - len;
+
+    if (len >= NGX_HTTP_PAYER_LMDB_HEAD_PLAIN) {
+        head->rev = (uint64_t) ngx_http_payer_lmdb_read_int(p + 8);
+    }
+
+    if (len == NGX_HTTP_PAYER_LMDB_HEAD_LABELLED) {
+        head->label.state = p[6];
+        head->serial = (uint64_t) ngx_http_payer_lmdb_read_int(p + 16);
+        head->label.updated = (time_t) ngx_http_payer_lmdb_read_int(p + 24);
+        head->label.due = (time_t) ngx_http_payer_lmdb_read_int(p + 32);
+        head->label.attention = (uint32_t)
+                                ngx_http_payer_lmdb_read_int(p + 40);
+    }
+
+    return 0;
+}
+
+
+int
+ngx_http_payer_lmdb_write_entry(MDB_txn *txn, MDB_dbi dbi, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *head)
+{
+    int       rc;
+    u_char   *p;
+    size_t    len;
+    MDB_val   k, v;
+
+    len = (head->layout == NGX_HTTP_PAYER_LMDB_LABELLED)
+          ? NGX_HTTP_PAYER_LMDB_HEAD_LABELLED
+          : (head->layout == NGX_HTTP_PAYER_LMDB_PLAIN)
+          ? NGX_HTTP_PAYER_LMDB_HEAD_PLAIN
+          : NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+
+    k.mv_data = key->data;
+    k.mv_size = key->len;
+    v.mv_size = len + head->value.len;
+
+    rc = mdb_put(txn, dbi, &k, &v, MDB_RESERVE);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    p = v.mv_data;
+
+    (void) ngx_http_payer_lmdb_write_time(p, ngx_min(head->expires,
+                                            NGX_HTTP_PAYER_LMDB_MAX_TIME));
+    p[7] = (u_char) head->layout;
+
+    if (len >= NGX_HTTP_PAYER_LMDB_HEAD_PLAIN) {
+        (void) ngx_http_payer_lmdb_write_time(p + 8, (time_t) head->rev);
+    }
+
+    if (len == NGX_HTTP_PAYER_LMDB_HEAD_LABELLED) {
+        p[6] = (u_char) head->label.state;
+        (void) ngx_http_payer_lmdb_write_time(p + 16, (time_t) head->serial);
+        (void) ngx_http_payer_lmdb_write_time(p + 24, head->label.updated);
+        (void) ngx_http_payer_lmdb_write_time(p + 32, head->label.due);
+        (void) ngx_http_payer_lmdb_write_time(p + 40,
+                                              (time_t) head->label.attention);
+    }
+
+    ngx_memcpy(p + len, head->value.data, head->value.len);
+
+    return 0;
+}
+
+
+/* what is stored under the first key of the job, empty if there is nothing */
+
+int
+ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job, ngx_str_t *first)
+{
+    int                         rc;
+    MDB_val                     key, value;
+    ngx_http_payer_lmdb_head_t  head;
+
+    first->len = 0;
+    first->data = (u_char *) "";
+
+    key.mv_data = job->entries[0].key.data;
+    key.mv_size = job->entries[0].key.len;
+
+    rc = mdb_get(txn, le->dbi, &key, &value);
+
+    if (rc != 0) {
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    }
+
+    rc = ngx_http_payer_lmdb_parse(&value, &head);
+
+    if (rc == 0) {
+        *first = head.value;
+    }
+
+    return rc;
+}
+
+
+/* a merge edits a copy, since the batch may have to be written again */
+
+int
+ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i, ngx_str_t *before)
+{
+    int                            rc;
+    u_char                         buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
+    MDB_val                        key, value;
+    ngx_str_t                      after;
+    ngx_uint_t                     found;
+    ngx_http_payer_lmdb_head_t     stored, fresh;
+    ngx_http_payer_store_entry_t  *entry;
+
+    entry = &job->entries[i];
+
+    ngx_memzero(&stored, sizeof(ngx_http_payer_lmdb_head_t));
+    ngx_memzero(&fresh, sizeof(ngx_http_payer_lmdb_head_t));
+
+    fresh.value = entry->value;
+    fresh.label = entry->label;
+    fresh.expires = entry->expires;
+
+    if (entry->merge != NULL || entry->when != NULL) {
+        fresh.value.data = buf;
+        ngx_memcpy(buf, entry->value.data, fresh.value.len);
+    }
+
+    if (i != 0 && entry->when != NULL) {
+        rc = ngx_http_payer_lmdb_first(le, txn, job, &after);
+
+        if (rc != 0 || entry->when(before, &after, &fresh.value) != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (entry->alias.len != 0) {
+        rc = ngx_http_payer_lmdb_put_alias(le, txn, entry);
+
+        if (rc != 0) {
+            return rc;
+        }
+    }
+
+    key.mv_data = entry->key.data;
+    key.mv_size = entry->key.len;
+
+    rc = mdb_get(txn, le->dbi, &key, &value);
+
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
+    }
+
+    found = (rc == 0);
+
+    if (found) {
+        rc = ngx_http_payer_lmdb_parse(&value, &stored);
+
+        if (rc != 0) {
+            return rc;
+        }
+
+        fresh.expires = ngx_http_payer_store_later(fresh.expires,
+                                                   stored.expires);
+        if (entry->merge != NULL
+            && entry->merge(&stored.value, &fresh.value) != NGX_OK)
+        {
+            return ngx_http_payer_lmdb_keep(job, i, &stored.value, stored.rev,
+                                            1);
+        }
+    }
+
+    if (entry->describe != NULL) {
+        entry->describe(&fresh.value, found ? &stored.label : NULL,
+                        &fresh.label);
+    }
+
+    ngx_http_payer_lmdb_head_init(le, &fresh, &stored);
+
+    if (found && ngx_http_payer_lmdb_unchanged(&stored, &fresh)) {
+        return ngx_http_payer_lmdb_keep(job, i, &stored.value, stored.rev, 0);
+    }
+
+    rc = ngx_http_payer_lmdb_index(le, txn, &entry->key, &stored, &fresh);
+
+    if (rc == 0) {
+        rc = ngx_http_payer_lmdb_write_entry(txn, le->dbi, &entry->key,
+                                             &fresh);
+    }
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    return ngx_http_payer_lmdb_keep(job, i, &fresh.value, fresh.rev, 0);
+}
+
+
+void
+ngx_http_payer_lmdb_head_init(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_head_t *fresh, ngx_http_payer_lmdb_head_t *stored)
+{
+    fresh->rev = ++le->rev;
+
+    if (!ngx_http_payer_store_labelled(&fresh->label)) {
+        fresh->layout = NGX_HTTP_PAYER_LMDB_PLAIN;
+        fresh->serial = 0;
+        return;
+    }
+
+    fresh->layout = NGX_HTTP_PAYER_LMDB_LABELLED;
+    fresh->serial = stored->serial ? stored->serial : fresh->rev;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_lmdb_unchanged(ngx_http_payer_lmdb_head_t *stored,
+    ngx_http_payer_lmdb_head_t *fresh)
+{
+    return stored->layout == fresh->layout
+           && stored->expires == fresh->expires
+           && stored->label.updated == fresh->label.updated
+           && stored->label.due == fresh->label.due
+           && stored->label.attention == fresh->label.attention
+           && stored->label.state == fresh->label.state
+           && stored->value.len == fresh->value.len
+           && ngx_memcmp(stored->value.data, fresh->value.data,
+                         fresh->value.len)
+              == 0;
+}
+
+
+static int
+ngx_http_payer_lmdb_put_alias(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_store_entry_t *entry)
+{
+    int                         rc;
+    MDB_val                     key, value;
+    ngx_http_payer_lmdb_head_t  stored, fresh;
+
+    key.mv_data = entry->alias.data;
+    key.mv_size = entry->alias.len;
+
+    rc = mdb_get(txn, le->dbi, &key, &value);
+
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
+    }
+
+    ngx_memzero(&fresh, sizeof(ngx_http_payer_lmdb_head_t));
+
+    fresh.layout = NGX_HTTP_PAYER_LMDB_ALIAS;
+    fresh.expires = entry->expires;
+    fresh.value = entry->key;
+
+    if (rc == 0) {
+        rc = ngx_http_payer_lmdb_parse(&value, &stored);
+
+        if (rc != 0) {
+            return rc;
+        }
+
+        fresh.expires = ngx_http_payer_store_later(fresh.expires,
+                                                   stored.expires);
+
+        if (ngx_http_payer_lmdb_unchanged(&stored, &fresh)) {
+            return 0;
+        }
+    }
+
+    return ngx_http_payer_lmdb_write_entry(txn, le->dbi, &entry->alias,
+                                           &fresh);
+}
+
+
+/* what the merge does not let go stays; MDB_NOTFOUND is no error */
+
+int
+ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i)
+{
+    int                            rc;
+    MDB_val                        key, value;
+    ngx_http_payer_lmdb_head_t     stored;
+    ngx_http_payer_store_entry_t  *entry;
+
+    entry = &job->entries[i];
+
+    key.mv_data = entry->key.data;
+    key.mv_size = entry->key.len;
+
+    rc = mdb_get(txn, le->dbi, &key, &value);
+
+    if (rc == 0) {
+        rc = ngx_http_payer_lmdb_parse(&value, &stored);
+    }
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    if (entry->merge != NULL
+        && entry->merge(&stored.value, &entry->value) != NGX_OK)
+    {
+        return ngx_http_payer_lmdb_keep(job, i, &stored.value, stored.rev, 1);
+    }
+
+    if (i == 0) {
+        job->kept = 0;
+    }
+
+    return ngx_http_payer_lmdb_remove(le, txn, &entry->key, &stored);
+}
+
+
+int
+ngx_http_payer_lmdb_remove(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored)
+{
+    int                         rc;
+    MDB_val                     k;
+    ngx_http_payer_lmdb_head_t  none;
+
+    ngx_memzero(&none, sizeof(ngx_http_payer_lmdb_head_t));
+
+    rc = ngx_http_payer_lmdb_index(le, txn, key, stored, &none);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    k.mv_data = key->data;
+    k.mv_size = key->len;
+
+    return mdb_del(txn, le->dbi, &k, NULL);
+}
+
+
+/* what put() answers for its first entry */
+
+static int
+ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job, ngx_uint_t i,
+    ngx_str_t *value, uint64_t rev, ngx_uint_t kept)
+{
+    if (i != 0) {
+        return 0;
+    }
+
+    job->rev = rev;
+
+    if (!job->wanted) {
+        return 0;
+    }
+
+    job->kept = kept;
+
+    return ngx_http_payer_lmdb_result_copy(job, value);
+}
+
+
+int
+ngx_http_payer_lmdb_result_copy(ngx_http_payer_lmdb_job_t *job,
+    ngx_str_t *value)
+{
+    if (job->result != NULL) {
+        ngx_free(job->result);
+    }
+
+    job->result = ngx_alloc(value->len + 1, ngx_cycle->log);
+    if (job->result == NULL) {
+        return NGX_ENOMEM;
+    }
+
+    ngx_memcpy(job->result, value->data, value->len);
+    job->len = value->len;
+
+    return 0;
+}
+
+
+u_char *
+ngx_http_payer_lmdb_write_time(u_char *p, time_t t)
+{
+    uint64_t    u;
+    ngx_uint_t  n;
+
+    u = (uint64_t) t;
+
+    for (n = 0; n < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n++) {
+        *p++ = (u_char) (u & 0xff);
+        u >>= 8;
+    }
+
+    return p;
+}
+
+
+static int64_t
+ngx_http_payer_lmdb_read_int(u_char *p)
+{
+    uint64_t    u;
+    ngx_uint_t  n;
+
+    u = 0;
+
+    for (n = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n-- > 0; /* void */ ) {
+        u = u << 8 | p[n];
+    }
+
+    return (int64_t) u;
+}
+
+
+time_t
+ngx_http_payer_lmdb_read_time(MDB_val *value)
+{
+    /* of the format key */
+
+    if (value->mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
+        return 0;
+    }
+
+    return (time_t) ngx_http_payer_lmdb_read_int(value->mv_data);
+}
+
+
+time_t
+ngx_http_payer_lmdb_expires(MDB_val *value)
+{
+    return ngx_http_payer_lmdb_read_time(value)
+           & NGX_HTTP_PAYER_LMDB_MAX_TIME;
+}
