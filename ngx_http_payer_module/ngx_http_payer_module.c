@@ -7,6 +7,7 @@
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_checkout.h"
 #include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_doctor.h"
 #include "ngx_http_payer_event.h"
 #include "ngx_http_payer_link.h"
 #include "ngx_http_payer_link_conf.h"
@@ -399,6 +400,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_http_payer_handler_payment },
+
+    { ngx_string("payer_doctor"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_handler,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_handler_doctor },
 
     { ngx_string("payer_link"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,

@@ -182,6 +182,7 @@ typedef struct {
     ngx_http_payer_zone_t        *zone;
     ngx_http_payer_store_t       *store;
     ngx_array_t                   locations;    /* ..._loc_conf_t * */
+    time_t                        loaded;       /* when it was read */
     ngx_array_t                   payment_pages; /* ..._payment_page_t */
     ngx_array_t                   places;       /* all that there are */
     ngx_array_t                   values;       /* ..._value_t */
@@ -196,6 +197,7 @@ typedef struct {
     ngx_str_t                     api_host;
     ngx_str_t                     client_id;
     ngx_str_t                     secret;
+    ngx_str_t                     secret_file;
     ngx_str_t                     paths[NGX_HTTP_PAYER_CALLS];
     ngx_msec_t                    timeout;
     ngx_uint_t                    tries;

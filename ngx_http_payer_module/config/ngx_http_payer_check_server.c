@@ -53,12 +53,6 @@ ngx_http_payer_check_servers(ngx_conf_t *cf)
             ngx_http_payer_check_underscores(cf, locs[i]);
         }
 
-        if (!locs[i]->handler->order
-            && locs[i]->handler->allow != NGX_HTTP_PAYER_ALLOW_STAFF)
-        {
-            continue;
-        }
-
         if (names) {
             locs[i]->names = names;
             locs[i]->name = ngx_http_payer_first_name(names);

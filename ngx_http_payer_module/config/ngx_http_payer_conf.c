@@ -47,6 +47,7 @@ ngx_http_payer_create_main_conf(ngx_conf_t *cf)
 
     pmcf->store->zone = pmcf->zone;
     pmcf->store->describer = ngx_http_payer_record_describer;
+    pmcf->loaded = ngx_time();
 
     if (ngx_array_init(&pmcf->locations, cf->pool, 8,
                        sizeof(ngx_http_payer_loc_conf_t *))
@@ -138,6 +139,7 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_str_value(conf->client_id, prev->client_id, "");
     ngx_conf_merge_str_value(conf->secret, prev->secret, "");
+    ngx_conf_merge_str_value(conf->secret_file, prev->secret_file, "");
 
     for (i = 0; i < NGX_HTTP_PAYER_CALLS; i++) {
         if (conf->paths[i].data == NULL) {

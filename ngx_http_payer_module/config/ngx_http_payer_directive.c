@@ -189,6 +189,8 @@ ngx_http_payer_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    plcf->secret_file = value[1];
+
     return NGX_CONF_OK;
 }
 

@@ -162,6 +162,28 @@ ngx_http_payer_lookup_prepare(ngx_http_payer_ctx_t *ctx,
 }
 
 
+ngx_int_t
+ngx_http_payer_lookup_without_buyer(ngx_http_payer_ctx_t *ctx, ngx_str_t *args)
+{
+    ngx_http_payer_lookup_conf_t  *conf;
+
+    conf = ngx_palloc(ctx->request->pool,
+                      sizeof(ngx_http_payer_lookup_conf_t));
+    if (conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *conf = *ctx->conf->lookup;
+
+    conf->match.set = 0;
+    conf->headers.nelts = 0;
+
+    ctx->lookup = ngx_http_payer_lookup_create(ctx, conf, args);
+
+    return ctx->lookup ? NGX_OK : NGX_ERROR;
+}
+
+
 static ngx_http_payer_lookup_t *
 ngx_http_payer_lookup_create(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_lookup_conf_t *conf, ngx_str_t *args)

@@ -158,6 +158,14 @@ ngx_uint_t ngx_http_payer_lookup_has_arg(ngx_http_payer_lookup_conf_t *lookup,
  */
 ngx_int_t ngx_http_payer_lookup_run(ngx_http_payer_ctx_t *ctx);
 
+/*
+ * makes ctx->lookup one of ctx->conf's that asks with these arguments, which
+ * are valid, for nobody in particular: without payer_lookup_match and headers
+ * of a buyer.  The caller goes on with _run(): NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_lookup_without_buyer(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *args);
+
 /* the number of the order is known now */
 void ngx_http_payer_lookup_bind(ngx_http_payer_ctx_t *ctx);
 

@@ -124,6 +124,7 @@ ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
                     ngx_http_payer_claim_insert_value);
     ngx_queue_init(&sh->claims_queue);
     ngx_queue_init(&sh->tokens);
+    ngx_queue_init(&sh->notes);
 
     sh->epoch = ngx_http_payer_zone_epoch();
     sh->store_generation = 1;

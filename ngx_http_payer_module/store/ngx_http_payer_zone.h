@@ -40,6 +40,7 @@ typedef struct {
     ngx_rbtree_node_t             claims_sentinel;
     ngx_queue_t                   claims_queue; /* the same, for cleaning */
     ngx_queue_t                   tokens;       /* ..._token_node_t */
+    ngx_queue_t                   notes;        /* see zone_note.c */
     void                         *memory;       /* root of the memory store */
     time_t                        epoch;        /* of the monotonic clock */
     time_t                        held;         /* nothing is dropped until */

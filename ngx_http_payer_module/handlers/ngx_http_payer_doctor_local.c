@@ -1,0 +1,379 @@
+
+/*
+ * What payer_doctor sees without Payer: the configuration, the zone, the
+ * store, and what is in it that somebody has to look at.
+ *
+ *     store -> stored -> walk ...
+ */
+
+
+#include "ngx_http_payer_doctor.h"
+#include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_op.h"
+#include "ngx_http_payer_zone_note.h"
+
+
+#define NGX_HTTP_PAYER_DOCTOR_WALK      2000    /* entries */
+#define NGX_HTTP_PAYER_DOCTOR_BREATH    100     /* of them without a pause */
+
+/* how old an outcome may be that is not known, seconds */
+
+#define NGX_HTTP_PAYER_DOCTOR_UNKNOWN_WARN   900
+#define NGX_HTTP_PAYER_DOCTOR_UNKNOWN_FAIL   86400
+
+
+static time_t ngx_http_payer_doctor_changed(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *file);
+static ngx_int_t ngx_http_payer_doctor_stored(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_doctor_walk(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_doctor_look(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_doctor_t *d);
+static void ngx_http_payer_doctor_open(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_doctor_t *d, ngx_uint_t complete);
+
+
+static ngx_str_t  ngx_http_payer_doctor_kinds[] = {
+    ngx_string("operation/"),
+    ngx_string("order/")
+};
+
+
+/*
+ * nginx goes on with what it has read: a file that was changed since is one
+ * that waits for a reload, or whose reload was refused
+ */
+
+void
+ngx_http_payer_doctor_configuration(ngx_http_payer_ctx_t *ctx)
+{
+    char                       *mode;
+    ngx_cycle_t                *cycle;
+    ngx_http_payer_api_loc_t   *api_loc;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    conf = ctx->conf;
+    api_loc = conf->api_loc;
+    cycle = (ngx_cycle_t *) ngx_cycle;
+
+    if (ngx_http_payer_doctor_changed(ctx, &cycle->conf_file)
+        > conf->main->loaded)
+    {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_CONFIGURATION,
+                                  NGX_HTTP_PAYER_HEALTH_WARN,
+                                  "Run \"nginx -t\", correct what it names, "
+                                  "and reload nginx.",
+                                  "\"%V\" was changed after nginx has read it",
+                                  &cycle->conf_file);
+        return;
+    }
+
+    if (conf->secret_file.len
+        && ngx_http_payer_doctor_changed(ctx, &conf->secret_file)
+           > conf->main->loaded)
+    {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_CONFIGURATION,
+                                  NGX_HTTP_PAYER_HEALTH_WARN,
+                                  "Reload nginx, which reads the file again.",
+                                  "the file of \"payer_client_secret_file\" "
+                                  "was changed after nginx has read it");
+        return;
+    }
+
+    mode = api_loc->live ? "Payer's live host"
+                      : api_loc->test ? "Payer's test host"
+                                   : "neither Payer's live nor its test host";
+
+    ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_CONFIGURATION,
+                              NGX_HTTP_PAYER_HEALTH_OK, NULL,
+                              "ngx_http_payer_module %s in nginx %s, calls "
+                              "go to \"%V\", %s", NGX_HTTP_PAYER_VERSION,
+                              NGINX_VERSION, &api_loc->host, mode);
+}
+
+
+/* 0 if nobody can tell: a worker process may not look everywhere */
+
+static time_t
+ngx_http_payer_doctor_changed(ngx_http_payer_ctx_t *ctx, ngx_str_t *file)
+{
+    ngx_file_info_t  fi;
+
+    if (ngx_file_info(file->data, &fi) == NGX_FILE_ERROR) {
+        return 0;
+    }
+
+    return ngx_file_mtime(&fi);
+}
+
+
+void
+ngx_http_payer_doctor_zone(ngx_http_payer_ctx_t *ctx)
+{
+    size_t                    size, left;
+    ngx_uint_t                percent;
+    ngx_http_payer_doctor_t  *d;
+    ngx_http_payer_health_e   health;
+
+    d = ctx->data;
+
+    ngx_http_payer_zone_room(d->zone, &size, &left);
+
+    percent = left * 100 / size;
+    health = NGX_HTTP_PAYER_HEALTH_OK;
+
+    if (d->turn.owner == 0) {
+        health = NGX_HTTP_PAYER_HEALTH_FAIL;
+
+    } else if (percent < 10) {
+        health = NGX_HTTP_PAYER_HEALTH_WARN;
+    }
+
+    ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_ZONE, health,
+                              health == NGX_HTTP_PAYER_HEALTH_OK ? NULL
+                              : "Give \"payer_zone\" a larger size, and "
+                                "restart nginx.",
+                              "%ui percent of %uz kB are free", percent,
+                              size / 1024);
+}
+
+
+/* an entry of its own, which is dropped soon */
+
+ngx_int_t
+ngx_http_payer_doctor_store(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    u_char                        *p;
+    ngx_int_t                      rc;
+    ngx_str_t                     *merchant;
+    ngx_http_payer_store_entry_t   entry;
+
+    static ngx_str_t  value = ngx_string("doctor");
+
+    merchant = &ctx->conf->merchant->id;
+
+    ctx->step = ngx_http_payer_doctor_stored;
+    ctx->io.rc = NGX_ERROR;
+
+    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+
+    p = ngx_pnalloc(r->pool, sizeof("doctor/") - 1 + merchant->len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    entry.key.data = p;
+    entry.key.len = ngx_sprintf(p, "doctor/%V", merchant) - p;
+    entry.value = value;
+    entry.expires = ngx_time() + 60;
+
+    rc = ngx_http_payer_flow_put(ctx, &entry, 1);
+
+    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_str_t                *name;
+    ngx_http_payer_doctor_t  *d;
+
+    d = ctx->data;
+    name = &ctx->conf->main->store->ops->name;
+
+    ctx->step = d->next;
+
+    if (ctx->late) {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,
+                                  NGX_HTTP_PAYER_HEALTH_FAIL,
+                                  "Check the disk of the store: it is too "
+                                  "slow, or fails.",
+                                  "writing to the %V store takes too long",
+                                  name);
+
+    } else if (ctx->io.rc != NGX_OK) {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,
+                                  NGX_HTTP_PAYER_HEALTH_FAIL,
+                                  "Read the line about \"payer_store\" in the "
+                                  "error log: make room, mend the "
+                                  "permissions, or restore the files.",
+                                  "the %V store cannot be written", name);
+
+    } else if (ctx->conf->main->store->ops
+               == &ngx_http_payer_store_memory_ops)
+    {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,
+                                  NGX_HTTP_PAYER_HEALTH_WARN,
+                                  "Use \"payer_store lmdb:DIRECTORY\" for a "
+                                  "shop.",
+                                  "the memory store works, and a restart "
+                                  "forgets the payments");
+
+    } else {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,
+                                  NGX_HTTP_PAYER_HEALTH_OK, NULL,
+                                  "the %V store is read and written", name);
+    }
+
+    if (d->checks[NGX_HTTP_PAYER_CHECK_STORE].health
+        == NGX_HTTP_PAYER_HEALTH_FAIL)
+    {
+        if (!d->local) {
+            ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN,
+                                      NGX_HTTP_PAYER_HEALTH_WARN, NULL,
+                                      "not checked: the store fails");
+        }
+
+        return NGX_OK;
+    }
+
+    if (!d->local) {
+        d->after = ngx_http_payer_doctor_kinds[0];
+        ctx->step = ngx_http_payer_doctor_walk;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_doctor_walk(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_store_t   *store;
+    ngx_http_payer_doctor_t  *d;
+
+    d = ctx->data;
+    store = ctx->conf->main->store;
+
+    if (ctx->asked) {
+        ctx->asked = 0;
+        rc = ctx->io.rc;
+
+    } else {
+
+        if (d->seen == NGX_HTTP_PAYER_DOCTOR_WALK
+            || ngx_http_payer_flow_left(ctx) < 500)
+        {
+            ngx_http_payer_doctor_open(ctx, d, 0);
+            return NGX_OK;
+        }
+
+        if (++d->seen % NGX_HTTP_PAYER_DOCTOR_BREATH == 0) {
+            return ngx_http_payer_flow_wait(ctx, 1);
+        }
+
+        rc = store->ops->next(store, &ngx_http_payer_doctor_kinds[d->kind],
+                              &d->after, &ctx->io);
+
+        ctx->asked = (rc == NGX_AGAIN);
+    }
+
+    switch (rc) {
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    case NGX_OK:
+        d->after = ctx->io.key;
+        ngx_http_payer_doctor_look(ctx, d);
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        break;
+
+    default: /* NGX_ERROR */
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN,
+                                  NGX_HTTP_PAYER_HEALTH_FAIL,
+                                  "Read the line about \"payer_store\" in the "
+                                  "error log.", "the store cannot be read");
+        ctx->step = d->next;
+        return NGX_OK;
+    }
+
+    if (++d->kind < 2) {
+        d->after = ngx_http_payer_doctor_kinds[d->kind];
+        return NGX_OK;
+    }
+
+    ngx_http_payer_doctor_open(ctx, d, 1);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payer_doctor_look(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_doctor_t *d)
+{
+    time_t                   since;
+    ngx_http_payer_op_t      op;
+    ngx_http_payer_record_t  record;
+
+    if (d->kind == 0) {
+
+        if (ngx_http_payer_op_decode(&ctx->io.value, &op) != NGX_OK
+            || op.state != NGX_HTTP_PAYER_OP_UNKNOWN)
+        {
+            return;
+        }
+
+        since = op.created;
+
+    } else {
+
+        if (ngx_http_payer_record_decode(&ctx->io.value, &record) != NGX_OK
+            || !record.unknown)
+        {
+            return;
+        }
+
+        since = record.updated;
+    }
+
+    if (d->unknown == 0 || since < d->oldest) {
+        d->oldest = since;
+    }
+
+    d->unknown++;
+}
+
+
+static void
+ngx_http_payer_doctor_open(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_doctor_t *d, ngx_uint_t complete)
+{
+    time_t                    age;
+    ngx_http_payer_health_e   health;
+
+    ctx->step = d->next;
+
+    if (d->unknown == 0) {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN,
+                                  NGX_HTTP_PAYER_HEALTH_OK, NULL,
+                                  "no outcome is unknown%s",
+                                  complete ? "" : " in the first entries");
+        return;
+    }
+
+    age = ngx_max(ngx_time() - d->oldest, 0);
+    health = NGX_HTTP_PAYER_HEALTH_OK;
+
+    if (age >= NGX_HTTP_PAYER_DOCTOR_UNKNOWN_FAIL) {
+        health = NGX_HTTP_PAYER_HEALTH_FAIL;
+
+    } else if (age >= NGX_HTTP_PAYER_DOCTOR_UNKNOWN_WARN) {
+        health = NGX_HTTP_PAYER_HEALTH_WARN;
+    }
+
+    ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN, health,
+                              health == NGX_HTTP_PAYER_HEALTH_OK ? NULL
+                              : "Run \"payer_reconcile\"; what no read can "
+                                "tell, ask Payer and settle it by hand.",
+                              "%ui outcomes are unknown%s, the oldest for "
+                              "%T seconds", d->unknown,
+                              complete ? "" : " in the first entries", age);
+}
