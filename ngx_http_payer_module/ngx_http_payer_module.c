@@ -502,12 +502,15 @@ ngx_http_payer_init(ngx_conf_t *cf)
     ngx_http_payer_verify_amount_warn(cf);
 
     if (ngx_http_payer_check_values(cf) != NGX_OK
-        || ngx_http_payer_check_orders(cf) != NGX_OK
-        || ngx_http_payer_check_lookups(cf) != NGX_OK
+        || ngx_http_payer_check_locations(cf, ngx_http_payer_check_values_of)
+           != NGX_OK
+        || ngx_http_payer_check_locations(cf, ngx_http_payer_check_lookups)
+           != NGX_OK
         || ngx_http_payer_check_api_locs(cf) != NGX_OK
-        || ngx_http_payer_check_passes(cf) != NGX_OK
-        || ngx_http_payer_check_links(cf) != NGX_OK
-        || ngx_http_payer_check_staff(cf) != NGX_OK
+        || ngx_http_payer_check_locations(cf, ngx_http_payer_check_own)
+           != NGX_OK
+        || ngx_http_payer_check_locations(cf, ngx_http_payer_check_staff)
+           != NGX_OK
         || ngx_http_payer_check_store(cf) != NGX_OK)
     {
         return NGX_ERROR;

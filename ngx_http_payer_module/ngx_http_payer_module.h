@@ -55,6 +55,9 @@ typedef struct ngx_http_payer_lookup_conf_s  ngx_http_payer_lookup_conf_t;
 #define NGX_HTTP_PAYER_ALLOW_STAFF    2
 
 
+typedef struct ngx_http_payer_loc_conf_s  ngx_http_payer_loc_conf_t;
+
+
 /* a content handler of the module, and what its location has to have */
 typedef struct {
     ngx_str_t                     directive;
@@ -64,6 +67,10 @@ typedef struct {
     unsigned                      order:1;      /* needs an order */
     unsigned                      acts:1;       /* for its client */
     const void                   *data;         /* of the handler */
+
+    /* of a complete configuration, or NULL: NGX_OK, or NGX_ERROR (logged) */
+    ngx_int_t                   (*check)(ngx_conf_t *cf,
+                                         ngx_http_payer_loc_conf_t *conf);
 } ngx_http_payer_handler_t;
 
 
@@ -191,7 +198,7 @@ typedef struct {
 } ngx_http_payer_main_conf_t;
 
 
-typedef struct {
+struct ngx_http_payer_loc_conf_s {
     /* the way to Payer */
     ngx_str_t                     api;          /* URI prefix */
     ngx_str_t                     api_host;
@@ -278,7 +285,7 @@ typedef struct {
     ngx_http_core_srv_conf_t     *cscf;
     u_char                       *file;         /* where it stands */
     ngx_uint_t                    line;
-} ngx_http_payer_loc_conf_t;
+};
 
 
 /*

@@ -19,6 +19,36 @@ static ngx_int_t ngx_http_payer_check_constants(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
 
+ngx_int_t
+ngx_http_payer_check_locations(ngx_conf_t *cf,
+    ngx_http_payer_check_pt check)
+{
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    locs = pmcf->locations.elts;
+
+    for (i = 0; i < pmcf->locations.nelts; i++) {
+
+        if (check(cf, locs[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_check_own(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    return conf->handler->check ? conf->handler->check(cf, conf) : NGX_OK;
+}
+
+
 char *
 ngx_http_payer_check_handler(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {

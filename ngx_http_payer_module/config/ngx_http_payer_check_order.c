@@ -21,50 +21,38 @@ static ngx_uint_t ngx_http_payer_map_signed(ngx_http_payer_loc_conf_t *conf,
 
 
 ngx_int_t
-ngx_http_payer_check_orders(ngx_conf_t *cf)
+ngx_http_payer_check_values_of(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    ngx_uint_t                   i;
-    ngx_http_payer_loc_conf_t  **locs, *conf;
-    ngx_http_payer_main_conf_t  *pmcf;
+    if (conf->verify.reference.value && conf->verify.amount
+        && (ngx_http_payer_check_money(cf, conf, "payer_verify_amount",
+                                       &conf->verify.amount->value,
+                                       conf->verify.trusted, 0)
+            != NGX_OK
+            || ngx_http_payer_check_money(cf, conf, "payer_verify_amount",
+                                          &conf->verify.currency->value,
+                                          conf->verify.trusted, 0)
+               != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
 
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+    if (!conf->handler->order) {
+        return NGX_OK;
+    }
 
-    locs = pmcf->locations.elts;
-
-    for (i = 0; i < pmcf->locations.nelts; i++) {
-        conf = locs[i];
-
-        if (conf->verify.reference.value && conf->verify.amount
-            && (ngx_http_payer_check_money(cf, conf, "payer_verify_amount",
-                                           &conf->verify.amount->value,
-                                           conf->verify.trusted, 0)
-                != NGX_OK
-                || ngx_http_payer_check_money(cf, conf, "payer_verify_amount",
-                                              &conf->verify.currency->value,
-                                              conf->verify.trusted, 0)
-                   != NGX_OK))
-        {
-            return NGX_ERROR;
-        }
-
-        if (!conf->handler->order) {
-            continue;
-        }
-
-        if (ngx_http_payer_check_money(cf, conf, "payer_amount",
-                                       &conf->amount->value,
-                                       conf->amount_trusted,
-                                       conf->signature != NULL)
-               != NGX_OK
-            || ngx_http_payer_check_money(cf, conf, "payer_currency",
-                                          &conf->currency->value,
-                                          conf->currency_trusted,
-                                          conf->signature != NULL)
-               != NGX_OK
-            || ngx_http_payer_check_reference_of(cf, conf) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ngx_http_payer_check_money(cf, conf, "payer_amount",
+                                   &conf->amount->value,
+                                   conf->amount_trusted,
+                                   conf->signature != NULL)
+           != NGX_OK
+        || ngx_http_payer_check_money(cf, conf, "payer_currency",
+                                      &conf->currency->value,
+                                      conf->currency_trusted,
+                                      conf->signature != NULL)
+           != NGX_OK
+        || ngx_http_payer_check_reference_of(cf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return NGX_OK;

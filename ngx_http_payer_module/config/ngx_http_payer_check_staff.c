@@ -21,28 +21,13 @@ typedef struct {
 
 
 ngx_int_t
-ngx_http_payer_check_staff(ngx_conf_t *cf)
+ngx_http_payer_check_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    ngx_uint_t                   i;
-    ngx_http_payer_loc_conf_t  **locs;
-    ngx_http_payer_main_conf_t  *pmcf;
-
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
-
-    locs = pmcf->locations.elts;
-
-    for (i = 0; i < pmcf->locations.nelts; i++) {
-
-        if (locs[i]->handler->allow == NGX_HTTP_PAYER_ALLOW_STAFF
-            && ngx_http_payer_check_one_staff(cf, locs[i],
-                                              locs[i]->cscf->ctx->srv_conf)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (conf->handler->allow != NGX_HTTP_PAYER_ALLOW_STAFF) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    return ngx_http_payer_check_one_staff(cf, conf, conf->cscf->ctx->srv_conf);
 }
 
 

@@ -66,9 +66,26 @@ char *ngx_http_payer_check_handler(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 ngx_int_t ngx_http_payer_check_api_locs(ngx_conf_t *cf);
 ngx_int_t ngx_http_payer_check_store(ngx_conf_t *cf);
-ngx_int_t ngx_http_payer_check_passes(ngx_conf_t *cf);
-ngx_int_t ngx_http_payer_check_orders(ngx_conf_t *cf);
-ngx_int_t ngx_http_payer_check_staff(ngx_conf_t *cf);
+
+/* a check of one location, when the configuration is complete: NGX_OK, or
+ * NGX_ERROR (logged) */
+typedef ngx_int_t (*ngx_http_payer_check_pt)(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+
+/* the check of each location that has a handler, until one fails */
+ngx_int_t ngx_http_payer_check_locations(ngx_conf_t *cf,
+    ngx_http_payer_check_pt check);
+
+/* the check that the handler of the location brings, if any */
+ngx_int_t ngx_http_payer_check_own(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+
+ngx_int_t ngx_http_payer_check_pass(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+ngx_int_t ngx_http_payer_check_values_of(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+ngx_int_t ngx_http_payer_check_staff(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
 
 /* whether a location, by its loc_conf, has an auth_basic that is not "off" */
 ngx_uint_t ngx_http_payer_asks_password(ngx_conf_t *cf, void **loc_conf);

@@ -9,10 +9,6 @@
 #include "ngx_http_payer_locate.h"
 
 
-static ngx_int_t ngx_http_payer_check_pass(ngx_conf_t *cf,
-    ngx_http_payer_loc_conf_t *conf);
-
-
 char *
 ngx_http_payer_event_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -65,34 +61,13 @@ ngx_http_payer_event_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 ngx_int_t
-ngx_http_payer_check_passes(ngx_conf_t *cf)
-{
-    ngx_uint_t                   i;
-    ngx_http_payer_loc_conf_t  **locs;
-    ngx_http_payer_main_conf_t  *pmcf;
-
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
-
-    locs = pmcf->locations.elts;
-
-    for (i = 0; i < pmcf->locations.nelts; i++) {
-
-        if (ngx_strcmp(locs[i]->handler->directive.data, "payer_events") == 0
-            && locs[i]->event_pass.len
-            && ngx_http_payer_check_pass(cf, locs[i]) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_payer_check_pass(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
     ngx_http_core_loc_conf_t  *clcf, *server;
+
+    if (conf->event_pass.len == 0) {
+        return NGX_OK;
+    }
 
     server = conf->cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
     clcf = NULL;

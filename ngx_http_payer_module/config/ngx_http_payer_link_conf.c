@@ -14,8 +14,6 @@
 #include "ngx_http_payer_template.h"
 
 
-static ngx_int_t ngx_http_payer_check_link(ngx_conf_t *cf,
-    ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_link_locate(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_link_args(ngx_conf_t *cf,
@@ -67,29 +65,6 @@ ngx_http_payer_link(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 ngx_int_t
-ngx_http_payer_check_links(ngx_conf_t *cf)
-{
-    ngx_uint_t                   i;
-    ngx_http_payer_loc_conf_t  **locs;
-    ngx_http_payer_main_conf_t  *pmcf;
-
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
-
-    locs = pmcf->locations.elts;
-
-    for (i = 0; i < pmcf->locations.nelts; i++) {
-
-        if (locs[i]->link && ngx_http_payer_check_link(cf, locs[i]) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_payer_check_link(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
     ngx_http_payer_loc_conf_t  *checkout;

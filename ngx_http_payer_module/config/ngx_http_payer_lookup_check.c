@@ -37,36 +37,17 @@ static ngx_uint_t ngx_http_payer_buyer_chooses(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_http_payer_check_lookups(ngx_conf_t *cf)
+ngx_http_payer_check_lookups(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    ngx_uint_t                   i;
-    ngx_http_payer_loc_conf_t  **locs;
-    ngx_http_payer_main_conf_t  *pmcf;
-
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
-
-    locs = pmcf->locations.elts;
-
-    for (i = 0; i < pmcf->locations.nelts; i++) {
-
-        if (!locs[i]->handler->order
-            && locs[i]->verify.reference.value == NULL)
-        {
-            continue;
-        }
-
-        if (locs[i]->lookup
-            && ngx_http_payer_check_lookup(cf, locs[i]) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (ngx_http_payer_check_together(cf, locs[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (!conf->handler->order && conf->verify.reference.value == NULL) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    if (conf->lookup && ngx_http_payer_check_lookup(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_check_together(cf, conf);
 }
 
 

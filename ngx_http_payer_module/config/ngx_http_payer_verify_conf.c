@@ -20,7 +20,7 @@ static ngx_uint_t ngx_http_payer_verify_amount_cheap(ngx_conf_t *cf,
 ngx_http_payer_handler_t  ngx_http_payer_handler_verify = {
     ngx_string("payer_verify"),
     NULL,
-    1, 0, 0, 0, NULL
+    1, 0, 0, 0, NULL, NULL
 };
 
 

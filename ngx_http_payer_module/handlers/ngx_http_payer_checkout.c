@@ -53,7 +53,7 @@ static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
 ngx_http_payer_handler_t  ngx_http_payer_handler_checkout = {
     ngx_string("payer_checkout"),
     ngx_http_payer_checkout_handler,
-    1, 0, 1, 0, NULL
+    1, 0, 1, 0, NULL, NULL
 };
 
 

@@ -26,6 +26,7 @@
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_body.h"
+#include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
@@ -92,7 +93,7 @@ static ngx_int_t ngx_http_payer_event_refuse(ngx_http_request_t *r,
 ngx_http_payer_handler_t  ngx_http_payer_handler_events = {
     ngx_string("payer_events"),
     ngx_http_payer_event_handler,
-    1, 0, 0, 0, NULL
+    1, 0, 0, 0, NULL, ngx_http_payer_check_pass
 };
 
 

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_payer_link.h"
+#include "ngx_http_payer_link_conf.h"
 #include "ngx_http_payer_access.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_answer_reply.h"
@@ -46,7 +47,7 @@ static ngx_int_t ngx_http_payer_link_answer(ngx_http_request_t *r,
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_link = {
     ngx_string("payer_link"), ngx_http_payer_link_handler,
-    0, NGX_HTTP_PAYER_ALLOW_STAFF, 0, 0, NULL
+    0, NGX_HTTP_PAYER_ALLOW_STAFF, 0, 0, NULL, ngx_http_payer_check_link
 };
 
 

@@ -61,7 +61,7 @@ static u_char *ngx_http_payer_metrics_head(u_char *p, u_char *last,
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_metrics = {
     ngx_string("payer_metrics"), ngx_http_payer_metrics_handler,
-    0, 1, 0, 0, NULL
+    0, 1, 0, 0, NULL, NULL
 };
 
 

@@ -102,27 +102,27 @@ static ngx_http_payer_operation_type_t  ngx_http_payer_payment = {
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_capture = {
     ngx_string("payer_capture"), ngx_http_payer_operation_handler,
-    1, 1, 0, 1, &ngx_http_payer_capture
+    1, 1, 0, 1, &ngx_http_payer_capture, NULL
 };
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_cancel = {
     ngx_string("payer_cancel"), ngx_http_payer_operation_handler,
-    1, 1, 0, 1, &ngx_http_payer_cancel
+    1, 1, 0, 1, &ngx_http_payer_cancel, NULL
 };
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_release = {
     ngx_string("payer_release"), ngx_http_payer_operation_handler,
-    1, 1, 0, 1, &ngx_http_payer_release
+    1, 1, 0, 1, &ngx_http_payer_release, NULL
 };
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_refund = {
     ngx_string("payer_refund"), ngx_http_payer_operation_handler,
-    1, 1, 0, 1, &ngx_http_payer_refund
+    1, 1, 0, 1, &ngx_http_payer_refund, NULL
 };
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_payment = {
     ngx_string("payer_payment"), ngx_http_payer_operation_handler,
-    1, 1, 0, 0, &ngx_http_payer_payment
+    1, 1, 0, 0, &ngx_http_payer_payment, NULL
 };
 
 

@@ -45,7 +45,7 @@ static void ngx_http_payer_reconcile_report(ngx_http_payer_ctx_t *ctx,
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_reconcile = {
     ngx_string("payer_reconcile"), ngx_http_payer_reconcile_handler,
-    1, 1, 0, 0, NULL
+    1, 1, 0, 0, NULL, NULL
 };
 
 

@@ -393,14 +393,11 @@ ngx_http_payer_reconcile_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     job = ctx->data;
 
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
-                                   &ctx->record.payment_id);
+    call = ngx_http_payer_api_read_call(ctx, &ctx->record.payment_id,
+                                        &job->payment, NULL);
     if (call == NULL) {
         return NGX_ERROR;
     }
-
-    call->read = ngx_http_payer_api_read_payment;
-    call->result = &job->payment;
 
     ctx->step = ngx_http_payer_reconcile_decide;
 

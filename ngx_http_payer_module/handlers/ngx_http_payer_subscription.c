@@ -40,7 +40,7 @@ static ngx_int_t ngx_http_payer_subscription_unknown(ngx_http_request_t *r,
 ngx_http_payer_handler_t  ngx_http_payer_handler_subscriptions = {
     ngx_string("payer_subscriptions"),
     ngx_http_payer_subscription_handler,
-    1, 1, 0, 0, NULL
+    1, 1, 0, 0, NULL, NULL
 };
 
 

@@ -125,17 +125,9 @@ ngx_http_payer_verify_prepare(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     ctx->deadline = ngx_current_msec + ctx->conf->timeout;
 
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
-                                   &ctx->record.payment_id);
+    call = ngx_http_payer_api_read_call(ctx, &ctx->record.payment_id, NULL,
+                                        ngx_http_payer_verify_settle);
     if (call == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    call->read = ngx_http_payer_api_read_payment;
-    call->settle = ngx_http_payer_verify_settle;
-    call->result = ngx_palloc(r->pool, sizeof(ngx_http_payer_json_payment_t));
-
-    if (call->result == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -349,21 +349,13 @@ ngx_http_payer_execute_sums(ngx_http_payer_execution_t *ex)
         return NGX_AGAIN;
     }
 
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
-                                   &ctx->record.payment_id);
+    call = ngx_http_payer_api_read_call(ctx, &ctx->record.payment_id, NULL,
+                                        ngx_http_payer_execute_was_read);
     if (call == NULL) {
         return NGX_ERROR;
     }
 
-    call->read = ngx_http_payer_api_read_payment;
-    call->settle = ngx_http_payer_execute_was_read;
     call->data = ex;
-    call->result = ngx_palloc(ctx->request->pool,
-                              sizeof(ngx_http_payer_json_payment_t));
-
-    if (call->result == NULL) {
-        return NGX_ERROR;
-    }
 
     ex->reading = call;
     ex->state = ngx_http_payer_execute_read;

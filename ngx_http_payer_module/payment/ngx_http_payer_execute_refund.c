@@ -56,17 +56,9 @@ ngx_http_payer_execute_rest_count(ngx_http_payer_execution_t *ex)
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NO_REST);
     }
 
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
-                                   &ctx->record.payment_id);
+    call = ngx_http_payer_api_read_call(ctx, &ctx->record.payment_id, NULL,
+                                        NULL);
     if (call == NULL) {
-        return NGX_ERROR;
-    }
-
-    call->read = ngx_http_payer_api_read_payment;
-    call->result = ngx_palloc(ctx->request->pool,
-                              sizeof(ngx_http_payer_json_payment_t));
-
-    if (call->result == NULL) {
         return NGX_ERROR;
     }
 

@@ -130,7 +130,8 @@ char *ngx_http_payer_lookup_merge(ngx_conf_t *cf,
 
 /* the lookups of all locations, when the configuration is complete: NGX_OK or
  * NGX_ERROR (logged) */
-ngx_int_t ngx_http_payer_check_lookups(ngx_conf_t *cf);
+ngx_int_t ngx_http_payer_check_lookups(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
 
 /* whether a value is made of a field, or of a map of fields to constants */
 ngx_uint_t ngx_http_payer_uses_field(ngx_conf_t *cf, ngx_str_t *value);

@@ -191,14 +191,11 @@ ngx_http_payer_update_call(ngx_http_payer_ctx_t *ctx,
 {
     ngx_http_payer_call_t  *call;
 
-    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ,
-                                   &update->event.payment_id);
+    call = ngx_http_payer_api_read_call(ctx, &update->event.payment_id,
+                                        &update->payment, NULL);
     if (call == NULL) {
         return NGX_ERROR;
     }
-
-    call->read = ngx_http_payer_api_read_payment;
-    call->result = &update->payment;
 
     update->state = state;
 

@@ -69,6 +69,33 @@ ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_e type,
 
 /* puts the id, whose characters need no escaping, in place of the braces */
 
+ngx_http_payer_call_t *
+ngx_http_payer_api_read_call(ngx_http_payer_ctx_t *ctx, ngx_str_t *payment_id,
+    ngx_http_payer_json_payment_t *payment, ngx_http_payer_settle_pt settle)
+{
+    ngx_http_payer_call_t  *call;
+
+    call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_READ, payment_id);
+    if (call == NULL) {
+        return NULL;
+    }
+
+    if (payment == NULL) {
+        payment = ngx_palloc(ctx->request->pool,
+                             sizeof(ngx_http_payer_json_payment_t));
+        if (payment == NULL) {
+            return NULL;
+        }
+    }
+
+    call->read = ngx_http_payer_api_read_payment;
+    call->result = payment;
+    call->settle = settle;
+
+    return call;
+}
+
+
 static ngx_int_t
 ngx_http_payer_api_path(ngx_http_payer_call_t *call, ngx_str_t *id)
 {

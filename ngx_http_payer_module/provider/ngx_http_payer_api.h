@@ -81,6 +81,14 @@ struct ngx_http_payer_call_s {
 ngx_http_payer_call_t *ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_call_e type, ngx_str_t *id);
 
+/*
+ * prepares a read of a payment into "payment", or into one of the request's
+ * pool if it is NULL; "settle" may be NULL: the call, or NULL
+ */
+ngx_http_payer_call_t *ngx_http_payer_api_read_call(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *payment_id, ngx_http_payer_json_payment_t *payment,
+    ngx_http_payer_settle_pt settle);
+
 /* sets ctx->request_id to a fresh Payer-Request-ID: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_payer_api_request_id(ngx_http_payer_ctx_t *ctx);
 
