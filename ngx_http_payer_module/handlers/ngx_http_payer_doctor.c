@@ -48,7 +48,7 @@ static void ngx_http_payer_doctor_cleanup(void *data);
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_doctor = {
     ngx_string("payer_doctor"), ngx_http_payer_doctor_handler,
-    1, NGX_HTTP_PAYER_ALLOW_CLIENTS, 0, 0, NULL
+    1, NGX_HTTP_PAYER_ALLOW_CLIENTS, 0, 0, NULL, NULL
 };
 
 
