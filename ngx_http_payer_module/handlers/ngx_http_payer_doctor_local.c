@@ -266,8 +266,8 @@ ngx_http_payer_doctor_walk(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             return ngx_http_payer_flow_wait(ctx, 1);
         }
 
-        rc = store->ops->next(store, &ngx_http_payer_doctor_kinds[d->kind],
-                              &d->after, &ctx->io);
+        rc = store->ops->scan(store, &ngx_http_payer_doctor_kinds[d->kind],
+                              &d->after, 1, &ctx->io);
 
         ctx->asked = (rc == NGX_AGAIN);
     }
@@ -278,7 +278,7 @@ ngx_http_payer_doctor_walk(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_AGAIN;
 
     case NGX_OK:
-        d->after = ctx->io.key;
+        d->after = ctx->io.items[0].key;
         ngx_http_payer_doctor_look(ctx, d);
         return NGX_OK;
 
@@ -315,7 +315,7 @@ ngx_http_payer_doctor_look(ngx_http_payer_ctx_t *ctx,
 
     if (d->kind == 0) {
 
-        if (ngx_http_payer_op_decode(&ctx->io.value, &op) != NGX_OK
+        if (ngx_http_payer_op_decode(&ctx->io.items[0].value, &op) != NGX_OK
             || op.state != NGX_HTTP_PAYER_OP_UNKNOWN)
         {
             return;
@@ -325,7 +325,7 @@ ngx_http_payer_doctor_look(ngx_http_payer_ctx_t *ctx,
 
     } else {
 
-        if (ngx_http_payer_record_decode(&ctx->io.value, &record) != NGX_OK
+        if (ngx_http_payer_record_decode(&ctx->io.items[0].value, &record) != NGX_OK
             || !record.unknown)
         {
             return;
