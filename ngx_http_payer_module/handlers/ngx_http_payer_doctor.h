@@ -67,9 +67,9 @@ typedef struct {
     time_t                        now;          /* ours at that moment */
 
     /* of the walk */
+    ngx_str_t                     prefix;
     ngx_str_t                     after;
-    ngx_uint_t                    kind;
-    ngx_uint_t                    seen;
+    ngx_uint_t                    pages;
     ngx_uint_t                    unknown;
     time_t                        oldest;
 

@@ -10,12 +10,12 @@
 #include "ngx_http_payer_doctor.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
-#include "ngx_http_payer_op.h"
 #include "ngx_http_payer_zone_note.h"
 
 
-#define NGX_HTTP_PAYER_DOCTOR_WALK      2000    /* entries */
-#define NGX_HTTP_PAYER_DOCTOR_BREATH    100     /* of them without a pause */
+#define NGX_HTTP_PAYER_DOCTOR_PAGE      200     /* orders at a time */
+#define NGX_HTTP_PAYER_DOCTOR_PAGES     20
+#define NGX_HTTP_PAYER_DOCTOR_LEFT      500     /* ms, for the answer */
 
 /* how old an outcome may be that is not known, seconds */
 
@@ -33,12 +33,6 @@ static void ngx_http_payer_doctor_look(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_doctor_t *d);
 static void ngx_http_payer_doctor_open(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_doctor_t *d, ngx_uint_t complete);
-
-
-static ngx_str_t  ngx_http_payer_doctor_kinds[] = {
-    ngx_string("operation/"),
-    ngx_string("order/")
-};
 
 
 /*
@@ -181,6 +175,8 @@ ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_str_t                *name;
     ngx_http_payer_doctor_t  *d;
 
+    static ngx_str_t  none = ngx_null_string;
+
     d = ctx->data;
     name = &ctx->conf->main->store->ops->name;
 
@@ -230,19 +226,30 @@ ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (!d->local) {
-        d->after = ngx_http_payer_doctor_kinds[0];
-        ctx->step = ngx_http_payer_doctor_walk;
+    if (d->local) {
+        return NGX_OK;
     }
+
+    if (ngx_http_payer_record_order_key(r->pool, &ctx->conf->merchant->id,
+                                        &none, &d->prefix)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->step = ngx_http_payer_doctor_walk;
 
     return NGX_OK;
 }
 
 
+/* the index of orders that somebody should look at has them all */
+
 static ngx_int_t
 ngx_http_payer_doctor_walk(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                 rc;
+    ngx_http_payer_list_t     list;
     ngx_http_payer_store_t   *store;
     ngx_http_payer_doctor_t  *d;
 
@@ -250,42 +257,26 @@ ngx_http_payer_doctor_walk(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     store = ctx->conf->main->store;
 
     if (ctx->asked) {
-        ctx->asked = 0;
         rc = ctx->io.rc;
 
     } else {
+        ngx_memzero(&list, sizeof(ngx_http_payer_list_t));
 
-        if (d->seen == NGX_HTTP_PAYER_DOCTOR_WALK
-            || ngx_http_payer_flow_left(ctx) < 500)
-        {
-            ngx_http_payer_doctor_open(ctx, d, 0);
-            return NGX_OK;
-        }
+        list.prefix = d->prefix;
+        list.attention = NGX_HTTP_PAYER_ATTENTION_UNKNOWN;
+        list.after = d->after;
+        list.limit = NGX_HTTP_PAYER_DOCTOR_PAGE;
 
-        if (++d->seen % NGX_HTTP_PAYER_DOCTOR_BREATH == 0) {
-            return ngx_http_payer_flow_wait(ctx, 1);
-        }
-
-        rc = store->ops->scan(store, &ngx_http_payer_doctor_kinds[d->kind],
-                              &d->after, 1, &ctx->io);
-
-        ctx->asked = (rc == NGX_AGAIN);
+        rc = store->ops->list(store, &list, &ctx->io);
     }
 
-    switch (rc) {
+    ctx->asked = (rc == NGX_AGAIN);
 
-    case NGX_AGAIN:
+    if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
+    }
 
-    case NGX_OK:
-        d->after = ctx->io.items[0].key;
-        ngx_http_payer_doctor_look(ctx, d);
-        return NGX_OK;
-
-    case NGX_DECLINED:
-        break;
-
-    default: /* NGX_ERROR */
+    if (rc == NGX_ERROR) {
         ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN,
                                   NGX_HTTP_PAYER_HEALTH_FAIL,
                                   "Read the line about \"payer_store\" in the "
@@ -294,12 +285,21 @@ ngx_http_payer_doctor_walk(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (++d->kind < 2) {
-        d->after = ngx_http_payer_doctor_kinds[d->kind];
-        return NGX_OK;
+    if (rc == NGX_OK) {
+        ngx_http_payer_doctor_look(ctx, d);
+        d->after = ctx->io.next;
+
+    } else {
+        ngx_str_null(&d->after);
     }
 
-    ngx_http_payer_doctor_open(ctx, d, 1);
+    if (d->after.len && ++d->pages < NGX_HTTP_PAYER_DOCTOR_PAGES
+        && ngx_http_payer_flow_left(ctx) > NGX_HTTP_PAYER_DOCTOR_LEFT)
+    {
+        return ngx_http_payer_flow_wait(ctx, 1);
+    }
+
+    ngx_http_payer_doctor_open(ctx, d, d->after.len == 0);
 
     return NGX_OK;
 }
@@ -309,36 +309,19 @@ static void
 ngx_http_payer_doctor_look(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_doctor_t *d)
 {
-    time_t                   since;
-    ngx_http_payer_op_t      op;
-    ngx_http_payer_record_t  record;
+    ngx_uint_t              i;
+    ngx_http_payer_item_t  *item;
 
-    if (d->kind == 0) {
+    item = ctx->io.items;
 
-        if (ngx_http_payer_op_decode(&ctx->io.items[0].value, &op) != NGX_OK
-            || op.state != NGX_HTTP_PAYER_OP_UNKNOWN)
-        {
-            return;
+    for (i = 0; i < ctx->io.nitems; i++) {
+
+        if (d->unknown == 0 || item[i].label.updated < d->oldest) {
+            d->oldest = item[i].label.updated;
         }
 
-        since = op.created;
-
-    } else {
-
-        if (ngx_http_payer_record_decode(&ctx->io.items[0].value, &record) != NGX_OK
-            || !record.unknown)
-        {
-            return;
-        }
-
-        since = record.updated;
+        d->unknown++;
     }
-
-    if (d->unknown == 0 || since < d->oldest) {
-        d->oldest = since;
-    }
-
-    d->unknown++;
 }
 
 
@@ -355,7 +338,7 @@ ngx_http_payer_doctor_open(ngx_http_payer_ctx_t *ctx,
         ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN,
                                   NGX_HTTP_PAYER_HEALTH_OK, NULL,
                                   "no outcome is unknown%s",
-                                  complete ? "" : " in the first entries");
+                                  complete ? "" : " among the first");
         return;
     }
 
@@ -373,7 +356,7 @@ ngx_http_payer_doctor_open(ngx_http_payer_ctx_t *ctx,
                               health == NGX_HTTP_PAYER_HEALTH_OK ? NULL
                               : "Run \"payer_reconcile\"; what no read can "
                                 "tell, ask Payer and settle it by hand.",
-                              "%ui outcomes are unknown%s, the oldest for "
-                              "%T seconds", d->unknown,
-                              complete ? "" : " in the first entries", age);
+                              "outcomes of %ui orders are unknown%s, the "
+                              "oldest for %T seconds", d->unknown,
+                              complete ? "" : " among the first", age);
 }
