@@ -19,6 +19,8 @@
 #include "ngx_http_payer_source.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_subscription.h"
+#include "ngx_http_payer_sweep.h"
+#include "ngx_http_payer_sweep_conf.h"
 #include "ngx_http_payer_value.h"
 #include "ngx_http_payer_variable.h"
 #include "ngx_http_payer_verify_access.h"
@@ -118,6 +120,20 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, auto_capture),
+      NULL },
+
+    { ngx_string("payer_sweep"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_sweep,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_authorization_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE12,
+      ngx_http_payer_authorization_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("payer_status_dead"),
@@ -517,6 +533,7 @@ ngx_http_payer_init(ngx_conf_t *cf)
     }
 
     if (ngx_http_payer_check_servers(cf) != NGX_OK
+        || ngx_http_payer_sweep_init(cf) != NGX_OK
         || ngx_http_payer_verify_access_init(cf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -579,6 +596,8 @@ static ngx_int_t
 ngx_http_payer_init_process(ngx_cycle_t *cycle)
 {
     ngx_http_payer_store_t  *store;
+
+    ngx_http_payer_sweep_start(cycle);
 
     store = ngx_http_payer_cycle_store(cycle);
 

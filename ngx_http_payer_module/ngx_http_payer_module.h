@@ -43,6 +43,8 @@ typedef struct ngx_http_payer_execution_s  ngx_http_payer_execution_t;
 typedef struct ngx_http_payer_signature_s  ngx_http_payer_signature_t;
 typedef struct ngx_http_payer_lookup_s  ngx_http_payer_lookup_t;
 
+typedef struct ngx_http_payer_sweep_s  ngx_http_payer_sweep_t;
+
 typedef struct ngx_http_payer_background_run_s
     ngx_http_payer_background_run_t;
 typedef struct ngx_http_payer_lookup_conf_s  ngx_http_payer_lookup_conf_t;
@@ -160,6 +162,24 @@ typedef struct {
 } ngx_http_payer_link_part_t;
 
 
+/* what happens to an authorization that is old */
+typedef enum {
+    NGX_HTTP_PAYER_LIMIT_WARN = 0,
+    NGX_HTTP_PAYER_LIMIT_CAPTURE,
+    NGX_HTTP_PAYER_LIMIT_RELEASE
+} ngx_http_payer_limit_e;
+
+
+/* the work that needs no visitor */
+typedef struct {
+    ngx_msec_t                    interval;     /* 0: off */
+    time_t                        limit;        /* of authorizations */
+    ngx_http_payer_limit_e        act;
+    u_char                       *file;         /* where the limit stands */
+    ngx_uint_t                    line;
+} ngx_http_payer_sweep_conf_t;
+
+
 /* a location, a server, or an "if" or "limit_except" in one */
 typedef struct {
     void                        **loc_conf;
@@ -190,6 +210,7 @@ typedef struct {
     ngx_http_payer_store_t       *store;
     ngx_array_t                   locations;    /* ..._loc_conf_t * */
     time_t                        loaded;       /* when it was read */
+    ngx_array_t                   sweeps;       /* ..._sweep_t */
     ngx_array_t                   payment_pages; /* ..._payment_page_t */
     ngx_array_t                   places;       /* all that there are */
     ngx_array_t                   values;       /* ..._value_t */
@@ -210,6 +231,7 @@ struct ngx_http_payer_loc_conf_s {
     ngx_uint_t                    tries;
     ngx_flag_t                    insecure;
     ngx_flag_t                    auto_capture;
+    ngx_http_payer_sweep_conf_t   sweep;
     ngx_array_t                  *dead;         /* statuses, ngx_str_t */
 
     /* the order */
@@ -354,6 +376,8 @@ struct ngx_http_payer_ctx_s {
     const ngx_str_t              *operation;
     ngx_http_payer_execution_t   *execution;
     void                         *data;
+    ngx_http_payer_sweep_t       *sweep;        /* whose run it is, or NULL */
+    ngx_http_payer_step_pt       *sweep_work;   /* the next one */
     ngx_http_payer_params_t      *params;
     ngx_str_t                     request_id;
     ngx_http_payer_link_e         link;

@@ -10,6 +10,7 @@
 #include "ngx_http_payer_verify_conf.h"
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_secret.h"
+#include "ngx_http_payer_sweep_conf.h"
 #include "ngx_http_payer_worth.h"
 
 
@@ -105,6 +106,7 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
     conf->tries = NGX_CONF_UNSET_UINT;
     conf->insecure = NGX_CONF_UNSET;
     conf->auto_capture = NGX_CONF_UNSET;
+    ngx_http_payer_sweep_create_conf(&conf->sweep);
     conf->dead = NGX_CONF_UNSET_PTR;
     conf->exponent = -1;
     conf->lookup_inflight = NGX_CONF_UNSET_UINT;
@@ -154,6 +156,14 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->insecure, prev->insecure, 0);
     ngx_conf_merge_value(conf->auto_capture, prev->auto_capture, 0);
     ngx_conf_merge_ptr_value(conf->dead, prev->dead, NULL);
+    ngx_http_payer_sweep_merge_conf(&prev->sweep, &conf->sweep);
+
+    if (ngx_http_payer_sweep_check(cf, &conf->sweep, NULL, NULL, 0)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     ngx_conf_merge_sec_value(conf->link_ttl, prev->link_ttl, 30 * 86400);
 
     ngx_conf_merge_uint_value(conf->lookup_inflight, prev->lookup_inflight,

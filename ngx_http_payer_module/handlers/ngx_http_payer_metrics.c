@@ -53,6 +53,8 @@ static u_char *ngx_http_payer_metrics_old(u_char *p, u_char *last,
     ngx_http_payer_main_conf_t *main);
 static u_char *ngx_http_payer_metrics_label(u_char *p, u_char *last,
     ngx_str_t *text);
+static u_char *ngx_http_payer_metrics_sweep(u_char *p, u_char *last,
+    ngx_http_payer_main_conf_t *main);
 static u_char *ngx_http_payer_metrics_gauges(u_char *p, u_char *last,
     ngx_http_payer_zone_t *zone);
 static u_char *ngx_http_payer_metrics_head(u_char *p, u_char *last,
@@ -191,6 +193,7 @@ ngx_http_payer_metrics_handler(ngx_http_request_t *r)
 
     p = ngx_http_payer_metrics_durations(p, last, zone);
     p = ngx_http_payer_metrics_old(p, last, conf->main);
+    p = ngx_http_payer_metrics_sweep(p, last, conf->main);
     p = ngx_http_payer_metrics_gauges(p, last, zone);
 
     body.len = p - body.data;
@@ -387,6 +390,35 @@ ngx_http_payer_metrics_label(u_char *p, u_char *last, ngx_str_t *text)
     }
 
     return p;
+}
+
+
+/* without a sweep in the configuration nobody waits for one */
+
+static u_char *
+ngx_http_payer_metrics_sweep(u_char *p, u_char *last,
+    ngx_http_payer_main_conf_t *main)
+{
+    ngx_http_payer_zone_sh_t  *sh;
+
+    if (main->sweeps.nelts == 0) {
+        return p;
+    }
+
+    sh = main->zone->sh;
+
+    p = ngx_http_payer_metrics_head(p, last,
+                           "payer_sweep_last_run_timestamp_seconds",
+                           "When payer_sweep was at its end last.", "gauge");
+    p = ngx_slprintf(p, last, "payer_sweep_last_run_timestamp_seconds %uA\n",
+                     sh->swept);
+
+    p = ngx_http_payer_metrics_head(p, last, "payer_sweep_skipped_total",
+                           "Background requests for which there was no "
+                           "connection.", "counter");
+
+    return ngx_slprintf(p, last, "payer_sweep_skipped_total %uA\n",
+                        sh->skipped);
 }
 
 

@@ -30,6 +30,7 @@ typedef struct {
     ngx_queue_t                      queue;     /* of rec->jobs */
     ngx_http_payer_reconcile_t      *rec;       /* NULL: it is gone */
     ngx_str_t                        name;      /* of the work */
+    ngx_http_payer_sweep_t          *sweep;     /* or NULL */
     ngx_http_payer_reconcile_task_e  task;
     ngx_http_payer_reconcile_count_t count;
     ngx_msec_t                       until;
@@ -53,8 +54,8 @@ static ngx_http_payer_reconcile_job_t *ngx_http_payer_reconcile_job_create(
 static void ngx_http_payer_reconcile_job_over(void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_payer_reconcile_job_begin(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_reconcile_job_deed(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_reconcile_job_t *job);
+static ngx_int_t ngx_http_payer_reconcile_job_operation(
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_job_t *job);
 static ngx_int_t ngx_http_payer_reconcile_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_reconcile_sums(ngx_http_request_t *r,
@@ -111,6 +112,7 @@ ngx_http_payer_reconcile_job(ngx_http_payer_ctx_t *ctx,
     }
 
     job->rec = rec;
+    job->sweep = ctx->sweep;
     job->name.data = (u_char *) rec->name;
     job->name.len = ngx_strlen(rec->name);
     job->task = task;
@@ -120,7 +122,9 @@ ngx_http_payer_reconcile_job(ngx_http_payer_ctx_t *ctx,
     ngx_memzero(&work, sizeof(ngx_http_payer_background_t));
 
     work.name = rec->name;
-    work.conf = ctx->conf;
+    work.conf = (task == NGX_HTTP_PAYER_RECONCILE_DEED)
+                ? ctx->conf
+                : ngx_http_payer_reconcile_conf(ctx, &ctx->record);
     work.step = ngx_http_payer_reconcile_job_begin;
     work.data = job;
     work.over = ngx_http_payer_reconcile_job_over;
@@ -263,8 +267,10 @@ ngx_http_payer_reconcile_job_begin(ngx_http_request_t *r,
         ctx->deadline = job->until;
     }
 
+    ctx->sweep = job->sweep;
+
     if (job->task == NGX_HTTP_PAYER_RECONCILE_DEED) {
-        return ngx_http_payer_reconcile_job_deed(ctx, job);
+        return ngx_http_payer_reconcile_job_operation(ctx, job);
     }
 
     if (ngx_http_payer_record_decode(&job->value, &ctx->record) != NGX_OK) {
@@ -290,8 +296,8 @@ ngx_http_payer_reconcile_job_begin(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_payer_reconcile_job_deed(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_reconcile_job_t *job)
+ngx_http_payer_reconcile_job_operation(
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_job_t *job)
 {
     ngx_str_t                          name;
     const ngx_http_payer_call_type_t  *type;
@@ -349,6 +355,12 @@ ngx_http_payer_reconcile_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         ctx->found = 0;
         record->payment_id = *id;
+
+    } else if (ngx_http_payer_reconcile_conf(ctx, record) == NULL) {
+
+        /* a host of its own reads it back */
+
+        return NGX_DONE;
     }
 
     ctx->request_id = job->op.request_id;

@@ -8,6 +8,7 @@
 #include "ngx_http_payer_reconcile_walk.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_sweep_merchant.h"
 
 
 static ngx_http_payer_reconcile_task_e ngx_http_payer_reconcile_op(
@@ -68,13 +69,22 @@ static ngx_http_payer_reconcile_task_e
 ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec, ngx_str_t *id)
 {
-    ngx_http_payer_record_t  *record;
+    ngx_http_payer_record_t    *record;
+    ngx_http_payer_loc_conf_t  *conf;
 
     record = &ctx->record;
 
     if (ngx_http_payer_record_decode(&ctx->io.value, record) != NGX_OK) {
         ngx_http_payer_reconcile_damaged(ctx);
 
+        ngx_memzero(record, sizeof(ngx_http_payer_record_t));
+
+        return NGX_HTTP_PAYER_RECONCILE_NOTHING;
+    }
+
+    conf = ngx_http_payer_reconcile_conf(ctx, record);
+
+    if (conf == NULL) {
         ngx_memzero(record, sizeof(ngx_http_payer_record_t));
 
         return NGX_HTTP_PAYER_RECONCILE_NOTHING;
@@ -102,12 +112,23 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
     }
 
     if (record->state == NGX_HTTP_PAYER_AUTHORIZED
-        && ctx->conf->auto_capture)
+        && conf->auto_capture)
     {
         return NGX_HTTP_PAYER_RECONCILE_CAPTURE;
     }
 
     return NGX_HTTP_PAYER_RECONCILE_NOTHING;
+}
+
+
+/* a run by hand goes by its own location, a sweep by the order's server */
+
+ngx_http_payer_loc_conf_t *
+ngx_http_payer_reconcile_conf(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_record_t *record)
+{
+    return ctx->sweep ? ngx_http_payer_sweep_conf(ctx->sweep, &record->server)
+                      : ctx->conf;
 }
 
 

@@ -12,6 +12,7 @@
 #include "ngx_http_payer_reconcile_walk.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_sweep_merchant.h"
 
 
 #define NGX_HTTP_PAYER_RECONCILE_SCAN       10000   /* records in a call */
@@ -225,6 +226,10 @@ ngx_http_payer_reconcile_enough(ngx_http_payer_ctx_t *ctx,
 static ngx_int_t
 ngx_http_payer_reconcile_wait(ngx_http_payer_ctx_t *ctx)
 {
+    if (ctx->sweep) {
+        ngx_http_payer_sweep_hold(ctx->sweep);
+    }
+
     if (ngx_http_payer_flow_left(ctx) < NGX_HTTP_PAYER_RECONCILE_PATIENCE) {
         ctx->deadline = ngx_current_msec + NGX_HTTP_PAYER_RECONCILE_PATIENCE;
     }

@@ -126,6 +126,10 @@ void ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
 
 
+/* the settings that the record goes by, or NULL: it is not one of this host */
+ngx_http_payer_loc_conf_t *ngx_http_payer_reconcile_conf(
+    ngx_http_payer_ctx_t *ctx, ngx_http_payer_record_t *record);
+
 /*
  * does it in a background request: NGX_OK, NGX_BUSY while another one runs for
  * the same payment, NGX_DECLINED if there is no connection to spare, NGX_ERROR

@@ -1,0 +1,48 @@
+
+/*
+ * What payer_sweep does for one client id: whose orders are swept with which
+ * settings, and the lease of the run.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_SWEEP_MERCHANT_H_INCLUDED_
+#define _NGX_HTTP_PAYER_SWEEP_MERCHANT_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/* what is swept for one client id: ctx->sweep of a run */
+struct ngx_http_payer_sweep_s {
+    ngx_str_t                     id;           /* the client id */
+    ngx_msec_t                    interval;
+    ngx_array_t                   confs;        /* ..._loc_conf_t *, one for
+                                                 * each server that has it */
+    ngx_str_t                     run_key;      /* of the leases */
+    ngx_str_t                     pace_key;
+    ngx_http_payer_claim_t        run;          /* owner 0: none is ours */
+    ngx_http_payer_claim_t        pace;
+};
+
+
+/* how long a run is left alone that does not say that it goes on, ms */
+
+#define NGX_HTTP_PAYER_SWEEP_MARGIN  5000
+
+#define ngx_http_payer_sweep_lease(conf)                                     \
+    ((conf)->timeout + NGX_HTTP_PAYER_SWEEP_MARGIN)
+
+
+/* the run goes on, and keeps its lease: to be called within payer_timeout */
+void ngx_http_payer_sweep_hold(ngx_http_payer_sweep_t *sweep);
+
+/*
+ * the settings for an order of this server_name: NULL if the server is not
+ * one of this host; those of the first server for an empty name, of which
+ * orders of former versions are
+ */
+ngx_http_payer_loc_conf_t *ngx_http_payer_sweep_conf(
+    ngx_http_payer_sweep_t *sweep, ngx_str_t *server);
+
+
+#endif /* _NGX_HTTP_PAYER_SWEEP_MERCHANT_H_INCLUDED_ */
