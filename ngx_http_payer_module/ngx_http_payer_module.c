@@ -13,6 +13,7 @@
 #include "ngx_http_payer_link_conf.h"
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_metrics.h"
+#include "ngx_http_payer_office.h"
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_signature_conf.h"
@@ -366,6 +367,20 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       ngx_http_payer_keep,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("payer_office"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_office_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_handler_office },
+
+    { ngx_string("payer_office_operate"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_payer_loc_conf_t, office_operate),
       NULL },
 
     { ngx_string("payer_refund_max"),

@@ -296,6 +296,7 @@ struct ngx_http_payer_loc_conf_s {
     ngx_uint_t                    actor_user;   /* made of $remote_user */
     ngx_http_payer_audit_t       *audit;
     ngx_http_complex_value_t     *refund_max;
+    ngx_http_complex_value_t     *office_operate;
 
     /* set when the configuration is complete */
     const ngx_http_payer_handler_t  *handler;

@@ -50,6 +50,8 @@ char *ngx_http_payer_return_origin(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_payer_actor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_payer_office_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_payer_refund_max(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 

@@ -121,6 +121,31 @@ ngx_http_payer_refund_max(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* what is asked for is below the location */
+
+char *
+ngx_http_payer_office_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->exact_match || clcf->named || clcf->noname
+#if (NGX_PCRE)
+        || clcf->regex
+#endif
+        )
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" requires a prefix location, \"%V\" is none",
+                           &cmd->name, &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_payer_handler(cf, cmd, conf);
+}
+
+
 void
 ngx_http_payer_actor_merge(ngx_http_payer_loc_conf_t *prev,
     ngx_http_payer_loc_conf_t *conf)
@@ -132,6 +157,10 @@ ngx_http_payer_actor_merge(ngx_http_payer_loc_conf_t *prev,
 
     if (conf->audit == NULL) {
         conf->audit = prev->audit;
+    }
+
+    if (conf->office_operate == NULL) {
+        conf->office_operate = prev->office_operate;
     }
 
     if (conf->refund_max == NULL) {

@@ -144,15 +144,12 @@ ngx_http_payer_operation_handler(ngx_http_request_t *r)
     conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
     type = conf->handler->data;
 
-    ctx = ngx_http_payer_flow_create(r, conf, ngx_http_payer_operation_params);
+    ctx = ngx_http_payer_flow_create(r, conf, NULL);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->operation = &ngx_http_payer_api_type(type->call)->name;
-    ctx->record.authorized = -1;
-    ctx->record.captured = -1;
-    ctx->record.refunded = -1;
+    ngx_http_payer_operation_begin(ctx, conf->handler);
 
     rc = ngx_http_payer_access(r, conf, type->methods,
                                (ngx_str_t *) &type->allow);
@@ -161,6 +158,24 @@ ngx_http_payer_operation_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_payer_body_keep(r, ctx);
+}
+
+
+void
+ngx_http_payer_operation_begin(ngx_http_payer_ctx_t *ctx,
+    const ngx_http_payer_handler_t *handler)
+{
+    const ngx_http_payer_operation_type_t  *type;
+
+    type = handler->data;
+
+    ctx->data = (void *) type;
+    ctx->operation = &ngx_http_payer_api_type(type->call)->name;
+    ctx->record.authorized = -1;
+    ctx->record.captured = -1;
+    ctx->record.refunded = -1;
+
+    ctx->step = ngx_http_payer_operation_params;
 }
 
 
@@ -187,7 +202,7 @@ ngx_http_payer_operation_params(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    wrong = ngx_http_payer_operation_wrong(ctx, ctx->conf->handler->data);
+    wrong = ngx_http_payer_operation_wrong(ctx, ctx->data);
 
     if (wrong) {
         return ngx_http_payer_answer_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
@@ -348,7 +363,7 @@ ngx_http_payer_operation_bound(ngx_http_request_t *r,
     ngx_str_t                               key;
     const ngx_http_payer_operation_type_t  *type;
 
-    type = ctx->conf->handler->data;
+    type = ctx->data;
 
     if (!ngx_http_payer_api_type(type->call)->safe
         && ngx_http_payer_answer_key(r, &key) == NGX_OK)
@@ -382,7 +397,7 @@ ngx_http_payer_operation_prepare(ngx_http_request_t *r,
     ngx_http_payer_call_t                  *call;
     const ngx_http_payer_operation_type_t  *type;
 
-    type = ctx->conf->handler->data;
+    type = ctx->data;
 
     if (!ngx_http_payer_api_type(type->call)->safe) {
 
@@ -569,7 +584,7 @@ ngx_http_payer_operation_done(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     static ngx_str_t  yes = ngx_string("true");
 
     op = &ctx->execution->op;
-    type = ctx->conf->handler->data;
+    type = ctx->data;
 
     if (ctx->execution->replayed
         && ngx_http_payer_answer_header(r, "Idempotency-Replayed", &yes)

@@ -17,9 +17,6 @@
 #include "ngx_http_payer_module.h"
 
 
-#define NGX_HTTP_PAYER_HISTORY_MAX   600        /* entries that are shown */
-
-
 typedef struct {
     time_t         at;
     int64_t        amount;                      /* -1: none */

@@ -49,7 +49,12 @@ typedef enum {
 
 /* why somebody should look at an order, as bits of its label */
 
-#define NGX_HTTP_PAYER_ATTENTION_UNKNOWN  0x01      /* an outcome is open */
+#define NGX_HTTP_PAYER_ATTENTION_UNKNOWN    0x01    /* an outcome is open */
+#define NGX_HTTP_PAYER_ATTENTION_OLD        0x02    /* authorized for long, as
+                                                     * it was last written */
+#define NGX_HTTP_PAYER_ATTENTION_CANCELLED  0x04    /* authorized at Payer */
+#define NGX_HTTP_PAYER_ATTENTION_AMOUNT     0x08    /* the shop wants another
+                                                     * sum than was paid */
 
 
 /* where the last change of a record came from */
@@ -156,6 +161,9 @@ ngx_int_t ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh);
  */
 void ngx_http_payer_record_describe(ngx_str_t *value,
     ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh);
+
+/* the bits above that the record alone tells */
+uint32_t ngx_http_payer_record_attention(ngx_http_payer_record_t *record);
 
 /* how entries of that key are described, NULL: not at all */
 ngx_http_payer_describe_pt ngx_http_payer_record_describer(ngx_str_t *key);

@@ -12,6 +12,11 @@
 #include "ngx_http_payer_record.h"
 
 
+/* an authorization may run out after a week, seconds */
+
+#define NGX_HTTP_PAYER_RECORD_OLD  (5 * 86400)
+
+
 void
 ngx_http_payer_record_describe(ngx_str_t *value,
     ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh)
@@ -25,9 +30,40 @@ ngx_http_payer_record_describe(ngx_str_t *value,
     fresh->state = record.state;
     fresh->updated = record.updated;
 
-    if (record.unknown) {
-        fresh->attention |= NGX_HTTP_PAYER_ATTENTION_UNKNOWN;
+    fresh->attention |= ngx_http_payer_record_attention(&record);
+}
+
+
+uint32_t
+ngx_http_payer_record_attention(ngx_http_payer_record_t *record)
+{
+    uint32_t                attention;
+    ngx_http_payer_state_e  state;
+
+    attention = 0;
+    state = record->state;
+
+    if (record->unknown) {
+        attention |= NGX_HTTP_PAYER_ATTENTION_UNKNOWN;
     }
+
+    if (state == NGX_HTTP_PAYER_AUTHORIZED
+        && record->updated - record->created > NGX_HTTP_PAYER_RECORD_OLD)
+    {
+        attention |= NGX_HTTP_PAYER_ATTENTION_OLD;
+    }
+
+    if (state == NGX_HTTP_PAYER_CANCELLED
+        && ngx_http_payer_state_paid(ngx_http_payer_state_of(&record->status)))
+    {
+        attention |= NGX_HTTP_PAYER_ATTENTION_CANCELLED;
+    }
+
+    if (record->wanted && ngx_http_payer_state_paid(state)) {
+        attention |= NGX_HTTP_PAYER_ATTENTION_AMOUNT;
+    }
+
+    return attention;
 }
 
 

@@ -1,0 +1,395 @@
+# The back office: the JSON behind the page.
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Conf;
+
+# an order that the buyer has paid: the payment's id
+
+sub paid {
+    my ($order) = @_;
+
+    get("/checkout?order=$order")->status == 303 or die "no link for $order\n";
+    pay($order);
+
+    return payment($order);
+}
+
+
+sub read_back { get("/payment?reference=$_[0]")->status == 200 or die "no read of $_[0]\n" }
+
+sub office {
+    my ($more) = @_;
+
+    return "server_name localhost; location /office/ {
+        payer_office;
+        payer_allow 127.0.0.1;
+        payer_office_operate 1;
+        " . ($more // '') . '
+    }';
+}
+
+our %ask = (Host => 'localhost');
+our %act = (%ask, 'X-Payer-Office' => 1);
+
+sub ask { return get('/office/' . $_[0], headers => {%ask}) }
+
+sub act {
+    my ($what, $json, %headers) = @_;
+
+    return post("/office/order/$what", headers => { %act, %headers }, json => $json);
+}
+
+sub references { return join ' ', map { $_->{reference} } @{ ask($_[0])->json->{orders} } }
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: a list of orders, with the fields that are promised
+--- config perl: checkout() . operations() . office()
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+my $r = ask('orders');
+is($r->status, 200, 'answered');
+like($r->header('Content-Type'), qr{^application/json}, 'as JSON');
+is($r->header('Cache-Control'), 'no-store', 'not to be kept');
+is($r->header('X-Content-Type-Options'), 'nosniff', 'nor guessed');
+like($r->header('Content-Security-Policy'), qr/frame-ancestors 'none'/, 'nor framed');
+is($r->json->{next}, undef, 'the last page');
+my ($one, @more) = @{ $r->json->{orders} };
+is(scalar @more, 0, 'one order');
+is_deeply([ sort keys %$one ], [ sort qw(reference paymentId state amount currency authorizedAmount
+    capturedAmount refundedAmount created updated attention) ], 'its fields');
+is($one->{reference}, '1', 'the reference');
+is($one->{paymentId}, payment('1'), 'the payment');
+is($one->{state}, 'initiated', 'the state in lower case');
+is($one->{amount}, 12900, 'the amount');
+is($one->{currency}, 'SEK', 'the currency');
+is($one->{capturedAmount}, undef, 'nothing is known of captures');
+like($one->{created}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'when it was made');
+is_deeply($one->{attention}, [], 'nothing to be looked at');
+
+
+
+=== TEST 2: filters
+--- config perl: checkout() . operations() . office()
+--- request
+GET /
+--- then
+get("/checkout?order=x$_") for 1 .. 3;
+paid('y1');
+read_back('y1');
+is(references('orders?state=initiated&q=x'), 'x1 x2 x3', 'by state and text');
+is(references('orders?state=authorized'), 'y1', 'by state');
+is(references('orders?q=y'), 'y1', 'by the beginning of the reference');
+is(references('orders?q=' . substr payment('y1'), 0, 8), 'y1', 'by the beginning of the payment id');
+is(references('orders?q=' . payment('x2')), 'x2', 'by the payment id');
+is(references('orders?q=z'), '', 'none');
+is(references('orders?attention=1'), '', 'none needs attention');
+my ($sec, $min, $hour, $day, $month, $year) = gmtime;
+my $today = sprintf '%04d-%02d-%02d', $year + 1900, $month + 1, $day;
+is(scalar(split ' ', references("orders?from=$today&to=$today")), 4, 'of today');
+is(references('orders?to=2020-01-31'), '', 'of the past');
+is(references('orders?from=' . (time + 100)), '', 'of a time to come');
+is(references("orders?q=x&to=2020-01-31"), '', 'a text and a day');
+
+
+
+=== TEST 3: pages, newest first
+--- config perl: checkout() . office()
+--- request
+GET /
+--- then
+get("/checkout?order=$_") for 1 .. 7;
+my ($after, @seen) = ('');
+for (1 .. 9) {
+    my $page = ask("orders?limit=3&after=$after")->json;
+    push @seen, map { $_->{reference} } @{ $page->{orders} };
+    $after = $page->{next} // last;
+}
+is("@seen", '7 6 5 4 3 2 1', 'each once');
+my $page = ask('orders?q=&limit=7')->json;
+is(scalar @{ $page->{orders} }, 7, 'an empty argument is none');
+get("/checkout?order=x$_") for 1 .. 5;
+my $first = ask('orders?q=x&limit=3')->json;
+my $second = ask("orders?q=x&limit=3&after=$first->{next}")->json;
+is(join(' ', map { $_->{reference} } @{ $first->{orders} }, @{ $second->{orders} }), 'x1 x2 x3 x4 x5',
+    'a search has pages, too');
+
+
+
+=== TEST 4: arguments that are wrong
+--- config perl: checkout() . office()
+--- request
+GET /
+--- then
+for my $bad ('state=paid', 'from=yesterday', 'to=2026-13-01', 'limit=0', 'limit=501', 'attention=2', 'format=xml',
+    'stat=initiated', 'q=%ff', 'q=%zz', 'state=initiated&state=released', 'reference=1')
+{
+    is(ask("orders?$bad")->status, 400, $bad);
+}
+is(ask('order')->status, 400, 'an order without a reference');
+is(ask('order?reference=1')->status, 404, 'an order that is not known');
+
+
+
+=== TEST 5: an order with its history
+--- config perl
+'payer_actor $http_x_actor; set $wanted $arg_amount;' . checkout(payer_amount => '$wanted trusted')
+. operations() . office()
+--- request
+GET /
+--- then
+get('/checkout?order=1&amount=100');
+my $old = payment('1');
+get('/checkout?order=1&amount=12900');
+my $id = payment('1');
+pay('1');
+read_back('1');
+is(post('/capture', headers => { 'X-Actor' => 'ann' }, json => { reference => '1', amount => 900,
+    reason => 'sent' })->status, 200, 'captured');
+is(act('refund', { reference => '1', amount => 400, reason => '<b>broken</b>' }, 'X-Actor' => 'bob')->status, 200,
+    'refunded');
+my $order = ask('order?reference=1')->json;
+is($order->{state}, 'partially_captured', 'the state');
+is($order->{capturedAmount}, 900, 'captured');
+is($order->{refundedAmount}, 400, 'refunded');
+my @history = @{ $order->{history} };
+my %of;
+push @{ $of{ $_->{what} } }, $_ for @history;
+is(scalar @{ $of{link} }, 2, 'two links');
+my ($first) = grep { $_->{paymentId} eq $old } @{ $of{link} };
+is($first->{amount}, 100, 'the first one');
+is($first->{result}, 'cancelled', 'was cancelled');
+my ($capture) = @{ $of{capture} };
+is($capture->{by}, 'ann', 'who captured');
+is($capture->{reason}, 'sent', 'why');
+is($capture->{amount}, 900, 'how much');
+is($capture->{result}, 'done', 'it was done');
+like($capture->{requestId}, qr/^[0-9a-f-]{36}$/, 'by which request');
+like($capture->{at}, qr/^\d{4}-\d\d-\d\dT/, 'when');
+is($of{refund}[0]{by}, 'bob', 'who refunded');
+is($of{refund}[0]{reason}, '<b>broken</b>', 'in whatever words');
+my ($read) = @{ $of{read} };
+is($read->{result}, 'authorized', 'what a read has shown');
+is($read->{by}, 'verify', 'and which one');
+is(scalar @{ $of{cancel} // [] }, 0, 'a link that was replaced is no operation');
+
+
+
+=== TEST 6: operations go the way of the operation locations
+--- config perl: checkout() . office() . operations()
+--- request
+GET /
+--- then
+paid('1');
+my $r = act('capture', { reference => '1', amount => 400, reason => 'part' }, 'Idempotency-Key' => 'k1');
+is($r->status, 200, 'captured');
+like($r->header('Payer-Request-Id'), qr/^[0-9a-f-]{36}$/, 'with its id');
+is(act('capture', { reference => '1', amount => 400, reason => 'part' }, 'Idempotency-Key' => 'k1')
+    ->header('Idempotency-Replayed'), 'true', 'a repeat is none');
+is(act('capture', { reference => '1', amount => 401 }, 'Idempotency-Key' => 'k1')->status, 422, 'nor another one');
+is(act('refund', { reference => '1', amount => 100 })->status, 200, 'refunded');
+is(act('release', { reference => '1' })->status, 200, 'released');
+is(act('capture', { reference => '1', amout => 1 })->status, 400, 'a misspelled amount');
+get('/checkout?order=2');
+is(act('cancel', { reference => '2' })->status, 200, 'cancelled');
+is(references('orders?state=cancelled'), '2', 'in the list, too');
+--- books
+1: captured=400 refunded=100
+
+
+
+=== TEST 7: who may look and not act
+--- http_config
+    map $http_x_actor $operate { default ""; ann 1; bob 0; }
+--- config perl
+my $office = office();
+$office =~ s/payer_office_operate 1;/payer_office_operate \$operate;/;
+'server_name localhost; location /look/ { payer_office; payer_allow 127.0.0.1; }' . checkout() . $office =~ s/server_name localhost;//r
+--- request
+GET /
+--- then
+paid('1');
+for my $who ('', 'bob', 'eve') {
+    my $r = act('capture', { reference => '1' }, 'X-Actor' => $who);
+    is($r->status, 403, "not $who");
+    like($r->json->{detail}, qr/payer_office_operate/, 'and why');
+}
+is(ask('orders')->status, 200, 'but everybody looks');
+is(ask('session')->json->{operate}, JSON::PP::false, 'and the page knows');
+is(post('/look/order/capture', headers => {%act}, json => { reference => '1' })->status, 403,
+    'without the directive nobody acts');
+is(act('capture', { reference => '1' }, 'X-Actor' => 'ann')->status, 200, 'ann may');
+--- books
+1: captured=12900
+
+
+
+=== TEST 8: a request that another site has sent, or another name
+--- config perl: checkout() . office()
+--- request
+GET /
+--- then
+paid('1');
+my @refund = ('/office/order/capture', json => { reference => '1' });
+is(post(@refund, headers => {%ask})->status, 403, 'without X-Payer-Office');
+is(post(@refund, headers => { %act, Origin => 'http://evil.example' })->status, 403, 'of another origin');
+is(post(@refund, headers => { %act, 'Sec-Fetch-Site' => 'cross-site' })->status, 403, 'cross-site');
+is(post(@refund, headers => { %act, Host => 'evil.example' })->status, 421, 'a name that is not listed');
+is(get('/office/orders', headers => { Host => 'evil.example' })->status, 421, 'which may not look, either');
+is(get('/office/', headers => { Host => 'evil.example' })->status, 421, 'at anything');
+is(get('/office/order/capture?reference=1', headers => {%act})->status, 405, 'a GET captures nothing');
+is(post('/office/orders', headers => {%act}, json => {})->status, 405, 'a POST lists nothing');
+is(post(@refund, headers => { %act, Origin => 'http://localhost', 'Sec-Fetch-Site' => 'same-origin' })->status, 200,
+    'of the page itself');
+
+
+
+=== TEST 9: the page and its files, and nothing else
+--- config perl: checkout() . office()
+--- request
+GET /
+--- then
+for (['', 'text/html'], ['office.js', 'text/javascript'], ['office.css', 'text/css']) {
+    my ($name, $type) = @$_;
+    my $r = ask($name);
+    is($r->status, 200, "/$name");
+    like($r->header('Content-Type'), qr{^\Q$type\E}, "is $type");
+    is($r->header('Cache-Control'), 'no-store', 'not to be kept');
+    my $policy = $r->header('Content-Security-Policy');
+    like($policy, qr/default-src 'none'/, 'nothing from anywhere');
+    unlike($policy, qr/unsafe|\*|https?:/, 'no exception');
+}
+my $page = ask('')->body;
+unlike($page, qr/<script(?![^>]*src=)|<style|\son\w+=|\sstyle=/i, 'no inline script or style');
+unlike($page . ask('office.js')->body . ask('office.css')->body, qr{https?://}, 'no outside resource');
+is(system(root() . '/tools/office-files', '--check'), 0, 'the page that is built in is that of the sources');
+is(ask('nothing')->status, 404, 'nothing else');
+is(ask('order/')->status, 404, 'nor this');
+is(ask('session')->json->{mode}, 'other', 'the simulator is not the live host');
+
+
+
+=== TEST 10: a location without a slash leads to its folder
+--- config
+    server_name localhost;
+    location /staff { payer_office; payer_allow 127.0.0.1; }
+--- request
+GET /
+--- then
+like(get('/staff', headers => {%ask})->header('Location'), qr{/staff/\z}, 'to the folder');
+is(get('/staff/', headers => {%ask})->status, 200, 'which is the page');
+is(get('/staff/orders', headers => {%ask})->status, 200, 'with the list');
+is(get('/staffing', headers => {%ask})->status, 404, 'another name is none');
+
+
+
+=== TEST 11: CSV, in which no text is a formula
+--- config perl: checkout(payer_reference => '$arg_order public') . office()
+--- request
+GET /
+--- then
+get('/checkout?order=' . $_) for '=1%2B1', '%2B2', '-3', '@4', 'a%22b', 'plain';
+my $r = ask('orders?format=csv');
+is($r->status, 200, 'answered');
+like($r->header('Content-Type'), qr{^text/csv}, 'as CSV');
+like($r->header('Content-Disposition'), qr/^attachment; filename="orders.csv"$/, 'as a file');
+my ($head, @lines) = split /\r\n/, $r->body;
+is($head, 'reference,paymentId,state,amount,currency,authorizedAmount,capturedAmount,refundedAmount,created,'
+    . 'updated,attention', 'with a head');
+my ($plain, $quote, $at, $minus, $plus, $equals) = map { /^("(?:[^"]|"")*")/ ? $1 : $_ } @lines;
+is($plain, '"plain"', 'a text');
+is($quote, '"a""b"', 'a quote');
+is($at, q{"'@4"}, '@');
+is($minus, q{"'-3"}, '-');
+is($plus, q{"'+2"}, '+');
+is($equals, q{"'=1+1"}, '=');
+like($lines[0], qr/^"plain","[\w-]+","initiated",12900,"SEK",,,,2\d{3}-/, 'numbers are numbers');
+
+
+
+=== TEST 12: what needs attention
+--- config perl: checkout() . operations() . office()
+--- request
+GET /
+--- then
+get("/checkout?order=$_") for 1 .. 3;
+paid('4');
+faults('capture: lost-reply times=9', 'read: status=500');
+is(act('capture', { reference => '4' })->status, 504, 'an outcome that nobody knows');
+sim('DELETE', 'faults');
+is(references('orders?attention=1'), '4', 'is listed');
+is_deeply(ask('orders?attention=1')->json->{orders}[0]{attention}, ['unknown_outcome'], 'with its reason');
+is_deeply(ask('order?reference=4')->json->{attention}, ['unknown_outcome'], 'there, too');
+pay('1', card => '3ds', threeds => 'start');
+is(act('cancel', { reference => '1' })->status, 200, 'cancelled in the middle of 3-D Secure');
+pay('1', threeds => 'approve');
+read_back('1');
+is_deeply(ask('order?reference=1')->json->{attention}, ['cancelled_but_authorized'], 'and authorized since');
+is(ask('order?reference=1')->json->{state}, 'cancelled', 'it stays cancelled');
+
+
+
+=== TEST 13: references are hostile, and come back as they are
+--- config perl: checkout() . office()
+--- request
+GET /
+--- then
+my $evil = '</script><img src=x onerror=alert(1)>"\\' . "\x{2028}";
+my $arg = $evil;
+utf8::encode($arg);
+$arg =~ s/([^\w])/sprintf '%%%02x', ord $1/ge;
+is(get("/checkout?order=$arg")->status, 303, 'a link');
+is(ask('orders')->json->{orders}[0]{reference}, $evil, 'in the list');
+is(ask("order?reference=$arg")->json->{reference}, $evil, 'by itself');
+
+
+
+=== TEST 14: payer_allow all needs a password
+--- config
+    location /office/ { payer_office; payer_allow all; }
+--- must_die
+--- error_log
+"payer_allow all" in location "/office/" requires "auth_basic" or "ssl_verify_client on"
+
+
+
+=== TEST 15: without payer_allow it is refused
+--- config
+    location /office/ { payer_office; }
+--- must_die
+--- error_log
+"payer_office" in location "/office/" has no "payer_allow"
+
+
+
+=== TEST 16: satisfy any lets in those without a password
+--- config
+    location /office/ { payer_office; payer_allow 127.0.0.1; satisfy any; }
+--- must_die
+--- error_log
+"satisfy any" in location "/office/"
+
+
+
+=== TEST 17: it needs a prefix location
+--- config
+    location = /office { payer_office; payer_allow 127.0.0.1; }
+--- must_die
+--- error_log
+"payer_office" requires a prefix location, "/office" is none
+
+
+
+=== TEST 18: others than payer_allow lists see nothing
+--- config
+    server_name localhost;
+    location /office/ { payer_office; payer_allow 10.0.0.1; }
+--- request
+GET /office/orders
+--- error_code: 403
+--- response_body_unlike: orders
