@@ -22,6 +22,7 @@ check_directives();
 check_variables();
 check_calls();
 check_log('docs/log-messages.md');
+check_problems('docs/answers.md');
 check_links();
 check_examples();
 check_wings();
@@ -201,7 +202,7 @@ sub check_log {
     while ($code =~ /(?:ngx_log_error|ngx_http_payer_log)\((?:NGX_LOG_\w+|level),[^"]*?((?:"(?:[^"\\]|\\.)*"\s*)+)/g) {
         my $format = $1;
 
-        $format =~ s/"\s+"//g;
+        $format =~ s/(?<!\\)"\s+"//g;
         $format =~ s/^"//;
         $format =~ s/"\s*\z//;
         $format =~ s/\\"/"/g;
@@ -219,6 +220,20 @@ sub check_log {
     }
 
     ok($n > 15, 'the lines for the log can be found');
+}
+
+
+# The types of problems are in a table.
+
+sub check_problems {
+    my ($file) = @_;
+
+    my %type = map { $_ => 1 } $code =~ /\btype = "([a-z-]+)";/g;
+    my %told = map { $_ => 1 } document($file) =~ /^\| `([a-z-]+)` \| \d/gm;
+
+    ok(keys %type > 4, 'the types of problems can be found');
+    is(join(' ', sort keys %told), join(' ', sort keys %type),
+        "$file has them all, and no others");
 }
 
 
