@@ -290,7 +290,7 @@ path "/api/cancel" of operation "cancel" must contain "{paymentId}"
 checkout(payer_path => 'cancel "/api/{paymentId}/{reference}"')
 --- must_die
 --- error_log
-path "/api/{paymentId}/{reference}" of operation "cancel" has braces that stand for nothing
+path "/api/{paymentId}/{reference}" of operation "cancel" has unknown braces
 
 
 
@@ -299,7 +299,7 @@ path "/api/{paymentId}/{reference}" of operation "cancel" has braces that stand 
 checkout(payer_path => 'create "/api/{paymentId}"')
 --- must_die
 --- error_log
-path "/api/{paymentId}" of operation "create" has braces that stand for nothing
+path "/api/{paymentId}" of operation "create" has unknown braces
 
 
 
@@ -464,7 +464,7 @@ invalid value "yes" in "payer_insecure_upstream" directive, it must be "on" or "
 --- config perl: checkout(payer_link_ttl => '31d')
 --- must_die
 --- error_log
-"payer_link_ttl" of location "/checkout" is not below the 31 days that Payer's links live
+"payer_link_ttl" of location "/checkout" is not below 31 days, the lifetime of Payer's links
 
 
 === TEST 51: payer_reference is given once

@@ -43,7 +43,7 @@ GET /checkout
     location = /capture { payer_capture; }
 --- must_die
 --- error_log
-"payer_capture" in location "/capture" has no "payer_allow", which says who may use it
+"payer_capture" in location "/capture" has no "payer_allow", which specifies its clients
 
 
 
@@ -266,7 +266,7 @@ there is no location "/_payer/" in this server
 --- config perl: road(internal => undef) . checkout()
 --- must_die
 --- error_log
-location "/_payer/" of "payer_api" is not internal, so that everybody could talk to Payer through it
+location "/_payer/" of "payer_api" is not internal, so that any client could call Payer through it
 
 
 
@@ -367,7 +367,7 @@ road(
 ) . checkout()
 --- must_die
 --- error_log
-location "/_payer/" of "payer_api" has "proxy_ignore_client_abort" off: a buyer who leaves would cut a call to Payer in the middle, include payer_api.conf in it
+location "/_payer/" of "payer_api" has "proxy_ignore_client_abort" off: a buyer who closes the connection would abort a call to Payer, include payer_api.conf in it
 
 
 
@@ -610,7 +610,7 @@ road()
     . checkout('= /try', payer_api => '/_payer host=STAGE-b2b.payer.se')
 --- must_die
 --- error_log
-location "/try" talks to "stage-b2b.payer.se" and location "/checkout" to "b2b.payer.se": test and live payments cannot share a "payer_zone"
+location "/try" calls "stage-b2b.payer.se" and location "/checkout" calls "b2b.payer.se": test and live payments cannot share a "payer_zone"
 
 
 

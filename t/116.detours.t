@@ -95,7 +95,7 @@ GET /checkout?order=1
 is(heard(), '', 'the credentials went nowhere');
 --- calls: none
 --- error_log
-payer: a call was not sent: it was led away from location "/_payer/" to "/elsewhere"
+payer: a call was not sent: it was redirected from location "/_payer/" to "/elsewhere"
 
 
 

@@ -11,7 +11,7 @@ write_file('link.key', "the-key-that-shop-and-nginx-share\n", 0600);
 my $KEY = work_dir() . '/link.key';
 
 my $CHOOSES = qr/the buyer can choose what to pay: "payer_\w+" uses "\$/;
-my $UNKNOWN = qr/it is not known who chooses what to pay: "payer_\w+" uses "\$/;
+my $UNKNOWN = qr/the buyer might choose what to pay: "payer_\w+" uses "\$/;
 my $ORDER   = qr/the buyer can choose which order to pay: "payer_reference"/;
 my $NUMBER  = qr/cannot use the numbered capture "\$\d"/;
 my $SAME    = qr/has a capture of the same name; rename one of them/;
@@ -432,7 +432,7 @@ refused 'log_subrequest of the server with a map of the header', qr/has "log_sub
 refused 'live and test in one upstream', qr/test and live payments cannot share/,
     api('', proxy_pass => 'https://both/'), http => 'upstream both { server 127.0.0.1:443; server 127.0.0.2:443 backup; }',
     server => checkout(payer_api => '/_payer host=b2b.payer.se') . checkout('= /t', payer_api => '/_payer host=stage-b2b.payer.se.');
-refused 'the live host over an insecure upstream', qr/talks to Payer's live host, remove it/,
+refused 'the live host over an insecure upstream', qr/calls Payer's live host, remove the directive/,
     api(''), server => checkout(payer_api => '/_payer host=B2B.payer.se', payer_insecure_upstream => 'on');
 refused 'no API location', qr/there is no location "\/_payer\/"/, server => checkout(), api => '';
 refused 'an exact one only', qr/there is no location "\/_payer\/"/, server => checkout(),
@@ -479,7 +479,7 @@ for my $operation (qw(capture cancel release refund payment reconcile metrics su
 sub to_shop { return (server => 'location = /events { payer_events; payer_event_pass /shop/event; }' . $_[0]) }
 
 refused 'events for no location', qr/there is no location for "\/shop\/event"/, to_shop('');
-refused 'events for a location that is not internal', qr/is not internal, so that everybody could make up events/,
+refused 'events for a location that is not internal', qr/is not internal, so that any client could make up events/,
     to_shop('location /shop/ { proxy_pass http://127.0.0.1:81; }');
 
 for my $pass ('proxy_pass http://127.0.0.1:81', 'fastcgi_pass 127.0.0.1:81', 'uwsgi_pass 127.0.0.1:81', 'scgi_pass 127.0.0.1:81') {
@@ -518,7 +518,7 @@ sub looked_up {
 END
 }
 
-my $GUESSES = qr/whoever guesses an order number sees that order/;
+my $GUESSES = qr/a client that guesses an order number sees that order/;
 
 warned 'a lookup of a capture without a match', $GUESSES,
     looked_up('~ "^/received/(?<wc_order>[0-9]+)$"', '$wc_order', match => '');
@@ -595,7 +595,7 @@ started 'a lookup that is off', shop_asked(lookup => 'payer_lookup off;', field 
 
 my $PATH = qr/its path must begin with a slash and have no variables/;
 my $WHOLE = qr/a variable must be its whole value/;
-my $TOGETHER = qr/price and number would not belong together: "payer_\w+" of location ".*" uses "\$\w+"/;
+my $TOGETHER = qr/the amount and the order number would not belong together: "payer_\w+" of location ".*" uses "\$\w+"/;
 
 refused 'a variable in the path', $PATH, shop_asked(lookup => 'payer_lookup /_shop/$arg_id;');
 refused 'a path that is a variable', $PATH, shop_asked(lookup => 'payer_lookup $arg_id;');
@@ -613,17 +613,17 @@ refused 'a capture that a map replaces', $SAME, shop_asked(lookup => 'payer_look
     location => '~ ^/pay/(?<oid>.*)$', reference => '$oid', http => 'map $arg_x $y { ~^(?<oid>.*)$ 1; }');
 refused 'other characters', qr/invalid parameter "chars=all"/, shop_asked(lookup => 'payer_lookup /_shop chars=all;');
 refused 'a second lookup', qr/"payer_lookup" directive is duplicate/, shop_asked(more => 'payer_lookup /_shop;');
-refused 'directives without a lookup', qr/have no "payer_lookup" beside them/, shop_asked(lookup => '');
-refused 'a lookup that is off and has fields', qr/"payer_lookup off" has further/, shop_asked(lookup => 'payer_lookup off;');
+refused 'directives without a lookup', qr/are set without "payer_lookup"/, shop_asked(lookup => '');
+refused 'a lookup that is off and has fields', qr/"payer_lookup off" is set together/, shop_asked(lookup => 'payer_lookup off;');
 
 refused 'no location', qr/there is no location for "\/_none"/, shop_asked(lookup => 'payer_lookup /_none?id=$arg_id;');
 refused 'a public location', qr/is not internal/, shop_asked(shop => 'proxy_pass http://127.0.0.1:81;');
 refused 'a location that asks nobody', qr/does not pass requests to the shop/, shop_asked(shop => 'internal; return 200 x;');
-refused 'a location of ours', qr/has "payer_metrics", which is not the shop/,
+refused 'a location of ours', qr/has "payer_metrics", which does not pass requests to the shop/,
     shop_asked(shop => 'internal; payer_metrics; payer_allow all;');
 for my $kind (qw(proxy fastcgi uwsgi)) {
     my $pass = $kind eq 'proxy' ? 'http://127.0.0.1:81' : '127.0.0.1:81';
-    refused "a location with ${kind}_cache", qr/has a cache: an old answer would be an old price/,
+    refused "a location with ${kind}_cache", qr/has a cache: an old price would be used/,
         shop_asked(http => Payer::Test::work_dir() =~ s{(.*)}{${kind}_cache_path $1/cache keys_zone=c:1m;}r,
             shop => "internal; ${kind}_pass $pass; ${kind}_cache c; ${kind}_cache_key x;");
 }
@@ -670,7 +670,7 @@ refused 'a gate of another amount', $TOGETHER, gated('$arg_id', '$upstream_http_
 refused 'a gate of another currency', $TOGETHER, gated('$arg_id', '$wc_total major $upstream_http_x_c');
 refused 'a field without its lookup, and another number', $TOGETHER,
     gated('$arg_id', '$wc_total major $wc_cur', lookup => '', field => '', match => '', reference => '"$arg_id" public');
-refused 'a match beside a lookup that is off', qr/"payer_lookup off" has further/,
+refused 'a match beside a lookup that is off', qr/"payer_lookup off" is set together/,
     shop_asked(lookup => 'payer_lookup off;', field => '', match => 'payer_lookup_match $wc_key x;');
 
 cmp_ok(rows(), '>=', 120, rows() . ' configurations');

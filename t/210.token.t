@@ -315,7 +315,7 @@ faults({ match => 'token', action => 'reply',
 GET /checkout?order=1
 --- error_code: 502
 --- error_log
-payer: the token request of client "4711" got a reply that has a token that is too large, status 200
+payer: the token request of client "4711" got a reply that has too large a token, status 200
 
 
 === TEST 22: a long token as some servers make them is taken
@@ -403,7 +403,7 @@ Retry-After: 7
 detail: no token
 payerStatus: ^429$
 --- error_log
-payer: the token request of client "4711" was refused for now, status 429
+payer: the token request of client "4711" was refused temporarily, status 429
 --- after
 my $r = get('/checkout?order=1');
 is($r->status, 503, '408, too');

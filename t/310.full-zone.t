@@ -218,7 +218,7 @@ is((grep { $_->json->{detail} ne 'the server is too busy' } @refused), 0,
     'with the reason');
 is(calls()->{create}, 1 + @done, 'nothing is sent for them');
 like(error_log_text(),
-    qr/\[error\].* payer: no memory for a claim in "payer_zone"/,
+    qr/\[error\].* payer: no memory for a lock in "payer_zone"/,
     'the log says so');
 
 sim('DELETE', 'faults');

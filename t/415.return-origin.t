@@ -204,7 +204,7 @@ GET /nothing
 --- error_code: 404
 --- error_log
 [warn]
-the server of "payer_checkout" has no "server_name" to which buyers could come back
+the server of "payer_checkout" has no "server_name" for return addresses
 
 
 
@@ -216,7 +216,7 @@ named('_ shop.example', [], '0.0.0.0:' . free_port())
 GET /nothing
 --- error_code: 404
 --- no_error_log
-has no "server_name" to which buyers could come back
+has no "server_name" for return addresses
 
 
 
@@ -232,4 +232,4 @@ named('_', [
 GET /nothing
 --- error_code: 404
 --- no_error_log
-has no "server_name" to which buyers could come back
+has no "server_name" for return addresses

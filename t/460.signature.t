@@ -182,7 +182,7 @@ detail: ^the link has expired$
 --- error_code eval
 [ (403) x 5 ]
 --- response_body_like eval
-[ (qr/does not say as Unix time when it expires/) x 5 ]
+[ (qr/is not a Unix time/) x 5 ]
 --- calls: none
 
 
@@ -450,7 +450,7 @@ signed(payer_signature_key_file =>
     [ map { "$ENV{TEST_NGINX_DIR}/$_.key" } qw(link new short) ])
 --- must_die
 --- error_log
-"payer_signature_key_file" directive is given more than twice
+"payer_signature_key_file" directive is specified more than twice
 
 
 

@@ -34,12 +34,12 @@ payer_verify_amount 12900 SEK;
 --- after
 buy_paid('1', 12899);
 is(get('/thanks?order=1')->status, 402, 'less');
-logged(qr/\[error\].*order "1" was paid with 12899 SEK, but 12900 SEK is wanted/, 'both sums in the log');
+logged(qr/\[error\].*order "1" was paid with 12899 SEK, but 12900 SEK is required/, 'both sums in the log');
 is(get('/thanks?order=1')->status, 402, 'nor the next time');
 told('2', 12900, 'NOK');
 pay('2');
 is(get('/thanks?order=2')->status, 402, 'another currency');
-logged(qr/\[error\].*order "2" was paid with 12900 NOK, but 12900 SEK is wanted/, 'in the log');
+logged(qr/\[error\].*order "2" was paid with 12900 NOK, but 12900 SEK is required/, 'in the log');
 
 
 
@@ -98,7 +98,7 @@ payer_verify_amount $asked trusted SEK;
 buy_paid('1', 12900);
 is(get('/thanks?order=1&sum=12900')->status, 200, 'a sum');
 is(get('/thanks?order=1&sum=')->status, 402, 'nothing');
-logged(qr/\[error\].*the values "" and "SEK" of "payer_verify_amount" are no sum of money/, 'in the log');
+logged(qr/\[error\].*the values "" and "SEK" of "payer_verify_amount" are not an amount and a currency/, 'in the log');
 is(get('/thanks?order=1&sum=0')->status, 402, 'zero');
 is(get('/thanks?order=1&sum=-1')->status, 402, 'below zero');
 is(get('/thanks?order=1&sum=1.0')->status, 402, 'not in minor units');

@@ -196,7 +196,7 @@ shop_answers(wc());
 my $r = get('/mix?other=2');
 is($r->status, 503, 'no lookup');
 ok($r->header('Retry-After'), 'with Retry-After');
-like(error_log_text(), qr/\[error\].*uses fields of a lookup, but the request has made none of this order/, 'and the log says so');
+like(error_log_text(), qr/\[error\].*uses fields of a lookup, but there was no lookup of this order in the request/, 'and the log says so');
 is(get('/start?id=1001')->status, 503, 'a lookup of another order');
 is(get('/bare?id=1001')->status, 400, 'no order at all');
 is(calls()->{create}, undef, 'nothing was made');

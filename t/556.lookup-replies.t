@@ -139,12 +139,12 @@ GET /nothing
 my $pad = 'x' x 262144;
 for my $case (
     ["json {\"total\":1,\"x\":\"$pad\"}", qr/is above 256 KiB/],
-    ['delay=1.5 json {"total":1}', qr/did not come, status 504/],
-    ['close', qr/did not come, status 502/],
+    ['delay=1.5 json {"total":1}', qr/was not received, status 504/],
+    ['close', qr/was not received, status 502/],
     ['cut', qr/was cut off/],
     ['200 Content-Encoding: gzip', qr/is compressed/],
     ['html <p>busy', qr/the reply \S.*, status 200/],
-    ['401', qr/is no order, status 401/], ['403', qr/is no order, status 403/])
+    ['401', qr/is an error, status 401/], ['403', qr/is an error, status 403/])
 {
     my ($answer, $log) = @$case;
     shop_answers($answer);
@@ -210,7 +210,7 @@ shop_answers('json {"total":1}');
 is(get("/pay?id=$_")->status, 503, "an if or a rewrite: $_") for 801, 802;
 is(lookups(), 0, 'nothing was sent');
 is(get('/pay?id=803')->status, 303, 'without it the shop is asked');
-like(error_log_text(), qr/a lookup was not sent: it was led away/, 'the log says so');
+like(error_log_text(), qr/a lookup was not sent: it was redirected/, 'the log says so');
 
 
 

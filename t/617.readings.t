@@ -120,7 +120,7 @@ isnt(get('/buy?order=1&amount=12900&currency=SEK')->header('Location'),
 unlike(get('/buy?order=1&amount=12900&currency=SEK')->header('Location'),
     qr/thanks/, 'but may pay');
 is_refused(thanks('1'), 503, 'nothing is known');
-like(error_log_text(), qr/does not name the payment that was asked for/,
+like(error_log_text(), qr/does not name the requested payment/,
     'which is logged');
 
 
@@ -171,7 +171,7 @@ for my $shape (qw(ORDER-1 Order- order-1)) {
     is_refused(thanks('Order-1'), 503, $shape);
 }
 
-like(error_log_text(), qr/names the order in another shape/, 'it is logged');
+like(error_log_text(), qr/names the order in another form/, 'it is logged');
 edited(externalPaymentReference => 'Order-12');
 is_refused(thanks('Order-1'), 402, 'another order is another order');
 

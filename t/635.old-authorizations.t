@@ -155,7 +155,7 @@ authorized('1', '2');
 my $id = payment('2');
 days_later(6);
 
-my $lines = sub { scalar(() = error_log_text() =~ /\[error\].* payer: authorized 6 days ago and not captured, order: "[12]", payment: "/g) };
+my $lines = sub { scalar(() = error_log_text() =~ /\[error\].* payer: the payment was authorized 6 days ago and is not captured, order: "[12]", payment: "/g) };
 
 post('/reconcile');
 is($lines->(), 2, 'both');
@@ -164,7 +164,7 @@ post('/reconcile') for 1 .. 3;
 is($lines->(), 2, 'not in each run');
 days_later(7);
 post('/reconcile');
-like(error_log_text(), qr/\[error\].* authorized 7 days ago and not captured, order: "2"/, 'the next day again');
+like(error_log_text(), qr/\[error\].* authorized 7 days ago and is not captured, order: "2"/, 'the next day again');
 
 
 

@@ -126,9 +126,9 @@ GET /
 is(get('/checkout?order=6027')->status, 303, 'a link');
 my $id = payment('6027');
 is(get('/dearer?order=6027')->status, 503, 'it cannot be replaced');
-is_named(qr/\[error\].* payer: the link is not cancelled: Payer has answered 404, but the payment is still "INITIATED"; check "payer_path cancel"/,
+is_named(qr/\[error\].* payer: the link is not cancelled: Payer answered 404, but the payment is still "INITIATED"; check "payer_path cancel"/,
     order => '6027', payment => $id);
-is_named(qr{\[error\].* payer: "/api/v2/payments/\Q$id\E/cards/void" may be no path of Payer's: check "payer_path cancel"},
+is_named(qr{\[error\].* payer: "/api/v2/payments/\Q$id\E/cards/void" may not be a path of Payer's API: check "payer_path cancel"},
     order => '6027', payment => $id, call => 1);
 
 
@@ -142,9 +142,9 @@ GET /
 is(get('/checkout?order=6028')->status, 303, 'a link');
 faults('cancel: status=400 times=0');
 is(get('/dearer?order=6028')->status, 503, 'it cannot be replaced');
-is_named(qr/\[warn\].* payer: answered with 503: the old link of the order is still in use/,
+is_named(qr/\[warn\].* payer: the request was answered with 503: the old link of the order is still in use/,
     order => '6028', payment => payment('6028'));
-is_named(qr/\[error\].* payer: the link is not cancelled: Payer has answered 400, .*; check "payer_path cancel"/,
+is_named(qr/\[error\].* payer: the link is not cancelled: Payer answered 400, .*; check "payer_path cancel"/,
     order => '6028', payment => payment('6028'));
 
 
@@ -170,7 +170,7 @@ GET /
 --- then
 is(get('/checkout?order=6030')->status, 303, 'a link');
 post('/cancel', json => { reference => '6030' });
-is_named(qr{\[error\].* payer: "/api/v2/.*/cards/void" may be no path of Payer's: check "payer_path cancel"},
+is_named(qr{\[error\].* payer: "/api/v2/.*/cards/void" may not be a path of Payer's API: check "payer_path cancel"},
     order => '6030', payment => payment('6030'), call => 1);
 
 
@@ -185,7 +185,7 @@ is(get('/thanks?order=none')->status, 402, 'not known');
 is_named(qr/\[info\].* payer: not paid: the order is not known here/, order => 'none');
 
 is(get('/thanks')->status, 402, 'none');
-is_named(qr/\[info\].* payer: not paid: the request names no order/);
+is_named(qr/\[info\].* payer: not paid: the request does not name an order/);
 
 get('/checkout?order=6032');
 is(get('/thanks?order=6032')->status, 402, 'not paid');
@@ -210,7 +210,7 @@ pay('6033', card => '3ds', threeds => 'start');
 is(post('/cancel', json => { reference => '6033' })->status, 200, 'cancelled');
 pay('6033', card => '3ds', threeds => 'approve');
 is(get('/payment?reference=6033')->status, 200, 'read');
-is_named(qr/\[error\].* payer: cancelled here, but "AUTHORIZED" at Payer/,
+is_named(qr/\[error\].* payer: the order is cancelled here, but "AUTHORIZED" at Payer/,
     order => '6033', payment => payment('6033'));
 
 

@@ -138,7 +138,7 @@ is(press($first)->status, 409, 'what was said before does not sell it');
 my $r = ask({ expires => $t + 500 });
 is($r->status, 200, 'a link that ends earlier');
 
-like(error_log_text(), qr/a link was made that sells an order again that is cancelled, order: "1001"/, 'is in the log');
+like(error_log_text(), qr/a link was created to sell the order again, which is cancelled, order: "1001"/, 'is in the log');
 
 is(press($first)->status, 409, 'the old link is worth nothing still');
 is(get(path($r))->status, 200, 'the page of the new one asks');

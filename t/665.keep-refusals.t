@@ -13,7 +13,7 @@ __DATA__
     payer_keep unpaid=30d;
 --- must_die
 --- error_log
-"unpaid=30d" is shorter than the 31 days that Payer's links live, so that an order could be paid twice
+"unpaid=30d" is shorter than 31 days, the lifetime of Payer's links, so that an order could be paid twice
 
 
 
@@ -22,7 +22,7 @@ __DATA__
     payer_keep paid=1d;
 --- must_die
 --- error_log
-"paid=1d" is shorter than the 31 days
+"paid=1d" is shorter than 31 days
 
 
 

@@ -192,7 +192,7 @@ GET /nothing
 my $token = paid_event('1001');
 
 fails(callback($token), 'connection refused');
-like(error_log_text(), qr/answered with status 502/, 'it is logged');
+like(error_log_text(), qr/returned status 502/, 'it is logged');
 is(event_of($token)->{acked}, 0, 'not acknowledged');
 
 

@@ -28,7 +28,7 @@ there is no location for "/shop/event" in this server, which "payer_event_pass" 
     location = /shop/event { proxy_pass http://payer; }
 --- must_die
 --- error_log
-location "/shop/event" of "payer_event_pass /shop/event" is not internal, so that everybody could make up events
+location "/shop/event" of "payer_event_pass /shop/event" is not internal, so that any client could make up events
 
 
 

@@ -211,7 +211,7 @@ storm('kill',
         closed  => 1,
         # all is waiting for a claim of the dead, the last two when too
         # little of payer_timeout is left for the call
-        refused => qr/^(?:409 the first request with this key is still under way|503 another visit of this order takes too long|503 |504 no token in time|504 Payer did not reply in time)$/,
+        refused => qr/^(?:409 the first request with this key is still under way|503 another request for this order takes too long|503 |504 no token in time|504 Payer did not reply in time)$/,
     },
     patience => (3 + 5 + 4) * slow(),
     events   => sub { "$kills kills" },

@@ -71,7 +71,7 @@ ngx_http_payer_check_handler(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (handler->allow && conf->allow == NULL) {
         ngx_http_payer_refuse(cf, conf, "\"%V\" in location \"%V\" has no "
-                              "\"payer_allow\", which says who may use it",
+                              "\"payer_allow\", which specifies its clients",
                               &handler->directive, &conf->clcf->name);
         return NGX_CONF_ERROR;
     }
@@ -165,16 +165,16 @@ ngx_http_payer_check_order(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (conf->link_ttl == 0) {
         ngx_http_payer_refuse(cf, conf, "\"payer_link_ttl\" of location "
-                              "\"%V\" is 0, so that each visit would cancel "
-                              "the link that the buyer may just be using",
+                              "\"%V\" is 0, so that each request would cancel "
+                              "the link that the buyer may be using",
                               &conf->clcf->name);
         return NGX_ERROR;
     }
 
     if (conf->link_ttl >= NGX_HTTP_PAYER_LINK_LIFE) {
         ngx_http_payer_refuse(cf, conf, "\"payer_link_ttl\" of location "
-                              "\"%V\" is not below the 31 days that Payer's "
-                              "links live", &conf->clcf->name);
+                              "\"%V\" is not below 31 days, the lifetime of "
+                              "Payer's links", &conf->clcf->name);
         return NGX_ERROR;
     }
 

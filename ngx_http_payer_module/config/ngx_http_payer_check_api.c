@@ -77,7 +77,7 @@ ngx_http_payer_check_api_loc(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (!clcf->internal) {
         ngx_http_payer_refuse(cf, conf, "location \"%V\" of \"payer_api\" is "
-                              "not internal, so that everybody could talk to "
+                              "not internal, so that any client could call "
                               "Payer through it", &clcf->name);
         return NGX_ERROR;
     }
@@ -290,8 +290,8 @@ ngx_http_payer_check_hosts(ngx_conf_t *cf)
     }
 
     if (live && test) {
-        ngx_http_payer_refuse(cf, test, "location \"%V\" talks to \"%V\" and "
-                              "location \"%V\" to \"%V\": test and live "
+        ngx_http_payer_refuse(cf, test, "location \"%V\" calls \"%V\" and "
+                              "location \"%V\" calls \"%V\": test and live "
                               "payments cannot share a \"payer_zone\"",
                               &test->clcf->name, &ngx_http_payer_test_host,
                               &live->clcf->name, &ngx_http_payer_live_host);

@@ -101,10 +101,10 @@ ngx_http_payer_check_money(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
                                   &conf->clcf->name);
 
         } else {
-            ngx_http_payer_refuse(cf, conf, "it is not known who chooses what "
-                                  "to pay: \"%s\" uses \"$%V\" in location "
-                                  "\"%V\", which is no map of constants; if "
-                                  "the buyer cannot influence it, add "
+            ngx_http_payer_refuse(cf, conf, "the buyer might choose what to "
+                                  "pay: \"%s\" uses \"$%V\" in location "
+                                  "\"%V\", which is not a map of constants; "
+                                  "if the buyer cannot influence it, add "
                                   "\"trusted\"", directive, &t.name,
                                   &conf->clcf->name);
         }

@@ -251,8 +251,8 @@ ngx_http_payer_wrong_proxy(ngx_http_payer_proxy_conf_t *proxy)
     u = &proxy->upstream;
 
     if (!u->ignore_client_abort) {
-        return "\"proxy_ignore_client_abort\" off: a buyer who leaves would "
-               "cut a call to Payer in the middle";
+        return "\"proxy_ignore_client_abort\" off: a buyer who closes the "
+               "connection would abort a call to Payer";
     }
 
     if ((u->next_upstream & ~NGX_HTTP_UPSTREAM_FT_OFF)
@@ -287,7 +287,7 @@ ngx_http_payer_wrong_proxy(ngx_http_payer_proxy_conf_t *proxy)
 
 #if (NGX_HTTP_CACHE)
     if (u->cache) {
-        return "\"proxy_cache\": an old answer would be taken for Payer's";
+        return "\"proxy_cache\": an old reply of Payer would be used";
     }
 #endif
 
@@ -383,8 +383,8 @@ ngx_http_payer_check_rewrite(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     if (what) {
         ngx_http_payer_refuse(cf, conf, "location \"%V\" of \"payer_api\" has "
                               "\"%s\", which leads calls elsewhere with the "
-                              "credentials, or ends them; only "
-                              "\"rewrite ... break\" can stand in it",
+                              "credentials, or ends them; only \"rewrite ... "
+                              "break\" is allowed in it",
                               &conf->api_loc->clcf->name, what);
         return NGX_ERROR;
     }
@@ -468,8 +468,8 @@ ngx_http_payer_check_transport(ngx_conf_t *cf,
 
     if (conf->insecure && api_loc->live) {
         ngx_http_payer_refuse(cf, conf, "location \"%V\" has "
-                              "\"payer_insecure_upstream on\" and talks to "
-                              "Payer's live host, remove it",
+                              "\"payer_insecure_upstream on\" and calls "
+                              "Payer's live host, remove the directive",
                               &conf->clcf->name);
         return NGX_ERROR;
     }

@@ -179,8 +179,8 @@ ngx_http_payer_check_underscores(ngx_conf_t *cf,
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                   "\"underscores_in_headers\" is on in the server of "
-                  "\"payer_verify\": an application may take a visitor's "
-                  "\"X_Payer_Status\" for \"X-Payer-Status\" in %s:%ui",
+                  "\"payer_verify\": an application may use a client's "
+                  "\"X_Payer_Status\" as \"X-Payer-Status\" in %s:%ui",
                   conf->file, conf->line);
 }
 
@@ -203,10 +203,10 @@ ngx_http_payer_check_origin(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     }
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "the server of \"payer_checkout\" has no \"server_name\" to "
-                  "which buyers could come back, they get its address "
-                  "instead: set \"server_name\" or "
-                  "\"payer_return_origin\" in %s:%ui",
+                  "the server of \"payer_checkout\" has no "
+                  "\"server_name\" for return addresses, its IP address is "
+                  "used: set \"server_name\" or \"payer_return_origin\""
+                  " in %s:%ui",
                   conf->file, conf->line);
 
     return 1;

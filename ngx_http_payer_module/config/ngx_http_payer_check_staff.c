@@ -37,7 +37,7 @@ ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 {
     if (conf->clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
         ngx_http_payer_refuse(cf, conf, "\"satisfy any\" in location \"%V\" "
-                              "lets those in who have no password or "
+                              "allows clients without a password or "
                               "certificate, \"%V\" requires \"satisfy all\"",
                               &conf->clcf->name, &conf->handler->directive);
         return NGX_ERROR;
@@ -60,7 +60,7 @@ ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 
     ngx_http_payer_refuse(cf, conf, "\"payer_allow all\" in location \"%V\" "
                           "requires \"auth_basic\" or \"ssl_verify_client "
-                          "on\", else everybody could use \"%V\"",
+                          "on\", otherwise any client could use \"%V\"",
                           &conf->clcf->name, &conf->handler->directive);
 
     return NGX_ERROR;

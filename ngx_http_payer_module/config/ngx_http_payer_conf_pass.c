@@ -87,7 +87,7 @@ ngx_http_payer_check_pass(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     if (!clcf->internal) {
         ngx_http_payer_refuse(cf, conf, "location \"%V\" of "
                               "\"payer_event_pass %V\" is not internal, so "
-                              "that everybody could make up events",
+                              "that any client could make up events",
                               &clcf->name, &conf->event_pass);
         return NGX_ERROR;
     }

@@ -268,8 +268,8 @@ found:
 
     if (braces != (id ? 2 : 0)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "path \"%V\" of operation \"%V\" has braces "
-                           "that stand for nothing", &value[2], &value[1]);
+                           "path \"%V\" of operation \"%V\" has unknown "
+                           "braces", &value[2], &value[1]);
         return NGX_CONF_ERROR;
     }
 

@@ -68,8 +68,8 @@ ngx_http_payer_status_dead(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (value[i].len == 0 || ngx_http_payer_state_of(&value[i])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid status \"%V\", it must be one that "
-                               "has no meaning of its own", &value[i]);
+                               "invalid status \"%V\", it must not be one of "
+                               "those that the module knows", &value[i]);
             return NGX_CONF_ERROR;
         }
 
@@ -212,7 +212,7 @@ ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (value[1].len == 0) {
-        return "needs a value: an empty one is no order's ticket";
+        return "needs a value: no order has an empty ticket";
     }
 
     return ngx_http_payer_value_slot(cf, cmd, conf);

@@ -26,13 +26,13 @@ static ngx_http_payer_keep_t  ngx_http_payer_keeps[] = {
     { ngx_string("paid="),
       offsetof(ngx_http_payer_loc_conf_t, keep_paid),
       NGX_HTTP_PAYER_LINK_LIFE,
-      "the 31 days that Payer's links live, so that an order could be paid "
+      "31 days, the lifetime of Payer's links, so that an order could be paid "
       "twice" },
 
     { ngx_string("unpaid="),
       offsetof(ngx_http_payer_loc_conf_t, keep_unpaid),
       NGX_HTTP_PAYER_LINK_LIFE,
-      "the 31 days that Payer's links live, so that an order could be paid "
+      "31 days, the lifetime of Payer's links, so that an order could be paid "
       "twice" },
 
     { ngx_string("operations="),

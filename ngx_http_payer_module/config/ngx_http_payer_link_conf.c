@@ -92,8 +92,8 @@ ngx_http_payer_check_link(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     if (checkout->present != NGX_HTTP_PAYER_PRESENT_CONFIRM) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "location \"%V\", which \"payer_link\" names, has no "
-                      "\"payer_present confirm\": programs that look at links "
-                      "in mails would make payments, in %s:%ui",
+                      "\"payer_present confirm\": programs that open links in "
+                      "mails would create payments, in %s:%ui",
                       &conf->link->uri, conf->file, conf->line);
     }
 

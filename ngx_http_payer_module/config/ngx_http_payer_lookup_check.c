@@ -76,7 +76,7 @@ ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (!clcf->internal) {
         ngx_http_payer_refuse(cf, lookup, "location \"%V\" of \"payer_lookup "
-                              "%V\" is not internal, so that everybody could "
+                              "%V\" is not internal, so that any client could "
                               "use the shop's API through it",
                               &clcf->name, &lookup->uri);
         return NGX_ERROR;
@@ -95,7 +95,8 @@ ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (inner->handler && clcf->handler == inner->handler->content) {
         ngx_http_payer_refuse(cf, lookup, "location \"%V\" of \"payer_lookup "
-                              "%V\" has \"%V\", which is not the shop",
+                              "%V\" has \"%V\", which does not pass requests "
+                              "to the shop",
                               &clcf->name, &lookup->uri,
                               &inner->handler->directive);
         return NGX_ERROR;
@@ -126,9 +127,9 @@ ngx_http_payer_check_match(ngx_conf_t *cf,
     lookup->warned = 1;
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "\"payer_lookup %V\" asks for what the buyer names and has "
-                  "no \"payer_lookup_match\": whoever guesses an order number "
-                  "sees that order in %s:%ui",
+                  "\"payer_lookup %V\" depends on what the client sends and "
+                  "has no \"payer_lookup_match\": a client that guesses an "
+                  "order number sees that order in %s:%ui",
                   &lookup->uri, lookup->file, lookup->line);
 }
 
@@ -180,7 +181,7 @@ ngx_http_payer_check_lookup_cache(ngx_conf_t *cf,
         if (upstream && upstream->cache > 0) {
             ngx_http_payer_refuse(cf, conf->lookup, "location \"%V\" of "
                                   "\"payer_lookup %V\" has a cache: an old "
-                                  "answer would be an old price",
+                                  "price would be used",
                                   &clcf->name, &conf->lookup->uri);
             return NGX_ERROR;
         }
@@ -288,10 +289,11 @@ ngx_http_payer_check_belongs(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     while (ngx_http_payer_template_next(&t) == NGX_OK) {
 
         if (!belongs(cf, conf, &t.name)) {
-            ngx_http_payer_refuse(cf, conf, "price and number would not "
-                                  "belong together: \"%s\" of location "
-                                  "\"%V\" uses \"$%V\", which is not of the "
-                                  "lookup", directive, &conf->clcf->name,
+            ngx_http_payer_refuse(cf, conf, "the amount and the order number "
+                                  "would not belong together: \"%s\" of "
+                                  "location \"%V\" uses \"$%V\", which is not "
+                                  "of the lookup",
+                                  directive, &conf->clcf->name,
                                   &t.name);
             return NGX_ERROR;
         }

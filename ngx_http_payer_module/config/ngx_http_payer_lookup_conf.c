@@ -321,8 +321,8 @@ ngx_http_payer_lookup_complete(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
             || lookup->only.set || lookup->open.set || lookup->paid.set)
         {
             ngx_http_payer_refuse(cf, lookup, "%s",
-                                  "\"payer_lookup off\" has further "
-                                  "directives of a lookup beside it");
+                                  "\"payer_lookup off\" is set together with "
+                                  "other directives of a lookup");
             return NGX_CONF_ERROR;
         }
 
@@ -333,9 +333,8 @@ ngx_http_payer_lookup_complete(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (lookup->uri.len == 0) {
         ngx_http_payer_refuse(cf, lookup, "%s",
-                              "directives of a lookup have no "
-                              "\"payer_lookup\" beside them, which is not "
-                              "inherited");
+                              "directives of a lookup are set without "
+                              "\"payer_lookup\", which is not inherited");
         return NGX_CONF_ERROR;
     }
 

@@ -105,8 +105,8 @@ ngx_http_payer_lookup_regex(ngx_conf_t *cf,
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "regular expression \"%V\" has no \"<\", \">\" or "
-                           "quote around what it looks for: a text of the "
-                           "buyer's on the page may match it", text);
+                           "quote around the value: a text of the buyer on "
+                           "the page may match it", text);
     }
 
     field->pointer = *text;

@@ -125,9 +125,9 @@ ngx_http_payer_signature_separators(ngx_conf_t *cf,
 
         if (rc == NGX_OK && n++ && len == signature->separators.len) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "there must be a separator in front of "
-                               "\"$%V\" in the message \"%V\", else parts of "
-                               "one value could be moved into another",
+                               "there must be a separator in front of \"$%V\" "
+                               "in the message \"%V\", otherwise parts of one "
+                               "value could be moved into another",
                                &t.name, message);
             return NGX_ERROR;
         }
@@ -137,7 +137,8 @@ ngx_http_payer_signature_separators(ngx_conf_t *cf,
     if (n == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the message \"%V\" has no variables: its "
-                           "signature would be good for every order", message);
+                           "signature would be valid for every order",
+                           message);
         return NGX_ERROR;
     }
 
@@ -174,8 +175,8 @@ ngx_http_payer_signature_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     if (plcf->signature_keys->nelts == NGX_HTTP_PAYER_MAX_KEYS) {
-        return "is given more than twice: one key is the shop's, the other "
-               "is the one that it changes to or from";
+        return "is specified more than twice: only the old and the new key "
+               "are allowed";
     }
 
     value = cf->args->elts;
@@ -195,8 +196,8 @@ ngx_http_payer_signature_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (key->len < NGX_HTTP_PAYER_SHORT_KEY) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "the key in \"%V\" is shorter than %d bytes: who "
-                           "has one signed link can try to guess it",
+                           "the key in \"%V\" is shorter than %d bytes: with "
+                           "one signed link a client can try to guess it",
                            &value[1], NGX_HTTP_PAYER_SHORT_KEY);
     }
 
@@ -244,8 +245,8 @@ ngx_http_payer_signature_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     if (conf->signature_expires == NULL) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"payer_signature\" of location \"%V\" has no "
-                      "\"payer_signature_expires\": whoever keeps a link can "
-                      "use it after the order has changed, in %s:%ui",
+                      "\"payer_signature_expires\": a link can be used after "
+                      "the order has changed, in %s:%ui",
                       &conf->clcf->name, conf->file, conf->line);
     }
 

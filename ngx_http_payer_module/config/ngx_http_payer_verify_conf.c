@@ -372,8 +372,8 @@ ngx_http_payer_verify_amount_warn(ngx_conf_t *cf)
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"payer_verify\" in location \"%V\" has no "
                       "\"payer_verify_amount\", and the amount of location "
-                      "\"%V\" is not the shop's own for each order: an order "
-                      "paid with less passes in %s:%ui",
+                      "\"%V\" is not set by the shop for each order: an order "
+                      "paid with a smaller amount passes in %s:%ui",
                       &conf->clcf->name, &locs[k]->clcf->name, file, line);
     }
 }

@@ -316,7 +316,7 @@ ngx_http_payer_checkout_noted(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_CLAIM_POLL)
                == NGX_AGAIN ? NGX_AGAIN
                             : ngx_http_payer_checkout_unavailable(r,
-                              "another visit of this order takes too long");
+                              "another request for this order takes too long");
     }
 
     ctx->step = ngx_http_payer_checkout_known;
@@ -418,11 +418,11 @@ ngx_http_payer_checkout_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         }
 
         return ngx_http_payer_checkout_unavailable(r,
-                              "another visit of this order takes too long");
+                              "another request for this order takes too long");
 
     default: /* NGX_ERROR */
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "no memory for a claim in \"payer_zone\"");
+                           "no memory for a lock in \"payer_zone\"");
 
         return ngx_http_payer_checkout_unavailable(r,
                                                    "the server is too busy");

@@ -93,11 +93,12 @@ ngx_http_payer_checkout_refuse(ngx_http_request_t *r,
     if (worth == NGX_HTTP_PAYER_WORTH_CANCELLED) {
         problem.type = "order-cancelled";
         problem.title = "The order is cancelled";
-        problem.detail = "the payment of this order was cancelled or given "
-                         "back, and this link does not sell it again";
+        problem.detail = "the payment of this order was cancelled, released "
+                         "or refunded, and this link cannot be used to pay it "
+                         "again";
 
-        ngx_http_payer_log(NGX_LOG_WARN, ctx, "a checkout of an order that is "
-                           "%V was refused",
+        ngx_http_payer_log(NGX_LOG_WARN, ctx, "the checkout was rejected: the "
+                           "order is %V and needs a new signed link",
                            ngx_http_payer_state_name(record->state));
 
         return ngx_http_payer_answer_buyer(r, &problem);
@@ -117,7 +118,7 @@ ngx_http_payer_checkout_refuse(ngx_http_request_t *r,
                      "currency that it has now";
 
     ngx_http_payer_log(NGX_LOG_ERR, ctx, "order \"%V\" was paid with %L %V, "
-                       "but %L %V is wanted", &record->reference, paid,
+                       "but %L %V is required", &record->reference, paid,
                        &record->currency, amount, &currency);
 
     return ngx_http_payer_answer_buyer(r, &problem);

@@ -166,7 +166,7 @@ ngx_http_payer_event_token(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (ngx_http_payer_event_misled(ctx)) {
         return ngx_http_payer_event_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                           "token names something else");
+                                           "token leads to another path");
     }
 
     call->read = ngx_http_payer_event_read_reply;
@@ -326,7 +326,7 @@ ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     default: /* NGX_ERROR */
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "no memory for a claim in \"payer_zone\"");
+                           "no memory for a lock in \"payer_zone\"");
 
         return ngx_http_payer_event_again(r, "the server is too busy", 0);
     }
@@ -512,7 +512,8 @@ ngx_http_payer_event_after_deliver(ngx_http_request_t *r,
     shop = &event->shop;
 
     if (!ngx_http_payer_shop_took(shop)) {
-        return ngx_http_payer_event_again(r, "the shop did not take the event",
+        return ngx_http_payer_event_again(r, "the shop did not accept the "
+                                          "event",
                                           shop->exchange.retry_after);
     }
 

@@ -261,7 +261,8 @@ ngx_http_payer_link_reopened(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     ngx_http_payer_log(NGX_LOG_NOTICE, ctx,
-                       "a link was made that sells an order again that is %V",
+                       "a link was created to sell the order again, which is "
+                       "%V",
                        ngx_http_payer_state_name(ctx->record.state));
 
     ctx->step = ngx_http_payer_link_answer;
@@ -286,7 +287,8 @@ ngx_http_payer_link_answer(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (rc == NGX_DECLINED) {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "\"payer_return_origin\" is no origin");
+                           "the value of \"payer_return_origin\" is not an "
+                           "origin");
     }
 
     if (rc != NGX_OK) {

@@ -65,7 +65,8 @@ ngx_http_payer_lookup_missing(ngx_http_payer_ctx_t *ctx)
     }
 
     ngx_http_payer_log(NGX_LOG_ERR, ctx, "location \"%V\" uses fields of a "
-                       "lookup, but the request has made none of this order",
+                       "lookup, but there was no lookup of this order in the "
+                       "request",
                        &ctx->conf->clcf->name);
 
     return NGX_DECLINED;
@@ -96,12 +97,14 @@ ngx_http_payer_lookup_problem(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         problem.status = NGX_HTTP_CONFLICT;
         problem.type = "order-other";
         problem.title = "The order is paid for in another way";
-        problem.detail = "the shop says that this order is not paid for here";
+        problem.detail = "the shop says that this order is paid in another "
+                         "way";
         break;
 
     case NGX_HTTP_PAYER_LOOKUP_FAILED:
         problem.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        problem.detail = "the shop did not say what the order costs";
+        problem.detail = "the price of the order could not be read from the "
+                         "shop";
         problem.retry_after = NGX_HTTP_PAYER_LOOKUP_RETRY_AFTER;
 
         if (lookup && lookup->retry_after > 0) {
@@ -118,7 +121,7 @@ ngx_http_payer_lookup_problem(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     if (problem.status == NGX_HTTP_CONFLICT) {
-        ngx_http_payer_log(NGX_LOG_WARN, ctx, "a checkout was refused: %s",
+        ngx_http_payer_log(NGX_LOG_WARN, ctx, "the checkout was rejected: %s",
                            problem.detail);
     }
 

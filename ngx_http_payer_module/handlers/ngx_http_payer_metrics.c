@@ -105,7 +105,7 @@ static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
       "outcome", ngx_http_payer_metrics_outcomes,
       NGX_HTTP_PAYER_DONE, NGX_HTTP_PAYER_UNKNOWN },
 
-    { "payer_resends_total", "Calls that were sent to Payer once more.",
+    { "payer_resends_total", "Calls to Payer that were sent again.",
       NGX_HTTP_PAYER_COUNT_TIMES,
       NGX_HTTP_PAYER_CALL_CREATE, NGX_HTTP_PAYER_CALL_UNSUBSCRIBE, "call",
       NULL, NULL,
@@ -116,7 +116,7 @@ static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
       NGX_HTTP_PAYER_COUNT_TOKENS, NGX_HTTP_PAYER_COUNT_TOKENS, NULL,
       "result", ngx_http_payer_metrics_fetches, 0, 1 },
 
-    { "payer_checkouts_total", "Buyers sent on, by how the link was found.",
+    { "payer_checkouts_total", "Checkouts by how the link was found.",
       NGX_HTTP_PAYER_COUNT_OTHERS,
       NGX_HTTP_PAYER_COUNT_CHECKOUTS, NGX_HTTP_PAYER_COUNT_CHECKOUTS, NULL,
       "link", ngx_http_payer_metrics_links,
@@ -142,7 +142,7 @@ static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
       NGX_HTTP_PAYER_COUNTED_DONE, NGX_HTTP_PAYER_COUNTED_REPLAYED },
 
     { "payer_events_unknown_total",
-      "Events that were left to another shop, each time they came.",
+      "Events that were left to another shop, repeats included.",
       NGX_HTTP_PAYER_COUNT_TIMES,
       NGX_HTTP_PAYER_CALL_EVENT, NGX_HTTP_PAYER_CALL_EVENT, NULL,
       NULL, NULL,
@@ -251,8 +251,7 @@ ngx_http_payer_metrics_durations(u_char *p, u_char *last,
     ngx_uint_t  call;
 
     p = ngx_http_payer_metrics_head(p, last, "payer_call_duration_seconds",
-                           "How long Payer took for each request that it "
-                           "was sent.", "histogram");
+                           "Time of each request to Payer.", "histogram");
 
     for (call = 0; call < NGX_HTTP_PAYER_CALLS; call++) {
         p = ngx_http_payer_metrics_duration(p, last, zone, call,
@@ -260,8 +259,8 @@ ngx_http_payer_metrics_durations(u_char *p, u_char *last,
     }
 
     p = ngx_http_payer_metrics_head(p, last, "payer_lookup_duration_seconds",
-                           "How long the shop took for each lookup that it "
-                           "was asked.", "histogram");
+                           "Time of each lookup request to the shop.",
+                           "histogram");
 
     return ngx_http_payer_metrics_duration(p, last, zone,
                                            NGX_HTTP_PAYER_COUNT_SHOP,
@@ -334,7 +333,7 @@ ngx_http_payer_metrics_old(u_char *p, u_char *last,
 
     p = ngx_http_payer_metrics_head(p, last, "payer_old_authorizations",
                            "Payments that payer_reconcile found authorized "
-                           "for long and not captured.", "gauge");
+                           "long ago and not captured.", "gauge");
 
     locs = main->locations.elts;
 

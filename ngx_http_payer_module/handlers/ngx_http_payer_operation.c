@@ -75,8 +75,8 @@ static ngx_http_payer_operation_type_t  ngx_http_payer_cancel = {
     NGX_HTTP_PAYER_CALL_CANCEL,
     NGX_HTTP_PUT|NGX_HTTP_POST, ngx_string("PUT, POST"),
     NGX_HTTP_PAYER_TAKES_REASON,
-    "Payer cancels only a payment that is not authorized; "
-    "release is the operation for an authorized one"
+    "Payer cancels only payments that are not authorized; use release for an "
+    "authorized payment"
 };
 
 static ngx_http_payer_operation_type_t  ngx_http_payer_release = {

@@ -106,7 +106,7 @@ ngx_http_payer_reconcile_begin(ngx_http_request_t *r,
     if (ngx_http_payer_reconcile_params(r, rec) != NGX_OK) {
         return ngx_http_payer_reconcile_failed(r, NGX_HTTP_BAD_REQUEST,
                        "limit is not 1 to 1000, days is not 1 to 365, or "
-                       "after is no answer of this location");
+                       "after is not from an answer of this location");
     }
 
     ctx->step = ngx_http_payer_reconcile_start;

@@ -201,7 +201,7 @@ ngx_http_payer_reconcile_job_over(void *data, ngx_int_t rc)
         count->unknown++;
         count->failed++;
         count->status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        count->reason = "it was not read to the end";
+        count->reason = "the payment was not read completely";
     }
 
     rec->count.settled += count->settled;

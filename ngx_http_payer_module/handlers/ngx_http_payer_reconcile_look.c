@@ -218,7 +218,8 @@ ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
                                              86400))
     {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "authorized %T days ago and not captured",
+                           "the payment was authorized %T days ago and is not "
+                           "captured",
                            age / 86400);
     }
 }

@@ -296,7 +296,7 @@ ngx_http_payer_verify_sum(ngx_http_payer_ctx_t *ctx)
     paid = ngx_http_payer_proof_sum(record);
 
     ngx_http_payer_log(NGX_LOG_ERR, ctx, "order \"%V\" was paid with %L %V, "
-                       "but %L %V is wanted", &record->reference, paid,
+                       "but %L %V is required", &record->reference, paid,
                        &record->currency, wanted, &currency);
 
     return NGX_HTTP_PAYER_UNPAID;

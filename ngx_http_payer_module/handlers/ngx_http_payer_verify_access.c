@@ -56,8 +56,8 @@ ngx_http_payer_verify_access_subrequest(ngx_http_request_t *r)
     }
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "payer: the subrequest \"%V\" is not let on, since its main "
-                  "request was not let on for the same order", &r->uri);
+                  "payer: the subrequest \"%V\" is rejected, since its main "
+                  "request was not passed for the same order", &r->uri);
 
     return NGX_HTTP_PAYMENT_REQUIRED;
 }

@@ -35,7 +35,8 @@ ngx_http_payer_verify_amount_get(ngx_http_request_t *r,
     {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "payer: the values \"%V\" and \"%V\" of "
-                      "\"payer_verify_amount\" are no sum of money",
+                      "\"payer_verify_amount\" are not an amount and a "
+                      "currency",
                       &text, currency);
         return NGX_DECLINED;
     }

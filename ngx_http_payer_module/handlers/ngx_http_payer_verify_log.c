@@ -18,7 +18,7 @@ ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx)
 
     if (ctx->order.reference.len == 0) {
         ngx_http_payer_log(NGX_LOG_INFO, ctx,
-                           "not paid: the request names no order");
+                           "not paid: the request does not name an order");
         return;
     }
 

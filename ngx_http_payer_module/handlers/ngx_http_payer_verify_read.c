@@ -241,7 +241,8 @@ ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             || !ngx_http_payer_proof_paid(record)))
     {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "%V here, but payment \"%V\" is \"%V\" at Payer",
+                           "the order is %V here, but payment \"%V\" is "
+                           "\"%V\" at Payer",
                            ngx_http_payer_state_name(record->state), &id,
                            &payment->status);
 

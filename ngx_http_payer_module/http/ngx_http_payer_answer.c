@@ -429,7 +429,8 @@ ngx_http_payer_answer_buyer(ngx_http_request_t *r,
 
         /* what made it so has its own line, if somebody can mend it */
 
-        ngx_http_payer_log(NGX_LOG_WARN, ctx, "answered with %ui: %s",
+        ngx_http_payer_log(NGX_LOG_WARN, ctx, "the request was answered with "
+                           "%ui: %s",
                            problem->status, problem->detail);
     }
 

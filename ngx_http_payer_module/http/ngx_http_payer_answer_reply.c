@@ -163,8 +163,8 @@ ngx_http_payer_answer_call_problem(ngx_http_request_t *r,
             /* read back, and it does not show in the payment */
 
             problem.status = NGX_HTTP_GATEWAY_TIME_OUT;
-            problem.detail = "Payer has handled this request before, or may "
-                             "have, and the payment does not show how";
+            problem.detail = "Payer may have handled this request before, and "
+                             "the payment does not show the outcome";
         }
     }
 

@@ -128,8 +128,8 @@ ngx_http_payer_order_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         ngx_str_null(&ctx->order.currency);
 
         return ngx_http_payer_wrong(problem, "payer_currency",
-                                    "the currency is not three capital "
-                                    "letters that ISO 4217 knows");
+                                    "the currency is not a code of three "
+                                    "capital letters in ISO 4217");
     }
 
     rc = ngx_http_payer_order_amount(r, ctx, exponent);
@@ -158,7 +158,7 @@ ngx_http_payer_order_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         || ctx->order.amount > max)
     {
         return ngx_http_payer_wrong(problem, "payer_max_amount",
-                                    "the amount is above what is permitted");
+                                    "the amount is above the limit");
     }
 
     return NGX_OK;
@@ -300,7 +300,7 @@ ngx_http_payer_order_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return ngx_http_payer_wrong(problem, field,
                                     "the return address is not an absolute "
                                     "http or https URL, or "
-                                    "payer_return_origin is no origin");
+                                    "payer_return_origin is not an origin");
     }
 
     return rc;

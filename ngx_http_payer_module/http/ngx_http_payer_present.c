@@ -118,7 +118,7 @@ ngx_http_payer_present_nonce(ngx_http_request_t *r, ngx_str_t *nonce,
 {
     if (ngx_http_payer_uuid(buf) != NGX_OK) {
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                      "payer: no randomness for a page");
+                      "payer: no random bytes for a page");
         return NGX_ERROR;
     }
 

@@ -152,15 +152,15 @@ ngx_http_payer_signature_expired(ngx_http_request_t *r,
 
     if (expires == (time_t) NGX_ERROR) {
         return ngx_http_payer_signature_refuse(problem,
-                                        "the link does not say as Unix time "
-                                        "when it expires");
+                                        "the expiry of the link is not a Unix "
+                                        "time");
     }
 
     if (expires > ngx_time() + NGX_HTTP_PAYER_FAR_AHEAD) {
         return ngx_http_payer_signature_refuse(problem,
                                         "the link expires more than ten years "
-                                        "ahead, its time is rather in "
-                                        "milliseconds than in seconds");
+                                        "ahead, its time seems to be in "
+                                        "milliseconds instead of seconds");
     }
 
     if (expires < ngx_time()) {

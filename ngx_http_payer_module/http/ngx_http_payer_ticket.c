@@ -60,7 +60,7 @@ ngx_http_payer_ticket_make(ngx_http_payer_ctx_t *ctx)
 
     if (ngx_http_payer_ticket(ticket) != NGX_OK) {
         ngx_log_error(NGX_LOG_CRIT, ctx->request->connection->log, 0,
-                      "payer: no randomness for a ticket");
+                      "payer: no random bytes for a ticket");
         return NGX_ERROR;
     }
 

@@ -182,7 +182,7 @@ ngx_http_payer_json_check_open(ngx_http_payer_json_scan_t *scan)
     ngx_uint_t  object;
 
     if (scan->depth == NGX_HTTP_PAYER_JSON_DEPTH) {
-        scan->reason = "is nested too deep";
+        scan->reason = "is nested too deeply";
         return NGX_DECLINED;
     }
 

@@ -131,7 +131,7 @@ ngx_http_payer_pointer_member(u_char **pos, u_char *last, ngx_str_t *token,
         if (ngx_http_payer_pointer_names(name, end - 1, token)) {
 
             if (found) {
-                *reason = "stands there twice";
+                *reason = "occurs twice";
                 return NGX_DECLINED;
             }
 

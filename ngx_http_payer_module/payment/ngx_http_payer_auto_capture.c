@@ -129,7 +129,7 @@ ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx)
     }
 
     ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                       "automatic capture failed: %s, status %ui",
+                       "the automatic capture failed: %s, status %ui",
                        ex->call && ex->call->reason ? ex->call->reason
                        : ex->replayed ? "it was refused before"
                        : ex->result == NGX_HTTP_PAYER_NOT_AUDITED

@@ -231,7 +231,7 @@ ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex)
 
     default: /* NGX_ERROR */
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "no memory for a claim in \"payer_zone\"");
+                           "no memory for a lock in \"payer_zone\"");
 
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
     }

@@ -55,7 +55,8 @@ ngx_http_payer_lookup_run(ngx_http_payer_ctx_t *ctx)
 
         ngx_http_payer_lookup_leave(lookup);
         ngx_http_payer_lookup_fail(lookup,
-                                   "another request for it takes too long");
+                                   "another request for the same lookup takes "
+                                   "too long");
 
         return ngx_http_payer_lookup_decided(ctx);
     }

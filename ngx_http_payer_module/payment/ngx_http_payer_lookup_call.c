@@ -74,9 +74,9 @@ ngx_http_payer_lookup_ask(ngx_http_payer_ctx_t *ctx)
     }
 
     if (ngx_http_payer_lookup_ncalls >= ctx->conf->lookup_inflight) {
-        ngx_http_payer_lookup_fail(lookup, "as many lookups as "
-                                   "\"payer_lookup_inflight\" permits are "
-                                   "under way in this worker process");
+        ngx_http_payer_lookup_fail(lookup, "the limit of "
+                                   "\"payer_lookup_inflight\" is reached in "
+                                   "this worker process");
         return NGX_OK;
     }
 
@@ -330,23 +330,23 @@ ngx_http_payer_lookup_told(ngx_http_payer_lookup_t *lookup,
         ngx_http_payer_lookup_fail(lookup, "is above 256 KiB");
 
     } else if (x->status == 0) {
-        ngx_http_payer_lookup_fail(lookup, "did not come");
+        ngx_http_payer_lookup_fail(lookup, "was not received");
 
     } else if (!x->complete) {
         ngx_http_payer_lookup_fail(lookup, "was cut off");
 
     } else if (x->encoded) {
-        ngx_http_payer_lookup_fail(lookup, "is compressed; nothing has asked "
-                                   "for that but a \"proxy_set_header\" of "
-                                   "the location");
+        ngx_http_payer_lookup_fail(lookup, "is compressed; remove "
+                                   "\"Accept-Encoding\" from "
+                                   "\"proxy_set_header\" in the location");
 
     } else if (ngx_http_payer_lookup_keep(lookup, call) != NGX_OK
                || ngx_http_payer_lookup_read(lookup, (lookup == call->first)
                                                      ? NULL : call->first)
                   != NGX_OK)
     {
-        ngx_http_payer_lookup_fail(lookup, "could not be read for want of "
-                                   "memory");
+        ngx_http_payer_lookup_fail(lookup, "could not be read, since there "
+                                   "was no memory");
     }
 }
 

@@ -46,7 +46,7 @@ ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup,
     }
 
     if (lookup->status < 200 || lookup->status >= 300) {
-        ngx_http_payer_lookup_fail(lookup, "is no order");
+        ngx_http_payer_lookup_fail(lookup, "is an error");
         return NGX_OK;
     }
 
@@ -71,7 +71,7 @@ ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup,
     if (rc == NGX_DECLINED) {
         lookup->verdict = NGX_HTTP_PAYER_LOOKUP_ABSENT;
 
-        ngx_http_payer_lookup_log(lookup, "not this buyer's");
+        ngx_http_payer_lookup_log(lookup, "not an order of this buyer");
         return NGX_OK;
     }
 

@@ -120,7 +120,7 @@ ngx_http_payer_proof_bind(ngx_http_payer_record_t *record,
     if (!ngx_http_payer_proof_equal(&payment->payment_id,
                                     &record->payment_id))
     {
-        *reason = "does not name the payment that was asked for";
+        *reason = "does not name the requested payment";
         return NGX_HTTP_PAYER_UNSURE;
     }
 
@@ -131,7 +131,7 @@ ngx_http_payer_proof_bind(ngx_http_payer_record_t *record,
         if (ngx_http_payer_proof_alike(&payment->reference,
                                        &record->reference))
         {
-            *reason = "names the order in another shape";
+            *reason = "names the order in another form";
             return NGX_HTTP_PAYER_UNSURE;
         }
 
@@ -149,7 +149,7 @@ ngx_http_payer_proof_bind(ngx_http_payer_record_t *record,
     /* the id stands for the currency only if it stands for the amount */
 
     if (payment->currency.len == 0 && payment->amount != record->amount) {
-        *reason = "names no currency, and not the order's amount";
+        *reason = "names no currency and another amount than the order's";
         return NGX_HTTP_PAYER_UNSURE;
     }
 
@@ -190,7 +190,7 @@ ngx_http_payer_proof_weigh(ngx_http_payer_record_t *record,
     sum = ngx_max(payment->authorized, payment->captured);
 
     if (sum < 0) {
-        *reason = "names no amount that was authorized or captured";
+        *reason = "names no authorized or captured amount";
         return NGX_HTTP_PAYER_UNSURE;
     }
 

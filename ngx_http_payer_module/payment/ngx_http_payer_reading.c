@@ -68,7 +68,7 @@ ngx_http_payer_reading_log(ngx_http_payer_ctx_t *ctx,
         && ngx_http_payer_state_paid(state))
     {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "cancelled here, but \"%V\" at Payer",
+                           "the order is cancelled here, but \"%V\" at Payer",
                            &payment->status);
     }
 }

@@ -371,8 +371,8 @@ ngx_http_payer_replace_log(ngx_http_payer_replace_t *rt)
     }
 
     ngx_http_payer_log(NGX_LOG_ERR, rt->ctx,
-                       "the link is not cancelled: Payer has answered %ui, "
-                       "but the payment is still \"%V\"; check \"payer_path "
+                       "the link is not cancelled: Payer answered %ui, but "
+                       "the payment is still \"%V\"; check \"payer_path "
                        "cancel\"", rt->refused, &rt->ctx->record.status);
 }
 

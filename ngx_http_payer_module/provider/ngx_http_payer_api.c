@@ -261,7 +261,7 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
                || x->status == NGX_HTTP_TOO_MANY_REQUESTS)
     {
         status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        reason = "was refused for now";
+        reason = "was refused temporarily";
 
     } else if (x->oversized) {
         reason = "got a reply that is too large";
@@ -275,14 +275,14 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
         }
 
         if (x->complete) {
-            reason = "left no memory to read the reply";
+            reason = "failed, since there was no memory to read the reply";
             rc = ngx_http_payer_json_read_token(call->ctx->request->pool,
                                                 &x->reply, &token, &reason);
 
             if (rc == NGX_OK && token.token.len > NGX_HTTP_PAYER_MAX_TOKEN
                                                   - sizeof("Bearer "))
             {
-                reason = "has a token that is too large";
+                reason = "has too large a token";
                 rc = NGX_DECLINED;
             }
 
@@ -297,7 +297,7 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
                     != NGX_OK)
                 {
                     ngx_http_payer_log(NGX_LOG_WARN, call->ctx,
-                                       "the token could not be kept in "
+                                       "the token could not be stored in "
                                        "\"payer_zone\"");
 
                     /* for this request it was got, if there was memory */

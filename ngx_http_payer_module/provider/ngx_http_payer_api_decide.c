@@ -64,7 +64,7 @@ ngx_http_payer_api_decide(ngx_http_payer_call_t *call)
                                   NGX_HTTP_BAD_GATEWAY,
                                   ngx_http_payer_api_answered(call)
                                   ? "Payer refused"
-                                  : "a refusal that is not Payer's");
+                                  : "the refusal is not in Payer's format");
 
     } else {
         call->lost = 1;
@@ -90,7 +90,7 @@ ngx_http_payer_api_decide_reply(ngx_http_payer_call_t *call)
         call->reason = "is larger than 256 KiB";
 
     } else if (!x->complete) {
-        call->reason = x->expired ? "did not come to its end in time"
+        call->reason = x->expired ? "was not complete in time"
                                   : "is truncated";
 
     } else if (call->read == NULL) {

@@ -67,6 +67,6 @@ ngx_http_payer_api_log_path(ngx_http_payer_call_t *call)
     }
 
     ngx_http_payer_log(NGX_LOG_ERR, call->ctx,
-                       "\"%V\" may be no path of Payer's: check \"payer_path "
-                       "cancel\"", &call->path);
+                       "\"%V\" may not be a path of Payer's API: check "
+                       "\"payer_path cancel\"", &call->path);
 }

@@ -54,7 +54,7 @@ ngx_http_payer_api_read_payment(ngx_http_payer_call_t *call, ngx_str_t *reply)
             || ngx_memcmp(payment->payment_id.data, call->id.data,
                           call->id.len) != 0))
     {
-        call->reason = "does not name the payment that was asked for";
+        call->reason = "does not name the requested payment";
         return NGX_DECLINED;
     }
 

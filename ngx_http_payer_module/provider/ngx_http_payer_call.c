@@ -20,7 +20,7 @@ ngx_http_payer_api_request_id(ngx_http_payer_ctx_t *ctx)
 
     if (ngx_http_payer_uuid(p) != NGX_OK) {
         ngx_http_payer_log(NGX_LOG_CRIT, ctx,
-                           "no randomness for a request id");
+                           "no random bytes for a request id");
         return NGX_ERROR;
     }
 

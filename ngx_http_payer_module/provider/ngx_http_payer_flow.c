@@ -150,7 +150,7 @@ ngx_http_payer_flow_run(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (rc == NGX_AGAIN && !ngx_http_payer_flow_parked(ctx)) {
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "payer: the request waits for nothing");
+                      "payer: the request waits, but nothing is in progress");
         ngx_debug_point();
         rc = NGX_ERROR;
     }
@@ -365,8 +365,8 @@ ngx_http_payer_flow_timer(ngx_event_t *ev)
 
     if (ngx_http_payer_flow_writing(ctx)) {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "the store takes too long, and what was written "
-                           "may be there later");
+                           "the store takes too long, and the write may be "
+                           "completed later");
 
         ctx->late = 1;
         ctx->io.rc = NGX_ERROR;

@@ -121,10 +121,11 @@ ngx_http_payer_shop_answered(ngx_http_payer_exchange_t *x)
     }
 
     ngx_http_payer_log(NGX_LOG_ERR, shop->ctx,
-                       "the shop did not take an event: \"%V\" answered "
-                       "with status %ui%s", &x->path,
+                       "the shop did not accept an event: \"%V\" returned "
+                       "status %ui%s", &x->path,
                        x->status ? x->status : x->failure,
-                       x->status && !x->complete ? " and broke off" : "");
+                       x->status && !x->complete ? " and an incomplete "
+                                                   "response" : "");
 }
 
 

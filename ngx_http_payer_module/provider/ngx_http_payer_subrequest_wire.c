@@ -98,8 +98,8 @@ ngx_http_payer_wire_checked(ngx_http_request_t *r)
     }
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "payer: a call was not sent: it was led away from location "
-                  "\"%V\" to \"%V\"", &api_loc->clcf->name, &r->uri);
+                  "payer: a call was not sent: it was redirected from "
+                  "location \"%V\" to \"%V\"", &api_loc->clcf->name, &r->uri);
 
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -115,7 +115,7 @@ ngx_http_payer_wire_shop(ngx_http_request_t *r, ngx_http_payer_exchange_t *x)
     }
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "payer: a lookup was not sent: it was led away from "
+                  "payer: a lookup was not sent: it was redirected from "
                   "location \"%V\" to \"%V\"", &x->clcf->name, &r->uri);
 
     return NGX_HTTP_INTERNAL_SERVER_ERROR;

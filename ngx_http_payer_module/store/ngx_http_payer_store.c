@@ -136,8 +136,8 @@ ngx_http_payer_store_check(ngx_http_payer_store_entry_t *entries,
             || entries[i].alias.len > NGX_HTTP_PAYER_STORE_MAX_KEY)
         {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "payer store does not take a key of %uz bytes "
-                          "with a value of %uz bytes",
+                          "payer store cannot store a key of %uz bytes with a "
+                          "value of %uz bytes",
                           entries[i].key.len, entries[i].value.len);
             return NGX_ERROR;
         }

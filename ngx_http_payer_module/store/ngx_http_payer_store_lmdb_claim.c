@@ -148,7 +148,7 @@ ngx_http_payer_lmdb_claim_id(u_char *id)
 
         if (getrandom(process, sizeof(process), 0) != sizeof(process)) {
             ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, ngx_errno,
-                          "payer store: no randomness for a claim");
+                          "payer store: no random bytes for a lock");
             return NGX_ERROR;
         }
 

@@ -468,7 +468,8 @@ ngx_http_payer_lmdb_grow(ngx_http_payer_lmdb_env_t *le)
 
     if (rc == 0) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "payer_store \"lmdb:%V\" may grow to %uz bytes now",
+                      "payer_store \"lmdb:%V\": the size limit is now %uz "
+                      "bytes",
                       &le->path, info.me_mapsize * 2);
     }
 

@@ -412,8 +412,8 @@ ngx_http_payer_lmdb_text(int code)
 
     case NGX_HTTP_PAYER_LMDB_REPLACED:
         return "was replaced by another file, such as a backup, while nginx "
-               "was running: stop nginx, see that it is the right file, and "
-               "start nginx";
+               "was running: stop nginx, make sure that it is the right file, "
+               "and start nginx";
 
     case NGX_HTTP_PAYER_LMDB_DELETED:
         return "was deleted or moved while nginx was running: stop nginx, "

@@ -198,8 +198,8 @@ ngx_http_payer_lmdb_say(ngx_http_payer_lmdb_env_t *le)
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "payer_store \"lmdb:%V\" is not open in this worker "
-                  "process: payments are answered with 503, all else is "
-                  "served", &le->path);
+                  "process: payments are answered with 503, other requests "
+                  "are served", &le->path);
 }
 
 

@@ -262,8 +262,8 @@ ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le)
 
     if (leapt) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "payer_store \"lmdb:%V\": the clock leapt ahead, "
-                      "nothing expires for 31 days", &le->path);
+                      "payer_store \"lmdb:%V\": the clock jumped ahead, no "
+                      "record expires for 31 days", &le->path);
     }
 }
 
@@ -537,8 +537,8 @@ ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
         le->leapt = 0;
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "payer_store \"lmdb:%V\": the last write was more than "
-                      "a day ago, or the clock leapt ahead: nothing expires "
-                      "for 31 days", &le->path);
+                      "a day ago, or the clock jumped ahead: no record "
+                      "expires for 31 days", &le->path);
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
@@ -547,8 +547,8 @@ ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
 
     if (failed) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "payer_store \"lmdb:%V\" did not take %ui of %ui "
-                      "writes, \"%V\" among them: %s",
+                      "payer_store \"lmdb:%V\": %ui of %ui writes failed, "
+                      "\"%V\" among them: %s",
                       &le->path, failed, n, key,
                       ngx_http_payer_lmdb_error(rc));
     }

@@ -330,7 +330,7 @@ test_depth(ngx_pool_t *pool)
     (void) ngx_http_payer_json_read_params(pool,
                              unit_bytes(text, strlen(text)), &params,
                              &reason);
-    unit_ok(strcmp(reason, "is nested too deep") == 0,
+    unit_ok(strcmp(reason, "is nested too deeply") == 0,
             "depth: and that is the reason");
 }
 

@@ -65,10 +65,10 @@ static lead_t  leads[] = {
     { "{\"a\":[1]}", "/a/99999999999999999999", NULL, "is missing" },
     { "{\"a\":{}}", "/a", NULL, "is not a text or a number" },
     { "{\"a\":[]}", "/a", NULL, "is not a text or a number" },
-    { "{\"a\":1,\"a\":1}", "/a", NULL, "stands there twice" },
-    { "{\"a\":1,\"\\u0061\":2}", "/a", NULL, "stands there twice" },
+    { "{\"a\":1,\"a\":1}", "/a", NULL, "occurs twice" },
+    { "{\"a\":1,\"\\u0061\":2}", "/a", NULL, "occurs twice" },
     { "{\"a\":{\"b\":1},\"a\":{\"b\":2}}", "/a/b", NULL,
-      "stands there twice" }
+      "occurs twice" }
 };
 
 

@@ -487,7 +487,7 @@ is(ask('op=burst&key=h&n=20000&size=400'), '200 ', 'more than the map holds');
 my (undef, $size) = stat_of();
 cmp_ok($size, '>', 8 << 20, "which has grown to $size");
 is(length ask("op=get&key=h$_"), 404, "h$_ is there") for '000000', '019999';
-like(log_text(), qr/may grow to/, 'and said so');
+like(log_text(), qr/the size limit is now/, 'and said so');
 stop();
 
 
