@@ -401,7 +401,7 @@ is(ask({}, Authorization => 'Basic ' . encode_base64('anna:secret', ''))->status
 till(more => "payer_allow 127.0.0.1; satisfy any; allow 127.0.0.1; auth_basic staff; auth_basic_user_file $ENV{TEST_NGINX_DIR}/users;")
 --- must_die
 --- error_log
-"satisfy any" in location "/link" lets those in who have no password
+"satisfy any" in location "/link" allows clients without a password
 
 
 

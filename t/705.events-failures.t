@@ -128,7 +128,7 @@ my $token = paid_event('1001');
 
 shop_answers('500', '204');
 fails(callback($token), 'the first time');
-like(error_log_text(), qr{\[error\].*event: "/shop/event" answered with .* 500},
+like(error_log_text(), qr{\[error\].*event: "/shop/event" returned .* 500},
     'it is logged');
 is(calls()->{ack}, undef, 'nothing is acknowledged');
 
