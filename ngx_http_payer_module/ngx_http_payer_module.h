@@ -17,6 +17,7 @@
 #include "ngx_http_payer_json.h"
 #include "ngx_http_payer_order.h"
 #include "ngx_http_payer_zone.h"
+#include "ngx_http_payer_zone_read.h"
 #include "ngx_http_payer_store.h"
 #include "ngx_http_payer_record.h"
 #include "ngx_http_payer_proof.h"
@@ -335,16 +336,37 @@ typedef enum {
 typedef struct {
     ngx_http_payer_verdict_e      verdict;
     ngx_http_payer_verdict_e      read;         /* from Payer alone */
-    ngx_http_payer_claim_t        turn;         /* to ask Payer */
-    ngx_msec_t                    since;        /* waiting for a turn */
+    ngx_http_payer_zone_read_t    shared;       /* with all who wait */
+    ngx_str_t                     key;          /* of the read */
+    ngx_msec_t                    since;        /* what began later counts */
+    ngx_msec_t                    looked;       /* into the store */
     ngx_msec_t                    until;        /* waiting for the buyer */
-    ngx_msec_t                    pause;
     int64_t                       wanted;       /* and not paid, or 0 */
     ngx_str_t                     currency;     /* of "wanted" */
     unsigned                      running:1;
-    unsigned                      waited:1;     /* for a turn */
+    unsigned                      reading:1;    /* for all who wait */
+    unsigned                      told:1;       /* by another one's read */
+    unsigned                      doubted:1;    /* what it was told */
+    unsigned                      alone:1;      /* the zone is full */
     unsigned                      written:1;
 } ngx_http_payer_verify_t;
+
+
+typedef struct ngx_http_payer_line_s  ngx_http_payer_line_t;
+
+typedef ngx_int_t (*ngx_http_payer_line_ask_pt)(ngx_http_payer_ctx_t *ctx,
+    ngx_msec_t *left);
+
+
+/* of a request that waits for what another one has, see _flow.h */
+typedef struct {
+    ngx_http_payer_line_t        *line;         /* NULL: it does not wait */
+    ngx_queue_t                   queue;        /* of the line */
+    ngx_http_payer_line_ask_pt    ask;
+    ngx_str_t                     key;          /* of the claim */
+    ngx_msec_t                    lease;
+    ngx_http_payer_claim_t       *claim;
+} ngx_http_payer_wait_t;
 
 
 struct ngx_http_payer_ctx_s {
@@ -362,11 +384,11 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_exchange_t    *exchange;     /* the last one */
     ngx_http_payer_io_t           io;           /* of the last operation */
     ngx_pool_t                   *pool;         /* the request's */
-    ngx_pool_t                   *looks;        /* of one that is repeated */
     ngx_queue_t                   writes;       /* that are under way */
     ngx_http_payer_claim_t        claim;
     ngx_http_payer_claim_act_e    act;          /* of the next put */
     ngx_http_payer_claim_t        event_claim;
+    ngx_http_payer_wait_t         wait;
 
     /* of the payment, for handlers and variables */
     ngx_http_payer_json_order_t   order;

@@ -43,7 +43,7 @@ static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 
-#define NGX_HTTP_PAYER_CLAIM_POLL   50      /* ms */
+#define NGX_HTTP_PAYER_NOTE_PAUSE   50      /* ms */
 
 /* a link from further in the future was made by a clock that was wrong */
 
@@ -313,7 +313,7 @@ ngx_http_payer_checkout_noted(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         /* the order has another payment since */
 
         ctx->step = ngx_http_payer_checkout_lookup;
-        return ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_CLAIM_POLL)
+        return ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_NOTE_PAUSE)
                == NGX_AGAIN ? NGX_AGAIN
                             : ngx_http_payer_checkout_unavailable(r,
                               "another request for this order takes too long");
@@ -341,7 +341,7 @@ ngx_http_payer_checkout_decide(ngx_http_request_t *r,
         ctx->step = ngx_http_payer_checkout_paid;
 
     } else if (worth != NGX_HTTP_PAYER_WORTH_OPEN) {
-        ngx_http_payer_ledger_unclaim(ctx);
+        ngx_http_payer_ledger_settled(ctx);
 
         return ngx_http_payer_checkout_refuse(r, ctx, worth);
 
@@ -405,18 +405,13 @@ ngx_http_payer_checkout_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         /* somebody may have finished since we looked */
 
-        ngx_http_payer_flow_settled(ctx);
         return NGX_OK;
 
-    case NGX_BUSY:
+    case NGX_AGAIN:
         ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
+        return NGX_AGAIN;
 
-        if (ngx_http_payer_flow_poll(ctx, NGX_HTTP_PAYER_CLAIM_POLL)
-            == NGX_AGAIN)
-        {
-            return NGX_AGAIN;
-        }
-
+    case NGX_DECLINED:
         return ngx_http_payer_checkout_unavailable(r,
                               "another request for this order takes too long");
 
@@ -446,7 +441,7 @@ ngx_http_payer_checkout_present(ngx_http_request_t *r,
         }
     }
 
-    ngx_http_payer_ledger_unclaim(ctx);
+    ngx_http_payer_ledger_settled(ctx);
 
     ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_OTHERS,
                          NGX_HTTP_PAYER_COUNT_CHECKOUTS, ctx->link);
@@ -465,7 +460,7 @@ ngx_http_payer_checkout_paid(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return rc;
     }
 
-    ngx_http_payer_ledger_unclaim(ctx);
+    ngx_http_payer_ledger_settled(ctx);
 
     if (ctx->link == NGX_HTTP_PAYER_LINK_NONE) {
         ctx->link = NGX_HTTP_PAYER_LINK_HIT;

@@ -315,7 +315,7 @@ ngx_http_payer_checkout_created(ngx_http_request_t *r,
                                             "the link could not be stored");
     }
 
-    ngx_http_payer_ledger_unclaim(ctx);
+    ngx_http_payer_ledger_settled(ctx);
 
     if (ctx->io.kept) {
 

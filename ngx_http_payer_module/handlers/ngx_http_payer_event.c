@@ -36,7 +36,6 @@
 #include "ngx_http_payer_update.h"
 
 
-#define NGX_HTTP_PAYER_EVENT_POLL    50         /* ms, for a claim */
 #define NGX_HTTP_PAYER_EVENT_MARGIN  5000       /* ms, outlives the owner */
 #define NGX_HTTP_PAYER_EVENT_RETRY   30         /* s, Retry-After */
 
@@ -297,7 +296,6 @@ static ngx_int_t
 ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_msec_t               lease;
-    ngx_http_payer_store_t  *store;
     ngx_http_payer_event_t  *event;
 
     event = ctx->data;
@@ -306,21 +304,16 @@ ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     lease = 2 * ctx->conf->timeout + NGX_HTTP_PAYER_EVENT_MARGIN;
 
-    store = ctx->conf->main->store;
-
-    switch (store->ops->claim(store, &event->key, lease, &ctx->event_claim)) {
-
+    switch (ngx_http_payer_flow_claim(ctx, &event->key, lease,
+                                      &ctx->event_claim))
+    {
     case NGX_OK:
         return NGX_OK;
 
-    case NGX_BUSY:
+    case NGX_AGAIN:
+        return NGX_AGAIN;
 
-        if (ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_EVENT_POLL)
-            == NGX_AGAIN)
-        {
-            return NGX_AGAIN;
-        }
-
+    case NGX_DECLINED:
         return ngx_http_payer_event_again(r,
                        "another callback of this event takes too long", 0);
 
@@ -547,6 +540,8 @@ ngx_http_payer_event_acknowledge(ngx_http_request_t *r,
     ngx_http_payer_event_t  *event;
 
     event = ctx->data;
+
+    ngx_http_payer_flow_unclaim(ctx, &ctx->event_claim, 1);
 
     call = ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_ACK,
                                    &event->token);

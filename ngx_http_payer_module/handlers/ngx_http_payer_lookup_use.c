@@ -240,7 +240,7 @@ ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,
 
     if (ngx_http_payer_lookup_use(ctx) == NGX_HTTP_PAYER_USE_CANCEL
         && ctx->lookup->replace == NULL
-        && ngx_http_payer_ledger_claim(ctx) == NGX_OK)
+        && ngx_http_payer_ledger_try(ctx) == NGX_OK)
     {
         /* whoever else works on the order looks at the shop, too */
 

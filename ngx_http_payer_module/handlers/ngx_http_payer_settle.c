@@ -204,16 +204,19 @@ ngx_http_payer_settle_meant(ngx_http_payer_settle_t *st,
 static ngx_int_t
 ngx_http_payer_settle_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_store_t   *store;
+    ngx_int_t                 rc;
     ngx_http_payer_settle_t  *st;
 
     st = ctx->data;
-    store = ctx->conf->main->store;
 
-    if (store->ops->claim(store, &st->key, ctx->conf->timeout
-                          + NGX_HTTP_PAYER_SETTLE_MARGIN, &ctx->claim)
-        != NGX_OK)
-    {
+    rc = ngx_http_payer_flow_try(ctx, &st->key, ctx->conf->timeout
+                                 + NGX_HTTP_PAYER_SETTLE_MARGIN, &ctx->claim);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
                                             "the operation is under way");
     }

@@ -35,7 +35,6 @@ static ngx_int_t ngx_http_payer_verify_looked_up(ngx_http_payer_ctx_t *ctx,
 static ngx_int_t ngx_http_payer_verify_retry(ngx_http_payer_ctx_t *ctx);
 
 
-#define NGX_HTTP_PAYER_PAUSE            250     /* ms, at first */
 #define NGX_HTTP_PAYER_RETRY_AFTER      3       /* s, at least, and at most */
 #define NGX_HTTP_PAYER_MAX_RETRY_AFTER  60
 
@@ -87,7 +86,8 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
         ctx->verify.verdict = NGX_HTTP_PAYER_UNSURE;
         ctx->verify.running = 1;
         ctx->verify.until = ngx_current_msec + wait;
-        ctx->verify.pause = NGX_HTTP_PAYER_PAUSE;
+        ctx->verify.since = ngx_http_payer_zone_now();
+        ctx->verify.looked = ctx->verify.since;
     }
 
     rc = ngx_http_payer_flow_run(r, ctx);
@@ -309,9 +309,8 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
 {
     ngx_str_t  *status;
 
-    ngx_http_payer_zone_unclaim(ctx->conf->main->zone, &ctx->verify.turn);
+    ngx_http_payer_flow_read_lost(ctx);
 
-    ctx->verify.turn.owner = 0;
     ctx->verify.verdict = verdict;
 
     ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_OTHERS,
@@ -416,7 +415,8 @@ ngx_http_payer_verify_retry(ngx_http_payer_ctx_t *ctx)
 
     r = ctx->request;
 
-    after = ctx->call ? ctx->call->exchange.retry_after : 0;
+    after = ctx->call ? ctx->call->exchange.retry_after
+                      : ctx->verify.shared.retry_after;
 
     after = ngx_max(after, NGX_HTTP_PAYER_RETRY_AFTER);
     after = ngx_min(after, NGX_HTTP_PAYER_MAX_RETRY_AFTER);

@@ -17,6 +17,13 @@
 #include "ngx_http_payer_reading.h"
 
 
+static ngx_int_t ngx_http_payer_verify_key(ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_verify_await(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_begin(ngx_http_payer_ctx_t *ctx,
+    ngx_msec_t *left);
+static ngx_int_t ngx_http_payer_verify_answered(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_verify_told(ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_verify_payment(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_prepare(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_verify_settle(ngx_http_payer_call_t *call);
@@ -24,95 +31,212 @@ static ngx_uint_t ngx_http_payer_verify_news(ngx_http_payer_record_t *record,
     ngx_http_payer_json_payment_t *payment);
 static ngx_int_t ngx_http_payer_verify_ask(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_verify_tell(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e verdict);
+static ngx_uint_t ngx_http_payer_verify_open(ngx_http_payer_call_t *call);
 static ngx_int_t ngx_http_payer_verify_stored(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_capture(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_verify_waits(ngx_http_payer_ctx_t *ctx);
 
 
-#define NGX_HTTP_PAYER_TURN_POLL        50      /* ms */
-#define NGX_HTTP_PAYER_TURN_PATIENCE    2000    /* ms, then ask all the same */
-#define NGX_HTTP_PAYER_TURN_MARGIN      5000    /* ms, outlives the owner */
-#define NGX_HTTP_PAYER_MAX_PAUSE        2000    /* ms, doubled up to */
+#define NGX_HTTP_PAYER_READ_MARGIN  5000        /* ms, outlives the reader */
+
+/* s, how long after a read its answer can be told */
+
+#define NGX_HTTP_PAYER_READ_AGE     3600
 
 
 /*
- * One request of an order asks Payer, the others wait for what it hears: a
- * page with many parts behind the gate is one question.  Who has waited long
- * enough asks for himself, and so nothing depends on whoever has the turn.
+ * One request of an order reads for all who came before, on all workers: a
+ * page with many parts behind the gate is one question, and so is a crowd.
  */
 
 ngx_int_t
 ngx_http_payer_verify_turn(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    u_char                     *p;
-    ngx_str_t                   key;
+    ngx_msec_t                left;
+    ngx_http_payer_verify_t  *verify;
+
+    verify = &ctx->verify;
+
+    if (verify->told) {
+        return ngx_http_payer_verify_told(ctx);
+    }
+
+    if (verify->key.len == 0 && ngx_http_payer_verify_key(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    switch (ngx_http_payer_verify_begin(ctx, &left)) {
+
+    case NGX_OK:
+        ctx->step = ngx_http_payer_verify_prepare;
+        return NGX_OK;
+
+    case NGX_DONE:
+        return ngx_http_payer_verify_answered(ctx);
+
+    case NGX_BUSY:
+
+        if (ngx_http_payer_flow_join(ctx, &verify->key,
+                                     ngx_http_payer_verify_begin)
+            == NGX_AGAIN)
+        {
+            return NGX_AGAIN;
+        }
+
+        return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNSURE);
+
+    default: /* NGX_ERROR: a full zone, to share it is a courtesy */
+        verify->alone = 1;
+        ctx->step = ngx_http_payer_verify_prepare;
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_verify_key(ngx_http_payer_ctx_t *ctx)
+{
+    u_char     *p;
+    ngx_str_t  *key;
+
+    key = &ctx->verify.key;
+
+    p = ngx_pnalloc(ctx->pool, sizeof("read/") - 1 + ctx->key.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    key->data = p;
+    key->len = sizeof("read/") - 1 + ctx->key.len;
+
+    p = ngx_cpymem(p, "read/", sizeof("read/") - 1);
+    ngx_memcpy(p, ctx->key.data, ctx->key.len);
+
+    ngx_http_payer_verify_await(ctx);
+
+    return NGX_OK;
+}
+
+
+/* a pause, and then a read that has all of payer_timeout */
+
+static void
+ngx_http_payer_verify_await(ngx_http_payer_ctx_t *ctx)
+{
+    ctx->deadline = ngx_current_msec + NGX_HTTP_PAYER_READ_PAUSE
+                    + ctx->conf->timeout;
+}
+
+
+/* NGX_OK: the read is this request's; else see ngx_http_payer_flow_join() */
+
+static ngx_int_t
+ngx_http_payer_verify_begin(ngx_http_payer_ctx_t *ctx, ngx_msec_t *left)
+{
+    ngx_int_t                   rc;
     ngx_http_payer_verify_t    *verify;
     ngx_http_payer_loc_conf_t  *conf;
 
     conf = ctx->conf;
     verify = &ctx->verify;
 
-    ctx->step = ngx_http_payer_verify_prepare;
-
-    ngx_http_payer_flow_settled(ctx);
-
-    if (conf->verify.cache == 0 || verify->turn.owner) {
+    if (verify->reading) {
         return NGX_OK;
     }
 
-    key = verify->turn.key;
-
-    if (key.len == 0) {
-        key.len = sizeof("verify/") - 1 + ctx->key.len;
-        key.data = ngx_pnalloc(r->pool, key.len);
-
-        if (key.data == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        p = ngx_cpymem(key.data, "verify/", sizeof("verify/") - 1);
-        ngx_memcpy(p, ctx->key.data, ctx->key.len);
+    rc = ngx_http_payer_zone_read_begin(conf->main->zone, &verify->key,
+                                        verify->since,
+                                        conf->verify.cache ? verify->looked
+                                                           : 0,
+                                        conf->timeout
+                                        + NGX_HTTP_PAYER_READ_MARGIN,
+                                        &verify->shared, left);
+    if (rc == NGX_OK) {
+        verify->reading = 1;
+        verify->shared.payment = ngx_http_payer_verify_payment(ctx);
     }
 
-    switch (ngx_http_payer_zone_claim(conf->main->zone, &key,
-                                      conf->timeout
-                                      + NGX_HTTP_PAYER_TURN_MARGIN,
-                                      &verify->turn))
+    return rc;
+}
+
+
+/* another request's answer: it is worth a look at what is stored by now */
+
+static ngx_int_t
+ngx_http_payer_verify_answered(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_verify_t  *verify;
+
+    verify = &ctx->verify;
+
+    verify->told = ((ngx_msec_int_t) (verify->shared.began - verify->since)
+                    > 0);
+
+    if (verify->told && verify->shared.verdict == NGX_HTTP_PAYER_UNPAID
+        && ngx_http_payer_verify_waits(ctx))
     {
-    case NGX_OK:
-
-        if (verify->waited) {
-
-            /* somebody has the answer since we looked */
-
-            ctx->step = ngx_http_payer_verify_find;
-        }
-
-        return NGX_OK;
-
-    case NGX_BUSY:
-
-        if (!verify->waited) {
-            verify->waited = 1;
-            verify->since = ngx_current_msec;
-        }
-
-        if (ngx_current_msec - verify->since > NGX_HTTP_PAYER_TURN_PATIENCE
-            || ngx_http_payer_flow_poll(ctx, NGX_HTTP_PAYER_TURN_POLL)
-               != NGX_AGAIN)
-        {
-            return NGX_OK;
-        }
-
-        ctx->step = ngx_http_payer_verify_find;
-
-        return NGX_AGAIN;
-
-    default: /* NGX_ERROR: a full zone, the turn is a courtesy */
+        verify->told = 0;
         return NGX_OK;
     }
+
+    verify->looked = ngx_http_payer_zone_now();
+    ctx->step = ngx_http_payer_verify_find;
+
+    return NGX_OK;
+}
+
+
+/* it counts if it is of the payment that the order has now */
+
+static ngx_int_t
+ngx_http_payer_verify_told(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_verify_t     *verify;
+    ngx_http_payer_record_t     *record;
+    ngx_http_payer_zone_read_t  *read;
+
+    record = &ctx->record;
+    verify = &ctx->verify;
+    read = &verify->shared;
+
+    verify->told = 0;
+
+    if (read->payment == ngx_http_payer_verify_payment(ctx)) {
+
+        if (!read->paid) {
+
+            /* an event may have said otherwise since */
+
+            if (verify->doubted || !ngx_http_payer_proof_paid(record)) {
+                return ngx_http_payer_verify_end(ctx, read->verdict);
+            }
+
+            verify->doubted = 1;
+
+        } else if (ngx_http_payer_proof_recent(record,
+                                               NGX_HTTP_PAYER_READ_AGE,
+                                               ngx_time()))
+        {
+            return ngx_http_payer_verify_end(ctx,
+                                             ngx_http_payer_verify_sum(ctx));
+        }
+    }
+
+    verify->since = ngx_http_payer_zone_now();
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_verify_payment(ngx_http_payer_ctx_t *ctx)
+{
+    return (ngx_uint_t) ngx_http_payer_zone_hash(&ctx->record.payment_id);
 }
 
 
@@ -205,11 +329,55 @@ ngx_http_payer_verify_ask(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ngx_http_payer_verify_tell(ctx, ctx->verify.read);
+
     if (ctx->verify.read == NGX_HTTP_PAYER_UNPAID) {
         return ngx_http_payer_verify_again(ctx);
     }
 
     return ngx_http_payer_verify_end(ctx, ctx->verify.read);
+}
+
+
+/* those who wait for the answer */
+
+static void
+ngx_http_payer_verify_tell(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_verdict_e verdict)
+{
+    ngx_http_payer_verify_t     *verify;
+    ngx_http_payer_zone_read_t  *read;
+
+    verify = &ctx->verify;
+    read = &verify->shared;
+
+    read->verdict = verdict;
+    read->paid = (verdict == NGX_HTTP_PAYER_PAID);
+    read->open = ngx_http_payer_verify_open(ctx->call);
+    read->retry_after = ctx->call->exchange.retry_after;
+
+    if (verify->reading) {
+        verify->reading = 0;
+
+        ngx_http_payer_zone_read_end(ctx->conf->main->zone, &verify->key,
+                                     read);
+        ngx_http_payer_flow_changed(&verify->key, 1);
+    }
+}
+
+
+/* whether Payer still waits for the buyer */
+
+static ngx_uint_t
+ngx_http_payer_verify_open(ngx_http_payer_call_t *call)
+{
+    ngx_http_payer_json_payment_t  *payment;
+
+    payment = call->result;
+
+    return call->outcome == NGX_HTTP_PAYER_DONE
+           && ngx_http_payer_state_of(&payment->status)
+              == NGX_HTTP_PAYER_INITIATED;
 }
 
 
@@ -253,6 +421,8 @@ ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     record->status = payment->status;
 
+    ngx_http_payer_verify_tell(ctx, verdict);
+
     if (verdict == NGX_HTTP_PAYER_UNPAID) {
         return ngx_http_payer_verify_again(ctx);
     }
@@ -287,39 +457,45 @@ ngx_http_payer_verify_capture(ngx_http_request_t *r,
 }
 
 
-/*
- * The buyer may be faster than Payer's books: asks again for a while.  Looks
- * into the store first, where an event may have been faster, too.
- */
+/* the buyer may be faster than Payer's books: asks again for a while */
 
 static ngx_int_t
 ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_msec_t                      pause;
-    ngx_http_payer_verify_t        *verify;
-    ngx_http_payer_loc_conf_t      *conf;
-    ngx_http_payer_json_payment_t  *payment;
-
-    conf = ctx->conf;
-    verify = &ctx->verify;
-    payment = ctx->call->result;
-    pause = verify->pause;
-
-    if (ngx_http_payer_state_of(&payment->status) != NGX_HTTP_PAYER_INITIATED
-        || (ngx_msec_int_t) (verify->until - ngx_current_msec)
-           < (ngx_msec_int_t) pause)
-    {
+    if (!ngx_http_payer_verify_waits(ctx)) {
         return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
     }
 
-    ngx_http_payer_zone_unclaim(conf->main->zone, &verify->turn);
+    return ctx->verify.alone
+           ? ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_READ_PAUSE) : NGX_OK;
+}
 
-    verify->turn.owner = 0;
-    verify->waited = 0;
-    verify->pause = ngx_min(2 * pause, NGX_HTTP_PAYER_MAX_PAUSE);
 
-    ctx->deadline = ngx_current_msec + pause + conf->timeout;
-    ctx->step = ngx_http_payer_verify_find;
+/* whether the answer that is there is not the last one yet */
 
-    return ngx_http_payer_flow_wait(ctx, pause);
+static ngx_uint_t
+ngx_http_payer_verify_waits(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_msec_t                now;
+    ngx_msec_int_t            left, pause;
+    ngx_http_payer_verify_t  *verify;
+
+    verify = &ctx->verify;
+
+    now = ngx_http_payer_zone_now();
+
+    left = (ngx_msec_int_t) (verify->until - ngx_current_msec);
+    pause = (ngx_msec_int_t) (verify->shared.began + NGX_HTTP_PAYER_READ_PAUSE
+                              - now);
+
+    if (!verify->shared.open || left <= 0 || left < pause) {
+        return 0;
+    }
+
+    verify->since = now;
+    ctx->step = ngx_http_payer_verify_turn;
+
+    ngx_http_payer_verify_await(ctx);
+
+    return 1;
 }

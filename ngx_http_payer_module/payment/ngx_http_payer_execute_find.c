@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_payer_execute.h"
+#include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
 
@@ -213,15 +214,16 @@ ngx_http_payer_execute_search(ngx_http_payer_execution_t *ex)
 static ngx_int_t
 ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex)
 {
-    ngx_http_payer_ctx_t    *ctx;
-    ngx_http_payer_store_t  *store;
+    ngx_http_payer_ctx_t  *ctx;
 
     ctx = ex->ctx;
-    store = ctx->conf->main->store;
 
-    switch (store->ops->claim(store, &ex->key, ctx->conf->timeout
-                              + NGX_HTTP_PAYER_OP_LEASE, &ctx->claim))
+    switch (ngx_http_payer_flow_try(ctx, &ex->key, ctx->conf->timeout
+                                    + NGX_HTTP_PAYER_OP_LEASE, &ctx->claim))
     {
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
     case NGX_OK:
         ex->state = ngx_http_payer_execute_lookup;
         return NGX_OK;

@@ -19,6 +19,9 @@ static void ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record);
 
 #define NGX_HTTP_PAYER_CLAIM_MARGIN   5000      /* ms, outlives the owner */
 
+#define ngx_http_payer_ledger_lease(ctx)                                     \
+    ((ctx)->conf->timeout + NGX_HTTP_PAYER_CLAIM_MARGIN)
+
 /* Payer repeats an event for some hours [ref], and may do so later, too */
 
 #define NGX_HTTP_PAYER_KEEP_EVENT     (7 * 86400)
@@ -31,15 +34,7 @@ ngx_http_payer_ledger_find(ngx_http_payer_ctx_t *ctx, ngx_str_t *reference)
 
     ctx->found = 0;
 
-    if (ctx->looks && ctx->io.pool == ctx->looks && !ctx->asked) {
-
-        /* what the last look has read is not needed any more, and the key is
-         * the same */
-
-        ngx_http_payer_ledger_blank(&ctx->record);
-        ngx_reset_pool(ctx->looks);
-
-    } else if (!ctx->asked
+    if (!ctx->asked
         && ngx_http_payer_record_order_key(ctx->request->pool,
                                            &ctx->conf->merchant->id,
                                            reference, &ctx->key)
@@ -364,23 +359,30 @@ ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx, ngx_str_t *key,
 ngx_int_t
 ngx_http_payer_ledger_claim(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_store_t  *store;
+    return ngx_http_payer_flow_claim(ctx, &ctx->key,
+                                     ngx_http_payer_ledger_lease(ctx),
+                                     &ctx->claim);
+}
 
-    store = ctx->conf->main->store;
 
-    return store->ops->claim(store, &ctx->key, ctx->conf->timeout
-                             + NGX_HTTP_PAYER_CLAIM_MARGIN, &ctx->claim);
+ngx_int_t
+ngx_http_payer_ledger_try(ngx_http_payer_ctx_t *ctx)
+{
+    return ngx_http_payer_flow_try(ctx, &ctx->key,
+                                   ngx_http_payer_ledger_lease(ctx),
+                                   &ctx->claim);
 }
 
 
 void
 ngx_http_payer_ledger_unclaim(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_store_t  *store;
+    ngx_http_payer_flow_unclaim(ctx, &ctx->claim, 0);
+}
 
-    if (ctx->claim.owner) {
-        store = ctx->conf->main->store;
-        store->ops->unclaim(store, &ctx->claim);
-        ctx->claim.owner = 0;
-    }
+
+void
+ngx_http_payer_ledger_settled(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_flow_unclaim(ctx, &ctx->claim, 1);
 }

@@ -74,9 +74,19 @@ ngx_int_t ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx,
 ngx_int_t ngx_http_payer_ledger_next(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *prefix, ngx_str_t *after);
 
-/* claims the order for one request at a time: NGX_OK, NGX_BUSY, NGX_ERROR */
+/*
+ * claims the order for one request at a time, as ngx_http_payer_flow_claim()
+ * and ngx_http_payer_flow_try() do
+ */
 ngx_int_t ngx_http_payer_ledger_claim(ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_ledger_try(ngx_http_payer_ctx_t *ctx);
+
+/*
+ * gives the claim back to the next one who waits for it; or to all of them,
+ * when what they wait for is stored
+ */
 void ngx_http_payer_ledger_unclaim(ngx_http_payer_ctx_t *ctx);
+void ngx_http_payer_ledger_settled(ngx_http_payer_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_PAYER_LEDGER_H_INCLUDED_ */

@@ -9,7 +9,6 @@
 
 
 #define NGX_HTTP_PAYER_EXPIRE_AGAIN  50         /* ms */
-#define NGX_HTTP_PAYER_LOOK_POOL     1024
 #define NGX_HTTP_PAYER_WRITE_GRACE   300        /* ms, after the deadline */
 #define NGX_HTTP_PAYER_WRITE_LEASE   10000      /* ms, extended in time */
 
@@ -131,6 +130,8 @@ ngx_http_payer_flow_run(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         return NGX_AGAIN;
     }
+
+    ngx_http_payer_flow_quit(ctx);
 
     if (ctx->exchange) {
         ngx_http_payer_exchange_free(ctx->exchange);
@@ -265,23 +266,6 @@ ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx, ngx_msec_t wait)
     ngx_add_timer(&ctx->timer, ngx_min(wait, left));
 
     return NGX_AGAIN;
-}
-
-
-ngx_int_t
-ngx_http_payer_flow_poll(ngx_http_payer_ctx_t *ctx, ngx_msec_t wait)
-{
-    if (ctx->looks == NULL) {
-        ctx->looks = ngx_create_pool(NGX_HTTP_PAYER_LOOK_POOL,
-                                     ctx->request->connection->log);
-        if (ctx->looks == NULL) {
-            return NGX_DECLINED;
-        }
-    }
-
-    ctx->io.pool = ctx->looks;
-
-    return ngx_http_payer_flow_wait(ctx, wait);
 }
 
 
@@ -552,6 +536,7 @@ ngx_http_payer_flow_inherit(ngx_http_payer_write_t *w,
     /* without memory it ends with its lease */
 
     claim->owner = 0;
+    ngx_str_null(&claim->key);
 }
 
 
@@ -583,6 +568,7 @@ ngx_http_payer_flow_left_behind(ngx_http_payer_write_t *w)
 
     for (i = 0; i < w->nclaims; i++) {
         w->store->ops->unclaim(w->store, &w->claims[i]);
+        ngx_http_payer_flow_changed(&w->claims[i].key, 0);
         ngx_free(w->claims[i].key.data);
     }
 
@@ -604,6 +590,8 @@ ngx_http_payer_flow_cleanup(void *data)
     if (ctx->timer.posted) {
         ngx_delete_posted_event(&ctx->timer);
     }
+
+    ngx_http_payer_flow_quit(ctx);
 
     ctx->over = 1;
 
@@ -628,21 +616,7 @@ ngx_http_payer_flow_cleanup(void *data)
 
     ngx_http_payer_flow_leave(ctx);
 
-    if (ctx->verify.turn.owner) {
-        ngx_http_payer_zone_unclaim(ctx->conf->main->zone, &ctx->verify.turn);
-    }
-
-    if (ctx->claim.owner) {
-        ctx->conf->main->store->ops->unclaim(ctx->conf->main->store,
-                                             &ctx->claim);
-    }
-
-    if (ctx->event_claim.owner) {
-        ctx->conf->main->store->ops->unclaim(ctx->conf->main->store,
-                                             &ctx->event_claim);
-    }
-
-    if (ctx->looks) {
-        ngx_destroy_pool(ctx->looks);
-    }
+    ngx_http_payer_flow_read_lost(ctx);
+    ngx_http_payer_flow_unclaim(ctx, &ctx->claim, 0);
+    ngx_http_payer_flow_unclaim(ctx, &ctx->event_claim, 0);
 }

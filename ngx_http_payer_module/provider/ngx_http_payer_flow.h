@@ -46,12 +46,51 @@ ngx_int_t ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx,
     ngx_msec_t wait);
 
 /*
- * the same before the order is looked up again: until _settled() each look
- * takes the memory of the one before
+ * parks in the line of those who wait for what "key" names, until "ask" has an
+ * answer or the deadline comes: NGX_AGAIN, or NGX_DECLINED when the deadline
+ * has passed.  "ask" is called for the first one in the line:
+ *
+ *     NGX_OK     has what it waited for, and goes on; the others wait
+ *     NGX_DONE   all go on
+ *     NGX_BUSY   all wait; "left" says in how many milliseconds something
+ *                will have changed, 0 if that is not known
+ *     NGX_ERROR  goes on and meets the error by itself
  */
-ngx_int_t ngx_http_payer_flow_poll(ngx_http_payer_ctx_t *ctx,
-    ngx_msec_t wait);
-#define ngx_http_payer_flow_settled(ctx)  ((ctx)->io.pool = (ctx)->pool)
+ngx_int_t ngx_http_payer_flow_join(ngx_http_payer_ctx_t *ctx, ngx_str_t *key,
+    ngx_http_payer_line_ask_pt ask);
+
+/* out of the line, if the request is in one */
+void ngx_http_payer_flow_quit(ngx_http_payer_ctx_t *ctx);
+
+/* whether somebody in this worker process waits for it */
+ngx_uint_t ngx_http_payer_flow_waited(ngx_str_t *key);
+
+/* what they wait for may be there: the line asks now, or all go on at once */
+void ngx_http_payer_flow_changed(ngx_str_t *key, ngx_uint_t all);
+
+/* a read of Payer that others wait for, and that will not end any more */
+void ngx_http_payer_flow_read_lost(ngx_http_payer_ctx_t *ctx);
+
+/*
+ * A claim of an order, an operation or an event.  "key" has to last as long as
+ * the claim.  _try() does not wait: NGX_OK, NGX_BUSY, NGX_ERROR (the zone is
+ * full), NGX_AGAIN when the request is parked for the store's answer.
+ *
+ * _claim() waits for it: NGX_AGAIN is for a step that looks once more at what
+ * is stored, and then asks again if that is not enough.  It may have the claim
+ * by then; NGX_DECLINED when the deadline has passed.
+ */
+ngx_int_t ngx_http_payer_flow_try(ngx_http_payer_ctx_t *ctx, ngx_str_t *key,
+    ngx_msec_t lease, ngx_http_payer_claim_t *claim);
+ngx_int_t ngx_http_payer_flow_claim(ngx_http_payer_ctx_t *ctx, ngx_str_t *key,
+    ngx_msec_t lease, ngx_http_payer_claim_t *claim);
+
+/*
+ * gives it back, if there is one, to the next who waits for it.  "settled":
+ * what they wait for is stored now, and all look at once.
+ */
+void ngx_http_payer_flow_unclaim(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_claim_t *claim, ngx_uint_t settled);
 
 /* milliseconds to the deadline, 0 when it has passed */
 ngx_msec_t ngx_http_payer_flow_left(ngx_http_payer_ctx_t *ctx);

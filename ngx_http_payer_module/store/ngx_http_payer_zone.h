@@ -41,6 +41,9 @@ typedef struct {
     ngx_queue_t                   claims_queue; /* the same, for cleaning */
     ngx_queue_t                   tokens;       /* ..._token_node_t */
     ngx_queue_t                   notes;        /* see zone_note.c */
+    ngx_rbtree_t                  reads;        /* see zone_read.c */
+    ngx_rbtree_node_t             reads_sentinel;
+    ngx_queue_t                   reads_queue;  /* the same, for cleaning */
     void                         *memory;       /* root of the memory store */
     time_t                        epoch;        /* of the monotonic clock */
     time_t                        held;         /* nothing is dropped until */

@@ -1,0 +1,236 @@
+# A crowd at the gate: one read serves all who came before it began, on all
+# workers, and reads of one order begin a second apart.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Gate;
+use Time::HiRes qw(time);
+
+shop();
+
+sub crowd {
+    my ($n, $order) = @_;
+
+    return together(map { [ GET => "/thanks?order=$order&n=$_" ] } 1 .. $n);
+}
+
+sub statuses {
+    my %n;
+    $n{ $_->status }++ for @_;
+
+    return join ' ', map { "$_ x $n{$_}" } sort keys %n;
+}
+
+
+# The shortest time from one read to the next.
+
+sub shortest {
+    my @at = sort { $a <=> $b } map { $_->{time} } journal('read');
+    my ($least) = sort { $a <=> $b } map { $at[$_] - $at[ $_ - 1 ] } 1 .. $#at;
+
+    return $least;
+}
+
+
+# What happens while the first visit of the order is waiting for Payer: the
+# first visit's status, and what was done meanwhile has returned.
+
+sub while_read {
+    my ($order, $what) = @_;
+
+    my $before = calls()->{read} // 0;
+    my $child  = fork // die "fork: $!";
+
+    if (!$child) {
+        my $r = thanks($order);
+        POSIX::_exit($r->status ? $r->status - 200 : 255);
+    }
+
+    wait_until(sub { (calls()->{read} // 0) > $before }, 5)
+        or die "nobody reads\n";
+    my @is = $what->();
+    waitpid $child, 0;
+
+    return (($? >> 8) + 200, @is);
+}
+
+master_on();
+workers(2);
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: a crowd at an order that is not paid is a read a second
+--- after
+order('1001');
+my @r = crowd(200, '1001');
+is(statuses(@r), '402 x 200', 'nobody is let on');
+cmp_ok(calls()->{read}, '<=', 3, 'a few reads: ' . calls()->{read});
+cmp_ok(shortest(), '>', 0.95, 'a second apart');
+
+
+
+=== TEST 2: a crowd that waits for its payment is a read a second
+--- gate
+payer_verify $arg_order;
+payer_verify_wait 3s;
+--- after
+order('1001');
+my $start = time;
+my @r = crowd(200, '1001');
+my $took = time - $start;
+is(statuses(@r), '402 x 200', 'nobody is let on');
+cmp_ok($took, '>', 1.9, 'they have waited');
+cmp_ok(calls()->{read}, '>=', 2, 'Payer was asked again');
+cmp_ok(calls()->{read}, '<=', $took + 2, 'once a second');
+cmp_ok(shortest(), '>', 0.95, 'a second apart');
+
+
+
+=== TEST 3: all of them are let on when the buyer has paid
+--- gate
+payer_verify $arg_order;
+payer_verify_wait 8s;
+--- after
+order('1001');
+my $child = fork // die "fork: $!";
+if (!$child) {
+    wait_until(sub { (calls()->{read} // 0) >= 2 }, 5);
+    pay('1001');
+    POSIX::_exit(0);
+}
+my @r = crowd(200, '1001');
+waitpid $child, 0;
+is(statuses(@r), '200 x 200', 'all of them');
+cmp_ok(calls()->{read}, '<=', 5, 'by a few reads: ' . calls()->{read});
+
+
+
+=== TEST 4: who comes after a read began is not told what it says of before
+--- after
+order('1001');
+faults({ match => 'read', delay_after => 0.7 });
+my ($first, $second) = while_read('1001', sub {
+    pay('1001');
+    return thanks('1001');
+});
+is($first, 402, 'the first came before the payment');
+is_thanked($second, 'the second came after it');
+cmp_ok($second->time, '<', 2.5, 'in good time');
+is(calls()->{read}, 2, 'by a read of its own');
+
+
+
+=== TEST 5: nor does a slow read hold up who comes later
+--- gate
+payer_verify $arg_order;
+payer_timeout 8s;
+--- after
+order('1001');
+faults({ match => 'read', delay => 5 });
+my (undef, $r) = while_read('1001', sub { return thanks('1001') });
+is_refused($r, 402, 'not paid');
+cmp_ok($r->time, '<', 3, 'before the first read has ended');
+is(calls()->{read}, 2, 'by another read');
+
+
+
+=== TEST 6: an answer that was not paid delays who has paid by a second at most
+--- after
+order('1001');
+is_refused(thanks('1001'), 402, 'not paid');
+pay('1001');
+my $r = thanks('1001');
+is_thanked($r, 'paid');
+cmp_ok($r->time, '<', 1.6, 'soon');
+is_thanked(thanks('1001'), 'and from then on');
+is(calls()->{read}, 2, 'without another read');
+
+
+
+=== TEST 7: a positive answer that is not reused is shared by those who waited for it
+--- gate
+payer_verify $arg_order;
+payer_verify_cache 0;
+--- after
+paid('1001');
+faults({ match => 'read', delay => 0.3, times => 0 });
+my @r = crowd(100, '1001');
+is(statuses(@r), '200 x 100', 'all are let on');
+cmp_ok(calls()->{read}, '<=', 4, 'by a few reads: ' . calls()->{read});
+is_thanked(thanks('1001'), 'who comes later');
+cmp_ok((journal('read'))[-1]{time}, '>', time - 1, 'has a read of his own');
+
+
+
+=== TEST 8: what is released while others read is open to nobody who came later
+--- gate
+payer_verify $arg_order;
+payer_verify_cache 0;
+--- config
+location = /release { payer_release; payer_allow 127.0.0.1; }
+--- after
+paid('1001');
+faults({ match => 'read', delay_after => 0.6 });
+my ($first, $r, @later) = while_read('1001', sub {
+    return (post('/release?reference=1001'), crowd(20, '1001'));
+});
+is($r->status, 200, 'released');
+is(statuses(@later), '402 x 20', 'nobody of those who came later is let on');
+
+
+
+=== TEST 9: the failure of a read is one answer for all who waited for it
+--- gate
+payer_verify $arg_order;
+payer_tries 1;
+--- after
+order('1001');
+faults({ match => 'read', action => 'html', times => 0 });
+my @r = crowd(100, '1001');
+is(statuses(@r), '503 x 100', 'nobody knows');
+cmp_ok(calls()->{read}, '<=', 3, 'a few reads: ' . calls()->{read});
+ok(!(grep { !$_->header('Retry-After') } @r), 'each is told when to come again');
+
+
+
+=== TEST 10: a reader that dies holds nobody up
+--- alert: exited on signal 9
+--- after
+order('1001');
+faults({ match => 'read', action => 'silence' });
+my @before = worker_pids();
+my (undef, $r) = while_read('1001', sub {
+    kill 'KILL', @before;
+    wait_until(sub { !grep { kill 0, $_ } @before }, 5);
+    wait_until(sub { (worker_pids())[1] }, 5);
+    return thanks('1001');
+});
+is_refused($r, 402, 'the next one reads');
+cmp_ok($r->time, '<', 3, 'before long');
+
+
+
+=== TEST 11: two orders do not wait for one another
+--- after
+order($_) for qw(1001 1002);
+my $start = time;
+is_refused(thanks($_), 402, "order $_") for qw(1001 1002);
+cmp_ok(time - $start, '<', 0.8, 'without a pause');
+
+
+
+=== TEST 12: a read of the payment before says nothing of the one that replaced it
+--- after
+order('1001');
+faults({ match => 'read', delay_after => 1.5 });
+my ($first, $made, $r) = while_read('1001', sub {
+    my $made = get('/buy?order=1001&amount=777&currency=SEK');
+    pay('1001');
+    return ($made, thanks('1001'));
+});
+is($made->status, 303, 'another amount, another link');
+is_thanked($r, 'the payment of now is what counts');
