@@ -16,6 +16,7 @@
 #include "ngx_http_payer_office.h"
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_reconcile.h"
+#include "ngx_http_payer_report.h"
 #include "ngx_http_payer_signature_conf.h"
 #include "ngx_http_payer_source.h"
 #include "ngx_http_payer_subrequest.h"
@@ -445,6 +446,13 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_http_payer_handler_link },
+
+    { ngx_string("payer_report"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_payer_handler,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_payer_handler_report },
 
     { ngx_string("payer_reconcile"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,

@@ -14,6 +14,7 @@ BEGIN { $ENV{PAYER_TEST_STORE} = 'lmdb' }
 use Payer::Weather;
 use Payer::Test;
 use Payer::Life;
+use POSIX qw(strftime);
 use Time::HiRes qw(sleep time);
 
 master_on();
@@ -36,6 +37,7 @@ our $shop = <<'EOF';
         location = /cancel    { payer_cancel;    payer_allow 127.0.0.1; }
         location = /payment   { payer_payment;   payer_allow 127.0.0.1; }
         location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
+        location = /report    { payer_report;    payer_allow 127.0.0.1; }
 EOF
 
 our $prices = <<'EOF';
@@ -417,6 +419,40 @@ sub settle {
           'reconcile leaves nothing unknown that a read can settle');
 
     check_end($_) for @orders;
+    check_report($second->{stillUnknown}, @orders);
+}
+
+
+# The report says of each order what was captured of it at Payer, unless one of
+# its captures has an outcome that no read could tell.
+
+sub check_report {
+    my ($unknown, @orders) = @_;
+
+    my ($from, $to) = map { strftime('%Y-%m-%d', gmtime(time + $_)) }
+        -86400, 86400;
+    my $report = get("/report?from=$from&to=$to")->json;
+    my ($all, $sum, %captured) = (0, 0);
+
+    $captured{ $_->{reference} } += $_->{amount} for @{ $report->{rows} };
+
+    for my $order (@orders) {
+        my $books = 0;
+        $books += $_->{captured} for links($order);
+
+        $sum += $captured{$order} // 0;
+        $all += $books;
+
+        holds(($captured{$order} // 0) == $books
+              || $unknown && in_doubt($order), $order,
+              "the report says what was captured: $books");
+        $done{reported}++;
+    }
+
+    my ($sek) = @{ $report->{currencies} };
+
+    is($sek->{captured}, $sum, 'the sum of the report is that of its rows');
+    is($sek->{captured}, $all, "and that of Payer's books") if !$unknown;
 }
 
 

@@ -17,6 +17,7 @@
 #include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_background.h"
+#include "ngx_http_payer_book.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
@@ -557,8 +558,9 @@ ngx_http_payer_reconcile_decide_op(ngx_http_payer_ctx_t *ctx,
         ctx->found = job->stored;
     }
 
-    return ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_RECONCILE,
-                                            &entry);
+    return ngx_http_payer_book_write(ctx, NGX_HTTP_PAYER_BY_RECONCILE, &entry,
+                                     &job->op, job->operation,
+                                     &job->payment_id);
 }
 
 

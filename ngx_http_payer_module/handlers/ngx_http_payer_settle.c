@@ -15,6 +15,7 @@
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_audit.h"
+#include "ngx_http_payer_book.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
@@ -357,11 +358,12 @@ ngx_http_payer_settle_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 static ngx_int_t
 ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
+    ngx_int_t                     rc;
     ngx_str_t                     actor;
     const ngx_str_t              *refund;
     ngx_http_payer_op_t          *op;
     ngx_http_payer_settle_t      *st;
-    ngx_http_payer_store_entry_t  entry;
+    ngx_http_payer_store_entry_t  entries[2];
 
     static ngx_str_t  json = ngx_string("application/json");
     static ngx_str_t  done = ngx_string("{\"settled\":\"by hand\"}");
@@ -384,6 +386,12 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         op->reply = refused;
     }
 
+    rc = ngx_http_payer_book_entry(ctx, op, &st->operation, &st->payment_id,
+                                   &entries[1]);
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     refund = &ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_REFUND)->name;
 
     if (st->operation.len != refund->len
@@ -396,13 +404,13 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         ngx_http_payer_record_refunded(&ctx->record, op->amount);
     }
 
-    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+    ngx_memzero(entries, sizeof(ngx_http_payer_store_entry_t));
 
-    entry.key = st->key;
-    entry.merge = ngx_http_payer_op_merge;
-    entry.expires = ngx_http_payer_keep_operation(ctx->conf);
+    entries[0].key = st->key;
+    entries[0].merge = ngx_http_payer_op_merge;
+    entries[0].expires = ngx_http_payer_keep_operation(ctx->conf);
 
-    if (ngx_http_payer_op_encode(r->pool, op, &entry.value) != NGX_OK) {
+    if (ngx_http_payer_op_encode(r->pool, op, &entries[0].value) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -417,8 +425,8 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     ctx->step = ngx_http_payer_settle_written;
 
-    return ngx_http_payer_ledger_write_with(ctx, NGX_HTTP_PAYER_BY_REPLY,
-                                            &entry)
+    return ngx_http_payer_ledger_write_all(ctx, NGX_HTTP_PAYER_BY_REPLY,
+                                           entries, rc == NGX_OK ? 2 : 1)
            == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
 }
 

@@ -7,6 +7,7 @@
 
 #include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_audit.h"
+#include "ngx_http_payer_book.h"
 #include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_reading.h"
@@ -262,7 +263,7 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
     ngx_uint_t                    n;
     ngx_http_payer_op_t           op;
     ngx_http_payer_ctx_t         *ctx;
-    ngx_http_payer_store_entry_t  entries[2], *entry;
+    ngx_http_payer_store_entry_t  entries[3], *entry;
 
     ctx = ex->ctx;
     n = 1;
@@ -298,6 +299,19 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
 
             /* a late repeat would find another payment */
 
+            ctx->io.rc = NGX_ERROR;
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_OK) {
+            n++;
+        }
+
+        rc = ngx_http_payer_book_entry(ctx, &op,
+                              &ngx_http_payer_api_type(ex->operation)->name,
+                              &ctx->record.payment_id, &entries[n]);
+
+        if (rc == NGX_ERROR) {
             ctx->io.rc = NGX_ERROR;
             return NGX_ERROR;
         }
