@@ -24,7 +24,9 @@ const words = {
         bad: 'This is not an amount in {0}.',
         most: 'Amount in {0}, {1} at most',
         ask: '{0} {1} of order {2}?', asked: '{0} order {1}?',
-        capture: 'Capture', release: 'Release', refund: 'Refund',
+        result_done: 'done', result_refused: 'refused',
+        result_unknown: 'not known', result_sent: 'in progress',
+        result_created: 'made', capture: 'Capture', release: 'Release', refund: 'Refund',
         cancel: 'Cancel the link', link: 'Link', read: 'Read',
         event: 'Event', reopen: 'Sell again', settle: 'Settle',
         erase: 'Erase personal data', notify: 'Notify the shop',
@@ -63,7 +65,9 @@ const words = {
         bad: 'Det är inget belopp i {0}.',
         most: 'Belopp i {0}, högst {1}',
         ask: '{0} {1} för order {2}?', asked: '{0} order {1}?',
-        capture: 'Debitera', release: 'Släpp reservationen',
+        result_done: 'klart', result_refused: 'nekat',
+        result_unknown: 'okänt', result_sent: 'pågår',
+        result_created: 'skapad', capture: 'Debitera', release: 'Släpp reservationen',
         refund: 'Återbetala', cancel: 'Avbryt länken', link: 'Länk',
         read: 'Avläsning', event: 'Händelse', reopen: 'Sälj igen',
         settle: 'Avgör', erase: 'Radera personuppgifter',
@@ -104,6 +108,9 @@ const t = (name, ...values) => {
 const stateName = (state) =>
     t(state === 'authorized' || state === 'refunded' ? state + '_state'
         : state);
+
+const resultName = (result) =>
+    words[lang]['result_' + result] ?? stateName(result);
 
 
 /* Amounts are whole numbers of minor units, and never computed otherwise. */
@@ -156,11 +163,17 @@ const cell = (label, text, kind) => {
 };
 
 
+/* The address of the page may have a name and a password, which no other
+ * request takes. */
+
+const place = (path) =>
+    new URL(path, location.origin + location.pathname).href;
+
 async function ask(path, body) {
     let answer;
 
     try {
-        answer = await fetch(path, body === undefined
+        answer = await fetch(place(path), body === undefined
             ? { credentials: 'same-origin', redirect: 'error' }
             : {
                 method: 'POST',
@@ -364,7 +377,7 @@ function draw() {
         tr.append(cell('at', when(e.at)), cell('what', t(e.what)),
             cell('by', e.by), cell('amount', money(e.amount, currency),
                 'sum'),
-            cell('result', stateName(e.result ?? '')),
+            cell('result', resultName(e.result ?? '')),
             cell('reason', e.reason), cell('id', e.requestId));
         return tr;
     }));
