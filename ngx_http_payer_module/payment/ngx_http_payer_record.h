@@ -143,6 +143,11 @@ ngx_int_t ngx_http_payer_record_encode(ngx_pool_t *pool,
 ngx_int_t ngx_http_payer_record_decode(ngx_str_t *value,
     ngx_http_payer_record_t *record);
 
+/* the same without the texts, which are left alone: for what is done at each
+ * write */
+ngx_int_t ngx_http_payer_record_peek(ngx_str_t *value,
+    ngx_http_payer_record_t *record);
+
 /* for the merge: corrects the head of bytes that are of the current format;
  * and whether decoded bytes are */
 void ngx_http_payer_record_write_head(u_char *p,

@@ -45,6 +45,8 @@ static void ngx_http_payer_record_texts(ngx_http_payer_record_t *record,
 static ngx_int_t ngx_http_payer_record_read_more(u_char *p,
     ngx_http_payer_record_t *record);
 static size_t ngx_http_payer_record_head(ngx_str_t *value);
+static size_t ngx_http_payer_record_read_head(ngx_str_t *value,
+    ngx_http_payer_record_t *record);
 
 
 ngx_int_t
@@ -91,6 +93,48 @@ ngx_http_payer_record_decode(ngx_str_t *value,
     ngx_str_t   *texts[NGX_HTTP_PAYER_RECORD_TEXTS];
     ngx_uint_t   n;
 
+    head = ngx_http_payer_record_read_head(value, record);
+
+    if (head == 0) {
+        return NGX_DECLINED;
+    }
+
+    p = value->data;
+
+    ngx_http_payer_record_texts(record, texts);
+
+    n = NGX_HTTP_PAYER_RECORD_TEXTS;
+
+    if (p[2] != NGX_HTTP_PAYER_RECORD_VERSION) {
+        n = NGX_HTTP_PAYER_RECORD_FIRST_TEXTS;
+
+        ngx_str_null(&record->notify);
+        ngx_str_null(&record->lookup);
+        ngx_str_null(&record->server);
+    }
+
+    return ngx_http_payer_read_texts(p + head, value->data + value->len, texts,
+                                     n);
+}
+
+
+ngx_int_t
+ngx_http_payer_record_peek(ngx_str_t *value, ngx_http_payer_record_t *record)
+{
+    return ngx_http_payer_record_read_head(value, record) ? NGX_OK
+                                                          : NGX_DECLINED;
+}
+
+
+/* the size of the head, 0 if it is none */
+
+static size_t
+ngx_http_payer_record_read_head(ngx_str_t *value,
+    ngx_http_payer_record_t *record)
+{
+    u_char  *p;
+    size_t   head;
+
     p = value->data;
     head = ngx_http_payer_record_head(value);
 
@@ -99,7 +143,7 @@ ngx_http_payer_record_decode(ngx_str_t *value,
         || (p[4] & ~NGX_HTTP_PAYER_RECORD_FLAGS) != 0
         || p[5] > NGX_HTTP_PAYER_BY_RECONCILE)
     {
-        return NGX_DECLINED;
+        return 0;
     }
 
     record->state = p[3];
@@ -118,7 +162,7 @@ ngx_http_payer_record_decode(ngx_str_t *value,
     if (record->amount < 0 || record->authorized < -1 || record->captured < -1
         || record->created < 0 || record->updated < 0 || record->expires < 0)
     {
-        return NGX_DECLINED;
+        return 0;
     }
 
     if (ngx_http_payer_record_read_more(head > NGX_HTTP_PAYER_RECORD_TICKET
@@ -126,23 +170,10 @@ ngx_http_payer_record_decode(ngx_str_t *value,
                                         : NULL, record)
         != NGX_OK)
     {
-        return NGX_DECLINED;
+        return 0;
     }
 
-    ngx_http_payer_record_texts(record, texts);
-
-    n = NGX_HTTP_PAYER_RECORD_TEXTS;
-
-    if (p[2] != NGX_HTTP_PAYER_RECORD_VERSION) {
-        n = NGX_HTTP_PAYER_RECORD_FIRST_TEXTS;
-
-        ngx_str_null(&record->notify);
-        ngx_str_null(&record->lookup);
-        ngx_str_null(&record->server);
-    }
-
-    return ngx_http_payer_read_texts(p + head, value->data + value->len, texts,
-                                     n);
+    return head;
 }
 
 

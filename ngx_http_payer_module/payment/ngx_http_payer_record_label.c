@@ -23,7 +23,7 @@ ngx_http_payer_record_describe(ngx_str_t *value,
 {
     ngx_http_payer_record_t  record;
 
-    if (ngx_http_payer_record_decode(value, &record) != NGX_OK) {
+    if (ngx_http_payer_record_peek(value, &record) != NGX_OK) {
         return;
     }
 

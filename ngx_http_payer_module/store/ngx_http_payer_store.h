@@ -64,7 +64,7 @@ typedef struct {
                                                  * seconds; 0: never */
     uint32_t                        attention;  /* bits: why somebody should
                                                  * look at it; 0: no reason */
-    ngx_uint_t                      state;      /* 0 to 63; for list() */
+    uint32_t                        state;      /* 0 to 63; for list() */
 } ngx_http_payer_label_t;
 
 

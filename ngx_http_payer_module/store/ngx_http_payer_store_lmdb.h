@@ -4,8 +4,8 @@
  * (_env.c), what keeps a damaged file from ending it (_guard.c, _probe.c,
  * _watch.c), the queue of writes (_write.c), the transaction that a batch of
  * them becomes (_commit.c), what an entry (_entry.c) and an index (_index.c)
- * is, reading (_read.c), and the table of operations
- * (ngx_http_payer_store_lmdb.c).
+ * is, how those of a former version come to them (_upgrade.c), reading
+ * (_read.c), and the table of operations (ngx_http_payer_store_lmdb.c).
  */
 
 
@@ -39,6 +39,9 @@
 
 /* the host that it was made for, such as "live b2b.payer.se" */
 #define NGX_HTTP_PAYER_LMDB_HOST_KEY     "!payer-host"
+
+/* there while a store of a former version is made one of this: how far */
+#define NGX_HTTP_PAYER_LMDB_UPGRADE_KEY  "!payer-upgrade"
 
 /* before the key of what is claimed */
 #define NGX_HTTP_PAYER_LMDB_CLAIM_KEY    "!claim/"
@@ -121,6 +124,13 @@ typedef struct {
     ngx_event_t             minute;
     ngx_http_payer_lmdb_host_t  host;   /* with NGX_HTTP_PAYER_LMDB_HOST */
 
+    /* see _upgrade.c */
+    ngx_uint_t              upgrade;    /* unsigned  upgrade:1; */
+    ngx_uint_t              converted;  /* unsigned  converted:1;  by us */
+    ngx_event_t             step;
+    ngx_http_payer_io_t     step_io;
+    ngx_http_payer_claim_t  stepping;
+
     /* writing: the event loop owns "waiting", the task owns "batch", "rc",
      * "rev", "now", "held" and "sweep" while it runs */
     ngx_queue_t             waiting;
@@ -163,6 +173,9 @@ struct ngx_http_payer_lmdb_job_s {
     size_t                          len;
     uint64_t                        rev;        /* of the first entry */
     ngx_uint_t                      limit;      /* 0: not due() */
+    ngx_uint_t                      step;       /* unsigned  step:1;  of an
+                                                 * upgrade */
+    ngx_uint_t                      done;       /* unsigned  done:1; */
     time_t                          lease;      /* of it, seconds */
     ngx_uint_t                      n;
     ngx_http_payer_store_entry_t    entries[1];
@@ -272,8 +285,45 @@ int ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le, void *data);
  */
 int ngx_http_payer_lmdb_reopen(ngx_http_payer_lmdb_env_t *le);
 
-/* eight bytes, little-endian; returns what is behind them */
-u_char *ngx_http_payer_lmdb_write_time(u_char *p, time_t t);
+
+/* eight bytes, little-endian: compilers make one load or store of these */
+
+static ngx_inline int64_t
+ngx_http_payer_lmdb_read_int(u_char *p)
+{
+    return (int64_t) ((uint64_t) p[0]
+                      | (uint64_t) p[1] << 8
+                      | (uint64_t) p[2] << 16
+                      | (uint64_t) p[3] << 24
+                      | (uint64_t) p[4] << 32
+                      | (uint64_t) p[5] << 40
+                      | (uint64_t) p[6] << 48
+                      | (uint64_t) p[7] << 56);
+}
+
+
+/* returns what is behind them */
+
+static ngx_inline u_char *
+ngx_http_payer_lmdb_write_time(u_char *p, time_t t)
+{
+    uint64_t  u;
+
+    u = (uint64_t) t;
+
+    p[0] = (u_char) u;
+    p[1] = (u_char) (u >> 8);
+    p[2] = (u_char) (u >> 16);
+    p[3] = (u_char) (u >> 24);
+    p[4] = (u_char) (u >> 32);
+    p[5] = (u_char) (u >> 40);
+    p[6] = (u_char) (u >> 48);
+    p[7] = (u_char) (u >> 56);
+
+    return p + 8;
+}
+
+
 time_t ngx_http_payer_lmdb_read_time(MDB_val *value);
 
 /* the time at the beginning of a value, 0 if that is too short */
@@ -327,6 +377,16 @@ int ngx_http_payer_lmdb_index_entry(MDB_txn *txn, MDB_dbi dbi, MDB_val *key,
     ngx_uint_t kind, time_t time, uint64_t serial,
     ngx_http_payer_lmdb_head_t *head);
 
+/*
+ * A store of a former version: marks it as one, in the transaction that makes
+ * its format the present one; goes on with what is to be done; does a step.
+ * 0 or an error of LMDB.
+ */
+int ngx_http_payer_lmdb_begin_upgrade(MDB_txn *txn, MDB_dbi dbi);
+void ngx_http_payer_lmdb_resume_upgrade(ngx_http_payer_lmdb_env_t *le);
+int ngx_http_payer_lmdb_upgrade(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+    ngx_http_payer_lmdb_job_t *job);
+
 /* leases what is due into the job's result; and these as items of its io */
 int ngx_http_payer_lmdb_lease(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     ngx_http_payer_lmdb_job_t *job);
@@ -367,6 +427,8 @@ ngx_int_t ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_io_t *io);
 ngx_int_t ngx_http_payer_lmdb_write_due(ngx_http_payer_lmdb_env_t *le,
     ngx_str_t *prefix, ngx_uint_t limit, time_t lease,
+    ngx_http_payer_io_t *io);
+ngx_int_t ngx_http_payer_lmdb_write_step(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_io_t *io);
 void ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le);
 void ngx_http_payer_lmdb_forget(ngx_http_payer_io_t *io);

@@ -228,6 +228,10 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         }
     }
 
+    if (job->step) {
+        return ngx_http_payer_lmdb_upgrade(le, txn, job);
+    }
+
     if (job->limit != 0) {
         return ngx_http_payer_lmdb_lease(le, txn, job);
     }

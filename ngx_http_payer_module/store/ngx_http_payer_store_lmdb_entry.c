@@ -35,7 +35,6 @@ static int ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job,
     ngx_uint_t i, ngx_str_t *value, uint64_t rev, ngx_uint_t kept);
 static ngx_uint_t ngx_http_payer_lmdb_unchanged(
     ngx_http_payer_lmdb_head_t *stored, ngx_http_payer_lmdb_head_t *fresh);
-static int64_t ngx_http_payer_lmdb_read_int(u_char *p);
 
 
 int
@@ -44,15 +43,14 @@ ngx_http_payer_lmdb_parse(MDB_val *value, ngx_http_payer_lmdb_head_t *head)
     u_char  *p;
     size_t   len;
 
-    ngx_memzero(head, sizeof(ngx_http_payer_lmdb_head_t));
-
     if (value->mv_size < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN) {
         return MDB_CORRUPTED;
     }
 
     p = value->mv_data;
 
-    head->expires = ngx_http_payer_lmdb_expires(value);
+    head->expires = ngx_http_payer_lmdb_read_int(p)
+                    & NGX_HTTP_PAYER_LMDB_MAX_TIME;
     head->layout = p[7];
 
     switch (head->layout) {
@@ -81,11 +79,17 @@ ngx_http_payer_lmdb_parse(MDB_val *value, ngx_http_payer_lmdb_head_t *head)
     head->value.data = p + len;
     head->value.len = value->mv_size - len;
 
+    head->rev = 0;
+    head->serial = 0;
+
     if (len >= NGX_HTTP_PAYER_LMDB_HEAD_PLAIN) {
         head->rev = (uint64_t) ngx_http_payer_lmdb_read_int(p + 8);
     }
 
-    if (len == NGX_HTTP_PAYER_LMDB_HEAD_LABELLED) {
+    if (len != NGX_HTTP_PAYER_LMDB_HEAD_LABELLED) {
+        ngx_memzero(&head->label, sizeof(ngx_http_payer_label_t));
+
+    } else {
         head->label.state = p[6];
         head->serial = (uint64_t) ngx_http_payer_lmdb_read_int(p + 16);
         head->label.updated = (time_t) ngx_http_payer_lmdb_read_int(p + 24);
@@ -457,39 +461,6 @@ ngx_http_payer_lmdb_result_copy(ngx_http_payer_lmdb_job_t *job,
     job->len = value->len;
 
     return 0;
-}
-
-
-u_char *
-ngx_http_payer_lmdb_write_time(u_char *p, time_t t)
-{
-    uint64_t    u;
-    ngx_uint_t  n;
-
-    u = (uint64_t) t;
-
-    for (n = 0; n < NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n++) {
-        *p++ = (u_char) (u & 0xff);
-        u >>= 8;
-    }
-
-    return p;
-}
-
-
-static int64_t
-ngx_http_payer_lmdb_read_int(u_char *p)
-{
-    uint64_t    u;
-    ngx_uint_t  n;
-
-    u = 0;
-
-    for (n = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN; n-- > 0; /* void */ ) {
-        u = u << 8 | p[n];
-    }
-
-    return (int64_t) u;
 }
 
 

@@ -142,16 +142,30 @@ ngx_http_payer_lmdb_init(ngx_http_payer_lmdb_env_t *le)
 
     if (rc != 0) {
         ngx_http_payer_lmdb_discard(le);
+        return rc;
     }
 
-    return rc;
+    if (le->converted) {
+        le->converted = 0;
+
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "payer_store \"lmdb:%V\" was written by a former "
+                      "ngx_http_payer_module, which cannot open it any more; "
+                      "until all is in the lists they are incomplete",
+                      &le->path);
+    }
+
+    ngx_http_payer_lmdb_resume_upgrade(le);
+
+    return 0;
 }
 
 
 static int
 ngx_http_payer_lmdb_open_env(ngx_http_payer_lmdb_env_t *le, void *data)
 {
-    int  rc, dead;
+    int          rc, dead;
+    MDB_envinfo  info;
 
     rc = mdb_env_create(&le->env);
 
@@ -182,6 +196,15 @@ ngx_http_payer_lmdb_open_env(ngx_http_payer_lmdb_env_t *le, void *data)
         rc = ngx_http_payer_lmdb_open_db(le, 1);
     }
 
+    if (rc == MDB_MAP_FULL
+        && mdb_env_info(le->env, &info) == 0
+        && mdb_env_set_mapsize(le->env, info.me_mapsize * 2) == 0)
+    {
+        /* a file that is as large as the map */
+
+        rc = ngx_http_payer_lmdb_open_db(le, 1);
+    }
+
     return rc;
 }
 
@@ -193,6 +216,9 @@ ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
 {
     int       rc, old;
     MDB_txn  *txn;
+    MDB_val   key, value;
+
+    old = 0;
 
     rc = mdb_txn_begin(le->env, NULL, write ? 0 : MDB_RDONLY, &txn);
 
@@ -217,12 +243,23 @@ ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
 
     if (rc == MDB_NOTFOUND && write) {
         rc = ngx_http_payer_lmdb_write_own(le, txn);
+
+        if (rc == 0 && old) {
+            rc = ngx_http_payer_lmdb_begin_upgrade(txn, le->dbi);
+            le->converted = 1;
+        }
     }
 
     if (rc != 0) {
+        le->converted = 0;
         mdb_txn_abort(txn);
         return rc;
     }
+
+    key.mv_data = NGX_HTTP_PAYER_LMDB_UPGRADE_KEY;
+    key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_UPGRADE_KEY) - 1;
+
+    le->upgrade = (mdb_get(txn, le->dbi, &key, &value) == 0);
 
     return mdb_txn_commit(txn);
 }
@@ -436,6 +473,10 @@ ngx_http_payer_lmdb_close(ngx_http_payer_lmdb_env_t *le)
 
     if (le->minute.timer_set) {
         ngx_del_timer(&le->minute);
+    }
+
+    if (le->step.timer_set) {
+        ngx_del_timer(&le->step);
     }
 
 #if (NGX_THREADS)

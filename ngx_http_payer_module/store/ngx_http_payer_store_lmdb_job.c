@@ -83,7 +83,8 @@ ngx_http_payer_lmdb_job(ngx_http_payer_lmdb_env_t *le,
 
     if (job == NULL) {
 
-        if (n != 0 || claim->key.len > NGX_HTTP_PAYER_STORE_MAX_KEY
+        if (n != 0 || claim == NULL
+            || claim->key.len > NGX_HTTP_PAYER_STORE_MAX_KEY
             || ngx_queue_empty(&le->reserve))
         {
             return NULL;

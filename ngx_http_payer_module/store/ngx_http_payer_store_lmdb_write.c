@@ -97,6 +97,24 @@ ngx_http_payer_lmdb_write_due(ngx_http_payer_lmdb_env_t *le,
 }
 
 
+ngx_int_t
+ngx_http_payer_lmdb_write_step(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_io_t *io)
+{
+    ngx_http_payer_lmdb_job_t  *job;
+
+    job = ngx_http_payer_lmdb_job(le, NULL, 0, NGX_HTTP_PAYER_CLAIM_NONE,
+                                  NULL);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    job->step = 1;
+
+    return ngx_http_payer_lmdb_enqueue(le, job, io);
+}
+
+
 static ngx_int_t
 ngx_http_payer_lmdb_enqueue(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job, ngx_http_payer_io_t *io)
@@ -526,6 +544,9 @@ ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
             rc = job->rc;
             key = job->n ? &job->entries[0].key : &job->claim.key;
             failed++;
+
+        } else if (job->step && job->done) {
+            le->upgrade = 0;
         }
 
         ngx_http_payer_lmdb_claimed(le, job);

@@ -19,11 +19,21 @@ typedef struct {
     ngx_rbtree_t            hashed;
     ngx_rbtree_t            sorted;
     ngx_rbtree_t            expiring;
-    ngx_rbtree_t            listed;             /* the newest first */
-    ngx_rbtree_t            due;
-    ngx_rbtree_node_t       sentinel;           /* of all of them */
+    ngx_rbtree_node_t       sentinel;           /* of all trees */
+    ngx_queue_t             scopes;
     uint64_t                serial;
 } ngx_http_payer_memory_t;
+
+
+/* the indexes of entries whose keys begin alike; few, and they stay */
+
+typedef struct {
+    ngx_queue_t             queue;
+    ngx_rbtree_t            listed;             /* the newest first */
+    ngx_rbtree_t            due;
+    size_t                  len;
+    u_char                  data[1];
+} ngx_http_payer_memory_scope_t;
 
 
 typedef struct ngx_http_payer_memory_entry_s  ngx_http_payer_memory_entry_t;
@@ -39,8 +49,6 @@ struct ngx_http_payer_memory_entry_s {
     uint32_t                size;               /* of all this */
     uint32_t                value_len;
     uint16_t                key_len;
-    uint16_t                scope;              /* the part that names the
-                                                 * index; 0: not in it */
     u_char                  alias;              /* the value is another key */
     u_char                  data[1];            /* the key, then the value */
 };
@@ -49,12 +57,13 @@ struct ngx_http_payer_memory_entry_s {
 /* the label of an entry, and its place in the indexes */
 
 struct ngx_http_payer_memory_mark_s {
-    ngx_rbtree_node_t                listed;
-    ngx_rbtree_node_t                due;
+    ngx_rbtree_node_t                listed;    /* key: label.updated */
+    ngx_rbtree_node_t                due;       /* key: label.due */
     ngx_http_payer_label_t           label;
     uint64_t                         serial;    /* tells those of one second
                                                  * apart */
     ngx_http_payer_memory_entry_t   *entry;
+    ngx_http_payer_memory_scope_t   *scope;
 };
 
 
@@ -67,6 +76,8 @@ typedef struct {
                                                  * or is a delete */
     ngx_http_payer_memory_mark_t   *mark;       /* NULL: "old" has one, or
                                                  * none is needed */
+    ngx_uint_t                      linked;     /* unsigned  linked:1;  the
+                                                 * mark stays where it is */
 } ngx_http_payer_memory_change_t;
 
 
@@ -98,11 +109,15 @@ void ngx_http_payer_memory_init(ngx_http_payer_memory_t *memory);
 void ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
     ngx_http_payer_memory_entry_t *entry);
 
+/* the indexes of that name, NULL: there are none */
+ngx_http_payer_memory_scope_t *ngx_http_payer_memory_scope(
+    ngx_http_payer_memory_t *memory, u_char *name, size_t len);
+void ngx_http_payer_memory_scope_init(ngx_http_payer_memory_t *memory,
+    ngx_http_payer_memory_scope_t *scope, u_char *name, size_t len);
+
 /* takes a mark out of the indexes, and puts one that is complete there */
-void ngx_http_payer_memory_unlink_mark(ngx_http_payer_memory_t *memory,
-    ngx_http_payer_memory_mark_t *mark);
-void ngx_http_payer_memory_link_mark(ngx_http_payer_memory_t *memory,
-    ngx_http_payer_memory_mark_t *mark);
+void ngx_http_payer_memory_unlink_mark(ngx_http_payer_memory_mark_t *mark);
+void ngx_http_payer_memory_link_mark(ngx_http_payer_memory_mark_t *mark);
 
 /* takes the entry out of the trees and frees it, but for its mark, which is
  * in no index any more */
@@ -123,10 +138,9 @@ ngx_http_payer_memory_entry_t *ngx_http_payer_memory_follow(
  * NULL: none.
  */
 ngx_http_payer_memory_mark_t *ngx_http_payer_memory_older(
-    ngx_http_payer_memory_t *memory, ngx_str_t *scope, time_t updated,
-    uint64_t serial);
+    ngx_http_payer_memory_scope_t *scope, time_t updated, uint64_t serial);
 ngx_http_payer_memory_mark_t *ngx_http_payer_memory_first_due(
-    ngx_http_payer_memory_t *memory, ngx_str_t *scope);
+    ngx_http_payer_memory_scope_t *scope);
 
 /* the entry with the least key that begins with "prefix" and is greater than
  * "after", or NULL */

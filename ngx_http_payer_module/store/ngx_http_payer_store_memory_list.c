@@ -20,6 +20,8 @@ typedef struct {
 } ngx_http_payer_memory_place_t;
 
 
+static ngx_http_payer_memory_scope_t *ngx_http_payer_memory_scope_of(
+    ngx_http_payer_zone_t *zone, ngx_str_t *prefix);
 static ngx_int_t ngx_http_payer_memory_look(ngx_http_payer_zone_t *zone,
     ngx_http_payer_list_t *list, ngx_http_payer_memory_place_t *place,
     u_char *buf);
@@ -160,6 +162,14 @@ ngx_http_payer_memory_list(ngx_http_payer_store_t *store,
 }
 
 
+static ngx_http_payer_memory_scope_t *
+ngx_http_payer_memory_scope_of(ngx_http_payer_zone_t *zone, ngx_str_t *prefix)
+{
+    return ngx_http_payer_memory_scope(zone->sh->memory, prefix->data,
+                                       prefix->len);
+}
+
+
 /* the next one: NGX_OK, NGX_DECLINED if it is not shown, NGX_DONE: none */
 
 static ngx_int_t
@@ -167,15 +177,19 @@ ngx_http_payer_memory_look(ngx_http_payer_zone_t *zone,
     ngx_http_payer_list_t *list, ngx_http_payer_memory_place_t *place,
     u_char *buf)
 {
-    ngx_int_t                      rc;
-    ngx_http_payer_memory_mark_t  *mark;
+    ngx_int_t                       rc;
+    ngx_http_payer_memory_mark_t   *mark;
+    ngx_http_payer_memory_scope_t  *scope;
 
     rc = NGX_DONE;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    mark = ngx_http_payer_memory_older(zone->sh->memory, &list->prefix,
-                                       place->updated, place->serial);
+    scope = ngx_http_payer_memory_scope_of(zone, &list->prefix);
+
+    mark = scope ? ngx_http_payer_memory_older(scope, place->updated,
+                                               place->serial)
+                 : NULL;
 
     if (mark != NULL && mark->label.updated >= list->from) {
 
@@ -205,6 +219,7 @@ ngx_http_payer_memory_due(ngx_http_payer_store_t *store, ngx_str_t *prefix,
     ngx_http_payer_item_t           item;
     ngx_http_payer_memory_t        *memory;
     ngx_http_payer_memory_mark_t   *mark;
+    ngx_http_payer_memory_scope_t  *scope;
 
     if (ngx_http_payer_store_items(io, &limit) != NGX_OK) {
         return NGX_ERROR;
@@ -219,19 +234,20 @@ ngx_http_payer_memory_due(ngx_http_payer_store_t *store, ngx_str_t *prefix,
     {
         ngx_shmtx_lock(&shpool->mutex);
 
-        mark = ngx_http_payer_memory_first_due(memory, prefix);
+        scope = ngx_http_payer_memory_scope_of(store->zone, prefix);
+        mark = scope ? ngx_http_payer_memory_first_due(scope) : NULL;
 
         if (mark != NULL && mark->label.due > ngx_time()) {
             mark = NULL;
         }
 
         if (mark != NULL) {
-            ngx_http_payer_memory_unlink_mark(memory, mark);
+            ngx_http_payer_memory_unlink_mark(mark);
 
             mark->label.due = ngx_time() + ngx_max(lease, 1);
             mark->entry->rev = ++memory->serial;
 
-            ngx_http_payer_memory_link_mark(memory, mark);
+            ngx_http_payer_memory_link_mark(mark);
 
             ngx_http_payer_memory_item(mark->entry, &item, buf);
         }

@@ -15,17 +15,13 @@
     ngx_rbtree_data(node, ngx_http_payer_memory_entry_t, sorted)
 
 #define ngx_http_payer_memory_listed(node)                                    \
-    ngx_rbtree_data(node, ngx_http_payer_memory_mark_t, listed)
+    (ngx_rbtree_data(node, ngx_http_payer_memory_mark_t, listed))
 
 #define ngx_http_payer_memory_due(node)                                       \
-    ngx_rbtree_data(node, ngx_http_payer_memory_mark_t, due)
+    (ngx_rbtree_data(node, ngx_http_payer_memory_mark_t, due))
 
 #define ngx_http_payer_memory_is_listed(mark)                                 \
-    ((mark)->entry->scope                                                     \
-     && ((mark)->label.updated || (mark)->label.attention))
-
-#define ngx_http_payer_memory_is_due(mark)                                    \
-    ((mark)->entry->scope && (mark)->label.due)
+    ((mark)->label.updated || (mark)->label.attention)
 
 
 static void ngx_http_payer_memory_insert_hashed(ngx_rbtree_node_t *temp,
@@ -39,11 +35,6 @@ static void ngx_http_payer_memory_insert_due(ngx_rbtree_node_t *temp,
 static void ngx_http_payer_memory_hang(ngx_rbtree_node_t *node,
     ngx_rbtree_node_t *parent, ngx_rbtree_node_t **place,
     ngx_rbtree_node_t *sentinel);
-static ngx_int_t ngx_http_payer_memory_compare(
-    ngx_http_payer_memory_mark_t *mark, ngx_str_t *scope, time_t time,
-    time_t other, uint64_t serial);
-static ngx_http_payer_memory_mark_t *ngx_http_payer_memory_within(
-    ngx_http_payer_memory_mark_t *mark, ngx_str_t *scope);
 
 
 void
@@ -55,10 +46,8 @@ ngx_http_payer_memory_init(ngx_http_payer_memory_t *memory)
                     ngx_http_payer_memory_insert_sorted);
     ngx_rbtree_init(&memory->expiring, &memory->sentinel,
                     ngx_rbtree_insert_value);
-    ngx_rbtree_init(&memory->listed, &memory->sentinel,
-                    ngx_http_payer_memory_insert_listed);
-    ngx_rbtree_init(&memory->due, &memory->sentinel,
-                    ngx_http_payer_memory_insert_due);
+
+    ngx_queue_init(&memory->scopes);
 }
 
 
@@ -72,37 +61,71 @@ ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
     if (entry->expiring.key != 0) {
         ngx_rbtree_insert(&memory->expiring, &entry->expiring);
     }
+}
 
-    if (entry->mark != NULL) {
-        ngx_http_payer_memory_link_mark(memory, entry->mark);
+
+ngx_http_payer_memory_scope_t *
+ngx_http_payer_memory_scope(ngx_http_payer_memory_t *memory, u_char *name,
+    size_t len)
+{
+    ngx_queue_t                    *q;
+    ngx_http_payer_memory_scope_t  *scope;
+
+    for (q = ngx_queue_head(&memory->scopes);
+         q != ngx_queue_sentinel(&memory->scopes);
+         q = ngx_queue_next(q))
+    {
+        scope = ngx_queue_data(q, ngx_http_payer_memory_scope_t, queue);
+
+        if (scope->len == len && ngx_memcmp(scope->data, name, len) == 0) {
+            return scope;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_http_payer_memory_scope_init(ngx_http_payer_memory_t *memory,
+    ngx_http_payer_memory_scope_t *scope, u_char *name, size_t len)
+{
+    ngx_rbtree_init(&scope->listed, &memory->sentinel,
+                    ngx_http_payer_memory_insert_listed);
+    ngx_rbtree_init(&scope->due, &memory->sentinel,
+                    ngx_http_payer_memory_insert_due);
+
+    scope->len = len;
+    ngx_memcpy(scope->data, name, len);
+
+    ngx_queue_insert_tail(&memory->scopes, &scope->queue);
+}
+
+
+void
+ngx_http_payer_memory_link_mark(ngx_http_payer_memory_mark_t *mark)
+{
+    if (ngx_http_payer_memory_is_listed(mark)) {
+        mark->listed.key = mark->label.updated;
+        ngx_rbtree_insert(&mark->scope->listed, &mark->listed);
+    }
+
+    if (mark->label.due) {
+        mark->due.key = mark->label.due;
+        ngx_rbtree_insert(&mark->scope->due, &mark->due);
     }
 }
 
 
 void
-ngx_http_payer_memory_link_mark(ngx_http_payer_memory_t *memory,
-    ngx_http_payer_memory_mark_t *mark)
+ngx_http_payer_memory_unlink_mark(ngx_http_payer_memory_mark_t *mark)
 {
     if (ngx_http_payer_memory_is_listed(mark)) {
-        ngx_rbtree_insert(&memory->listed, &mark->listed);
+        ngx_rbtree_delete(&mark->scope->listed, &mark->listed);
     }
 
-    if (ngx_http_payer_memory_is_due(mark)) {
-        ngx_rbtree_insert(&memory->due, &mark->due);
-    }
-}
-
-
-void
-ngx_http_payer_memory_unlink_mark(ngx_http_payer_memory_t *memory,
-    ngx_http_payer_memory_mark_t *mark)
-{
-    if (ngx_http_payer_memory_is_listed(mark)) {
-        ngx_rbtree_delete(&memory->listed, &mark->listed);
-    }
-
-    if (ngx_http_payer_memory_is_due(mark)) {
-        ngx_rbtree_delete(&memory->due, &mark->due);
+    if (mark->label.due) {
+        ngx_rbtree_delete(&mark->scope->due, &mark->due);
     }
 }
 
@@ -117,10 +140,6 @@ ngx_http_payer_memory_delete(ngx_http_payer_zone_t *zone,
 
     if (entry->expiring.key != 0) {
         ngx_rbtree_delete(&memory->expiring, &entry->expiring);
-    }
-
-    if (entry->mark != NULL) {
-        ngx_http_payer_memory_unlink_mark(memory, entry->mark);
     }
 
     ngx_rbtree_delete(&memory->sorted, &entry->sorted);
@@ -182,100 +201,46 @@ ngx_http_payer_memory_follow(ngx_http_payer_memory_t *memory,
 
 
 ngx_http_payer_memory_mark_t *
-ngx_http_payer_memory_older(ngx_http_payer_memory_t *memory,
-    ngx_str_t *scope, time_t updated, uint64_t serial)
+ngx_http_payer_memory_older(ngx_http_payer_memory_scope_t *scope,
+    time_t updated, uint64_t serial)
 {
-    ngx_int_t                      rc;
+    ngx_uint_t                     older;
     ngx_rbtree_node_t             *node, *sentinel;
     ngx_http_payer_memory_mark_t  *mark, *found;
 
     found = NULL;
-    node = memory->listed.root;
-    sentinel = memory->listed.sentinel;
+    node = scope->listed.root;
+    sentinel = scope->listed.sentinel;
 
     while (node != sentinel) {
 
         mark = ngx_http_payer_memory_listed(node);
 
-        rc = ngx_http_payer_memory_compare(mark, scope, mark->label.updated,
-                                           updated, serial);
+        older = (mark->label.updated != updated)
+                ? (mark->label.updated < updated) : (mark->serial < serial);
 
-        if (rc < 0) {
+        if (older) {
             found = mark;
         }
 
-        node = (rc < 0) ? node->left : node->right;
+        node = older ? node->left : node->right;
     }
 
-    return ngx_http_payer_memory_within(found, scope);
+    return found;
 }
 
 
 ngx_http_payer_memory_mark_t *
-ngx_http_payer_memory_first_due(ngx_http_payer_memory_t *memory,
-    ngx_str_t *scope)
+ngx_http_payer_memory_first_due(ngx_http_payer_memory_scope_t *scope)
 {
-    ngx_int_t                      rc;
-    ngx_rbtree_node_t             *node, *sentinel;
-    ngx_http_payer_memory_mark_t  *mark, *found;
+    ngx_rbtree_t  *due;
 
-    found = NULL;
-    node = memory->due.root;
-    sentinel = memory->due.sentinel;
+    due = &scope->due;
 
-    while (node != sentinel) {
-
-        mark = ngx_http_payer_memory_due(node);
-
-        rc = ngx_http_payer_memory_compare(mark, scope, mark->label.due, 0,
-                                           0);
-
-        if (rc > 0) {
-            found = mark;
-        }
-
-        node = (rc > 0) ? node->left : node->right;
-    }
-
-    return ngx_http_payer_memory_within(found, scope);
-}
-
-
-/*
- * By the index first; within it a mark of that time is less than the place, or
- * greater, or there
- */
-
-static ngx_int_t
-ngx_http_payer_memory_compare(ngx_http_payer_memory_mark_t *mark,
-    ngx_str_t *scope, time_t time, time_t other, uint64_t serial)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_memn2cmp(mark->entry->data, scope->data, mark->entry->scope,
-                      scope->len);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    if (time != other) {
-        return (time < other) ? -1 : 1;
-    }
-
-    return (mark->serial < serial) ? -1 : (mark->serial > serial);
-}
-
-
-/* NULL for a mark of another index */
-
-static ngx_http_payer_memory_mark_t *
-ngx_http_payer_memory_within(ngx_http_payer_memory_mark_t *mark,
-    ngx_str_t *scope)
-{
-    return (mark != NULL && mark->entry->scope == scope->len
-            && ngx_memcmp(mark->entry->data, scope->data, scope->len) == 0)
-           ? mark : NULL;
+    return (due->root == due->sentinel)
+           ? NULL
+           : ngx_http_payer_memory_due(ngx_rbtree_min(due->root,
+                                                      due->sentinel));
 }
 
 
@@ -394,23 +359,19 @@ static void
 ngx_http_payer_memory_insert_listed(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
 {
-    ngx_str_t                        scope;
-    ngx_rbtree_node_t              **p;
-    ngx_http_payer_memory_mark_t    *mark, *other;
+    uint64_t             serial;
+    ngx_uint_t           newer;
+    ngx_rbtree_node_t  **p;
 
-    mark = ngx_http_payer_memory_listed(node);
+    serial = ngx_http_payer_memory_listed(node)->serial;
 
     for ( ;; ) {
 
-        other = ngx_http_payer_memory_listed(temp);
+        newer = (node->key != temp->key)
+                ? (node->key > temp->key)
+                : (serial > ngx_http_payer_memory_listed(temp)->serial);
 
-        scope.data = other->entry->data;
-        scope.len = other->entry->scope;
-
-        p = (ngx_http_payer_memory_compare(mark, &scope, mark->label.updated,
-                                           other->label.updated, other->serial)
-             > 0)
-            ? &temp->left : &temp->right;
+        p = newer ? &temp->left : &temp->right;
 
         if (*p == sentinel) {
             break;
@@ -427,23 +388,19 @@ static void
 ngx_http_payer_memory_insert_due(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
 {
-    ngx_str_t                        scope;
-    ngx_rbtree_node_t              **p;
-    ngx_http_payer_memory_mark_t    *mark, *other;
+    uint64_t             serial;
+    ngx_uint_t           sooner;
+    ngx_rbtree_node_t  **p;
 
-    mark = ngx_http_payer_memory_due(node);
+    serial = ngx_http_payer_memory_due(node)->serial;
 
     for ( ;; ) {
 
-        other = ngx_http_payer_memory_due(temp);
+        sooner = (node->key != temp->key)
+                 ? (node->key < temp->key)
+                 : (serial < ngx_http_payer_memory_due(temp)->serial);
 
-        scope.data = other->entry->data;
-        scope.len = other->entry->scope;
-
-        p = (ngx_http_payer_memory_compare(mark, &scope, mark->label.due,
-                                           other->label.due, other->serial)
-             < 0)
-            ? &temp->left : &temp->right;
+        p = sooner ? &temp->left : &temp->right;
 
         if (*p == sentinel) {
             break;

@@ -21,6 +21,9 @@
 static ngx_http_payer_memory_entry_t *ngx_http_payer_memory_create(
     ngx_http_payer_zone_t *zone, ngx_http_payer_memory_put_t *put,
     ngx_uint_t i);
+static ngx_http_payer_memory_mark_t *ngx_http_payer_memory_create_mark(
+    ngx_http_payer_zone_t *zone, ngx_http_payer_memory_put_t *put,
+    ngx_str_t *key);
 static void *ngx_http_payer_memory_alloc(ngx_http_payer_zone_t *zone,
     ngx_http_payer_memory_put_t *put, size_t size);
 static ngx_uint_t ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone,
@@ -36,6 +39,8 @@ static void ngx_http_payer_memory_replace(ngx_http_payer_zone_t *zone,
 static ngx_http_payer_memory_mark_t *ngx_http_payer_memory_mark(
     ngx_http_payer_zone_t *zone, ngx_http_payer_store_entry_t *entry,
     ngx_http_payer_memory_change_t *change);
+static ngx_uint_t ngx_http_payer_memory_stays(ngx_http_payer_label_t *stored,
+    ngx_http_payer_label_t *fresh);
 static void ngx_http_payer_memory_forget_mark(ngx_http_payer_zone_t *zone,
     ngx_http_payer_memory_entry_t *entry);
 static void ngx_http_payer_memory_update(ngx_http_payer_memory_t *memory,
@@ -67,9 +72,13 @@ ngx_http_payer_memory_begin(ngx_http_payer_memory_put_t *put)
         alias->expires = entry->expires;
     }
 
-    for (i = 0; i < put->n + put->aliases; i++) {
-        put->changes[i].hash = ngx_http_payer_zone_hash(
-                                    &ngx_http_payer_memory_nth(put, i)->key);
+    for (i = 0; i < put->n; i++) {
+        put->changes[i].hash = ngx_http_payer_zone_hash(&put->entries[i].key);
+    }
+
+    for (i = 0; i < put->aliases; i++) {
+        put->changes[put->n + i].hash = ngx_http_payer_zone_hash(
+                                                        &put->alias[i].key);
     }
 }
 
@@ -92,6 +101,7 @@ ngx_http_payer_memory_prepare(ngx_http_payer_zone_t *zone,
 
         change->fresh = NULL;
         change->mark = NULL;
+        change->linked = 0;
         change->old = ngx_http_payer_memory_lookup(zone->sh->memory,
                                                    change->hash, &entry->key);
     }
@@ -117,8 +127,8 @@ ngx_http_payer_memory_prepare(ngx_http_payer_zone_t *zone,
         if ((entry->describe || ngx_http_payer_store_labelled(&entry->label))
             && (change->old == NULL || change->old->mark == NULL))
         {
-            change->mark = ngx_http_payer_memory_alloc(zone, put,
-                                        sizeof(ngx_http_payer_memory_mark_t));
+            change->mark = ngx_http_payer_memory_create_mark(zone, put,
+                                                             &entry->key);
             if (change->mark == NULL) {
                 i++;
                 goto full;
@@ -204,7 +214,6 @@ ngx_http_payer_memory_create(ngx_http_payer_zone_t *zone,
     fresh->expiring.key = entry->expires;
     fresh->mark = NULL;
     fresh->alias = (i >= put->n);
-    fresh->scope = (uint16_t) ngx_http_payer_store_scope(&entry->key);
     fresh->size = size;
     fresh->key_len = entry->key.len;
     fresh->value_len = entry->value.len;
@@ -213,6 +222,43 @@ ngx_http_payer_memory_create(ngx_http_payer_zone_t *zone,
     ngx_memcpy(p, entry->value.data, entry->value.len);
 
     return fresh;
+}
+
+
+/* with its indexes, which may be the first mark of theirs */
+
+static ngx_http_payer_memory_mark_t *
+ngx_http_payer_memory_create_mark(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_memory_put_t *put, ngx_str_t *key)
+{
+    size_t                          len;
+    ngx_http_payer_memory_mark_t   *mark;
+    ngx_http_payer_memory_scope_t  *scope;
+
+    len = ngx_http_payer_store_scope(key);
+
+    scope = ngx_http_payer_memory_scope(zone->sh->memory, key->data, len);
+
+    if (scope == NULL) {
+        scope = ngx_http_payer_memory_alloc(zone, put,
+                      offsetof(ngx_http_payer_memory_scope_t, data) + len);
+
+        if (scope == NULL) {
+            return NULL;
+        }
+
+        ngx_http_payer_memory_scope_init(zone->sh->memory, scope, key->data,
+                                         len);
+    }
+
+    mark = ngx_http_payer_memory_alloc(zone, put,
+                                       sizeof(ngx_http_payer_memory_mark_t));
+
+    if (mark != NULL) {
+        mark->scope = scope;
+    }
+
+    return mark;
 }
 
 
@@ -431,41 +477,48 @@ ngx_http_payer_memory_replace(ngx_http_payer_zone_t *zone,
             mark->serial = fresh->rev;
         }
 
-        ngx_http_payer_memory_link_mark(memory, mark);
+        if (!change->linked) {
+            ngx_http_payer_memory_link_mark(mark);
+        }
     }
 }
 
 
-/* what there is to be, in no index for the moment; NULL: none */
+/* what there is to be, NULL: none; it is in no index if it has to move */
 
 static ngx_http_payer_memory_mark_t *
 ngx_http_payer_memory_mark(ngx_http_payer_zone_t *zone,
     ngx_http_payer_store_entry_t *entry,
     ngx_http_payer_memory_change_t *change)
 {
-    ngx_http_payer_label_t          none, label;
+    ngx_http_payer_label_t          label, *stored;
     ngx_http_payer_memory_mark_t   *mark;
     ngx_http_payer_memory_entry_t  *old;
+
+    static ngx_http_payer_label_t  none;
 
     old = change->old;
     mark = change->mark;
     label = entry->label;
 
-    ngx_memzero(&none, sizeof(ngx_http_payer_label_t));
+    stored = (old == NULL) ? NULL : old->mark ? &old->mark->label : &none;
+
+    if (entry->describe != NULL) {
+        entry->describe(&entry->value, stored, &label);
+    }
 
     if (mark != NULL) {
         mark->serial = 0;
 
     } else if (old != NULL && old->mark != NULL) {
         mark = old->mark;
-        none = mark->label;
-
-        ngx_http_payer_memory_unlink_mark(zone->sh->memory, mark);
         old->mark = NULL;
-    }
 
-    if (entry->describe != NULL) {
-        entry->describe(&entry->value, old ? &none : NULL, &label);
+        change->linked = ngx_http_payer_memory_stays(&mark->label, &label);
+
+        if (!change->linked) {
+            ngx_http_payer_memory_unlink_mark(mark);
+        }
     }
 
     if (mark != NULL && !ngx_http_payer_store_labelled(&label)) {
@@ -481,12 +534,24 @@ ngx_http_payer_memory_mark(ngx_http_payer_zone_t *zone,
 }
 
 
+/* whether the places in the indexes are the same */
+
+static ngx_uint_t
+ngx_http_payer_memory_stays(ngx_http_payer_label_t *stored,
+    ngx_http_payer_label_t *fresh)
+{
+    return stored->updated == fresh->updated && stored->due == fresh->due
+           && (stored->attention == 0) == (fresh->attention == 0)
+           && ngx_http_payer_store_labelled(fresh);
+}
+
+
 static void
 ngx_http_payer_memory_forget_mark(ngx_http_payer_zone_t *zone,
     ngx_http_payer_memory_entry_t *entry)
 {
     if (entry->mark != NULL) {
-        ngx_http_payer_memory_unlink_mark(zone->sh->memory, entry->mark);
+        ngx_http_payer_memory_unlink_mark(entry->mark);
         ngx_slab_free_locked(zone->shpool, entry->mark);
         entry->mark = NULL;
     }

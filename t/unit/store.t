@@ -563,6 +563,60 @@ stop();
 unlike(log_text(), qr/\[(alert|crit|emerg)\]/, 'no master: a quiet log');
 
 
+# a store of a former version, many orders in it, under load
+
+my $former = $ENV{STORE_FORMER} // 20000;
+
+start("lmdb:$dir/former");
+ask('op=put&key=a&value=' . $_) for 1 .. 3;
+is(ask("op=former&key=order/1/&n=$former"), '200 ', "$former orders of before");
+stop();
+start("lmdb:$dir/former", workers => 2);
+
+my ($orders, $slowest, $missed, $writes) = (0, 0, 0, 0);
+my $upgraded = wait_for(sub {
+    my $begun = time;
+    my $i = 1 + $orders++ * 61 % $former;
+    my $key = sprintf 'order/1/%06d', $i * 7919 % 1000000;
+
+    my $got = ask("op=get&key=$key") // '';
+    $missed++ if $got !~ /^200 \Q@{[sprintf '%06d', $i]}\Ef/;
+    $slowest = time - $begun if time - $begun > $slowest;
+
+    $writes++ if at_once(8, "op=put&key=order/2/$orders-%&value=x&updated=5")
+        == 8;
+
+    return log_text() =~ /has stored is in the lists now/;
+});
+
+ok($upgraded, 'are put into the lists in the background');
+is($missed, 0, 'each is found meanwhile');
+is($writes, $orders, 'and others are written');
+like(log_text(), qr/\[notice\].*was written by a former ngx_http_payer_module, which cannot open it any more/,
+    'the log says that there is no way back');
+is(ask('op=list&prefix=order/1/&limit=3') =~ s/=(\d{6})f*/=$1/gr
+        =~ s/ next=.*//r,
+    '200 ' . join(' ', map {
+        sprintf 'order/1/%06d=%06d', $_ * 7919 % 1000000, $_
+    } reverse $former - 2 .. $former), 'the last of them first');
+
+my ($listed, $from) = (0, '');
+while ((my $r = ask("op=list&prefix=order/1/&limit=500&after=$from")) =~ /^200/)
+{
+    $listed += () = $r =~ /order/g;
+    ($from) = $r =~ / next=(\w+)/ or last;
+}
+is($listed, $former, 'all of them');
+stop();
+
+like(slurp("$dir/former/data.mdb"), qr/!payer-store2/,
+    'its format is one that a former module refuses as newer');
+
+start("lmdb:$dir/former");
+unlike(log_text(), qr/former ngx_http_payer_module/, 'it is said once');
+stop();
+
+
 # files that stop the start
 
 my $data = "$dir/group/data.mdb";

@@ -16,6 +16,8 @@
  *         describe: the state is the length of the value
  *     op=burst&key=&n=&size=[&updated=][&state=]
  *         n puts at once, answered when all are done
+ *     op=former&key=&n=       makes the store one of a former version, with n
+ *                             entries more; then stop nginx
  *     op=take&key=&value=     claim the key for a minute in the same put
  *     op=abandon&key=&value=  put, and forget it at once
  *     op=claim&key=&lease=    op=unclaim&key=&owner=
@@ -56,6 +58,11 @@ static ngx_int_t store_test_claim(ngx_http_request_t *r,
     ngx_http_payer_store_t *store, ngx_str_t *op);
 static ngx_int_t store_test_stat(ngx_http_request_t *r,
     ngx_http_payer_store_t *store);
+static ngx_int_t store_test_former(ngx_http_request_t *r,
+    ngx_http_payer_store_t *store);
+static ngx_http_payer_describe_pt store_test_describer(ngx_str_t *key);
+static void store_test_describe_former(ngx_str_t *value,
+    ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh);
 static void store_test_done(ngx_http_payer_io_t *io);
 static void store_test_burst_done(ngx_http_payer_io_t *io);
 static ngx_int_t store_test_answer(store_test_ctx_t *ctx);
@@ -176,6 +183,9 @@ store_test_handler(ngx_http_request_t *r)
 
     } else if (store_test_is(&op, "stat")) {
         return store_test_stat(r, store);
+
+    } else if (store_test_is(&op, "former")) {
+        rc = store_test_former(r, store);
 
     } else {
         rc = store_test_put(r, store, ctx);
@@ -415,6 +425,85 @@ store_test_stat(ngx_http_request_t *r, ngx_http_payer_store_t *store)
 }
 
 
+/*
+ * As the format was: a time of eight bytes, then what the caller stored.
+ * Keys stand in no order, as those of orders.
+ */
+
+static ngx_int_t
+store_test_former(ngx_http_request_t *r, ngx_http_payer_store_t *store)
+{
+    u_char                     *p, name[64], text[300];
+    MDB_txn                    *txn;
+    MDB_val                     key, value;
+    ngx_int_t                   n;
+    ngx_str_t                   prefix;
+    ngx_uint_t                  i;
+    ngx_http_payer_lmdb_env_t  *le;
+
+    prefix = store_test_arg(r, "key");
+    n = store_test_number(r, "n");
+
+    le = ngx_http_payer_lmdb_open((ngx_cycle_t *) ngx_cycle, store,
+                                  store->data);
+
+    if (le == NULL || le->env == NULL || prefix.len > 32
+        || mdb_env_set_mapsize(le->env, 1 << 30) != 0
+        || mdb_txn_begin(le->env, NULL, 0, &txn) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    key.mv_data = NGX_HTTP_PAYER_LMDB_FORMAT_KEY;
+    key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_FORMAT_KEY) - 1;
+    value.mv_data = "1";
+    value.mv_size = 1;
+
+    if (mdb_put(txn, le->dbi, &key, &value, 0) != 0) {
+        mdb_txn_abort(txn);
+        return NGX_ERROR;
+    }
+
+    ngx_memset(text, 'f', sizeof(text));
+    (void) ngx_http_payer_lmdb_write_time(text, 0);
+
+    for (i = 1; i <= (ngx_uint_t) n; i++) {
+        p = ngx_sprintf(name, "%V%06ui", &prefix, i * 7919 % 1000000);
+
+        key.mv_data = name;
+        key.mv_size = p - name;
+
+        (void) ngx_sprintf(text + 8, "%06ui", i);
+
+        value.mv_data = text;
+        value.mv_size = sizeof(text);
+
+        if (mdb_put(txn, le->dbi, &key, &value, 0) != 0) {
+            mdb_txn_abort(txn);
+            return NGX_ERROR;
+        }
+    }
+
+    return (mdb_txn_commit(txn) == 0) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_http_payer_describe_pt
+store_test_describer(ngx_str_t *key)
+{
+    return (ngx_strncmp(key->data, "order/", 6) == 0)
+           ? store_test_describe_former : NULL;
+}
+
+
+static void
+store_test_describe_former(ngx_str_t *value, ngx_http_payer_label_t *stored,
+    ngx_http_payer_label_t *fresh)
+{
+    fresh->updated = ngx_atoi(value->data, 6);
+}
+
+
 static void
 store_test_done(ngx_http_payer_io_t *io)
 {
@@ -619,6 +708,7 @@ store_test_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     stcf->store.zone = &stcf->zone;
+    stcf->store.describer = store_test_describer;
 
     return ngx_http_payer_store_configure(cf, &stcf->store, &value[1]);
 }
