@@ -120,7 +120,7 @@ Content-Security-Policy: frame-ancestors 'none'
 my ($r, $c) = examine();
 
 is(join(' ', map { $_->{name} } @{ $r->json->{checks} }),
-    'configuration dns tls token clock subscriptions store zone unknown',
+    'configuration dns tls token clock subscriptions store zone unknown sweep',
     'the checks in their order');
 
 is(join(' ', sort keys %$_), 'detail fix name status', "$_->{name} is complete")
@@ -586,7 +586,7 @@ is($r->status, 503, 'not well');
 my %c = map { $_->{name} => $_ } @{ $r->json->{checks} };
 finds(\%c, cancel => 'fail', qr/^the payment is "INITIATED" after the cancel$/);
 like($c{cancel}{fix}, qr/"payer_path cancel"/, 'and says which directive');
-like(error_log_text(), qr/may be no path of Payer's: check "payer_path cancel"/, 'as the log does');
+like(error_log_text(), qr/may not be a path of Payer's API: check "payer_path cancel"/, 'as the log does');
 
 
 

@@ -354,6 +354,8 @@ ngx_http_payer_doctor_run(ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
+    ngx_http_payer_doctor_sweep(ctx);
+
     /* what is here has its own time, however slow Payer is */
 
     ctx->deadline = ngx_current_msec + NGX_HTTP_PAYER_DOCTOR_NETWORK;

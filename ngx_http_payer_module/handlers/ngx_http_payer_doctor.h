@@ -96,6 +96,7 @@ void ngx_http_payer_doctor_say(ngx_http_payer_ctx_t *ctx,
 /* the checks; the last step of each group goes on with d->next */
 void ngx_http_payer_doctor_configuration(ngx_http_payer_ctx_t *ctx);
 void ngx_http_payer_doctor_zone(ngx_http_payer_ctx_t *ctx);
+void ngx_http_payer_doctor_sweep(ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_doctor_fetch(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_doctor_store(ngx_http_request_t *r,

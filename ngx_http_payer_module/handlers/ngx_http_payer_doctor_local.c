@@ -17,6 +17,10 @@
 #define NGX_HTTP_PAYER_DOCTOR_PAGES     20
 #define NGX_HTTP_PAYER_DOCTOR_LEFT      500     /* ms, for the answer */
 
+/* seconds that a run of payer_sweep may be late at any interval */
+
+#define NGX_HTTP_PAYER_DOCTOR_SWEEP     300
+
 /* how old an outcome may be that is not known, seconds */
 
 #define NGX_HTTP_PAYER_DOCTOR_UNKNOWN_WARN   900
@@ -131,6 +135,51 @@ ngx_http_payer_doctor_zone(ngx_http_payer_ctx_t *ctx)
                                 "restart nginx.",
                               "%ui percent of %uz kB are free", percent,
                               size / 1024);
+}
+
+
+/*
+ * A run that finds Payer down is none that has ended, so that some may be
+ * missing; and the first one has its time.
+ */
+
+void
+ngx_http_payer_doctor_sweep(ngx_http_payer_ctx_t *ctx)
+{
+    time_t                    since, age, interval;
+    ngx_http_payer_doctor_t  *d;
+    ngx_http_payer_health_e   health;
+
+    d = ctx->data;
+    interval = ctx->conf->sweep.interval / 1000;
+
+    if (ctx->conf->sweep.interval == 0) {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_SWEEP,
+                                  NGX_HTTP_PAYER_HEALTH_OK, NULL,
+                                  "\"payer_sweep\" is off");
+        return;
+    }
+
+    since = d->zone->sh->swept;
+    since = ngx_max(since, ctx->conf->main->loaded);
+    age = ngx_max(ngx_time() - since, 0);
+
+    health = NGX_HTTP_PAYER_HEALTH_OK;
+
+    if (age > 10 * interval + NGX_HTTP_PAYER_DOCTOR_SWEEP) {
+        health = NGX_HTTP_PAYER_HEALTH_FAIL;
+
+    } else if (age > 3 * interval + NGX_HTTP_PAYER_DOCTOR_SWEEP) {
+        health = NGX_HTTP_PAYER_HEALTH_WARN;
+    }
+
+    ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_SWEEP, health,
+                              health == NGX_HTTP_PAYER_HEALTH_OK ? NULL
+                              : "Read the lines about \"payer_sweep\" in the "
+                                "error log; restart nginx if there are none.",
+                              d->zone->sh->swept
+                              ? "the last run has ended %T seconds ago"
+                              : "no run has ended in %T seconds", age);
 }
 
 
