@@ -123,7 +123,8 @@ sub command ($self, %args) {
         'wrk', '-t', $threads, '-c', $args{connections},
         '-d', $args{seconds} // 3600, '--timeout', 60,
         '-s', "@{[ $self->{rig}->repo ]}/bench/wrk/visit.lua",
-        "http://127.0.0.1:$self->{port}" . ($self->{path} // '/checkout'), '--',
+        "http://127.0.0.1:$self->{port}"
+            . ($args{path} // $self->{path} // '/checkout'), '--',
         $args{kind} // $self->kind($args{visit}), $start,
         $args{quota} ? int($args{quota} / $threads) : (),
     );

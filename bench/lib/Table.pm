@@ -25,6 +25,7 @@ sub goals ($found) {
         processor($found),
         memory($found),
         flight($found),
+        waiters($found),
         growth($found),
         workers($found),
         refresh($found),
@@ -146,6 +147,44 @@ sub flight ($found) {
             '≤ 1.2 × floor_proxy',
             sprintf('%.2f × (%.2f ms)', $of->{file}, $of->{file_us} / 1000),
             at_most($of->{file}, 1.2)
+          ];
+    }
+
+    return @rows;
+}
+
+
+# Those who wait: for one order's link, and at the gate.
+
+sub waiters ($found) {
+    my @rows;
+
+    if (my $of = $found->{waiters}) {
+        my $what = sprintf '%s visits of one order wait for its link, %d s',
+            commas($of->{visits}), $of->{seconds};
+
+        push @rows, [
+            "$what: memory at the end", '≤ 1.01 × at the beginning',
+            sprintf('%.3f × (%.1f KB each)', $of->{growth}, $of->{kb}),
+            at_most($of->{growth}, 1.01)
+          ],
+          [
+            "$what: core busy", '≤ 0.05',
+            sprintf('%.3f', $of->{core}), at_most($of->{core}, 0.05)
+          ];
+    }
+
+    if (my $of = $found->{crowd}) {
+        my $what = sprintf '%s visits of one unpaid order wait, %d s',
+            commas($of->{visits}), $of->{seconds};
+
+        push @rows, [
+            "$what: reads at Payer", '≤ 1 a second',
+            sprintf('%.2f a second', $of->{reads}), at_most($of->{reads}, 1 + 1 / $of->{seconds})
+          ],
+          [
+            "$what: memory", '≤ 20 KB for each',
+            sprintf('%.1f KB', $of->{kb}), at_most($of->{kb}, 20)
           ];
     }
 

@@ -4,6 +4,7 @@
 --          again    the same, of the thousand orders behind START
 --          post     the order itself, for what only proxies
 --          return   GET /repeated
+--          same     GET the URL itself
 --          static   GET /static/file, every 5 ms
 -- START    the number before the first order
 -- QUOTA    all stops after so many answers of one thread
@@ -80,6 +81,11 @@ end
 
 next_of["return"] = function ()
     return fixed(nil, "/repeated")
+end
+
+
+function next_of.same()
+    return fixed(nil, wrk.path)
 end
 
 
