@@ -93,13 +93,13 @@ __DATA__
 GET /
 --- after
 authorized('1', '2');
-days_later(6);
+days_later(6.1);
 
 is(gauge(), 0, 'nobody has looked yet');
 is(reconcile('/reconcile')->{oldAuthorizations}, 2, 'reconcile tells');
 is(gauge(), 2, 'the gauge shows it');
 is((warned())[0], '2 payments of client "4711" are authorized for more than '
-    . '5 days and not captured', 'and the log');
+    . '6 days and not captured', 'and the log');
 
 post('/reconcile?days=7');
 is(gauge(), 0, 'for seven days none was authorized');
@@ -126,7 +126,7 @@ ok(!warned(), 'and the log is silent');
 GET /
 --- after
 authorized('1', '2', '3');
-days_later(6);
+days_later(6.1);
 
 # what is in doubt makes it stop in the middle
 get("/checkout?order=$_") for '0', '2a', '4';
@@ -153,7 +153,7 @@ GET /
 --- after
 authorized('1', '2');
 my $id = payment('2');
-days_later(6);
+days_later(6.1);
 
 my $lines = sub { scalar(() = error_log_text() =~ /\[error\].* payer: the payment was authorized 6 days ago and is not captured, order: "[12]", payment: "/g) };
 
@@ -162,7 +162,7 @@ is($lines->(), 2, 'both');
 like(error_log_text(), qr/not captured, order: "2", payment: "\Q$id\E"/, 'by its order');
 post('/reconcile') for 1 .. 3;
 is($lines->(), 2, 'not in each run');
-days_later(7);
+days_later(7.1);
 post('/reconcile');
 like(error_log_text(), qr/\[error\].* authorized 7 days ago and is not captured, order: "2"/, 'the next day again');
 

@@ -154,12 +154,12 @@ cmp_ok(Time::HiRes::time() - $began, '>', 1.5, 'two workers are not twice as fas
 === TEST 8: a worker that dies in a run is replaced by another one
 --- config perl: 'payer_timeout 1s;' . sweep('200ms')
 --- request
-GET /checkout?order=1
---- error_code: 303
+GET /
 --- alert: exited on signal 9
 --- after
-pay('1');
 faults({ match => 'read', action => 'stall', times => 1 });
+checked_out('1');
+pay('1');
 ok(wait_until(sub { calls()->{read} }, 10), 'a run is under way');
 kill 'KILL', worker_pids();
 ok(wait_until(sub { get('/')->status }, 10), 'there are new ones');
@@ -170,11 +170,11 @@ ok(wait_until(sub { sent_to('1') =~ m{/thanks} }, 40), 'which go on');
 === TEST 9: a graceful quit waits for a run that is under way
 --- config perl: sweep('200ms')
 --- request
-GET /checkout?order=1
---- error_code: 303
+GET /
 --- after
-pay('1');
 faults({ match => 'read', action => 'none', delay => 1, times => 1 });
+checked_out('1');
+pay('1');
 ok(wait_until(sub { calls()->{read} }, 10), 'a run is under way');
 my @old = worker_pids();
 reload();
@@ -189,11 +189,11 @@ is(calls()->{read}, 1, 'nobody had to ask again');
 worker_shutdown_timeout 300ms;
 --- config perl: 'payer_timeout 3s;' . sweep('200ms')
 --- request
-GET /checkout?order=1
---- error_code: 303
+GET /
 --- after
-pay('1');
 faults({ match => 'read', action => 'stall', times => 1 });
+checked_out('1');
+pay('1');
 ok(wait_until(sub { calls()->{read} }, 10), 'a run is under way');
 my @old = worker_pids();
 reload();

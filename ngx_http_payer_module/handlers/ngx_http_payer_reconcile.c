@@ -23,7 +23,6 @@
 
 #define NGX_HTTP_PAYER_RECONCILE_LIMIT      100
 #define NGX_HTTP_PAYER_RECONCILE_MAX_LIMIT  1000
-#define NGX_HTTP_PAYER_RECONCILE_DAYS       5
 
 
 static ngx_int_t ngx_http_payer_reconcile_handler(ngx_http_request_t *r);
@@ -124,7 +123,7 @@ ngx_http_payer_reconcile_params(ngx_http_request_t *r,
     ngx_uint_t   days;
 
     rec->limit = NGX_HTTP_PAYER_RECONCILE_LIMIT;
-    days = NGX_HTTP_PAYER_RECONCILE_DAYS;
+    days = 0;
 
     if (ngx_http_payer_reconcile_number(r, "limit",
                                         NGX_HTTP_PAYER_RECONCILE_MAX_LIMIT,
@@ -316,7 +315,8 @@ ngx_http_payer_reconcile_report(ngx_http_payer_ctx_t *ctx,
                        "%ui payments of client \"%V\" are authorized for "
                        "more than %ui days and not captured",
                        rec->old, &ctx->conf->merchant->id,
-                       (ngx_uint_t) rec->age / 86400);
+                       (ngx_uint_t) (rec->age ? rec->age
+                                     : ctx->conf->sweep.limit) / 86400);
 }
 
 

@@ -11,6 +11,9 @@
 #include "ngx_http_payer_sweep_merchant.h"
 
 
+#define NGX_HTTP_PAYER_RECONCILE_GRACE  3600    /* s, for capture, release */
+
+
 static ngx_http_payer_reconcile_task_e ngx_http_payer_reconcile_op(
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_reconcile_t *rec,
     ngx_str_t *id);
@@ -111,13 +114,17 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
                : NGX_HTTP_PAYER_RECONCILE_NOTHING;
     }
 
-    if (record->state == NGX_HTTP_PAYER_AUTHORIZED
-        && conf->auto_capture)
-    {
+    if (record->state != NGX_HTTP_PAYER_AUTHORIZED) {
+        return NGX_HTTP_PAYER_RECONCILE_NOTHING;
+    }
+
+    if (conf->auto_capture) {
         return NGX_HTTP_PAYER_RECONCILE_CAPTURE;
     }
 
-    return NGX_HTTP_PAYER_RECONCILE_NOTHING;
+    return (conf->sweep.act != NGX_HTTP_PAYER_LIMIT_WARN
+            && ngx_time() - record->created > conf->sweep.limit)
+           ? NGX_HTTP_PAYER_RECONCILE_LIMIT : NGX_HTTP_PAYER_RECONCILE_NOTHING;
 }
 
 
@@ -190,8 +197,9 @@ void
 ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec)
 {
-    time_t                    age;
-    ngx_http_payer_record_t  *record;
+    time_t                      age, limit;
+    ngx_http_payer_record_t    *record;
+    ngx_http_payer_loc_conf_t  *conf;
 
     record = &ctx->record;
 
@@ -201,9 +209,24 @@ ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
         return;
     }
 
+    limit = rec->age;
+
+    if (limit == 0) {
+        conf = ngx_http_payer_reconcile_conf(ctx, record);
+
+        limit = conf->sweep.limit;
+
+        if (conf->sweep.act != NGX_HTTP_PAYER_LIMIT_WARN) {
+
+            /* something is being done about it */
+
+            limit += NGX_HTTP_PAYER_RECONCILE_GRACE;
+        }
+    }
+
     age = ngx_time() - record->created;
 
-    if (age <= rec->age) {
+    if (age <= limit) {
         return;
     }
 
@@ -213,9 +236,12 @@ ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
         rec->lap.old++;
     }
 
+    /* or it has become known since the lap before began */
+
     if (rec->by_hand
-        || ngx_http_payer_reconcile_lap_each(&rec->lap, record->created,
-                                             86400))
+        || record->updated >= rec->lap.before
+        || ngx_http_payer_reconcile_lap_each(&rec->lap,
+                                             record->created + limit, 86400))
     {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
                            "the payment was authorized %T days ago and is not "

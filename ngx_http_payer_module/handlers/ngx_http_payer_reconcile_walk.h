@@ -63,7 +63,8 @@ typedef struct {
     ngx_http_payer_step_pt           over;      /* the step that follows */
     char                            *name;      /* of the work */
     ngx_uint_t                       limit;
-    time_t                           age;       /* of old authorizations */
+    time_t                           age;       /* of old authorizations, 0:
+                                                 * payer_authorization_limit */
     unsigned                         by_hand:1; /* "after" was given */
 
     ngx_uint_t                       kind;      /* which prefix */

@@ -416,7 +416,6 @@ ngx_http_payer_sweep_doubts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     rec->over = ngx_http_payer_sweep_doubts_over;
     rec->name = "payer_sweep";
     rec->limit = NGX_HTTP_PAYER_SWEEP_LIMIT;
-    rec->age = ctx->conf->sweep.limit;
 
     ctx->data = rec;
     ctx->step = ngx_http_payer_reconcile_start;

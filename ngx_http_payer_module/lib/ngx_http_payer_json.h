@@ -44,6 +44,8 @@ typedef struct {
     int64_t      authorized;            /* -1 if absent */
     int64_t      captured;              /* -1 if absent */
     int64_t      refunded;              /* -1 if absent */
+    time_t       created;               /* createdDate, 0 if there is none
+                                           that can be read */
     ngx_uint_t   dead;                  /* payer_status_dead names the status;
                                            set by who knows it */
 } ngx_http_payer_json_payment_t;

@@ -1,42 +1,106 @@
 
 /*
- * payer_auto_capture: captures a payment in full, once, when it is seen
- * authorized.
+ * Operations that come by themselves: payer_auto_capture captures a payment in
+ * full when it is seen authorized, payer_authorization_limit captures or
+ * releases it when the authorization is old.
  *
- * It is an operation like any other, whose idempotency key is the same for
- * verify, events and reconcile: whoever comes first captures, and the others
- * find it done or under way.  Its request id is not made of the key: one that
- * came to nothing is tried again, and Payer must not take it for the other.
+ * Each is an operation like any other, whose idempotency key is the same for
+ * verify, events, reconcile and the sweep: whoever comes first does it, and
+ * the others find it done or under way.  Its request id is not made of the
+ * key: one that came to nothing is tried again, and Payer must not take it for
+ * the other.
  */
 
 
 #include "ngx_http_payer_auto_capture.h"
+#include "ngx_http_payer_api.h"
 #include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_log.h"
 
 
-static ngx_int_t ngx_http_payer_auto_capture_start(
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_auto_capture_wanted(
-    ngx_http_payer_ctx_t *ctx);
-static void ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx);
+typedef struct {
+    ngx_http_payer_call_e         operation;
+    ngx_str_t                     key;
+    ngx_str_t                     actor;
+    ngx_int_t                   (*wanted)(ngx_http_payer_ctx_t *ctx);
+} ngx_http_payer_auto_t;
+
+
+static ngx_int_t ngx_http_payer_auto_run(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_auto_t *operation);
+static ngx_int_t ngx_http_payer_auto_start(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_auto_t *operation);
+static ngx_int_t ngx_http_payer_auto_paid(ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_auto_authorized(ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_auto_log(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_auto_t *operation);
+
+
+static ngx_http_payer_auto_t  ngx_http_payer_auto_seen = {
+    NGX_HTTP_PAYER_CALL_CAPTURE,
+    ngx_string("payer_auto_capture"),
+    ngx_string("payer_auto_capture"),
+    ngx_http_payer_auto_paid
+};
+
+/* the same capture: whichever comes first, there is no other */
+
+static ngx_http_payer_auto_t  ngx_http_payer_auto_old_capture = {
+    NGX_HTTP_PAYER_CALL_CAPTURE,
+    ngx_string("payer_auto_capture"),
+    ngx_string("payer_authorization_limit"),
+    ngx_http_payer_auto_paid
+};
+
+static ngx_http_payer_auto_t  ngx_http_payer_auto_old_release = {
+    NGX_HTTP_PAYER_CALL_RELEASE,
+    ngx_string("payer_authorization_limit"),
+    ngx_string("payer_authorization_limit"),
+    ngx_http_payer_auto_authorized
+};
 
 
 ngx_int_t
 ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx)
 {
+    if (ctx->execution == NULL && !ctx->conf->auto_capture) {
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_auto_run(ctx, &ngx_http_payer_auto_seen);
+}
+
+
+ngx_int_t
+ngx_http_payer_auto_limit(ngx_http_payer_ctx_t *ctx)
+{
+    switch (ctx->conf->sweep.act) {
+
+    case NGX_HTTP_PAYER_LIMIT_CAPTURE:
+        return ngx_http_payer_auto_run(ctx, &ngx_http_payer_auto_old_capture);
+
+    case NGX_HTTP_PAYER_LIMIT_RELEASE:
+        return ngx_http_payer_auto_run(ctx, &ngx_http_payer_auto_old_release);
+
+    default: /* NGX_HTTP_PAYER_LIMIT_WARN */
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_auto_run(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_auto_t *operation)
+{
     ngx_int_t  rc;
 
     if (ctx->execution == NULL) {
 
-        if (!ctx->conf->auto_capture
-            || !ctx->found
-            || ngx_http_payer_auto_capture_wanted(ctx) != NGX_OK)
-        {
+        if (operation->wanted(ctx) != NGX_OK) {
             return NGX_OK;
         }
 
-        if (ngx_http_payer_auto_capture_start(ctx) != NGX_OK) {
+        if (ngx_http_payer_auto_start(ctx, operation) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -47,7 +111,7 @@ ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
-    ngx_http_payer_auto_capture_log(ctx);
+    ngx_http_payer_auto_log(ctx, operation);
 
     ctx->execution = NULL;
 
@@ -56,13 +120,12 @@ ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_auto_start(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_auto_t *operation)
 {
     u_char                      *id;
     ngx_http_payer_params_t     *params;
     ngx_http_payer_execution_t  *ex;
-
-    static ngx_str_t  key = ngx_string("payer_auto_capture");
 
     params = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_payer_params_t));
     if (params == NULL) {
@@ -72,8 +135,8 @@ ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
     params->amount = -1;
     params->release_rest = -1;
 
-    ex = ngx_http_payer_execute(ctx, NGX_HTTP_PAYER_CALL_CAPTURE, params,
-                                &key);
+    ex = ngx_http_payer_execute(ctx, operation->operation, params,
+                                &operation->key);
 
     id = ngx_pnalloc(ctx->request->pool, NGX_HTTP_PAYER_UUID_LEN);
 
@@ -85,10 +148,10 @@ ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
     ctx->request_id.len = NGX_HTTP_PAYER_UUID_LEN;
 
     ex->op.request_id = ctx->request_id;
-    ex->wanted = ngx_http_payer_auto_capture_wanted;
+    ex->wanted = operation->wanted;
 
-    ex->actor = key;
-    ex->op.actor = key;
+    ex->actor = operation->actor;
+    ex->op.actor = operation->actor;
     ex->unattended = 1;
 
     ctx->execution = ex;
@@ -100,17 +163,25 @@ ngx_http_payer_auto_capture_start(ngx_http_payer_ctx_t *ctx)
 /* only what is proved paid by what the store has by now */
 
 static ngx_int_t
-ngx_http_payer_auto_capture_wanted(ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_auto_paid(ngx_http_payer_ctx_t *ctx)
 {
-    return (ctx->found
-            && ctx->record.state == NGX_HTTP_PAYER_AUTHORIZED
+    return (ngx_http_payer_auto_authorized(ctx) == NGX_OK
             && ngx_http_payer_proof_paid(&ctx->record))
            ? NGX_OK : NGX_DECLINED;
 }
 
 
+static ngx_int_t
+ngx_http_payer_auto_authorized(ngx_http_payer_ctx_t *ctx)
+{
+    return (ctx->found && ctx->record.state == NGX_HTTP_PAYER_AUTHORIZED)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
 static void
-ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx)
+ngx_http_payer_auto_log(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_auto_t *operation)
 {
     ngx_http_payer_execution_t  *ex;
 
@@ -128,8 +199,9 @@ ngx_http_payer_auto_capture_log(ngx_http_payer_ctx_t *ctx)
         return;
     }
 
-    ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                       "the automatic capture failed: %s, status %ui",
+    ngx_http_payer_log(ex->replayed ? NGX_LOG_INFO : NGX_LOG_ERR, ctx,
+                       "the automatic %V failed: %s, status %ui",
+                       &ngx_http_payer_api_type(operation->operation)->name,
                        ex->call && ex->call->reason ? ex->call->reason
                        : ex->replayed ? "it was refused before"
                        : ex->result == NGX_HTTP_PAYER_NOT_AUDITED

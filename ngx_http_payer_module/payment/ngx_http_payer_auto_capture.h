@@ -1,7 +1,8 @@
 
 /*
- * payer_auto_capture: captures a payment in full, once, when it is seen
- * authorized.
+ * Operations that come by themselves: payer_auto_capture captures a payment in
+ * full, once, when it is seen authorized; payer_authorization_limit captures
+ * or releases it, once, when the authorization is old.
  */
 
 
@@ -19,6 +20,9 @@
  * again by payer_reconcile; it never concerns the caller.
  */
 ngx_int_t ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx);
+
+/* the same of whoever knows that the authorization of ctx->record is old */
+ngx_int_t ngx_http_payer_auto_limit(ngx_http_payer_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_PAYER_AUTO_CAPTURE_H_INCLUDED_ */

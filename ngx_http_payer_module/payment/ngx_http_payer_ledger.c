@@ -312,6 +312,18 @@ ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
         record->state = state;
         record->unknown = 0;
     }
+
+    /*
+     * The age of an authorization is counted from when Payer says that the
+     * payment was made: the store may have been lost since.  That of a link is
+     * of no interest any more.
+     */
+
+    if (ngx_http_payer_state_paid(record->state)
+        && payment->created > 0 && payment->created < record->created)
+    {
+        record->created = payment->created;
+    }
 }
 
 

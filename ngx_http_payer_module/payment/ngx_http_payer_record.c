@@ -406,7 +406,12 @@ ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
     fresh->amount = stored->amount;
     fresh->updated = ngx_max(fresh->updated, stored->updated);
 
-    if (stored->created != 0) {
+    /* Payer may have shown an earlier time */
+
+    if (stored->created != 0
+        && (fresh->created > stored->created || fresh->created == 0
+            || !ngx_http_payer_state_paid(fresh->state)))
+    {
         fresh->created = stored->created;
     }
 

@@ -1,0 +1,50 @@
+
+/* One record that payer_reconcile or payer_sweep does something about. */
+
+
+#ifndef _NGX_HTTP_PAYER_RECONCILE_JOB_H_INCLUDED_
+#define _NGX_HTTP_PAYER_RECONCILE_JOB_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+#include "ngx_http_payer_reconcile_walk.h"
+
+
+typedef struct {
+    ngx_queue_t                      queue;     /* of rec->jobs */
+    ngx_http_payer_reconcile_t      *rec;       /* NULL: it is gone */
+    ngx_str_t                        name;      /* of the work */
+    ngx_http_payer_sweep_t          *sweep;     /* or NULL */
+    ngx_http_payer_reconcile_task_e  task;
+    ngx_http_payer_reconcile_count_t count;
+    ngx_msec_t                       until;
+
+    ngx_str_t                        key;       /* these are its own */
+    ngx_str_t                        value;
+    ngx_str_t                        payment_id;
+
+    ngx_http_payer_json_payment_t    payment;
+    ngx_str_t                        body;      /* of that reply */
+    ngx_http_payer_op_t              op;
+    ngx_http_payer_call_e            operation; /* of "op" */
+    ngx_http_payer_sums_t            sums;      /* of the others */
+
+    unsigned                         stored:1;  /* a record was written */
+} ngx_http_payer_reconcile_job_t;
+
+
+/* steps of its background request: an operation, the payment of an order, a
+ * link that nobody has, and what comes by itself */
+ngx_int_t ngx_http_payer_reconcile_find(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_reconcile_read(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_reconcile_expire(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_job_t *job);
+ngx_int_t ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_reconcile_limit(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_PAYER_RECONCILE_JOB_H_INCLUDED_ */
