@@ -86,8 +86,6 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
         ctx->verify.verdict = NGX_HTTP_PAYER_UNSURE;
         ctx->verify.running = 1;
         ctx->verify.until = ngx_current_msec + wait;
-        ctx->verify.since = ngx_http_payer_zone_now();
-        ctx->verify.looked = ctx->verify.since;
     }
 
     rc = ngx_http_payer_flow_run(r, ctx);

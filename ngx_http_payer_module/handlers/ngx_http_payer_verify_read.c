@@ -117,6 +117,11 @@ ngx_http_payer_verify_key(ngx_http_payer_ctx_t *ctx)
     p = ngx_cpymem(p, "read/", sizeof("read/") - 1);
     ngx_memcpy(p, ctx->key.data, ctx->key.len);
 
+    /* later than the request came, and not later than anything is read */
+
+    ctx->verify.since = ngx_http_payer_zone_now();
+    ctx->verify.looked = ctx->verify.since;
+
     ngx_http_payer_verify_await(ctx);
 
     return NGX_OK;
