@@ -150,14 +150,15 @@ ngx_explicit_memzero(void *buf, size_t n)
 }
 
 
-/* %L and %uL only; anything else is an error of the test, not of the module */
+/* %V, %T, %L, %uL, %02Xd only; anything else is an error of the test, not of the module */
 
 u_char * ngx_cdecl
 ngx_sprintf(u_char *buf, const char *fmt, ...)
 {
-    int      n;
-    char     number[NGX_INT64_LEN + 1];
-    va_list  args;
+    int         n;
+    char        number[NGX_INT64_LEN + 1];
+    va_list     args;
+    ngx_str_t  *text;
 
     va_start(args, fmt);
 
@@ -167,7 +168,29 @@ ngx_sprintf(u_char *buf, const char *fmt, ...)
             continue;
         }
 
-        if (strncmp(fmt, "%L", 2) == 0) {
+        if (strncmp(fmt, "%V", 2) == 0) {
+            text = va_arg(args, ngx_str_t *);
+            memcpy(buf, text->data, text->len);
+            buf += text->len;
+            fmt += 2;
+            continue;
+        }
+
+        if (strncmp(fmt, "%%", 2) == 0) {
+            *buf++ = '%';
+            fmt += 2;
+            continue;
+        }
+
+        if (strncmp(fmt, "%02Xd", 5) == 0) {
+            n = sprintf(number, "%02X", va_arg(args, int));
+            fmt += 5;
+
+        } else if (strncmp(fmt, "%T", 2) == 0) {
+            n = sprintf(number, "%lld", (long long) va_arg(args, time_t));
+            fmt += 2;
+
+        } else if (strncmp(fmt, "%L", 2) == 0) {
             n = sprintf(number, "%lld",
                         (long long) va_arg(args, int64_t));
             fmt += 2;

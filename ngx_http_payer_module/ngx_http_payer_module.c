@@ -13,6 +13,7 @@
 #include "ngx_http_payer_link_conf.h"
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_metrics.h"
+#include "ngx_http_payer_notify.h"
 #include "ngx_http_payer_office.h"
 #include "ngx_http_payer_operation.h"
 #include "ngx_http_payer_reconcile.h"
@@ -277,6 +278,41 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, lookup_inflight),
       &ngx_http_payer_lookup_inflight_bounds },
+
+    { ngx_string("payer_notify"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_notify,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_notify_on"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_payer_notify_on,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_notify_accept"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_payer_notify_accept,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_notify_retry"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE123,
+      ngx_http_payer_notify_retry,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payer_notify_key_file"),
+      NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_payer_notify_key_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("payer_signature"),
       NGX_HTTP_PAYER_ANY_CONF|NGX_CONF_TAKE2,
@@ -550,6 +586,7 @@ ngx_http_payer_init(ngx_conf_t *cf)
            != NGX_OK
         || ngx_http_payer_check_locations(cf, ngx_http_payer_check_staff)
            != NGX_OK
+        || ngx_http_payer_check_notify(cf) != NGX_OK
         || ngx_http_payer_check_store(cf) != NGX_OK)
     {
         return NGX_ERROR;

@@ -35,6 +35,7 @@
 
 
 typedef struct ngx_http_payer_ctx_s    ngx_http_payer_ctx_t;
+typedef struct ngx_http_payer_main_conf_s  ngx_http_payer_main_conf_t;
 typedef struct ngx_http_payer_call_s   ngx_http_payer_call_t;
 
 typedef struct ngx_http_payer_exchange_s  ngx_http_payer_exchange_t;
@@ -49,6 +50,8 @@ typedef struct ngx_http_payer_sweep_s  ngx_http_payer_sweep_t;
 typedef struct ngx_http_payer_background_run_s
     ngx_http_payer_background_run_t;
 typedef struct ngx_http_payer_lookup_conf_s  ngx_http_payer_lookup_conf_t;
+typedef struct ngx_http_payer_notify_uri_s  ngx_http_payer_notify_uri_t;
+typedef struct ngx_http_payer_accept_s  ngx_http_payer_accept_t;
 
 
 /* payer_allow of a location: for machines, or for people, who have to be told
@@ -206,7 +209,7 @@ typedef struct {
 } ngx_http_payer_payment_page_t;
 
 
-typedef struct {
+struct ngx_http_payer_main_conf_s {
     ngx_http_payer_zone_t        *zone;
     ngx_http_payer_store_t       *store;
     ngx_array_t                   locations;    /* ..._loc_conf_t * */
@@ -217,7 +220,11 @@ typedef struct {
     ngx_array_t                   values;       /* ..._value_t */
     ngx_array_t                   lookup_fields;    /* ngx_str_t: names */
     ngx_uint_t                    lookups;          /* whether there is one */
-} ngx_http_payer_main_conf_t;
+    ngx_array_t                   notified;         /* ..._notify_place_t */
+    void                        (*wake)(
+                          struct ngx_http_payer_main_conf_s *pmcf);
+                                                /* something is due now */
+};
 
 
 struct ngx_http_payer_loc_conf_s {
@@ -266,6 +273,16 @@ struct ngx_http_payer_loc_conf_s {
     ngx_uint_t                    lookup_inflight;
     ngx_uint_t                    lookup_needed;    /* for the order */
     ngx_uint_t                    lookup_first;     /* for its number */
+
+    /* how the shop is told what has become of the order */
+    ngx_http_payer_notify_uri_t  *notify;
+    ngx_http_core_loc_conf_t     *notify_clcf;  /* of its URI */
+    ngx_uint_t                    notify_on;    /* bits: types */
+    ngx_http_payer_accept_t      *notify_accept;
+    time_t                        notify_limit;
+    time_t                        notify_interval;
+    time_t                        notify_max;
+    ngx_array_t                  *notify_keys;  /* ngx_str_t */
 
     /* how the widget is presented */
     ngx_uint_t                    present;
@@ -414,6 +431,7 @@ struct ngx_http_payer_ctx_s {
     u_char                        ticket[NGX_HTTP_PAYER_TICKET_LEN];
 
     ngx_http_payer_lookup_t      *lookup;       /* NULL: there is none */
+    struct ngx_http_payer_notice_text_s  *told;  /* the shop, just now */
 
     ngx_http_payer_verify_t       verify;
 

@@ -58,8 +58,8 @@ is(callback(paid_event('1001'))->status, 200, 'taken');
 
 my @names = map { $_->[0] } @{ (shop_requests())[0]{headers} };
 is(join(' ', sort grep { /payer/i } @names),
-    'X-Payer-Event-Token X-Payer-Event-Type X-Payer-Payment-Id '
-        . 'X-Payer-Reference',
+    'X-Payer-Amount X-Payer-Currency X-Payer-Event-Token X-Payer-Event-Type '
+        . 'X-Payer-Payment-Id X-Payer-Reference X-Payer-Status',
     'names');
 
 

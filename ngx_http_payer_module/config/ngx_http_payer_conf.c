@@ -9,6 +9,7 @@
 #include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_verify_conf.h"
 #include "ngx_http_payer_lookup.h"
+#include "ngx_http_payer_notify.h"
 #include "ngx_http_payer_secret.h"
 #include "ngx_http_payer_sweep_conf.h"
 #include "ngx_http_payer_worth.h"
@@ -61,6 +62,9 @@ ngx_http_payer_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&pmcf->lookup_fields, cf->pool, 4,
                           sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_array_init(&pmcf->notified, cf->pool, 4,
+                          sizeof(ngx_http_payer_notify_place_t))
            != NGX_OK)
     {
         return NULL;
@@ -118,6 +122,8 @@ ngx_http_payer_create_loc_conf(ngx_conf_t *cf)
 
     ngx_http_payer_verify_create_conf(&conf->verify);
 
+    ngx_http_payer_notify_create(conf);
+
     return conf;
 }
 
@@ -173,6 +179,7 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    ngx_http_payer_notify_merge(prev, conf);
     ngx_http_payer_merge_order(prev, conf);
 
     if (conf->present == NGX_CONF_UNSET_UINT) {

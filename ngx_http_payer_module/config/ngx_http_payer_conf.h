@@ -107,6 +107,10 @@ ngx_int_t ngx_http_payer_check_money(ngx_conf_t *cf,
 /* keeps an "error_page 402" without "=" for the next: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_payer_note_page(ngx_conf_t *cf);
 
+/* whether what the location passes on may be answered from a cache */
+ngx_uint_t ngx_http_payer_has_cache(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf);
+
 /* warnings about servers as a whole: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_payer_check_servers(ngx_conf_t *cf);
 

@@ -163,6 +163,21 @@ static ngx_int_t
 ngx_http_payer_check_lookup_cache(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf)
 {
+    if (!ngx_http_payer_has_cache(cf, clcf)) {
+        return NGX_OK;
+    }
+
+    ngx_http_payer_refuse(cf, conf->lookup, "location \"%V\" of "
+                          "\"payer_lookup %V\" has a cache: an old "
+                          "price would be used",
+                          &clcf->name, &conf->lookup->uri);
+    return NGX_ERROR;
+}
+
+
+ngx_uint_t
+ngx_http_payer_has_cache(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
+{
 #if (NGX_HTTP_CACHE)
     char                      **module;
     ngx_http_upstream_conf_t   *upstream;
@@ -179,16 +194,12 @@ ngx_http_payer_check_lookup_cache(ngx_conf_t *cf,
         upstream = ngx_http_payer_foreign_conf(cf, clcf->loc_conf, *module);
 
         if (upstream && upstream->cache > 0) {
-            ngx_http_payer_refuse(cf, conf->lookup, "location \"%V\" of "
-                                  "\"payer_lookup %V\" has a cache: an old "
-                                  "price would be used",
-                                  &clcf->name, &conf->lookup->uri);
-            return NGX_ERROR;
+            return 1;
         }
     }
 #endif
 
-    return NGX_OK;
+    return 0;
 }
 
 

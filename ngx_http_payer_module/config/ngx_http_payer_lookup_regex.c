@@ -61,6 +61,44 @@ char *
 ngx_http_payer_lookup_regex(ngx_conf_t *cf,
     ngx_http_payer_lookup_field_t *field, ngx_str_t *text)
 {
+    char  *rv;
+
+    rv = ngx_http_payer_lookup_pattern(cf, field, text);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+#if (NGX_PCRE)
+
+    if (field->captures == 0
+        || field->captures > NGX_HTTP_PAYER_LOOKUP_GROUPS)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "regular expression \"%V\" must have from 1 to %d "
+                           "groups", text, NGX_HTTP_PAYER_LOOKUP_GROUPS);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_strlchr(text->data, text->data + text->len, '<') == NULL
+        && ngx_strlchr(text->data, text->data + text->len, '>') == NULL
+        && ngx_strlchr(text->data, text->data + text->len, '"') == NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "regular expression \"%V\" has no \"<\", \">\" or "
+                           "quote around the value: a text of the buyer on "
+                           "the page may match it", text);
+    }
+
+#endif
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_payer_lookup_pattern(ngx_conf_t *cf,
+    ngx_http_payer_lookup_field_t *field, ngx_str_t *text)
+{
 #if (NGX_PCRE)
     u_char               *p, errstr[NGX_MAX_CONF_ERRSTR];
     ngx_str_t             pattern;
@@ -92,23 +130,6 @@ ngx_http_payer_lookup_regex(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (rc.captures == 0 || rc.captures > NGX_HTTP_PAYER_LOOKUP_GROUPS) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "regular expression \"%V\" must have from 1 to %d "
-                           "groups", text, NGX_HTTP_PAYER_LOOKUP_GROUPS);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_strlchr(text->data, text->data + text->len, '<') == NULL
-        && ngx_strlchr(text->data, text->data + text->len, '>') == NULL
-        && ngx_strlchr(text->data, text->data + text->len, '"') == NULL)
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "regular expression \"%V\" has no \"<\", \">\" or "
-                           "quote around the value: a text of the buyer on "
-                           "the page may match it", text);
-    }
-
     field->pointer = *text;
     field->pattern = 1;
     field->regex = rc.regex;
@@ -127,6 +148,16 @@ ngx_http_payer_lookup_regex(ngx_conf_t *cf,
 
 
 #if (NGX_PCRE)
+
+ngx_int_t
+ngx_http_payer_lookup_found(ngx_http_payer_lookup_field_t *field,
+    ngx_str_t *text)
+{
+    ngx_http_payer_lookup_groups_t  groups;
+
+    return ngx_http_payer_lookup_match_at(field, text, 0, &groups);
+}
+
 
 /* the pattern has to match exactly once: two prices are none */
 
@@ -219,7 +250,7 @@ ngx_http_payer_lookup_match_at(ngx_http_payer_lookup_field_t *field,
 
     if (rc > 0) {
         at = pcre2_get_ovector_pointer(md);
-        groups->n = rc;
+        groups->n = ngx_min(rc, NGX_HTTP_PAYER_LOOKUP_GROUPS + 1);
 
         for (i = 0; i < groups->n; i++, at += 2) {
             groups->at[2 * i] = (at[0] == PCRE2_UNSET) ? -1
@@ -285,13 +316,15 @@ ngx_http_payer_lookup_match_at(ngx_http_payer_lookup_field_t *field,
     rest.len = text->len - start;
 
     rc = ngx_regex_exec(field->regex, &rest, captures,
-                        3 * (field->captures + 1));
+                        3 * (NGX_HTTP_PAYER_LOOKUP_GROUPS + 1));
 
-    if (rc <= 0) {
+    if (rc < 0) {
         return rc == NGX_REGEX_NO_MATCHED ? NGX_DECLINED : NGX_BUSY;
     }
 
-    groups->n = rc;
+    /* 0: there are more groups than have room */
+
+    groups->n = rc ? rc : NGX_HTTP_PAYER_LOOKUP_GROUPS + 1;
 
     for (i = 0; i < 2 * groups->n; i++) {
         groups->at[i] = (captures[i] == -1) ? -1

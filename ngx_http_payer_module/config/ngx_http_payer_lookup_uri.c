@@ -10,10 +10,8 @@
 #include "ngx_http_payer_value.h"
 
 
-static char *ngx_http_payer_lookup_arguments(ngx_conf_t *cf,
-    ngx_http_payer_lookup_conf_t *lookup, u_char *p, u_char *last);
-static char *ngx_http_payer_lookup_argument(ngx_conf_t *cf,
-    ngx_http_payer_lookup_conf_t *lookup, ngx_str_t *text);
+static char *ngx_http_payer_lookup_argument(ngx_conf_t *cf, ngx_array_t *args,
+    ngx_str_t *text);
 
 
 char *
@@ -79,14 +77,14 @@ ngx_http_payer_lookup(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return p ? ngx_http_payer_lookup_arguments(cf, lookup, p + 1, last)
+    return p ? ngx_http_payer_lookup_arguments(cf, &lookup->args, p + 1, last)
              : NGX_CONF_OK;
 }
 
 
-static char *
-ngx_http_payer_lookup_arguments(ngx_conf_t *cf,
-    ngx_http_payer_lookup_conf_t *lookup, u_char *p, u_char *last)
+char *
+ngx_http_payer_lookup_arguments(ngx_conf_t *cf, ngx_array_t *args, u_char *p,
+    u_char *last)
 {
     char       *rv;
     u_char     *end;
@@ -103,7 +101,7 @@ ngx_http_payer_lookup_arguments(ngx_conf_t *cf,
         text.data = p;
         text.len = end - p;
 
-        rv = ngx_http_payer_lookup_argument(cf, lookup, &text);
+        rv = ngx_http_payer_lookup_argument(cf, args, &text);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -116,8 +114,8 @@ ngx_http_payer_lookup_arguments(ngx_conf_t *cf,
 /* name=text or name=$variable */
 
 static char *
-ngx_http_payer_lookup_argument(ngx_conf_t *cf,
-    ngx_http_payer_lookup_conf_t *lookup, ngx_str_t *text)
+ngx_http_payer_lookup_argument(ngx_conf_t *cf, ngx_array_t *args,
+    ngx_str_t *text)
 {
     u_char                       *last, *eq;
     ngx_http_payer_lookup_arg_t  *arg;
@@ -125,7 +123,7 @@ ngx_http_payer_lookup_argument(ngx_conf_t *cf,
     last = text->data + text->len;
     eq = ngx_strlchr(text->data, last, '=');
 
-    arg = ngx_array_push(&lookup->args);
+    arg = ngx_array_push(args);
     if (arg == NULL) {
         return NGX_CONF_ERROR;
     }

@@ -15,6 +15,7 @@
 #include "ngx_http_payer_history.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_lookup_use.h"
+#include "ngx_http_payer_notify.h"
 #include "ngx_http_payer_replace.h"
 #include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_worth.h"
@@ -160,6 +161,15 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     record->refunded = -1;
     record->state = NGX_HTTP_PAYER_CREATING;
     ngx_memcpy(record->ticket, ctx->ticket, NGX_HTTP_PAYER_TICKET_LEN);
+
+    rc = ngx_http_payer_notify_note(ctx);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED
+               ? ngx_http_payer_checkout_unavailable(r,
+                                     "the shop cannot be told of the order")
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     ctx->found = 1;
     ctx->act = NGX_HTTP_PAYER_CLAIM_TAKE;

@@ -31,6 +31,7 @@
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_notify.h"
 #include "ngx_http_payer_shop.h"
 #include "ngx_http_payer_ticket.h"
 #include "ngx_http_payer_update.h"
@@ -71,6 +72,8 @@ static ngx_int_t ngx_http_payer_event_leave(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_deliver(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_event_took(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_exchange_t *x);
 static void ngx_http_payer_event_taken(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_after_deliver(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -469,14 +472,28 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         }
 
         ngx_http_payer_ticket_adopt(ctx);
+
+        shop->status = ctx->record.status;
+        shop->amount = ctx->record.amount;
+        shop->currency = ctx->record.currency;
     }
 
     shop->payload = event->payload;
     shop->taken = ngx_http_payer_event_taken;
+    shop->took = ngx_http_payer_event_took;
 
     ctx->step = ngx_http_payer_event_after_deliver;
 
     return ngx_http_payer_shop_pass(ctx, shop);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_event_took(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_exchange_t *x)
+{
+    return ngx_http_payer_notify_accepted(ctx->conf->notify_accept,
+                                          ctx->request->pool, x);
 }
 
 

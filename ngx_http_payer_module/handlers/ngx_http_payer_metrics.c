@@ -12,6 +12,7 @@
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_counter.h"
+#include "ngx_http_payer_delivery.h"
 #include "ngx_http_payer_lookup.h"
 
 
@@ -28,7 +29,8 @@ typedef struct {
     ngx_http_payer_count_e   family;
     ngx_uint_t               first;             /* row */
     ngx_uint_t               last;
-    const char              *row;               /* label, of a call */
+    const char              *row;               /* label, of a call or of a
+                                                 * type of notification */
     const char              *column;            /* label */
     const char             **columns;           /* its values */
     ngx_uint_t               from;              /* column */
@@ -83,6 +85,10 @@ static const char  *ngx_http_payer_metrics_verdicts[] = {
 
 static const char  *ngx_http_payer_metrics_lookups[] = {
     "none", "open", "paid", "closed", "other", "not_found", "failed"
+};
+
+static const char  *ngx_http_payer_metrics_deliveries[] = {
+    "none", "taken", "known", "failed", "given_up", "conflict"
 };
 
 static const char  *ngx_http_payer_metrics_results[] = {
@@ -148,6 +154,13 @@ static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
       NULL, NULL,
       NGX_HTTP_PAYER_COUNT_UNKNOWN_EVENTS,
       NGX_HTTP_PAYER_COUNT_UNKNOWN_EVENTS },
+
+    { "payer_notifications_total",
+      "Attempts to tell the shop of a change, by result.",
+      NGX_HTTP_PAYER_COUNT_NOTIFICATIONS,
+      NGX_HTTP_PAYER_NOTICE_PAID, NGX_HTTP_PAYER_NOTICE_EXPIRED, "type",
+      "result", ngx_http_payer_metrics_deliveries,
+      NGX_HTTP_PAYER_DELIVERY_TAKEN, NGX_HTTP_PAYER_DELIVERY_CONFLICT },
 
     { NULL, NULL, 0, 0, 0, NULL, NULL, NULL, 0, 0 }
 };
@@ -223,7 +236,10 @@ ngx_http_payer_metrics_family(u_char *p, u_char *last,
 
             if (metric->row) {
                 p = ngx_slprintf(p, last, "%s=\"%V\"", metric->row,
-                                 &ngx_http_payer_api_type(row)->name);
+                             (metric->family
+                              == NGX_HTTP_PAYER_COUNT_NOTIFICATIONS)
+                             ? ngx_http_payer_notice_type(row)
+                             : &ngx_http_payer_api_type(row)->name);
             }
 
             if (metric->column) {

@@ -12,6 +12,7 @@
 #include "ngx_http_payer_event.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_notify.h"
 #include "ngx_http_payer_reconcile.h"
 #include "ngx_http_payer_reconcile_walk.h"
 
@@ -292,6 +293,10 @@ ngx_http_payer_sweep_timer(ngx_event_t *ev)
     for (i = 0; i < pmcf->sweeps.nelts; i++) {
         ngx_http_payer_sweep_run(pmcf, &sweeps[i]);
     }
+
+    /* of these each worker process takes what no other one has */
+
+    ngx_http_payer_notify_due(pmcf);
 
     ngx_http_payer_sweep_arm(pmcf);
 }

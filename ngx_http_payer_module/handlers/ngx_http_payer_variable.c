@@ -7,6 +7,7 @@
 
 #include "ngx_http_payer_variable.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_notice_text.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_ticket.h"
 
@@ -24,6 +25,8 @@ static ngx_int_t ngx_http_payer_currency_variable(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_operation_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_payer_outcome_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_payer_notify_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_payer_link_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -82,6 +85,18 @@ static ngx_http_variable_t  ngx_http_payer_variables[] = {
 
     ngx_http_payer_variable("payer_operation",
         ngx_http_payer_operation_variable, 0),
+
+    ngx_http_payer_variable("payer_notify_type",
+        ngx_http_payer_notify_variable,
+        offsetof(ngx_http_payer_notice_text_t, type)),
+
+    ngx_http_payer_variable("payer_notify_id",
+        ngx_http_payer_notify_variable,
+        offsetof(ngx_http_payer_notice_text_t, id)),
+
+    ngx_http_payer_variable("payer_notify_attempt",
+        ngx_http_payer_notify_variable,
+        offsetof(ngx_http_payer_notice_text_t, attempt)),
 
     ngx_http_payer_variable("payer_outcome",
         ngx_http_payer_outcome_variable, 0),
@@ -373,6 +388,27 @@ ngx_http_payer_outcome_variable(ngx_http_request_t *r,
 
     ngx_http_payer_variable_text(v,
                                &ngx_http_payer_outcomes[ctx->verify.verdict]);
+
+    return NGX_OK;
+}
+
+
+/* set while the shop is told of a change */
+
+static ngx_int_t
+ngx_http_payer_notify_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ngx_http_payer_get_ctx(r);
+
+    if (ctx == NULL || ctx->told == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_http_payer_variable_text(v, (ngx_str_t *) ((char *) ctx->told + data));
 
     return NGX_OK;
 }

@@ -545,3 +545,38 @@ ngx_http_payer_usable_name(ngx_str_t *name)
 
     return good;
 }
+
+
+ngx_int_t
+ngx_http_payer_header_text(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_str_t *value)
+{
+    u_char  *p, *src, *last;
+
+    if (text->len == 0) {
+        ngx_str_null(value);
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(pool, 3 * text->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+    last = text->data + text->len;
+
+    for (src = text->data; src < last; src++) {
+
+        if (*src > 0x20 && *src < 0x7f && *src != '%') {
+            *p++ = *src;
+
+        } else {
+            p = ngx_sprintf(p, "%%%02Xd", (int) *src);
+        }
+    }
+
+    value->len = p - value->data;
+
+    return NGX_OK;
+}

@@ -69,5 +69,12 @@ ngx_int_t ngx_http_payer_check_bare_url(ngx_str_t *origin);
 /* whether others can come to a server by this name */
 ngx_uint_t ngx_http_payer_usable_name(ngx_str_t *name);
 
+/*
+ * a text as the value of a header: visible ASCII but the percent sign as it
+ * is, any other byte in percent: NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_header_text(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_str_t *value);
+
 
 #endif /* _NGX_HTTP_PAYER_ORDER_H_INCLUDED_ */

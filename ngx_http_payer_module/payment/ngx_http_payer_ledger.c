@@ -9,6 +9,7 @@
 #include "ngx_http_payer_history.h"
 #include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_notify.h"
 
 
 static ngx_int_t ngx_http_payer_ledger_entries(ngx_http_payer_ctx_t *ctx,
@@ -205,7 +206,7 @@ ngx_http_payer_ledger_write_all(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_source_e source, ngx_http_payer_store_entry_t *others,
     ngx_uint_t nothers)
 {
-    ngx_int_t                     rc;
+    ngx_int_t                     rc, owed;
     ngx_uint_t                    n;
     ngx_http_payer_store_entry_t  entries[NGX_HTTP_PAYER_STORE_MAX_ENTRIES];
 
@@ -219,9 +220,15 @@ ngx_http_payer_ledger_write_all(ngx_http_payer_ctx_t *ctx,
         if (ngx_http_payer_ledger_entries(ctx, entries, &n) != NGX_OK) {
             return NGX_ERROR;
         }
-    }
 
-    if (ctx->found) {
+        owed = ngx_http_payer_outbox(ctx, &entries[n]);
+
+        if (owed == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        n += owed;
+
         rc = ngx_http_payer_history_read(ctx, source, &entries[n]);
 
         if (rc == NGX_ERROR) {

@@ -11,9 +11,10 @@
 
 static ngx_int_t ngx_http_payer_lookup_prepare(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_lookup_conf_t *conf);
+static ngx_int_t ngx_http_payer_lookup_go(ngx_http_payer_ctx_t *ctx);
 static ngx_http_payer_lookup_t *ngx_http_payer_lookup_create(
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_lookup_conf_t *conf,
-    ngx_str_t *args);
+    ngx_http_core_loc_conf_t *clcf, ngx_str_t *args);
 static ngx_int_t ngx_http_payer_lookup_reuse(ngx_http_payer_lookup_t *old,
     ngx_http_payer_lookup_t *lookup);
 static ngx_http_payer_lookup_t *ngx_http_payer_lookup_inherited(
@@ -27,8 +28,7 @@ static void ngx_http_payer_lookup_cleanup(void *data);
 ngx_int_t
 ngx_http_payer_lookup_run(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
-    ngx_http_payer_lookup_t  *lookup;
+    ngx_int_t  rc;
 
     if (ctx->conf->lookup == NULL) {
         ctx->lookup = ngx_http_payer_lookup_inherited(ctx);
@@ -42,6 +42,51 @@ ngx_http_payer_lookup_run(ngx_http_payer_ctx_t *ctx)
             return rc;
         }
     }
+
+    return ngx_http_payer_lookup_go(ctx);
+}
+
+
+ngx_int_t
+ngx_http_payer_lookup_blind(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_loc_conf_t *conf, ngx_str_t *uri)
+{
+    ngx_str_t                 args;
+    ngx_http_payer_lookup_t  *lookup;
+
+    args.data = uri->data + conf->lookup->uri.len;
+    args.len = uri->len - conf->lookup->uri.len;
+
+    if (args.len) {
+        args.data++;
+        args.len--;
+    }
+
+    lookup = ctx->lookup;
+
+    if (lookup == NULL || lookup->clcf != conf->lookup_clcf
+        || lookup->conf->fields.nelts != conf->lookup->fields.nelts
+        || !ngx_http_payer_lookup_equal(&lookup->args, &args))
+    {
+        lookup = ngx_http_payer_lookup_create(ctx, conf->lookup,
+                                              conf->lookup_clcf, &args);
+        if (lookup == NULL) {
+            return NGX_ERROR;
+        }
+
+        lookup->blind = 1;
+        ctx->lookup = lookup;
+    }
+
+    return ngx_http_payer_lookup_go(ctx);
+}
+
+
+static ngx_int_t
+ngx_http_payer_lookup_go(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_payer_lookup_t  *lookup;
 
     lookup = ctx->lookup;
 
@@ -139,7 +184,8 @@ ngx_http_payer_lookup_prepare(ngx_http_payer_ctx_t *ctx,
 
     old = ngx_http_payer_lookup_of(ctx->request);
 
-    lookup = ngx_http_payer_lookup_create(ctx, conf, &args);
+    lookup = ngx_http_payer_lookup_create(ctx, conf, ctx->conf->lookup_clcf,
+                                          &args);
     if (lookup == NULL) {
         return NGX_ERROR;
     }
@@ -179,7 +225,8 @@ ngx_http_payer_lookup_without_buyer(ngx_http_payer_ctx_t *ctx, ngx_str_t *args)
     conf->match.set = 0;
     conf->headers.nelts = 0;
 
-    ctx->lookup = ngx_http_payer_lookup_create(ctx, conf, args);
+    ctx->lookup = ngx_http_payer_lookup_create(ctx, conf,
+                                               ctx->conf->lookup_clcf, args);
 
     return ctx->lookup ? NGX_OK : NGX_ERROR;
 }
@@ -187,7 +234,8 @@ ngx_http_payer_lookup_without_buyer(ngx_http_payer_ctx_t *ctx, ngx_str_t *args)
 
 static ngx_http_payer_lookup_t *
 ngx_http_payer_lookup_create(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_lookup_conf_t *conf, ngx_str_t *args)
+    ngx_http_payer_lookup_conf_t *conf, ngx_http_core_loc_conf_t *clcf,
+    ngx_str_t *args)
 {
     ngx_pool_cleanup_t       *cln;
     ngx_http_payer_lookup_t  *lookup;
@@ -203,7 +251,7 @@ ngx_http_payer_lookup_create(ngx_http_payer_ctx_t *ctx,
     ngx_memzero(lookup, sizeof(ngx_http_payer_lookup_t));
 
     lookup->conf = conf;
-    lookup->clcf = ctx->conf->lookup_clcf;
+    lookup->clcf = clcf;
     lookup->ctx = ctx;
     lookup->args = *args;
     lookup->asked = ctx->order.reference;

@@ -107,6 +107,8 @@ struct ngx_http_payer_lookup_s {
     ngx_http_payer_lookup_call_t     *call;     /* under way */
     ngx_queue_t                       queue;    /* of the call's */
 
+    unsigned                          blind:1;  /* for no buyer: no match,
+                                                 * and not "only" */
     unsigned                          over:1;   /* paid there, or not open */
     unsigned                          counted:1;
 };
@@ -167,6 +169,13 @@ ngx_int_t ngx_http_payer_lookup_run(ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_lookup_without_buyer(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *args);
 
+/*
+ * the same as _run() for no buyer, of the URI that a record has kept, by the
+ * rules of "conf": NGX_OK when ctx->lookup has its verdict
+ */
+ngx_int_t ngx_http_payer_lookup_blind(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_loc_conf_t *conf, ngx_str_t *uri);
+
 /* the number of the order is known now */
 void ngx_http_payer_lookup_bind(ngx_http_payer_ctx_t *ctx);
 
@@ -198,6 +207,11 @@ ngx_uint_t ngx_http_payer_lookup_same(ngx_http_payer_lookup_t *one,
 ngx_int_t ngx_http_payer_lookup_search(ngx_pool_t *pool,
     ngx_http_payer_lookup_field_t *field, ngx_str_t *text, ngx_str_t *value,
     const char **reason);
+
+/* whether it matches at all: NGX_OK, NGX_DECLINED, NGX_BUSY (it takes too
+ * long), NGX_ERROR */
+ngx_int_t ngx_http_payer_lookup_found(ngx_http_payer_lookup_field_t *field,
+    ngx_str_t *text);
 #endif
 
 

@@ -240,7 +240,7 @@ ngx_http_payer_lookup_matches(ngx_http_payer_lookup_t *lookup)
 
     match = &lookup->conf->match;
 
-    if (!match->set) {
+    if (!match->set || lookup->blind) {
         return NGX_OK;
     }
 
@@ -269,7 +269,9 @@ ngx_http_payer_lookup_decide(ngx_http_payer_lookup_t *lookup)
 
     lookup->over = (paid || !open);
 
-    if (conf->only.set && !ngx_http_payer_lookup_is(lookup, &conf->only)) {
+    if (conf->only.set && !lookup->blind
+        && !ngx_http_payer_lookup_is(lookup, &conf->only))
+    {
         lookup->verdict = NGX_HTTP_PAYER_LOOKUP_OTHER;
 
     } else if (paid) {

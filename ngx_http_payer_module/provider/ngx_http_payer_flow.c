@@ -19,6 +19,7 @@ typedef struct {
     ngx_http_payer_io_t           io;
     ngx_http_payer_ctx_t         *ctx;          /* NULL: nobody waits */
     ngx_http_payer_store_t       *store;
+    ngx_http_payer_main_conf_t      *wake;       /* what is due is in it */
     ngx_http_payer_claim_t        claims[2];    /* then they are here */
     ngx_uint_t                    nclaims;
     ngx_event_t                   lease;
@@ -34,6 +35,10 @@ static void ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_flow_inherit(ngx_http_payer_write_t *w,
     ngx_http_payer_claim_t *claim);
 static void ngx_http_payer_flow_extend(ngx_event_t *ev);
+static ngx_uint_t ngx_http_payer_flow_due(
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n);
+static void ngx_http_payer_flow_woken(ngx_http_payer_write_t *w,
+    ngx_int_t rc);
 static void ngx_http_payer_flow_left_behind(ngx_http_payer_write_t *w);
 static void ngx_http_payer_flow_cleanup(void *data);
 static ngx_uint_t ngx_http_payer_flow_parked(ngx_http_payer_ctx_t *ctx);
@@ -386,6 +391,7 @@ ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
 
     w->ctx = ctx;
     w->store = ctx->conf->main->store;
+    w->wake = ngx_http_payer_flow_due(entries, n) ? ctx->conf->main : NULL;
 
     w->io.pool = ctx->pool;
     w->io.handler = ngx_http_payer_flow_written;
@@ -401,6 +407,7 @@ ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
         ctx->io.kept = w->io.kept;
 
         ngx_http_payer_flow_failed(ctx, rc);
+        ngx_http_payer_flow_woken(w, rc);
 
         ngx_free(w);
 
@@ -416,6 +423,32 @@ ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
     }
 
     return NGX_AGAIN;
+}
+
+
+/* whether there is work in what is written that need not wait for its time */
+
+static ngx_uint_t
+ngx_http_payer_flow_due(ngx_http_payer_store_entry_t *entries, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (entries[i].label.due && entries[i].label.due <= ngx_time()) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_payer_flow_woken(ngx_http_payer_write_t *w, ngx_int_t rc)
+{
+    if (rc == NGX_OK && w->wake && w->wake->wake) {
+        w->wake->wake(w->wake);
+    }
 }
 
 
@@ -442,6 +475,8 @@ ngx_http_payer_flow_written(ngx_http_payer_io_t *io)
 
     w = io->data;
     ctx = w->ctx;
+
+    ngx_http_payer_flow_woken(w, io->rc);
 
     if (ctx == NULL) {
         ngx_http_payer_flow_left_behind(w);

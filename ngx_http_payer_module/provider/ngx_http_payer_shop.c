@@ -11,8 +11,6 @@
 
 static ngx_int_t ngx_http_payer_shop_fields(ngx_pool_t *pool,
     ngx_http_payer_shop_t *shop);
-static ngx_int_t ngx_http_payer_shop_safe(ngx_pool_t *pool, ngx_str_t *text,
-    ngx_str_t *value);
 static void ngx_http_payer_shop_answered(ngx_http_payer_exchange_t *x);
 
 
@@ -51,6 +49,7 @@ ngx_http_payer_shop_pass(ngx_http_payer_ctx_t *ctx,
 static ngx_int_t
 ngx_http_payer_shop_fields(ngx_pool_t *pool, ngx_http_payer_shop_t *shop)
 {
+    u_char                  *p;
     ngx_http_payer_field_t  *field;
 
     field = shop->fields;
@@ -66,43 +65,25 @@ ngx_http_payer_shop_fields(ngx_pool_t *pool, ngx_http_payer_shop_t *shop)
 
     field[3].name = "X-Payer-Reference";
 
-    return ngx_http_payer_shop_safe(pool, &shop->reference, &field[3].value);
-}
+    field[4].name = "X-Payer-Status";
+    field[4].value = shop->status;
 
+    field[5].name = "X-Payer-Amount";
 
-/* visible ASCII but the percent sign as it is, any other byte in percent */
-
-static ngx_int_t
-ngx_http_payer_shop_safe(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *value)
-{
-    u_char  *p, *src, *last;
-
-    if (text->len == 0) {
-        ngx_str_null(value);
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(pool, 3 * text->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    value->data = p;
-    last = text->data + text->len;
-
-    for (src = text->data; src < last; src++) {
-
-        if (*src > 0x20 && *src < 0x7f && *src != '%') {
-            *p++ = *src;
-
-        } else {
-            p = ngx_sprintf(p, "%%%02Xd", (int) *src);
+    if (shop->amount) {
+        p = ngx_pnalloc(pool, NGX_INT64_LEN);
+        if (p == NULL) {
+            return NGX_ERROR;
         }
+
+        field[5].value.data = p;
+        field[5].value.len = ngx_sprintf(p, "%L", shop->amount) - p;
     }
 
-    value->len = p - value->data;
+    field[6].name = "X-Payer-Currency";
+    field[6].value = shop->currency;
 
-    return NGX_OK;
+    return ngx_http_payer_header_text(pool, &shop->reference, &field[3].value);
 }
 
 
@@ -129,14 +110,8 @@ ngx_http_payer_shop_answered(ngx_http_payer_exchange_t *x)
 }
 
 
-/* a 2xx of which the end was seen: a shop that died on the way took nothing */
-
 ngx_uint_t
 ngx_http_payer_shop_took(ngx_http_payer_shop_t *shop)
 {
-    ngx_http_payer_exchange_t  *x;
-
-    x = &shop->exchange;
-
-    return x->status >= 200 && x->status < 300 && x->complete;
+    return shop->took(shop->ctx, &shop->exchange);
 }

@@ -13,11 +13,15 @@
 #include "ngx_http_payer_subrequest.h"
 
 
-#define NGX_HTTP_PAYER_SHOP_FIELDS  4
+#define NGX_HTTP_PAYER_SHOP_FIELDS  7
 
 
 /* called once when the shop has taken the event, also when nobody waits */
 typedef void (*ngx_http_payer_shop_pt)(ngx_http_payer_ctx_t *ctx);
+
+/* whether an answer says that the shop has taken it */
+typedef ngx_uint_t (*ngx_http_payer_shop_took_pt)(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_exchange_t *x);
 
 
 typedef struct {
@@ -27,7 +31,11 @@ typedef struct {
     ngx_str_t                    payment_id;
     ngx_str_t                    reference;     /* any bytes */
     ngx_str_t                    payload;
+    ngx_str_t                    status;        /* of the order's record, */
+    ngx_str_t                    currency;      /* as are these */
+    int64_t                      amount;        /* 0: not known */
     ngx_http_payer_shop_pt       taken;
+    ngx_http_payer_shop_took_pt  took;
 
     ngx_http_payer_ctx_t        *ctx;
     ngx_http_payer_field_t       fields[NGX_HTTP_PAYER_SHOP_FIELDS];

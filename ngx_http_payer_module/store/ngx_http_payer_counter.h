@@ -32,6 +32,7 @@ typedef enum {
     NGX_HTTP_PAYER_COUNT_TIMES,         /* a call: milliseconds and others */
     NGX_HTTP_PAYER_COUNT_OPERATIONS,    /* a call: ..._counted_e */
     NGX_HTTP_PAYER_COUNT_OTHERS,        /* one of the rows below */
+    NGX_HTTP_PAYER_COUNT_NOTIFICATIONS, /* a type: ..._delivery_e */
     NGX_HTTP_PAYER_COUNT_FAMILIES
 } ngx_http_payer_count_e;
 

@@ -29,7 +29,7 @@
 
 /* room for what ngx_http_payer_counter.h counts */
 
-#define NGX_HTTP_PAYER_COUNTERS   520
+#define NGX_HTTP_PAYER_COUNTERS   624
 
 
 typedef struct ngx_http_payer_token_node_s  ngx_http_payer_token_node_t;

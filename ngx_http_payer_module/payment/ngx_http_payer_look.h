@@ -1,0 +1,35 @@
+
+/*
+ * A look at the shop when no buyer is there: the lookup of the record, by the
+ * rules of where the shop is told.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_LOOK_H_INCLUDED_
+#define _NGX_HTTP_PAYER_LOOK_H_INCLUDED_
+
+
+#include "ngx_http_payer_module.h"
+
+
+/*
+ * whether the order of ctx->record is to be called paid, or captured: "place"
+ * is where the shop is told, "uri" what the record keeps of the lookup.
+ *
+ *     NGX_OK        it is, or no lookup applies
+ *     NGX_DONE      the shop says itself that it is paid
+ *     NGX_ABORT     it is not: closed there, or dearer; "reason" says why
+ *     NGX_DECLINED  the shop did not say; "reason" as well
+ *     NGX_AGAIN     the request is parked, to be called again
+ *     NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_look(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_loc_conf_t *place, ngx_str_t *uri, const char **reason);
+
+/* the location whose lookup asks at this URI, by whose rules to look, and
+ * whose amount is the total: NULL if there is none */
+ngx_http_payer_loc_conf_t *ngx_http_payer_look_rules(
+    ngx_http_payer_loc_conf_t *place, ngx_str_t *uri);
+
+
+#endif /* _NGX_HTTP_PAYER_LOOK_H_INCLUDED_ */

@@ -1,0 +1,328 @@
+# payer_notify: the shop is told what has become of an order, by whichever way
+# that came to be known, until it has taken it.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(hmac_sha256_hex);
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Shop;
+use Payer::Notify;
+
+told_shop();
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: the shop is told of an order that is seen paid on the buyer's return
+--- config eval: ::telling()
+--- after
+order('1001');
+pay('1001');
+is(thanks('1001')->status, 200, 'the buyer is let on');
+
+my ($told) = told_of(1);
+my $head = $told->{head};
+
+is($told->{line}, 'POST /_shop/paid?id=1001 HTTP/1.0', 'at the URI of the order');
+is($told->{type}, 'paid', 'type');
+is($told->{reference}, '1001', 'reference');
+is($told->{paymentId}, books('1001')->{paymentId}, 'payment');
+is($told->{status}, 'AUTHORIZED', 'status');
+is($told->{amount}, 12900, 'amount');
+is($told->{currency}, 'SEK', 'currency');
+is($told->{authorizedAmount}, 12900, 'authorized');
+is($told->{capturedAmount}, 0, 'captured');
+is($told->{refundedAmount}, 0, 'refunded');
+cmp_ok(abs(time - $told->{created}), '<', 60, 'created');
+like($told->{id}, qr/^[0-9a-f-]{36}$/, 'id');
+is_deeply([ sort grep { !/^(?:line|head|text)$/ } keys %$told ],
+    [ qw(amount authorizedAmount capturedAmount created currency id paymentId
+    reference refundedAmount status type) ], 'and nothing else');
+
+is($head->{'content-type'}, 'application/json', 'JSON');
+is($head->{'x-payer-notify-id'}, $told->{id}, 'id in the header');
+is($head->{'x-payer-notify-type'}, 'paid', 'type in the header');
+is($head->{'x-payer-notify-attempt'}, 1, 'the first attempt');
+is($head->{'x-payer-reference'}, '1001', 'reference in the header');
+is($head->{'x-payer-payment-id'}, $told->{paymentId}, 'payment in the header');
+is($head->{'x-payer-status'}, 'AUTHORIZED', 'status in the header');
+is($head->{'x-payer-amount'}, 12900, 'amount in the header');
+is($head->{'x-payer-currency'}, 'SEK', 'currency in the header');
+is($head->{'payer-signature'}, undef, 'no signature without a key');
+
+wait_until(sub { error_log_text() =~ /took the notification/ });
+like(error_log_text(), qr/payer: the shop took the notification "paid", attempt 1, order: "1001"/, 'one line of the log');
+
+
+
+=== TEST 2: once is enough, whoever sees it again
+--- config eval: ::telling()
+--- after
+order('1001');
+pay('1001');
+thanks('1001');
+told_of(1);
+post('/reconcile');
+sleep 1.2;
+thanks('1001');
+is(post('/capture', json => { reference => '1001' })->status, 200, 'captured');
+wait_until(sub { get('/metrics')->body =~ /notifications_total\{type="paid",result="taken"\} 1\n/ });
+is(scalar(told()), 1, 'the shop was told once');
+
+
+
+=== TEST 3: of an order whose buyer did not come back the event tells
+--- config eval: ::telling()
+--- after
+sim_config(event_calls => 1);
+post('/subscriptions', form => { type => 'CARD_PAYMENT_AUTHORIZED',
+    url => 'http://127.0.0.1:' . free_port() . '/' });
+order('1001');
+my $n = @{ events() };
+pay('1001');
+wait_until(sub { @{ events() } > $n });
+is(get('/events?token=' . events()->[-1]{token})->status, 200, 'the event is through');
+is((told_of(1))[0]{type}, 'paid', 'and the shop is told');
+
+
+
+=== TEST 4: of one that nobody tells of the sweep does
+--- config eval: ::telling()
+--- after
+order('1001');
+pay('1001');
+is((told_of(1, 20))[0]{type}, 'paid', 'the shop is told');
+
+
+
+=== TEST 5: each operation is told in its order, with the sums
+--- config eval: ::telling('payer_notify_on paid captured released refunded;')
+--- after
+order('1001');
+pay('1001');
+thanks('1001');
+post('/capture', json => { reference => '1001', amount => 900 });
+post('/refund', json => { reference => '1001', amount => 400 });
+post('/capture', json => { reference => '1001', amount => 100 });
+post('/release', json => { reference => '1001' });
+
+my @told = told_of(5);
+is(join(' ', map { $_->{type} } @told), 'paid captured refunded captured released', 'in their order');
+is(join(' ', map { $_->{capturedAmount} } @told), '0 900 900 1000 1000', 'captured');
+is(join(' ', map { $_->{refundedAmount} } @told), '0 0 400 400 400', 'refunded');
+is(scalar(keys %{ { map { $_->{id} => 1 } @told } }), 5, 'each has an id of its own');
+
+
+
+=== TEST 6: types that are not asked for are not told
+--- config eval: ::telling('payer_notify_on captured;')
+--- after
+order('1001');
+pay('1001');
+thanks('1001');
+post('/capture', json => { reference => '1001' });
+is(join(' ', map { $_->{type} } told_of(1)), 'captured', 'the capture only');
+
+
+
+=== TEST 7: a cancelled order is told, a link that was replaced is not
+--- config eval
+::telling('payer_notify_on cancelled;') . '
+        location = /dearer {
+            payer_checkout;
+            payer_reference       $arg_order public;
+            payer_amount          15000;
+            payer_currency        SEK;
+            payer_return_success  /thanks;
+            payer_return_fail     /cart;
+            payer_return_back     /cart;
+        }
+'
+--- after
+order('1001');
+is(get('/dearer?order=1001')->status, 303, 'the link is replaced');
+is(post('/cancel', json => { reference => '1001' })->status, 200, 'the order is cancelled');
+my ($told) = told_of(1);
+is($told->{type}, 'cancelled', 'told');
+is($told->{amount}, 15000, 'of the payment that was cancelled');
+is($told->{status}, 'CANCELLED', 'with its state');
+is(scalar(told()), 1, 'and nothing else');
+
+
+
+=== TEST 8: the order's own URI, with a reference that needs care
+--- config eval: ::telling()
+--- after
+get('/checkout?order=A%2F1%26x%3D%C3%A5');
+pay("A/1&x=\x{e5}");
+thanks('A%2F1%26x%3D%C3%A5');
+my ($told) = told_of(1);
+is($told->{line}, 'POST /_shop/paid?id=A%2F1%26x%3D%C3%A5 HTTP/1.0', 'one argument');
+is($told->{head}{'x-payer-reference'}, 'A/1&x=%C3%A5', 'the header');
+is($told->{reference}, "A/1&x=\x{e5}", 'the body');
+
+
+
+=== TEST 9: a shop that is down for a while is told again under the same id
+--- config eval: ::telling('payer_notify_retry 1h interval=1s max=2s;')
+--- after
+shop_answers('500', 'close', 'cut', '204');
+order('1001');
+pay('1001');
+thanks('1001');
+my @told = told_of(4, 30);
+is(scalar(@told), 4, 'four attempts');
+is(scalar(keys %{ { map { $_->{id} => 1 } @told } }), 1, 'one id');
+is(join(' ', map { $_->{head}{'x-payer-notify-attempt'} } @told), '1 2 3 4', 'attempts are counted');
+wait_until(sub { error_log_text() =~ /took the notification "paid", attempt 4/ });
+like(error_log_text(), qr/\[warn\].*did not take the notification "paid", attempt 1, status 500, the next attempt is in 1 s, order: "1001"/, 'a failed attempt is logged');
+like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="failed"\} 3\n/m, 'and counted');
+
+
+
+=== TEST 10: what follows waits for what goes before it
+--- config eval: ::telling('payer_notify_on paid captured; payer_notify_retry 1h interval=1s max=2s;')
+--- after
+shop_answers('500', '204');
+order('1001');
+pay('1001');
+thanks('1001');
+post('/capture', json => { reference => '1001' });
+is(join(' ', map { $_->{type} } told_of(3, 30)), 'paid paid captured', 'in their order');
+
+
+
+=== TEST 11: one order does not wait for another
+--- config eval: ::telling('payer_notify_retry 1h interval=20s max=20s;')
+--- after
+shop_answers('500', '204');
+order('1001');
+pay('1001');
+thanks('1001');
+told_of(1);
+order('1002');
+pay('1002');
+thanks('1002');
+is(join(' ', map { $_->{reference} } told_of(2)), '1001 1002', 'the second one is told');
+
+
+
+=== TEST 12: what is not taken in time is given up and kept, and what follows is sent
+--- config eval: ::telling('payer_notify_on paid captured; payer_notify_retry 2s interval=1s max=1s;')
+--- after
+shop_answers('500');
+order('1001');
+pay('1001');
+thanks('1001');
+wait_until(sub { error_log_text() =~ /was given up/ }, 30);
+like(error_log_text(), qr/\[error\].*the notification "paid" was given up after \d attempts, the shop answered with status 500, order: "1001"/, 'an error is logged');
+my $n = told();
+shop_answers('204');
+post('/capture', json => { reference => '1001' });
+is((told_of($n + 1))[-1]{type}, 'captured', 'the capture is told');
+like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="given_up"\} 1\n/m, 'counted');
+
+
+
+=== TEST 13: a 2xx is not enough where the body has to say so
+--- config eval: ::telling('payer_notify_accept /status processing completed; payer_notify_retry 1h interval=1s max=1s;')
+--- after
+shop_answers('204', 'json {"status":"pending"}', 'json {"error":"no"}', 'html <p>', 'json=500 {"status":"processing"}', 'json {"status":"completed"}');
+order('1001');
+pay('1001');
+thanks('1001');
+is(scalar(told_of(6, 30)), 6, 'told until the body said so');
+wait_until(sub { error_log_text() =~ /took the notification/ });
+like(error_log_text(), qr/took the notification "paid", attempt 6/, 'then it is taken');
+
+
+
+=== TEST 14: or a regular expression matches it
+--- config eval: ::telling('payer_notify_accept ~^OK; payer_notify_retry 1h interval=1s max=1s;')
+--- after
+shop_answers('html NOK', 'html OK');
+order('1001');
+pay('1001');
+thanks('1001');
+is(scalar(told_of(2, 30)), 2, 'told until the body matched');
+wait_until(sub { error_log_text() =~ /took the notification/ });
+like(error_log_text(), qr/took the notification "paid", attempt 2/, 'then it is taken');
+
+
+
+=== TEST 15: notifications are signed
+--- http_config eval
+::write_file('notify.key', "a key of the shop that is long enough\n");
+::write_file('old.key', "the key that the shop had before it\n");
+''
+--- config eval
+::telling('payer_notify_key_file ' . ::work_dir() . '/notify.key; payer_notify_key_file ' . ::work_dir() . '/old.key;')
+--- after
+order('1001');
+pay('1001');
+thanks('1001');
+my ($told) = told_of(1);
+my $h = $told->{head};
+my ($t, @v) = $h->{'payer-signature'} =~ /^t=(\d+),v1=([0-9a-f]{64}),v1=([0-9a-f]{64})$/;
+cmp_ok(abs(time - $t), '<', 60, 'the time is that of the attempt');
+my $message = join "\n", $t, map { $h->{$_} } qw(x-payer-notify-id x-payer-notify-type x-payer-reference x-payer-payment-id x-payer-status x-payer-amount x-payer-currency);
+is($v[0], hmac_sha256_hex($message, 'a key of the shop that is long enough'), 'signed with the first key');
+is($v[1], hmac_sha256_hex($message, 'the key that the shop had before it'), 'and with the second');
+
+
+
+=== TEST 16: the operator's own method and body, with the variables
+--- config eval
+::telling('', 'proxy_method PUT; proxy_set_header X-Type $payer_notify_type;
+    proxy_set_body "id=$payer_notify_id&attempt=$payer_notify_attempt&order=$payer_reference&payment=$payer_payment_id&sum=$payer_authorized_amount&currency=$payer_currency";')
+--- after
+order('1001');
+pay('1001');
+thanks('1001');
+my ($told) = told_of(1);
+like($told->{line}, qr/^PUT /, 'the method');
+is($told->{head}{'x-type'}, 'paid', 'a header');
+is($told->{text}, "id=$told->{head}{'x-payer-notify-id'}&attempt=1&order=1001&payment=$told->{head}{'x-payer-payment-id'}&sum=12900&currency=SEK", 'the body');
+
+
+
+=== TEST 17: an automatic capture is told
+--- config eval: ::telling('payer_notify_on captured; payer_auto_capture on;')
+--- after
+order('1001');
+pay('1001');
+thanks('1001');
+my ($told) = told_of(1);
+is($told->{type}, 'captured', 'told');
+is($told->{capturedAmount}, 12900, 'in full');
+
+
+
+=== TEST 18: payer_event_pass sets the headers of the order, and obeys payer_notify_accept
+--- config eval
+::telling('', '') =~ s{payer_events; }{payer_events; payer_event_pass /_shop/event; payer_notify_accept /ok true; }r . '
+        location = /_shop/event { internal; proxy_pass http://shop; }
+'
+--- after
+sim_config(event_calls => 1);
+post('/subscriptions', form => { type => 'CARD_PAYMENT_AUTHORIZED',
+    url => 'http://127.0.0.1:' . free_port() . '/' });
+order('1001');
+my $n = @{ events() };
+pay('1001');
+wait_until(sub { @{ events() } > $n });
+my $url = '/events?token=' . events()->[-1]{token};
+
+shop_answers('json {"ok":false}');
+is(get($url)->status, 503, 'a 2xx that says no is not taken');
+wait_until(sub { grep { $_->{line} =~ m{/_shop/event} } told() });
+my ($event) = grep { $_->{line} =~ m{/_shop/event} } told();
+is($event->{head}{'x-payer-reference'}, '1001', 'reference');
+is($event->{head}{'x-payer-status'}, 'AUTHORIZED', 'status');
+is($event->{head}{'x-payer-amount'}, 12900, 'amount');
+is($event->{head}{'x-payer-currency'}, 'SEK', 'currency');
+shop_answers('json {"ok":true}');
+is(get($url)->status, 200, 'one that says yes is');

@@ -1,0 +1,3 @@
+#!/bin/sh
+
+exec "$(dirname "$0")/run" notice
