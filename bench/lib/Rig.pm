@@ -107,24 +107,27 @@ sub orders ($self, $n) {
 }
 
 
-# A provider that takes "delay" ms for each link and "token_delay" for a token,
-# which lives for "life" seconds.  It stays for whoever asks for the same.
+# A provider that takes "delay" ms for each link, or "read_delay" for each read,
+# and "token_delay" for a token, which lives for "life" seconds.  It stays for whoever asks for the same.
 
 sub provider ($self, %args) {
     my $delay = $args{delay} // 0;
     my $life  = $args{life}  // 3600;
     my $slow  = $args{token_delay} // 0;
-    my $name  = "provider-$delay-$life-$slow";
+    my $read  = $args{read_delay} // 0;
+    my $name  = "provider-$delay-$life-$slow-$read";
 
     return $self->{providers}{$name} //= do {
         my $dir = $self->make_dir($name);
         my $port = free_port();
 
         my $server = $self->template(
-            $delay || $slow ? 'mock_delay.conf' : 'mock_prompt.conf',
+            $read ? 'mock_read.conf'
+            : $delay || $slow ? 'mock_delay.conf' : 'mock_prompt.conf',
             PORT        => $port,
             DELAY       => $delay || 1,
             TOKEN_DELAY => $slow || 1,
+            READ_DELAY  => $read || 1,
             LIFE        => $life,
         );
 
@@ -180,7 +183,8 @@ sub log_size ($self, $provider, $what) {
 
 # Starts one of %SYSTEMS.
 #
-# delay, life, token_delay   of its provider
+# delay, life, token_delay, read_delay   of its provider
+# sweep       of payer_sweep, which is off otherwise
 # keepalive   idle connections to the provider
 # workers     how many
 # unbound     they run on any core
@@ -245,6 +249,7 @@ sub configuration ($self, $name, %args) {
         REPO        => $REPO,
         ZONE        => $args{zone} // '1024m',
         STORE       => $args{store} // $known->{store},
+        SWEEP       => $args{sweep} // 'off',
     );
 
     return $self->template('system.conf', %words,

@@ -29,6 +29,7 @@ sub goals ($found) {
         growth($found),
         workers($found),
         refresh($found),
+        sweep($found),
     );
 }
 
@@ -155,6 +156,30 @@ sub flight ($found) {
 
 
 # Those who wait: for one order's link, and at the gate.
+
+sub sweep ($found) {
+    my @rows;
+
+    if (my $of = $found->{reconcile}) {
+        push @rows, [
+            "reconcile, a read takes 200 ms, $of->{orders} orders", '≥ 50 reads a second',
+            sprintf('%.0f (%.2f KB each stay)', @$of{qw(rate kb)}),
+            $of->{rate} >= 50 ? 1 : 0
+        ];
+    }
+
+    if (my $of = $found->{sweep}) {
+        push @rows, [
+            sprintf('sweep, %s orders in doubt: static file, p99', commas($of->{orders})),
+            '≤ 1.2 × with none',
+            sprintf('%.2f × (%.0f µs)', @$of{qw(ratio all)}),
+            at_most($of->{ratio}, 1.2)
+        ];
+    }
+
+    return @rows;
+}
+
 
 sub waiters ($found) {
     my @rows;
