@@ -122,7 +122,7 @@ ngx_http_payer_doctor_zone(ngx_http_payer_ctx_t *ctx)
     percent = left * 100 / size;
     health = NGX_HTTP_PAYER_HEALTH_OK;
 
-    if (d->turn.owner == 0) {
+    if (d->turn.owner == 0 || left == 0) {
         health = NGX_HTTP_PAYER_HEALTH_FAIL;
 
     } else if (percent < 10) {

@@ -9,6 +9,7 @@
  *     int64  limit    if they end beyond so many bytes
  *     int64  failed   counts them
  *     int64  slow     so many milliseconds longer takes each sync of the store
+ *     int64  denied   errno of each connect() over IPv4, 0: they are allowed
  */
 
 
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -33,6 +35,7 @@ typedef struct {
     volatile int64_t  limit;
     volatile int64_t  failed;
     volatile int64_t  slow;
+    volatile int64_t  denied;
 } weather_t;
 
 
@@ -255,4 +258,22 @@ fdatasync(int fd)
     }
 
     return real(fd);
+}
+
+
+int
+connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    static int  (*real)(int, const struct sockaddr *, socklen_t);
+
+    if (real == NULL) {
+        *(void **) &real = weather_real("connect");
+    }
+
+    if (weather->denied && sa->sa_family == AF_INET) {
+        errno = (int) weather->denied;
+        return -1;
+    }
+
+    return real(fd, sa, len);
 }

@@ -9,6 +9,7 @@ package Payer::Weather;
 #     disk_is_good()
 #     disk_is_slow(50)        each sync of the store takes 50 ms longer
 #     failed_writes()         how many there were
+#     connections_are_denied(1)   by the system, as SELinux does
 #
 # t/storm/weather.c is loaded into nginx and does it; the module knows nothing
 # of it.
@@ -17,7 +18,7 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
-use Errno qw(EIO ENOSPC);
+use Errno qw(EACCES EIO ENOSPC);
 use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
@@ -25,7 +26,7 @@ use File::Temp qw(tempdir);
 
 our @EXPORT = qw(
     clock_is_off disk_is_full disk_is_broken disk_is_good disk_is_slow
-    failed_writes
+    failed_writes connections_are_denied
 );
 
 my ($file, $dir);
@@ -43,7 +44,7 @@ sub _prepare {
     $file = "$dir/weather";
 
     open my $fh, '>', $file or die "$file: $!\n";
-    print $fh pack 'q5', 0, 0, 0, 0, 0;
+    print $fh pack 'q6', (0) x 6;
     close $fh;
 
     system($ENV{CC} // 'cc', qw(-shared -fPIC -O1 -g -Wall -Wextra), '-o',
@@ -98,6 +99,9 @@ sub disk_is_broken {
 sub disk_is_good { _set(1, 0) }
 
 sub disk_is_slow { _set(4, $_[0]) }
+
+
+sub connections_are_denied { _set(5, $_[0] ? EACCES : 0) }
 
 
 sub failed_writes {
