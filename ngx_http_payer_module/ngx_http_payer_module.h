@@ -24,7 +24,7 @@
 #include "ngx_http_payer_calls.h"
 
 
-#define NGX_HTTP_PAYER_VERSION          "0.1.0"
+#define NGX_HTTP_PAYER_VERSION          "0.2.0"
 
 
 #define NGX_HTTP_PAYER_PRESENT_REDIRECT  1
