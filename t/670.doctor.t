@@ -129,7 +129,7 @@ is(join(' ', sort keys %$_), 'detail fix name status', "$_->{name} is complete")
 finds($c, configuration => 'ok', qr/^ngx_http_payer_module \S+ in nginx \S+, calls go to "127\.0\.0\.1", neither Payer's live nor its test host$/);
 finds($c, dns => 'ok', qr/is 127\.0\.0\.1:\d+$/);
 finds($c, tls => 'warn', qr/without verified TLS, which "payer_insecure_upstream" permits/);
-finds($c, token => 'ok', qr/Payer takes the credentials, after \d+ ms/);
+finds($c, token => 'ok', qr/Payer accepts the credentials, after \d+ ms/);
 finds($c, clock => 'ok', qr/^[0-2] seconds (?:ahead of|behind) Payer's$/);
 finds($c, subscriptions => 'ok', qr/none needed: there is no "payer_events"/);
 finds($c, zone => 'ok', qr/^\d+ percent of 1024 kB are free$/);
@@ -160,7 +160,7 @@ my %curl = ('User-Agent' => 'curl/8.5.0', Accept => '*/*');
 
 my $r = get('/doctor', headers => \%curl);
 is($r->header('Content-Type'), 'text/plain; charset=utf-8', 'curl');
-like($r->body, qr/^ok    token          Payer takes the credentials, after \d+ ms$/m, 'a line a check');
+like($r->body, qr/^ok    token          Payer accepts the credentials, after \d+ ms$/m, 'a line a check');
 like($r->body, qr/^warn  tls            connected .*\n      fix: Remove "payer_insecure_upstream on" unless this is the simulator\.$/m, 'with its fix below');
 
 is(get('/doctor', headers => { Accept => 'text/plain' })->header('Content-Type'), 'text/plain; charset=utf-8', 'who asks for it');

@@ -67,6 +67,9 @@ sub check_directives {
         my ($default) = $entry =~ /^Default: (.+?)<br>$/m;
         check_default($name, $default);
 
+        like($entry, qr/^\*This directive appeared in version \d+\.\d+\.\d+\.\*$/m,
+            "$name - appeared in");
+
         my ($example) = $entry =~ /^```nginx\n(.*?)^```$/ms;
         like($example // '', qr/(?<!\S)\Q$name\E[ ;]/, "$name - example");
         like($directives, qr/\[$name\]\(#$name\)/, "$name - in the overview");

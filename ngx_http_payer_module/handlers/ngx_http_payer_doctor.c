@@ -182,7 +182,7 @@ ngx_http_payer_doctor_args(ngx_http_request_t *r, ngx_http_payer_doctor_t *d)
     }
 
     return (d->local + d->deep + d->lookup > 1)
-           ? "only one of local, deep and lookup makes sense" : NULL;
+           ? "only one of local, deep and lookup can be used" : NULL;
 }
 
 

@@ -243,7 +243,7 @@ ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,
                                   NGX_HTTP_PAYER_HEALTH_FAIL,
                                   "Read the line about \"payer_store\" in the "
-                                  "error log: make room, mend the "
+                                  "error log: free disk space, correct the "
                                   "permissions, or restore the files.",
                                   "the %V store cannot be written", name);
 

@@ -131,7 +131,7 @@ ngx_http_payer_doctor_unread(ngx_http_payer_exchange_t *x)
     ngx_http_payer_json_token_t   token;
 
     ctx = x->data;
-    reason = "left no memory to read it";
+    reason = "could not be read, since there was no memory";
 
     if (!x->complete || x->oversized) {
         return "is cut off or too large";
@@ -317,7 +317,7 @@ ngx_http_payer_doctor_token(ngx_http_payer_ctx_t *ctx,
 
     ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_TOKEN,
                               NGX_HTTP_PAYER_HEALTH_OK, NULL,
-                              "Payer takes the credentials, after %M ms",
+                              "Payer accepts the credentials, after %M ms",
                               x->time);
     return 1;
 }
@@ -377,7 +377,8 @@ ngx_http_payer_doctor_listed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                                   NGX_HTTP_PAYER_HEALTH_FAIL,
                                   "Payer is down or too busy: wait, and ask "
                                   "Payer if it lasts.",
-                                  "the list of subscriptions was not got: %s",
+                                  "the list of subscriptions could not be "
+                                  "read: %s",
                                   call->reason ? call->reason : "refused");
         return NGX_OK;
     }

@@ -178,7 +178,8 @@ ngx_http_payer_office_guarded(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         if (rc == NGX_DECLINED) {
             return ngx_http_payer_office_sent(
                            ngx_http_payer_answer_refuse(r, NGX_HTTP_FORBIDDEN,
-                           "payer_office_operate lets this person look only"));
+                           "payer_office_operate allows this person to look "
+                           "only"));
         }
 
         if (rc != NGX_OK) {

@@ -124,7 +124,7 @@ ngx_http_payer_report_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             && (format.len != 4 || ngx_strncmp(format.data, "json", 4) != 0))
         {
             return ngx_http_payer_answer_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                               "format is json or csv");
+                                               "format is not json or csv");
         }
     }
 

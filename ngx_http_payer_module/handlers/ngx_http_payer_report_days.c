@@ -39,7 +39,7 @@ ngx_http_payer_report_days(ngx_http_request_t *r, ngx_http_payer_report_t *rp)
     }
 
     if (ngx_http_payer_report_zone(&rp->tz) != NGX_OK) {
-        return "tz is no time zone, such as Europe/Stockholm";
+        return "tz is not a time zone, such as Europe/Stockholm";
     }
 
     (void) ngx_http_payer_report_arg(r, "from", &rp->from);
@@ -74,7 +74,7 @@ ngx_http_payer_report_days(ngx_http_request_t *r, ngx_http_payer_report_t *rp)
     tzset();
 
     if (rc != NGX_OK) {
-        return "from and to are not days, such as 2026-01-31";
+        return "from and to must be days, such as 2026-01-31";
     }
 
     return rp->begin < rp->end ? NULL : "from is later than to";

@@ -149,9 +149,9 @@ ngx_http_payer_lmdb_init(ngx_http_payer_lmdb_env_t *le)
         le->converted = 0;
 
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "payer_store \"lmdb:%V\" was written by a former "
-                      "ngx_http_payer_module, which cannot open it any more; "
-                      "until all is in the lists they are incomplete",
+                      "payer_store \"lmdb:%V\" was written by an older "
+                      "ngx_http_payer_module, which can no longer open it; "
+                      "lists of orders are incomplete until it is converted",
                       &le->path);
     }
 

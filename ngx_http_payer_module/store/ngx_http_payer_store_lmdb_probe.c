@@ -392,7 +392,7 @@ ngx_http_payer_lmdb_text(int code)
 
     case NGX_HTTP_PAYER_LMDB_DAMAGED:
         return "is damaged: restore it from a backup, or move it away to "
-               "start with an empty store, which knows no payments";
+               "start with an empty store, which contains no payments";
 
     case NGX_HTTP_PAYER_LMDB_FOREIGN:
         return "was made by another program: choose another directory";

@@ -138,8 +138,8 @@ ngx_http_payer_lmdb_stepped(ngx_http_payer_io_t *io)
 
     if (!le->upgrade) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "payer_store \"lmdb:%V\": all that a former version "
-                      "has stored is in the lists now", &le->path);
+                      "payer_store \"lmdb:%V\": the records of an older "
+                      "version are converted", &le->path);
         return;
     }
 
