@@ -394,7 +394,7 @@ GET /doctor
 --- after
 my ($r, $c) = examine();
 finds($c, tls => 'ok', qr/^connected, and the certificate is verified$/);
-finds($c, token => 'ok', qr/takes the credentials/);
+finds($c, token => 'ok', qr/accepts the credentials/);
 
 
 
