@@ -54,7 +54,7 @@ is($head->{'x-payer-currency'}, 'SEK', 'currency in the header');
 is($head->{'payer-signature'}, undef, 'no signature without a key');
 
 wait_until(sub { error_log_text() =~ /took the notification/ });
-like(error_log_text(), qr/payer: the shop took the notification "paid", attempt 1, order: "1001"/, 'one line of the log');
+like(error_log_text(), qr/payer: the shop accepted the notification "paid", attempt 1, order: "1001"/, 'one line of the log');
 
 
 
@@ -178,7 +178,7 @@ is(scalar(@told), 4, 'four attempts');
 is(scalar(keys %{ { map { $_->{id} => 1 } @told } }), 1, 'one id');
 is(join(' ', map { $_->{head}{'x-payer-notify-attempt'} } @told), '1 2 3 4', 'attempts are counted');
 wait_until(sub { error_log_text() =~ /took the notification "paid", attempt 4/ });
-like(error_log_text(), qr/\[warn\].*did not take the notification "paid", attempt 1, status 500, the next attempt is in 1 s, order: "1001"/, 'a failed attempt is logged');
+like(error_log_text(), qr/\[warn\].*did not accept the notification "paid", attempt 1, status 500, the next attempt is in 1 s, order: "1001"/, 'a failed attempt is logged');
 like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="failed"\} 3\n/m, 'and counted');
 
 
@@ -218,7 +218,7 @@ order('1001');
 pay('1001');
 thanks('1001');
 wait_until(sub { error_log_text() =~ /was given up/ }, 30);
-like(error_log_text(), qr/\[error\].*the notification "paid" was given up after \d attempts, the shop answered with status 500, order: "1001"/, 'an error is logged');
+like(error_log_text(), qr/\[error\].*the notification "paid" is not sent again after \d attempts, the shop returned status 500, order: "1001"/, 'an error is logged');
 my $n = told();
 shop_answers('204');
 post('/capture', json => { reference => '1001' });

@@ -60,8 +60,8 @@ sub check_directives {
         my ($context) = $entry =~ /^Context: (.+)$/m;
         is($context, contexts($flags{$name}), "$name - contexts");
 
-        my ($syntax) = $entry =~ /^Syntax: (.+?);<br>$/m;
-        is(arguments($syntax, $name), wanted($flags{$name}),
+        my ($syntax) = $entry =~ /^Syntax: (.+?;<br>\n(?:\*\*.+?;<br>\n)*)/m;
+        is(span($syntax, $name), wanted($flags{$name}),
             "$name - arguments of: " . ($syntax // ''));
 
         my ($default) = $entry =~ /^Default: (.+?)<br>$/m;
@@ -98,7 +98,23 @@ sub contexts {
 }
 
 
-# How many arguments the syntax shows, as "1", "1-2" or "1-".
+# How many arguments all lines of the syntax show, as "1", "1-2" or "1-".
+
+sub span {
+    my ($syntax, $name) = @_;
+
+    my @lines = map { arguments($_, $name) } ($syntax // '') =~ /^(.+);<br>$/mg;
+    my @min = sort { $a <=> $b } map { /^(\d+)/ ? $1 : return $_ } @lines;
+    my @max = sort { $a <=> $b } map { /(\d*)$/ ? $1 || 1000 : () } @lines;
+
+    return 'no syntax' unless @lines;
+    return 0 if $lines[0] eq '0';
+    return $max[-1] == 1000 ? "$min[0]-"
+        : $min[0] == $max[-1] ? $min[0] : "$min[0]-$max[-1]";
+}
+
+
+# How many arguments a line shows.
 
 sub arguments {
     my ($syntax, $name) = @_;

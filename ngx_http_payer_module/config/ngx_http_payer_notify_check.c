@@ -136,8 +136,8 @@ ngx_http_payer_check_notify_location(ngx_conf_t *cf,
 
     if (!clcf->internal) {
         ngx_http_payer_refuse(cf, notify, "location \"%V\" of \"payer_notify "
-                              "%V\" is not internal, so that everybody could "
-                              "say that an order is paid",
+                              "%V\" is not internal, so that any client could "
+                              "mark an order as paid",
                               &clcf->name, &notify->uri);
         return NGX_ERROR;
     }
@@ -155,7 +155,8 @@ ngx_http_payer_check_notify_location(ngx_conf_t *cf,
 
     if (inner->handler && clcf->handler == inner->handler->content) {
         ngx_http_payer_refuse(cf, notify, "location \"%V\" of \"payer_notify "
-                              "%V\" has \"%V\", which is not the shop",
+                              "%V\" has \"%V\", which does not pass requests "
+                              "to the shop",
                               &clcf->name, &notify->uri,
                               &inner->handler->directive);
         return NGX_ERROR;
@@ -163,8 +164,8 @@ ngx_http_payer_check_notify_location(ngx_conf_t *cf,
 
     if (ngx_http_payer_has_cache(cf, clcf)) {
         ngx_http_payer_refuse(cf, notify, "location \"%V\" of \"payer_notify "
-                              "%V\" has a cache: an old answer would be taken "
-                              "for the shop's", &clcf->name, &notify->uri);
+                              "%V\" has a cache: an old response would be "
+                              "used", &clcf->name, &notify->uri);
         return NGX_ERROR;
     }
 
@@ -197,7 +198,7 @@ ngx_http_payer_check_notify_headers(ngx_conf_t *cf,
         ngx_http_payer_refuse(cf, locs[i]->lookup, "\"payer_lookup_header\" "
                               "cannot be used together with \"payer_notify "
                               "%V\": a notification has no buyer whose "
-                              "headers the lookup before it could pass on",
+                              "headers could be passed to the lookup",
                               &conf->notify->uri);
         return NGX_ERROR;
     }
@@ -273,9 +274,9 @@ ngx_http_payer_check_buyer(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
     conf->notify->warned = 1;
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "location \"%V\" uses \"$%V\", which is of a buyer's "
-                  "request: a notification has none, so that it will be "
-                  "empty or another one for \"payer_notify %V\" in %s:%ui",
+                  "location \"%V\" uses \"$%V\", which belongs to a request "
+                  "of a buyer: for \"payer_notify %V\" it is empty or has "
+                  "another value in %s:%ui",
                   &clcf->name, &name, &conf->notify->uri, conf->notify->file,
                   conf->notify->line);
 }

@@ -177,7 +177,7 @@ ngx_http_payer_notify_accept(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (cf->args->nelts != 2) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\", a regular "
-                               "expression has no values behind it",
+                               "expression must not be followed by values",
                                &value[2]);
             return NGX_CONF_ERROR;
         }
@@ -209,7 +209,7 @@ ngx_http_payer_notify_accept_values(ngx_conf_t *cf,
 
     if (cf->args->nelts == 2) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "there must be a value behind \"%V\"", &value[1]);
+                           "\"%V\" must be followed by a value", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -358,8 +358,8 @@ ngx_http_payer_notify_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     if (plcf->notify_keys->nelts == NGX_HTTP_PAYER_NOTIFY_KEYS) {
-        return "is given more than twice: one key is the shop's, the other "
-               "is the one that it changes to or from";
+        return "is specified more than twice: only the old and the new key "
+               "are allowed";
     }
 
     value = cf->args->elts;
@@ -379,8 +379,8 @@ ngx_http_payer_notify_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (key->len < NGX_HTTP_PAYER_NOTIFY_SHORT_KEY) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "the key in \"%V\" is shorter than %d bytes: who "
-                           "has one notification can try to guess it",
+                           "the key in \"%V\" is shorter than %d bytes: with "
+                           "one notification a client can try to guess it",
                            &value[1], NGX_HTTP_PAYER_NOTIFY_SHORT_KEY);
     }
 

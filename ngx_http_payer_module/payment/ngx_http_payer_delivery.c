@@ -68,9 +68,9 @@ ngx_http_payer_deliver(ngx_http_payer_main_conf_t *pmcf, ngx_str_t *key,
         /* of a server that another host has */
 
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "payer: the notification \"%V\" is of the server "
-                      "\"%V\" and of \"payer_notify %V\", which this "
-                      "configuration does not have", key, &notice.server,
+                      "payer: the notification \"%V\" needs the server \"%V\" "
+                      "and \"payer_notify %V\", which this configuration does "
+                      "not have", key, &notice.server,
                       &notice.uri);
         return NGX_DECLINED;
     }

@@ -92,7 +92,7 @@ ngx_http_payer_delivery_later(ngx_http_payer_delivery_t *delivery)
         notice->state = NGX_HTTP_PAYER_NOTICE_GIVEN_UP;
         notice->due = 0;
 
-        ngx_str_set(&notice->reason, "the shop did not take it in time");
+        ngx_str_set(&notice->reason, "the shop did not accept it in time");
 
         delivery->result = NGX_HTTP_PAYER_DELIVERY_GIVEN_UP;
         return;
@@ -188,7 +188,7 @@ ngx_http_payer_delivery_stored(ngx_http_request_t *r,
         delivery->more = 0;
 
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "what became of the notification \"%V\" could not "
+                           "the result of the notification \"%V\" could not "
                            "be stored, it is sent again",
                            &delivery->text.type);
         return NGX_DONE;
@@ -218,14 +218,14 @@ ngx_http_payer_delivery_log(ngx_http_payer_ctx_t *ctx,
 
     case NGX_HTTP_PAYER_DELIVERY_TAKEN:
         ngx_http_payer_log(NGX_LOG_NOTICE, ctx,
-                           "the shop took the notification \"%V\", attempt "
-                           "%ui", type, notice->attempts);
+                           "the shop accepted the notification \"%V\", "
+                           "attempt %ui", type, notice->attempts);
         break;
 
     case NGX_HTTP_PAYER_DELIVERY_KNOWN:
         ngx_http_payer_log(NGX_LOG_NOTICE, ctx,
                            "the notification \"%V\" was not sent, the order "
-                           "is paid in the shop already", type);
+                           "is already paid in the shop", type);
         break;
 
     case NGX_HTTP_PAYER_DELIVERY_CONFLICT:
@@ -236,16 +236,16 @@ ngx_http_payer_delivery_log(ngx_http_payer_ctx_t *ctx,
 
     case NGX_HTTP_PAYER_DELIVERY_GIVEN_UP:
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
-                           "the notification \"%V\" was given up after %ui "
-                           "attempts, the shop answered with status %ui",
+                           "the notification \"%V\" is not sent again after "
+                           "%ui attempts, the shop returned status %ui",
                            type, notice->attempts, notice->status);
         break;
 
     default: /* NGX_HTTP_PAYER_DELIVERY_FAILED */
         ngx_http_payer_log(NGX_LOG_WARN, ctx,
-                           "the shop did not take the notification \"%V\", "
-                           "attempt %ui, status %ui%s, the next attempt is "
-                           "in %T s", type, notice->attempts, notice->status,
+                           "the shop did not accept the notification \"%V\", "
+                           "attempt %ui, status %ui%s, the next attempt is in "
+                           "%T s", type, notice->attempts, notice->status,
                            delivery->reason ? delivery->reason : "",
                            notice->due - ngx_time());
         break;

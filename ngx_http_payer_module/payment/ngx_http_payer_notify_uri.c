@@ -50,7 +50,7 @@ ngx_http_payer_notify_note(ngx_http_payer_ctx_t *ctx)
     {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
                            "\"%s %V\" has more than %d bytes for this order, "
-                           "which therefore cannot be told of",
+                           "so that no notification can be sent",
                            uri.len > NGX_HTTP_PAYER_RECORD_URI
                            ? "payer_notify" : "payer_lookup",
                            uri.len > NGX_HTTP_PAYER_RECORD_URI
