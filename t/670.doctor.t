@@ -120,7 +120,7 @@ Content-Security-Policy: frame-ancestors 'none'
 my ($r, $c) = examine();
 
 is(join(' ', map { $_->{name} } @{ $r->json->{checks} }),
-    'configuration dns tls token clock subscriptions store zone unknown sweep',
+    'configuration dns tls token clock subscriptions store zone unknown notifications sweep',
     'the checks in their order');
 
 is(join(' ', sort keys %$_), 'detail fix name status', "$_->{name} is complete")
@@ -134,6 +134,8 @@ finds($c, clock => 'ok', qr/^[0-2] seconds (?:ahead of|behind) Payer's$/);
 finds($c, subscriptions => 'ok', qr/none needed: there is no "payer_events"/);
 finds($c, zone => 'ok', qr/^\d+ percent of 1024 kB are free$/);
 finds($c, unknown => 'ok', qr/^no outcome is unknown$/);
+finds($c, notifications => 'ok', qr/^there is no "payer_notify"$/);
+finds($c, sweep => 'ok', qr/^no run has ended in \d+ seconds$|^the last run has ended \d+ seconds ago$/);
 
 
 
@@ -674,3 +676,21 @@ GET /nothing
 my ($r, $c) = examine('?lookup=id%3D1');
 is($r->status, 503, 'not well');
 finds($c, lookup => 'fail', qr/"failed": .*missing/);
+
+
+
+=== TEST 37: notifications that are owed
+--- http_config perl: shop('return 500;')
+--- config perl
+'payer_notify /_shop/paid?id=$payer_reference;' . checkout() . $DOCTOR
+. 'location = /thanks { payer_verify $arg_order; root html; }'
+. "location = /_shop/paid { internal; proxy_pass http://127.0.0.1:$SHOP; }"
+--- request
+GET /checkout?order=1001
+--- error_code: 303
+--- then
+pay('1001');
+get('/thanks?order=1001');
+wait_until(sub { error_log_text() =~ /"GET \/_shop\/paid|notification/ });
+my ($r, $c) = examine();
+finds($c, notifications => 'ok', qr/^1 are owed to the shop, the oldest for \d+ seconds, 0 were given up or are in conflict$/);

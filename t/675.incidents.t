@@ -581,3 +581,21 @@ POST /capture
 --- error_code: 403
 --- after
 incident('Access is denied');
+
+
+
+=== TEST 36: a shop that does not take notifications
+--- http_config perl: "server { listen 127.0.0.1:$SHOP; location / { return 500; } }"
+--- config perl
+'payer_sweep 1s; payer_notify /_shop/paid?id=$payer_reference; payer_notify_retry 2s interval=1s max=1s;'
+. checkout() . $DOCTOR
+. 'location = /thanks { payer_verify $arg_order; root html; }'
+. "location = /_shop/paid { internal; proxy_pass http://127.0.0.1:$SHOP; }"
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+paid('1001');
+get('/thanks?order=1001');
+wait_until(sub { error_log_text() =~ /was given up/ }, 30);
+incident('The shop does not take notifications');

@@ -70,7 +70,9 @@ typedef struct {
     ngx_str_t                     prefix;
     ngx_str_t                     after;
     ngx_uint_t                    pages;
-    ngx_uint_t                    unknown;
+    ngx_uint_t                    found;
+    ngx_uint_t                    kept;         /* notifications that were
+                                                 * given up, or conflict */
     time_t                        oldest;
 
     ngx_str_t                     lookup_args;
@@ -79,6 +81,7 @@ typedef struct {
 
     unsigned                      text:1;       /* for a terminal */
     unsigned                      local:1;
+    unsigned                      notices:1;    /* are listed, not orders */
     unsigned                      deep:1;
     unsigned                      lookup:1;
 } ngx_http_payer_doctor_t;
@@ -100,6 +103,8 @@ void ngx_http_payer_doctor_sweep(ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_doctor_fetch(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_doctor_store(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_doctor_list(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_doctor_link(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);

@@ -3,7 +3,7 @@
  * What payer_doctor sees without Payer: the configuration, the zone, the
  * store, and what is in it that somebody has to look at.
  *
- *     store -> stored -> walk ...
+ *     store -> stored -> list ...
  */
 
 
@@ -13,30 +13,15 @@
 #include "ngx_http_payer_zone_note.h"
 
 
-#define NGX_HTTP_PAYER_DOCTOR_PAGE      200     /* orders at a time */
-#define NGX_HTTP_PAYER_DOCTOR_PAGES     20
-#define NGX_HTTP_PAYER_DOCTOR_LEFT      500     /* ms, for the answer */
-
 /* seconds that a run of payer_sweep may be late at any interval */
 
 #define NGX_HTTP_PAYER_DOCTOR_SWEEP     300
-
-/* how old an outcome may be that is not known, seconds */
-
-#define NGX_HTTP_PAYER_DOCTOR_UNKNOWN_WARN   900
-#define NGX_HTTP_PAYER_DOCTOR_UNKNOWN_FAIL   86400
 
 
 static time_t ngx_http_payer_doctor_changed(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *file);
 static ngx_int_t ngx_http_payer_doctor_stored(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_doctor_walk(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static void ngx_http_payer_doctor_look(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_doctor_t *d);
-static void ngx_http_payer_doctor_open(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_doctor_t *d, ngx_uint_t complete);
 
 
 /*
@@ -224,8 +209,6 @@ ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_str_t                *name;
     ngx_http_payer_doctor_t  *d;
 
-    static ngx_str_t  none = ngx_null_string;
-
     d = ctx->data;
     name = &ctx->conf->main->store->ops->name;
 
@@ -270,6 +253,9 @@ ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN,
                                       NGX_HTTP_PAYER_HEALTH_WARN, NULL,
                                       "not checked: the store fails");
+            ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_NOTIFICATIONS,
+                                      NGX_HTTP_PAYER_HEALTH_WARN, NULL,
+                                      "not checked: the store fails");
         }
 
         return NGX_OK;
@@ -279,133 +265,7 @@ ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_payer_record_order_key(r->pool, &ctx->conf->merchant->id,
-                                        &none, &d->prefix)
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->step = ngx_http_payer_doctor_walk;
+    ctx->step = ngx_http_payer_doctor_list;
 
     return NGX_OK;
-}
-
-
-/* the index of orders that somebody should look at has them all */
-
-static ngx_int_t
-ngx_http_payer_doctor_walk(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
-{
-    ngx_int_t                 rc;
-    ngx_http_payer_list_t     list;
-    ngx_http_payer_store_t   *store;
-    ngx_http_payer_doctor_t  *d;
-
-    d = ctx->data;
-    store = ctx->conf->main->store;
-
-    if (ctx->asked) {
-        rc = ctx->io.rc;
-
-    } else {
-        ngx_memzero(&list, sizeof(ngx_http_payer_list_t));
-
-        list.prefix = d->prefix;
-        list.attention = NGX_HTTP_PAYER_ATTENTION_UNKNOWN;
-        list.after = d->after;
-        list.limit = NGX_HTTP_PAYER_DOCTOR_PAGE;
-
-        rc = store->ops->list(store, &list, &ctx->io);
-    }
-
-    ctx->asked = (rc == NGX_AGAIN);
-
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    if (rc == NGX_ERROR) {
-        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN,
-                                  NGX_HTTP_PAYER_HEALTH_FAIL,
-                                  "Read the line about \"payer_store\" in the "
-                                  "error log.", "the store cannot be read");
-        ctx->step = d->next;
-        return NGX_OK;
-    }
-
-    if (rc == NGX_OK) {
-        ngx_http_payer_doctor_look(ctx, d);
-        d->after = ctx->io.next;
-
-    } else {
-        ngx_str_null(&d->after);
-    }
-
-    if (d->after.len && ++d->pages < NGX_HTTP_PAYER_DOCTOR_PAGES
-        && ngx_http_payer_flow_left(ctx) > NGX_HTTP_PAYER_DOCTOR_LEFT)
-    {
-        return ngx_http_payer_flow_wait(ctx, 1);
-    }
-
-    ngx_http_payer_doctor_open(ctx, d, d->after.len == 0);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_payer_doctor_look(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_doctor_t *d)
-{
-    ngx_uint_t              i;
-    ngx_http_payer_item_t  *item;
-
-    item = ctx->io.items;
-
-    for (i = 0; i < ctx->io.nitems; i++) {
-
-        if (d->unknown == 0 || item[i].label.updated < d->oldest) {
-            d->oldest = item[i].label.updated;
-        }
-
-        d->unknown++;
-    }
-}
-
-
-static void
-ngx_http_payer_doctor_open(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_doctor_t *d, ngx_uint_t complete)
-{
-    time_t                    age;
-    ngx_http_payer_health_e   health;
-
-    ctx->step = d->next;
-
-    if (d->unknown == 0) {
-        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN,
-                                  NGX_HTTP_PAYER_HEALTH_OK, NULL,
-                                  "no outcome is unknown%s",
-                                  complete ? "" : " among the first");
-        return;
-    }
-
-    age = ngx_max(ngx_time() - d->oldest, 0);
-    health = NGX_HTTP_PAYER_HEALTH_OK;
-
-    if (age >= NGX_HTTP_PAYER_DOCTOR_UNKNOWN_FAIL) {
-        health = NGX_HTTP_PAYER_HEALTH_FAIL;
-
-    } else if (age >= NGX_HTTP_PAYER_DOCTOR_UNKNOWN_WARN) {
-        health = NGX_HTTP_PAYER_HEALTH_WARN;
-    }
-
-    ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_UNKNOWN, health,
-                              health == NGX_HTTP_PAYER_HEALTH_OK ? NULL
-                              : "Run \"payer_reconcile\"; what no read can "
-                                "tell, ask Payer and settle it by hand.",
-                              "outcomes of %ui orders are unknown%s, the "
-                              "oldest for %T seconds", d->unknown,
-                              complete ? "" : " among the first", age);
 }
