@@ -33,6 +33,8 @@ static ngx_int_t ngx_http_payer_checkout_values(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_reopen(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_checkout_reopen_order(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_noted(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_checkout_decide(ngx_http_request_t *r,
@@ -282,6 +284,32 @@ ngx_http_payer_checkout_reopen(ngx_http_request_t *r,
     }
 
     rc = ngx_http_payer_reopen_ask(ctx, &message);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_payer_checkout_unavailable(r,
+                                            "the store could not be read");
+    }
+
+    ctx->step = ctx->reopened.len ? ngx_http_payer_checkout_lookup
+                                  : ngx_http_payer_checkout_reopen_order;
+
+    return NGX_OK;
+}
+
+
+/* or whether staff has said that any link sells it */
+
+static ngx_int_t
+ngx_http_payer_checkout_reopen_order(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_reopen_ask_order(ctx);
 
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;

@@ -173,6 +173,7 @@ ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx)
 
     if (params->unknown || params->payment_id.data || params->type.data
         || params->url.data || params->description.data || params->reason.data
+        || params->operation.data || params->outcome.data
         || params->release_rest != -1)
     {
         return "a link has no other parameters than reference, amount, "

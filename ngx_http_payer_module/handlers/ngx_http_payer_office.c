@@ -14,6 +14,7 @@
 #include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_office_act.h"
 #include "ngx_http_payer_office_css.h"
 #include "ngx_http_payer_office_html.h"
 #include "ngx_http_payer_office_js.h"
@@ -28,6 +29,7 @@ typedef struct {
     ngx_str_t                          name;
     ngx_uint_t                         changes;     /* by POST */
     const ngx_http_payer_handler_t    *handler;     /* of an operation */
+    ngx_uint_t                         act;
     ngx_http_payer_step_pt             step;
     ngx_str_t                          type;        /* of a file */
     const ngx_str_t                   *file;
@@ -56,38 +58,50 @@ static ngx_str_t  ngx_http_payer_office_name = ngx_string("office");
 
 static ngx_http_payer_office_route_t  ngx_http_payer_office_routes[] = {
 
-    { ngx_string(""), 0, NULL, ngx_http_payer_office_file,
+    { ngx_string(""), 0, NULL, 0, ngx_http_payer_office_file,
       ngx_string("text/html; charset=utf-8"), &ngx_http_payer_office_html },
 
-    { ngx_string("office.css"), 0, NULL, ngx_http_payer_office_file,
+    { ngx_string("office.css"), 0, NULL, 0, ngx_http_payer_office_file,
       ngx_string("text/css; charset=utf-8"), &ngx_http_payer_office_css },
 
-    { ngx_string("office.js"), 0, NULL, ngx_http_payer_office_file,
+    { ngx_string("office.js"), 0, NULL, 0, ngx_http_payer_office_file,
       ngx_string("text/javascript; charset=utf-8"),
       &ngx_http_payer_office_js },
 
-    { ngx_string("session"), 0, NULL, ngx_http_payer_office_session,
+    { ngx_string("session"), 0, NULL, 0, ngx_http_payer_office_session,
       ngx_null_string, NULL },
 
-    { ngx_string("orders"), 0, NULL, ngx_http_payer_office_list,
+    { ngx_string("orders"), 0, NULL, 0, ngx_http_payer_office_list,
       ngx_null_string, NULL },
 
-    { ngx_string("order"), 0, NULL, ngx_http_payer_office_order,
+    { ngx_string("order"), 0, NULL, 0, ngx_http_payer_office_order,
       ngx_null_string, NULL },
 
-    { ngx_string("order/capture"), 1, &ngx_http_payer_handler_capture, NULL,
+    { ngx_string("order/capture"), 1, &ngx_http_payer_handler_capture, 0, NULL,
       ngx_null_string, NULL },
 
-    { ngx_string("order/cancel"), 1, &ngx_http_payer_handler_cancel, NULL,
+    { ngx_string("order/cancel"), 1, &ngx_http_payer_handler_cancel, 0, NULL,
       ngx_null_string, NULL },
 
-    { ngx_string("order/release"), 1, &ngx_http_payer_handler_release, NULL,
+    { ngx_string("order/release"), 1, &ngx_http_payer_handler_release, 0, NULL,
       ngx_null_string, NULL },
 
-    { ngx_string("order/refund"), 1, &ngx_http_payer_handler_refund, NULL,
+    { ngx_string("order/refund"), 1, &ngx_http_payer_handler_refund, 0, NULL,
       ngx_null_string, NULL },
 
-    { ngx_null_string, 0, NULL, NULL, ngx_null_string, NULL }
+    { ngx_string("order/read"), 1, NULL, NGX_HTTP_PAYER_ACT_READ,
+      ngx_http_payer_act_params, ngx_null_string, NULL },
+
+    { ngx_string("order/reopen"), 1, NULL, NGX_HTTP_PAYER_ACT_REOPEN,
+      ngx_http_payer_act_params, ngx_null_string, NULL },
+
+    { ngx_string("order/settle"), 1, NULL, NGX_HTTP_PAYER_ACT_SETTLE,
+      ngx_http_payer_act_params, ngx_null_string, NULL },
+
+    { ngx_string("order/erase"), 1, NULL, NGX_HTTP_PAYER_ACT_ERASE,
+      ngx_http_payer_act_params, ngx_null_string, NULL },
+
+    { ngx_null_string, 0, NULL, 0, NULL, ngx_null_string, NULL }
 };
 
 
@@ -189,8 +203,8 @@ ngx_http_payer_office_guarded(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         if (route->handler) {
             ngx_http_payer_operation_begin(ctx, route->handler);
 
-        } else {
-            ctx->step = route->step;
+        } else if (ngx_http_payer_act_begin(ctx, route->act) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         return ngx_http_payer_body_keep(r, ctx);

@@ -34,12 +34,10 @@ extern ngx_http_payer_handler_t  ngx_http_payer_handler_office;
 ngx_int_t ngx_http_payer_office_query(ngx_http_request_t *r,
     ngx_http_payer_office_query_t *query, const char **reason);
 
-/* the first steps of the lists, of one order, and of what is no operation */
+/* the first steps of the lists and of one order */
 ngx_int_t ngx_http_payer_office_list(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_office_order(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-ngx_int_t ngx_http_payer_office_act(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 /*

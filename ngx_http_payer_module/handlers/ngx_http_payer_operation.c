@@ -283,6 +283,10 @@ ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
         return "type and url are not parameters of this operation";
     }
 
+    if (params->operation.data || params->outcome.data) {
+        return "operation and outcome are not parameters of this operation";
+    }
+
     if (params->currency.data || params->expires != -1) {
         return "currency and expires are not parameters of this operation";
     }

@@ -17,6 +17,7 @@
 #include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_book.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_history.h"
 #include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_log.h"
@@ -53,6 +54,8 @@ static ngx_int_t ngx_http_payer_settle_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_settle_write(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_str_t *ngx_http_payer_settle_word(
+    ngx_http_payer_op_state_e state);
 static ngx_int_t ngx_http_payer_settle_written(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_settle_refuse(ngx_http_request_t *r,
@@ -72,16 +75,8 @@ ngx_http_payer_settle_asked(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_payer_settle(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    u_char                   *src, *dst;
-    ngx_str_t                 name, outcome;
-    ngx_http_payer_settle_t  *st;
-
-    st = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_settle_t));
-    if (st == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->data = st;
+    u_char     *src, *dst;
+    ngx_str_t   name, outcome;
 
     if (ngx_http_arg(r, (u_char *) "operation", 9, &name) != NGX_OK
         || ngx_http_arg(r, (u_char *) "outcome", 7, &outcome) != NGX_OK
@@ -91,11 +86,41 @@ ngx_http_payer_settle(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                                   "both operation and outcome are needed");
     }
 
-    if (outcome.len == 4 && ngx_strncmp(outcome.data, "done", 4) == 0) {
+    dst = ngx_pnalloc(r->pool, name.len);
+    if (dst == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    src = name.data;
+    name.data = dst;
+
+    ngx_unescape_uri(&dst, &src, name.len, 0);
+
+    name.len = dst - name.data;
+
+    return ngx_http_payer_settle_begin(r, ctx, &name, &outcome);
+}
+
+
+ngx_int_t
+ngx_http_payer_settle_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *name, ngx_str_t *outcome)
+{
+    ngx_http_payer_settle_t  *st;
+
+    st = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_settle_t));
+    if (st == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = st;
+    st->name = *name;
+
+    if (outcome->len == 4 && ngx_strncmp(outcome->data, "done", 4) == 0) {
         st->state = NGX_HTTP_PAYER_OP_DONE;
 
-    } else if (outcome.len == 7
-               && ngx_strncmp(outcome.data, "refused", 7) == 0)
+    } else if (outcome->len == 7
+               && ngx_strncmp(outcome->data, "refused", 7) == 0)
     {
         st->state = NGX_HTTP_PAYER_OP_REFUSED;
 
@@ -103,18 +128,6 @@ ngx_http_payer_settle(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_BAD_REQUEST,
                                             "outcome is not done or refused");
     }
-
-    dst = ngx_pnalloc(r->pool, name.len);
-    if (dst == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    st->name.data = dst;
-    src = name.data;
-
-    ngx_unescape_uri(&dst, &src, name.len, 0);
-
-    st->name.len = dst - st->name.data;
 
     st->prefix.len = sizeof("operation//") - 1 + ctx->conf->merchant->id.len;
     st->prefix.data = ngx_pnalloc(r->pool, st->prefix.len);
@@ -335,6 +348,18 @@ ngx_http_payer_settle_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                                             "the store could not be read");
     }
 
+    if (ctx->params
+        && (!ctx->found
+            || ctx->record.reference.len != ctx->params->reference.len
+            || ngx_memcmp(ctx->record.reference.data,
+                          ctx->params->reference.data,
+                          ctx->record.reference.len)
+               != 0))
+    {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_NOT_FOUND,
+                                  "the operation is not one of this order");
+    }
+
     id = &ctx->record.payment_id;
 
     if (id->len != st->payment_id.len
@@ -350,6 +375,16 @@ ngx_http_payer_settle_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
+static ngx_str_t *
+ngx_http_payer_settle_word(ngx_http_payer_op_state_e state)
+{
+    static ngx_str_t  done = ngx_string("done");
+    static ngx_str_t  refused = ngx_string("refused");
+
+    return (state == NGX_HTTP_PAYER_OP_DONE) ? &done : &refused;
+}
+
+
 /*
  * The sum of refunds is nothing that a read must show.  Of all else the next
  * read tells what the order is by now.
@@ -360,10 +395,12 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                     rc;
     ngx_str_t                     actor;
+    ngx_uint_t                    n;
     const ngx_str_t              *refund;
     ngx_http_payer_op_t          *op;
     ngx_http_payer_settle_t      *st;
-    ngx_http_payer_store_entry_t  entries[2];
+    ngx_http_payer_history_t      act;
+    ngx_http_payer_store_entry_t  entries[3];
 
     static ngx_str_t  json = ngx_string("application/json");
     static ngx_str_t  done = ngx_string("{\"settled\":\"by hand\"}");
@@ -388,8 +425,31 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     rc = ngx_http_payer_book_entry(ctx, op, &st->operation, &st->payment_id,
                                    &entries[1]);
-    if (rc == NGX_ERROR) {
+
+    if (rc == NGX_ERROR || ngx_http_payer_audit_actor(ctx, &actor) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    n = (rc == NGX_OK) ? 2 : 1;
+
+    if (ctx->found) {
+        ngx_memzero(&act, sizeof(ngx_http_payer_history_t));
+
+        ngx_str_set(&act.what, "settle");
+
+        act.at = op->updated;
+        act.amount = op->amount;
+        act.by = actor;
+        act.result = *ngx_http_payer_settle_word(st->state);
+        act.request_id = op->request_id;
+        act.payment_id = st->payment_id;
+
+        if (ngx_http_payer_history_act(ctx, &act, &op->request_id,
+                                       &entries[n++])
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     refund = &ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_REFUND)->name;
@@ -414,9 +474,8 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_payer_audit_actor(ctx, &actor) != NGX_OK
-        || ngx_http_payer_audit_found(ctx, op, &st->operation, &actor)
-           != NGX_OK)
+    if (ngx_http_payer_audit_found(ctx, op, &st->operation, &actor)
+        != NGX_OK)
     {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                             "the audit log could not be "
@@ -426,7 +485,7 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ctx->step = ngx_http_payer_settle_written;
 
     return ngx_http_payer_ledger_write_all(ctx, NGX_HTTP_PAYER_BY_REPLY,
-                                           entries, rc == NGX_OK ? 2 : 1)
+                                           entries, n)
            == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
 }
 
@@ -454,12 +513,7 @@ ngx_http_payer_settle_written(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     ngx_str_set(&members[1].name, "outcome");
 
-    if (st->state == NGX_HTTP_PAYER_OP_DONE) {
-        ngx_str_set(&members[1].text, "done");
-
-    } else {
-        ngx_str_set(&members[1].text, "refused");
-    }
+    members[1].text = *ngx_http_payer_settle_word(st->state);
 
     user = &r->headers_in.user;
 

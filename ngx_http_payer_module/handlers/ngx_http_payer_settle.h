@@ -15,6 +15,11 @@
 /* whether the request asks for it, by an argument "operation" or "outcome" */
 ngx_uint_t ngx_http_payer_settle_asked(ngx_http_request_t *r);
 
+/* the same with the name of the operation, its key or its request id, and
+ * "done" or "refused" */
+ngx_int_t ngx_http_payer_settle_begin(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *name, ngx_str_t *outcome);
+
 /* the first step */
 ngx_int_t ngx_http_payer_settle(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);

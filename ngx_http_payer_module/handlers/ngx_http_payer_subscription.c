@@ -149,6 +149,7 @@ ngx_http_payer_subscription_wrong(ngx_http_payer_params_t *params,
         || params->description.data || params->reason.data
         || params->amount != -1
         || params->currency.data || params->expires != -1
+        || params->operation.data || params->outcome.data
         || params->release_rest != -1)
     {
         return "a subscription has no other parameters than type and url";

@@ -84,6 +84,8 @@ typedef struct {
     ngx_str_t    url;                   /* of a subscription */
     ngx_str_t    currency;              /* of a link */
     int64_t      expires;               /* of a link, -1: not given */
+    ngx_str_t    operation;             /* that is settled, and how */
+    ngx_str_t    outcome;
     int64_t      amount;                /* -1: not given */
     ngx_int_t    release_rest;          /* -1: not given, else 0 or 1 */
     ngx_uint_t   unknown;               /* there was another name, too */

@@ -63,6 +63,8 @@ static ngx_http_payer_param_t  ngx_http_payer_param_names[] = {
     ngx_http_payer_param("url", TEXT, url, "a text"),
     ngx_http_payer_param("currency", TEXT, currency, "a text"),
     ngx_http_payer_param("expires", AMOUNT, expires, "a positive integer"),
+    ngx_http_payer_param("operation", TEXT, operation, "a text"),
+    ngx_http_payer_param("outcome", TEXT, outcome, "a text"),
     ngx_http_payer_param("amount", AMOUNT, amount, "a positive integer"),
     ngx_http_payer_param("releaseRemainingFunds", FLAG, release_rest,
                          "true or false")

@@ -36,6 +36,7 @@ struct ngx_http_payer_execution_s {
     ngx_http_payer_params_t     *params;        /* amount, ..., description */
     ngx_str_t                    id;            /* idempotency key or empty */
     ngx_str_t                    actor;         /* who asks now */
+    ngx_str_t                    hidden;        /* the key, if erased */
 
     ngx_int_t                  (*state)(ngx_http_payer_execution_t *ex);
     ngx_str_t                    key;           /* of "op" */
@@ -56,6 +57,7 @@ struct ngx_http_payer_execution_s {
     unsigned                     audited:1;     /* an outcome is to follow */
     unsigned                     found:1;       /* it was stored before */
     unsigned                     searched:1;    /* by the request id */
+    unsigned                     unhidden:1;    /* and by the key's digest */
     unsigned                     replayed:1;    /* from the record */
     unsigned                     read_back:1;   /* by a read after a 409 */
 };

@@ -15,6 +15,8 @@
 
 static ngx_int_t ngx_http_payer_execute_digest(
     ngx_http_payer_execution_t *ex, u_char *digest);
+static ngx_int_t ngx_http_payer_execute_hidden(
+    ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_search(
     ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex);
@@ -142,6 +144,13 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
         }
     }
 
+    if (!ex->found && !ex->unhidden) {
+        ex->unhidden = 1;
+        ex->state = ngx_http_payer_execute_hidden;
+
+        return NGX_OK;
+    }
+
     if (!ex->found && !ex->searched
         && ex->id.len == NGX_HTTP_PAYER_UUID_LEN)
     {
@@ -161,6 +170,53 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
     } else {
         ex->state = ngx_http_payer_execute_intent;
     }
+
+    return NGX_OK;
+}
+
+
+/* one that was erased has the digest of its key */
+
+static ngx_int_t
+ngx_http_payer_execute_hidden(ngx_http_payer_execution_t *ex)
+{
+    ngx_int_t              rc;
+    ngx_str_t              hidden;
+    ngx_http_payer_ctx_t  *ctx;
+
+    ctx = ex->ctx;
+
+    ngx_str_null(&hidden);
+
+    if (!ctx->asked) {
+        rc = ngx_http_payer_op_hidden_key(ctx->request->pool, &ex->key,
+                                  sizeof("operation//") - 1
+                                  + ctx->conf->merchant->id.len
+                                  + ctx->record.payment_id.len + 1,
+                                  NULL, &hidden);
+
+        if (rc != NGX_OK) {
+            ex->state = ngx_http_payer_execute_lookup;
+            return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+        }
+
+        ex->hidden = hidden;
+    }
+
+    rc = ngx_http_payer_ledger_get(ctx, &ex->hidden);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_OK) {
+        ex->key = ex->hidden;
+
+    } else if (rc != NGX_DECLINED) {
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NOT_STORED);
+    }
+
+    ex->state = ngx_http_payer_execute_lookup;
 
     return NGX_OK;
 }

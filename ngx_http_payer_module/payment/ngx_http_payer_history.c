@@ -389,3 +389,52 @@ ngx_http_payer_history_act(ngx_http_payer_ctx_t *ctx,
 
     return ngx_http_payer_history_entry(ctx, history, "act", &slot, entry);
 }
+
+
+ngx_uint_t
+ngx_http_payer_history_is_act(ngx_http_payer_history_t *history)
+{
+    ngx_uint_t  i;
+
+    static ngx_str_t  names[] = {
+        ngx_string("read"), ngx_string("link"), ngx_string("event")
+    };
+
+    if (history->by.len == 0) {
+        return 0;
+    }
+
+    for (i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (history->what.len == names[i].len
+            && ngx_memcmp(history->what.data, names[i].data, names[i].len)
+               == 0)
+        {
+            return 0;
+        }
+    }
+
+    /* reads that staff has asked for are "done", others show a state */
+
+    return history->what.len != names[0].len
+           || ngx_memcmp(history->what.data, names[0].data, names[0].len) != 0
+           || (history->result.len == 4
+               && ngx_memcmp(history->result.data, "done", 4) == 0);
+}
+
+
+ngx_int_t
+ngx_http_payer_history_blank(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_history_t *history, ngx_str_t *key,
+    ngx_http_payer_store_entry_t *entry)
+{
+    ngx_memzero(entry, sizeof(ngx_http_payer_store_entry_t));
+
+    ngx_str_null(&history->by);
+    ngx_str_null(&history->reason);
+
+    entry->key = *key;
+    entry->expires = ngx_http_payer_keep_order(ctx->conf, &ctx->record);
+
+    return ngx_http_payer_history_encode(ctx->request->pool, history,
+                                         &entry->value);
+}

@@ -53,6 +53,14 @@ ngx_int_t ngx_http_payer_history_read(ngx_http_payer_ctx_t *ctx,
 ngx_int_t ngx_http_payer_history_event(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *type, ngx_str_t *token, ngx_http_payer_store_entry_t *entry);
 
+/* whether somebody of staff has done it, whose name it has */
+ngx_uint_t ngx_http_payer_history_is_act(ngx_http_payer_history_t *history);
+
+/* the same under its key, without who has done it and why */
+ngx_int_t ngx_http_payer_history_blank(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_history_t *history, ngx_str_t *key,
+    ngx_http_payer_store_entry_t *entry);
+
 /* what somebody did; "id" tells one from another */
 ngx_int_t ngx_http_payer_history_act(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_history_t *history, ngx_str_t *id,

@@ -74,6 +74,15 @@ ngx_int_t ngx_http_payer_op_merge(ngx_str_t *stored, ngx_str_t *fresh);
 ngx_int_t ngx_http_payer_op_forget(ngx_str_t *stored, ngx_str_t *fresh);
 
 /*
+ * the same key with the digest of what its caller has chosen, under which an
+ * operation is found after it was erased; "prefix" is the length of what
+ * stands before the operation's name, and "request_id" may be NULL.  NGX_OK,
+ * NGX_DECLINED if nobody has chosen it, NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_op_hidden_key(ngx_pool_t *pool, ngx_str_t *key,
+    size_t prefix, ngx_str_t *request_id, ngx_str_t *hidden);
+
+/*
  * whether it is too early to take it for not done that an operation does not
  * show in a read: Payer may be late to show what it has done
  */

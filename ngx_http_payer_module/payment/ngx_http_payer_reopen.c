@@ -10,11 +10,14 @@
 
 #include "ngx_http_payer_reopen.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
 
 
+static ngx_int_t ngx_http_payer_reopen_read(ngx_http_payer_ctx_t *ctx,
+    const char *kind, ngx_str_t *text);
 static ngx_int_t ngx_http_payer_reopen_key(ngx_http_payer_ctx_t *ctx,
-    ngx_str_t *message, ngx_str_t *key);
+    const char *kind, ngx_str_t *text, ngx_str_t *key);
 
 
 ngx_int_t
@@ -27,7 +30,8 @@ ngx_http_payer_reopen_note(ngx_http_payer_ctx_t *ctx, ngx_str_t *message,
 
     ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
 
-    if (ngx_http_payer_reopen_key(ctx, message, &entry.key) != NGX_OK) {
+    if (ngx_http_payer_reopen_key(ctx, "link", message, &entry.key) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -39,7 +43,36 @@ ngx_http_payer_reopen_note(ngx_http_payer_ctx_t *ctx, ngx_str_t *message,
 
 
 ngx_int_t
+ngx_http_payer_reopen_order(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entry)
+{
+    ngx_memzero(entry, sizeof(ngx_http_payer_store_entry_t));
+
+    entry->value = ctx->record.payment_id;
+    entry->expires = ngx_http_payer_keep_order(ctx->conf, &ctx->record);
+
+    return ngx_http_payer_reopen_key(ctx, "reopen", &ctx->record.reference,
+                                     &entry->key);
+}
+
+
+ngx_int_t
+ngx_http_payer_reopen_ask_order(ngx_http_payer_ctx_t *ctx)
+{
+    return ngx_http_payer_reopen_read(ctx, "reopen", &ctx->order.reference);
+}
+
+
+ngx_int_t
 ngx_http_payer_reopen_ask(ngx_http_payer_ctx_t *ctx, ngx_str_t *message)
+{
+    return ngx_http_payer_reopen_read(ctx, "link", message);
+}
+
+
+static ngx_int_t
+ngx_http_payer_reopen_read(ngx_http_payer_ctx_t *ctx, const char *kind,
+    ngx_str_t *text)
 {
     ngx_int_t  rc;
     ngx_str_t  key, *value;
@@ -47,7 +80,7 @@ ngx_http_payer_reopen_ask(ngx_http_payer_ctx_t *ctx, ngx_str_t *message)
     ngx_str_null(&key);
 
     if (!ctx->asked
-        && ngx_http_payer_reopen_key(ctx, message, &key) != NGX_OK)
+        && ngx_http_payer_reopen_key(ctx, kind, text, &key) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -78,8 +111,8 @@ ngx_http_payer_reopen_ask(ngx_http_payer_ctx_t *ctx, ngx_str_t *message)
 
 
 static ngx_int_t
-ngx_http_payer_reopen_key(ngx_http_payer_ctx_t *ctx, ngx_str_t *message,
-    ngx_str_t *key)
+ngx_http_payer_reopen_key(ngx_http_payer_ctx_t *ctx, const char *kind,
+    ngx_str_t *text, ngx_str_t *key)
 {
     u_char     *p;
     u_char      digest[NGX_HTTP_PAYER_DIGEST_LEN];
@@ -87,11 +120,11 @@ ngx_http_payer_reopen_key(ngx_http_payer_ctx_t *ctx, ngx_str_t *message,
 
     merchant = &ctx->conf->merchant->id;
 
-    if (ngx_http_payer_digest(message, 1, digest) != NGX_OK) {
+    if (ngx_http_payer_digest(text, 1, digest) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    key->len = sizeof("link//") - 1 + merchant->len
+    key->len = ngx_strlen(kind) + 2 + merchant->len
                + 2 * NGX_HTTP_PAYER_DIGEST_LEN;
 
     key->data = ngx_pnalloc(ctx->pool, key->len);
@@ -99,7 +132,7 @@ ngx_http_payer_reopen_key(ngx_http_payer_ctx_t *ctx, ngx_str_t *message,
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(key->data, "link/%V/", merchant);
+    p = ngx_sprintf(key->data, "%s/%V/", kind, merchant);
 
     (void) ngx_hex_dump(p, digest, NGX_HTTP_PAYER_DIGEST_LEN);
 

@@ -21,6 +21,16 @@ ngx_int_t ngx_http_payer_reopen_note(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *message, time_t expires);
 
 /*
+ * the entry by which any signed link sells the order of ctx->record again, as
+ * long as it has the payment that is over now: NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_payer_reopen_order(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entry);
+
+/* sets ctx->reopened if somebody has done so: as the following one */
+ngx_int_t ngx_http_payer_reopen_ask_order(ngx_http_payer_ctx_t *ctx);
+
+/*
  * sets ctx->reopened if the link of the request, whose signed message this is,
  * was made to sell an order again: NGX_OK, NGX_AGAIN when the request is
  * parked (call it again), NGX_ERROR (logged)
