@@ -53,7 +53,7 @@ is($head->{'x-payer-amount'}, 12900, 'amount in the header');
 is($head->{'x-payer-currency'}, 'SEK', 'currency in the header');
 is($head->{'payer-signature'}, undef, 'no signature without a key');
 
-wait_until(sub { error_log_text() =~ /took the notification/ });
+wait_until(sub { error_log_text() =~ /accepted the notification/ });
 like(error_log_text(), qr/payer: the shop accepted the notification "paid", attempt 1, order: "1001"/, 'one line of the log');
 
 
@@ -177,7 +177,7 @@ my @told = told_of(4, 30);
 is(scalar(@told), 4, 'four attempts');
 is(scalar(keys %{ { map { $_->{id} => 1 } @told } }), 1, 'one id');
 is(join(' ', map { $_->{head}{'x-payer-notify-attempt'} } @told), '1 2 3 4', 'attempts are counted');
-wait_until(sub { error_log_text() =~ /took the notification "paid", attempt 4/ });
+wait_until(sub { error_log_text() =~ /accepted the notification "paid", attempt 4/ });
 like(error_log_text(), qr/\[warn\].*did not accept the notification "paid", attempt 1, status 500, the next attempt is in 1 s, order: "1001"/, 'a failed attempt is logged');
 like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="failed"\} 3\n/m, 'and counted');
 
@@ -235,8 +235,8 @@ order('1001');
 pay('1001');
 thanks('1001');
 is(scalar(told_of(6, 30)), 6, 'told until the body said so');
-wait_until(sub { error_log_text() =~ /took the notification/ });
-like(error_log_text(), qr/took the notification "paid", attempt 6/, 'then it is taken');
+wait_until(sub { error_log_text() =~ /accepted the notification/ });
+like(error_log_text(), qr/accepted the notification "paid", attempt 6/, 'then it is taken');
 
 
 
@@ -248,8 +248,8 @@ order('1001');
 pay('1001');
 thanks('1001');
 is(scalar(told_of(2, 30)), 2, 'told until the body matched');
-wait_until(sub { error_log_text() =~ /took the notification/ });
-like(error_log_text(), qr/took the notification "paid", attempt 2/, 'then it is taken');
+wait_until(sub { error_log_text() =~ /accepted the notification/ });
+like(error_log_text(), qr/accepted the notification "paid", attempt 2/, 'then it is taken');
 
 
 
