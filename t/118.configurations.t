@@ -673,6 +673,79 @@ refused 'a field without its lookup, and another number', $TOGETHER,
 refused 'a match beside a lookup that is off', qr/"payer_lookup off" is set together/,
     shop_asked(lookup => 'payer_lookup off;', field => '', match => 'payer_lookup_match $wc_key x;');
 
+# Constants that no buyer could ever pay with.
+
+my $REFERENCE = qr/invalid reference ".*" of "payer_reference", it must be 1 to 255 bytes/;
+my $ADDRESS   = qr/invalid address ".*" of "payer_return_\w+", it must begin with a single slash/;
+my $RESULT    = qr/invalid amount "[^"]+" of "payer_\w+" among the results of the map "\$p"/;
+
+refused 'an empty reference', $REFERENCE, server => checkout(payer_reference => '""');
+refused 'a reference of 256 bytes', $REFERENCE, server => checkout(payer_reference => 'x' x 256);
+started 'a reference of 255 bytes', server => checkout(payer_reference => 'x' x 255);
+started 'an empty text before a variable', server => checkout(payer_reference => '"$arg_order" public');
+
+refused 'an amount above the greatest one', qr/the amount "12901" of "payer_amount" is greater than "payer_max_amount" "12900"/,
+    amount('12901', with => [ payer_max_amount => 12900 ]);
+refused 'one in major units', qr/the amount "129.01" of "payer_amount" is greater than/,
+    amount('129.01 major', with => [ payer_max_amount => 12900 ]);
+started 'an amount that is the greatest one', amount('12900', with => [ payer_max_amount => 12900 ]);
+started 'a greatest amount that is not known now',
+    amount('12900', with => [ payer_max_amount => '$upstream_http_x_most' ]);
+
+for my $wrong (qw(0.5 free -1 0 1e3)) {
+    refused "a map with the result $wrong", $RESULT, amount('$p', http => "map \$arg_x \$p { tea 45; milk $wrong; }");
+}
+refused 'a map with a default that is no amount', $RESULT, amount('"${p}"', http => 'map $arg_x $p { tea 45; default free; }');
+refused 'a map whose regular expression leads to none', $RESULT, amount('$p', http => 'map $arg_x $p { ~^tea free; }');
+refused 'a map whose wildcard leads to none', $RESULT, amount('$p', http => 'map $host $p { hostnames; *.a.example free; }');
+refused 'a map of too many digits', $RESULT, amount('$p major', http => 'map $arg_x $p { tea 4.555; }');
+refused 'a map for payer_verify_amount that leads to none', $RESULT, http => 'map $arg_x $p { tea free; }',
+    server => 'location = /thanks { payer_verify $arg_order; payer_verify_amount $p SEK; }';
+started 'a map of amounts in major units', amount('$p major', http => 'map $arg_x $p { tea 4.55; default ""; }');
+started 'a part of an amount', amount('"${p}00"', http => 'map $arg_x $p { tea 45; milk 0; }');
+
+for my $wrong (qw(thanks //evil.example/x ftp://shop.example/ javascript:alert(1) https:/x https://), '""', '"?ok=$arg_x"') {
+    refused "the return address $wrong", $ADDRESS, server => checkout("payer_return_$_" => $wrong)
+        for qw(success fail back);
+}
+for my $good (qw(/ /thanks https://shop.example/x http://shop.example HTTPS://shop.example/), '$upstream_http_x_u', 'http$upstream_http_x_s://shop.example/') {
+    started "the return address $good", server => checkout(payer_return_success => $good);
+}
+
+for my $wrong (qw(https://_ http://_:8080 https://-)) {
+    refused "the origin $wrong", qr/invalid origin "\Q$wrong\E"/, server => checkout(payer_return_origin => $wrong);
+}
+started "the origin $_", server => checkout(payer_return_origin => $_)
+    for qw(https://shop.example https://shop_1.example:8443 http://[::1]:8080);
+
+for my $wrong (qw(a/b https://payer.example a@b $x _)) {
+    refused "the host $wrong of payer_api", qr/invalid host "\Q$wrong\E", it must be the name/,
+        server => "payer_api /_payer host=$wrong;" . checkout();
+}
+started 'a host of payer_api', server => 'payer_api /_payer host=b2b.payer.example;' . checkout();
+
+for my $wrong (qw(/../{paymentId} /a/./{paymentId} /{paymentId}/.. /..)) {
+    refused "the path $wrong", qr/invalid path "\Q$wrong\E"/, server => "payer_path cancel \"$wrong\";" . checkout();
+}
+started "the path $_", server => "payer_path cancel \"$_\";" . checkout() for qw(/v1.0/{paymentId} /..a/{paymentId}/.b);
+
+sub ticketed { return (server => "location = /thanks { payer_verify \$arg_order; payer_verify_ticket $_[0]; }") }
+
+refused 'a constant ticket', qr/"payer_verify_ticket" directive needs a value of the request/, ticketed('abc');
+refused 'the ticket that is made here', qr/"payer_verify_ticket" directive cannot use "\$payer_ticket"/, ticketed($_)
+    for '$payer_ticket', '"${payer_ticket}"', '$PAYER_TICKET';
+started 'a ticket of the request', ticketed('$arg_ticket');
+
+for my $name (qw(Authorization authorization)) {
+    refused "proxy_set_header $name", qr/has "proxy_set_header Authorization": each call to Payer has its own token/,
+        api => road(proxy_set_header => "$name \$http_x"), server => checkout();
+}
+
+sub event_to { return (server => "location = /events { payer_events; payer_event_pass /e; } location = /e { internal; $_[0] }") }
+
+refused 'events for a file', qr/location "\/e" of "payer_event_pass \/e" has no "proxy_pass"/, event_to('root /var/www;');
+started 'events for an application', event_to($_) for 'proxy_pass http://127.0.0.1:81;', 'fastcgi_pass 127.0.0.1:81;', 'return 204;';
+
 cmp_ok(rows(), '>=', 120, rows() . ' configurations');
 
 Test::More::done_testing();

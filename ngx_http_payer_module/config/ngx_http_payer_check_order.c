@@ -31,6 +31,11 @@ ngx_http_payer_check_values_of(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
             || ngx_http_payer_check_money(cf, conf, "payer_verify_amount",
                                           &conf->verify.currency->value,
                                           conf->verify.trusted, 0)
+               != NGX_OK
+            || ngx_http_payer_check_results(cf, conf, "payer_verify_amount",
+                                            conf->verify.amount,
+                                            conf->verify.unit,
+                                            conf->verify.currency)
                != NGX_OK))
     {
         return NGX_ERROR;
@@ -55,7 +60,7 @@ ngx_http_payer_check_values_of(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_payer_check_constant(cf, conf);
 }
 
 

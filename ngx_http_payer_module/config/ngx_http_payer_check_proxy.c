@@ -246,7 +246,11 @@ ngx_http_payer_check_settings(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 static const char *
 ngx_http_payer_wrong_proxy(ngx_http_payer_proxy_conf_t *proxy)
 {
+    ngx_uint_t                 i;
+    ngx_keyval_t              *header;
     ngx_http_upstream_conf_t  *u;
+
+    static ngx_str_t  authorization = ngx_string("Authorization");
 
     u = &proxy->upstream;
 
@@ -271,6 +275,21 @@ ngx_http_payer_wrong_proxy(ngx_http_payer_proxy_conf_t *proxy)
     if (!u->pass_request_headers || !u->pass_request_body) {
         return "\"proxy_pass_request_headers\" or "
                "\"proxy_pass_request_body\" off: the call would be empty";
+    }
+
+    if (proxy->headers_source) {
+        header = proxy->headers_source->elts;
+
+        for (i = 0; i < proxy->headers_source->nelts; i++) {
+            if (header[i].key.len == authorization.len
+                && ngx_strncasecmp(header[i].key.data, authorization.data,
+                                   authorization.len)
+                   == 0)
+            {
+                return "\"proxy_set_header Authorization\": each call to "
+                       "Payer has its own token";
+            }
+        }
     }
 
     if (proxy->method) {

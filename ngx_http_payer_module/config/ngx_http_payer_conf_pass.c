@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_codes.h"
 #include "ngx_http_payer_locate.h"
 
 
@@ -63,6 +64,7 @@ ngx_http_payer_event_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 ngx_int_t
 ngx_http_payer_check_pass(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
+    ngx_http_payer_codes_t     codes;
     ngx_http_core_loc_conf_t  *clcf, *server;
 
     if (conf->event_pass.len == 0) {
@@ -89,6 +91,16 @@ ngx_http_payer_check_pass(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
                               "\"payer_event_pass %V\" is not internal, so "
                               "that any client could make up events",
                               &clcf->name, &conf->event_pass);
+        return NGX_ERROR;
+    }
+
+    ngx_http_payer_codes_init(cf, clcf->loc_conf, &codes);
+
+    if (clcf->handler == NULL && ngx_http_payer_codes_next(&codes) == NULL) {
+        ngx_http_payer_refuse(cf, conf, "location \"%V\" of "
+                              "\"payer_event_pass %V\" has no "
+                              "\"proxy_pass\", and a file cannot receive "
+                              "events", &clcf->name, &conf->event_pass);
         return NGX_ERROR;
     }
 

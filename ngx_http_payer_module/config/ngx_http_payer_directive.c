@@ -7,8 +7,12 @@
 
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_calls.h"
+#include "ngx_http_payer_order.h"
 #include "ngx_http_payer_secret.h"
 #include "ngx_http_payer_value.h"
+
+
+static ngx_uint_t ngx_http_payer_path_climbs(ngx_str_t *path);
 
 
 char *
@@ -111,6 +115,14 @@ ngx_http_payer_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         plcf->api_host.data = value[2].data + 5;
         plcf->api_host.len = value[2].len - 5;
+
+        if (!ngx_http_payer_usable_name(&plcf->api_host)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid host \"%V\", it must be the name of "
+                               "Payer's host without scheme and path",
+                               &plcf->api_host);
+            return NGX_CONF_ERROR;
+        }
     }
 
     plcf->api = *api;
@@ -234,7 +246,9 @@ found:
         }
     }
 
-    if (value[2].data[0] != '/' || *p) {
+    if (value[2].data[0] != '/' || *p
+        || ngx_http_payer_path_climbs(&value[2]))
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid path \"%V\"", &value[2]);
         return NGX_CONF_ERROR;
@@ -276,6 +290,36 @@ found:
     plcf->paths[i] = value[2];
 
     return NGX_CONF_OK;
+}
+
+
+/* nginx and Payer may not agree about what "." and ".." in a path mean */
+
+static ngx_uint_t
+ngx_http_payer_path_climbs(ngx_str_t *path)
+{
+    size_t   len;
+    u_char  *p, *last, *end;
+
+    last = path->data + path->len;
+
+    for (p = path->data; p < last; p = end) {
+        p++;
+
+        end = ngx_strlchr(p, last, '/');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        len = end - p;
+
+        if ((len == 1 || len == 2) && p[0] == '.' && p[len - 1] == '.') {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

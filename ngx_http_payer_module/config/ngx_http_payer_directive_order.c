@@ -7,6 +7,7 @@
 
 #include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_order.h"
+#include "ngx_http_payer_template.h"
 #include "ngx_http_payer_value.h"
 #include "ngx_http_payer_verify_conf.h"
 
@@ -205,7 +206,11 @@ ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_payer_loc_conf_t *plcf = conf;
 
-    ngx_str_t  *value;
+    char                       *rv;
+    ngx_str_t                  *value;
+    ngx_http_payer_template_t   t;
+
+    static ngx_str_t  ours = ngx_string("payer_ticket");
 
     ngx_http_payer_value_more(cf, cmd, &plcf->verify);
 
@@ -215,7 +220,27 @@ ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a value: no order has an empty ticket";
     }
 
-    return ngx_http_payer_value_slot(cf, cmd, conf);
+    rv = ngx_http_payer_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (plcf->verify.ticket->lengths == NULL) {
+        return "needs a value of the request: each order has another ticket";
+    }
+
+    ngx_http_payer_template_init(&t, &value[1]);
+
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+        if (t.name.len == ours.len
+            && ngx_strncasecmp(t.name.data, ours.data, ours.len) == 0)
+        {
+            return "cannot use \"$payer_ticket\", which does not come from "
+                   "the client; use the argument that has it";
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -225,7 +250,8 @@ ngx_http_payer_return_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_payer_loc_conf_t *plcf = conf;
 
     char       *rv;
-    ngx_str_t  *value;
+    u_char     *p;
+    ngx_str_t  *value, host;
 
     rv = ngx_http_payer_value_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
@@ -239,10 +265,26 @@ ngx_http_payer_return_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = &plcf->origin->value;
 
     if (ngx_strcmp(value->data, "http") == 0
-        || ngx_strcmp(value->data, "https") == 0
-        || ngx_http_payer_check_bare_url(value) == NGX_OK)
+        || ngx_strcmp(value->data, "https") == 0)
     {
         return NGX_CONF_OK;
+    }
+
+    if (ngx_http_payer_check_bare_url(value) == NGX_OK) {
+
+        host.data = ngx_strlchr(value->data, value->data + value->len, ':')
+                    + sizeof("://") - 1;
+        host.len = value->data + value->len - host.data;
+
+        p = ngx_strlchr(host.data, host.data + host.len, ':');
+
+        if (p && host.data[0] != '[') {
+            host.len = p - host.data;
+        }
+
+        if (ngx_http_payer_usable_name(&host)) {
+            return NGX_CONF_OK;
+        }
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

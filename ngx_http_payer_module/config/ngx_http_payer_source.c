@@ -28,10 +28,16 @@ static ngx_http_variable_t *ngx_http_payer_variable_of(ngx_conf_t *cf,
     ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_has_prefix(ngx_conf_t *cf, ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_is_buyers(ngx_str_t *name);
-static ngx_uint_t ngx_http_payer_map_constant(ngx_http_payer_map_t *map);
-static ngx_uint_t ngx_http_payer_hash_constant(ngx_hash_t *hash,
-    ngx_uint_t wildcard);
-static ngx_uint_t ngx_http_payer_wildcard_constant(ngx_hash_wildcard_t *hwc);
+static ngx_uint_t ngx_http_payer_result_constant(ngx_str_t *result,
+    void *data);
+static ngx_uint_t ngx_http_payer_map_all(ngx_http_payer_map_t *map,
+    ngx_http_payer_result_pt test, void *data);
+static ngx_uint_t ngx_http_payer_result_test(ngx_http_variable_value_t *value,
+    ngx_http_payer_result_pt test, void *data);
+static ngx_uint_t ngx_http_payer_hash_all(ngx_hash_t *hash,
+    ngx_uint_t wildcard, ngx_http_payer_result_pt test, void *data);
+static ngx_uint_t ngx_http_payer_wildcard_all(ngx_hash_wildcard_t *hwc,
+    ngx_http_payer_result_pt test, void *data);
 static ngx_uint_t ngx_http_payer_set_in(ngx_conf_t *cf,
     ngx_http_payer_place_t *place, ngx_str_t *name);
 #if (NGX_PCRE)
@@ -217,7 +223,10 @@ ngx_http_payer_source(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *map)
     {
         m = (ngx_http_payer_map_t *) v->data;
 
-        if (by || !ngx_http_payer_map_constant(m)) {
+        if (by
+            || !ngx_http_payer_map_all(m, ngx_http_payer_result_constant,
+                                       NULL))
+        {
             return NGX_HTTP_PAYER_CHOSEN_OTHER;
         }
 
@@ -267,6 +276,25 @@ ngx_http_payer_source_map(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
     *text = map->value.value;
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_payer_source_all(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_payer_result_pt test, void *data)
+{
+    ngx_http_variable_t  *v;
+
+    v = ngx_http_payer_variable_of(cf, name);
+
+    if (v == NULL || v->get_handler == NULL
+        || v->get_handler != ngx_http_payer_map_handler)
+    {
+        return 1;
+    }
+
+    return ngx_http_payer_map_all((ngx_http_payer_map_t *) v->data, test,
+                                  data);
 }
 
 
@@ -344,7 +372,18 @@ ngx_http_payer_is_buyers(ngx_str_t *name)
 /* a result is a constant, or the map module has to make it of something */
 
 static ngx_uint_t
-ngx_http_payer_map_constant(ngx_http_payer_map_t *map)
+ngx_http_payer_result_constant(ngx_str_t *result, void *data)
+{
+    return result != NULL;
+}
+
+
+/* whether all results of a map stand the test, which gets NULL for one that
+ * is no constant */
+
+static ngx_uint_t
+ngx_http_payer_map_all(ngx_http_payer_map_t *map,
+    ngx_http_payer_result_pt test, void *data)
 {
 #if (NGX_PCRE)
     ngx_uint_t                  i;
@@ -353,22 +392,40 @@ ngx_http_payer_map_constant(ngx_http_payer_map_t *map)
     for (i = 0; i < map->map.nregex; i++) {
         value = map->map.regex[i].value;
 
-        if (!value->valid) {
+        if (!ngx_http_payer_result_test(value, test, data)) {
             return 0;
         }
     }
 
 #endif
 
-    return map->default_value->valid
-           && ngx_http_payer_hash_constant(&map->map.hash.hash, 0)
-           && ngx_http_payer_wildcard_constant(map->map.hash.wc_head)
-           && ngx_http_payer_wildcard_constant(map->map.hash.wc_tail);
+    return ngx_http_payer_result_test(map->default_value, test, data)
+           && ngx_http_payer_hash_all(&map->map.hash.hash, 0, test, data)
+           && ngx_http_payer_wildcard_all(map->map.hash.wc_head, test, data)
+           && ngx_http_payer_wildcard_all(map->map.hash.wc_tail, test, data);
 }
 
 
 static ngx_uint_t
-ngx_http_payer_wildcard_constant(ngx_hash_wildcard_t *hwc)
+ngx_http_payer_result_test(ngx_http_variable_value_t *value,
+    ngx_http_payer_result_pt test, void *data)
+{
+    ngx_str_t  result;
+
+    if (!value->valid) {
+        return test(NULL, data);
+    }
+
+    result.data = value->data;
+    result.len = value->len;
+
+    return test(&result, data);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_wildcard_all(ngx_hash_wildcard_t *hwc,
+    ngx_http_payer_result_pt test, void *data)
 {
     ngx_http_variable_value_t  *value;
 
@@ -378,15 +435,16 @@ ngx_http_payer_wildcard_constant(ngx_hash_wildcard_t *hwc)
 
     value = hwc->value;
 
-    return (value == NULL || value->valid)
-           && ngx_http_payer_hash_constant(&hwc->hash, 1);
+    return (value == NULL || ngx_http_payer_result_test(value, test, data))
+           && ngx_http_payer_hash_all(&hwc->hash, 1, test, data);
 }
 
 
 /* ngx_hash_find_wc_head() says what the low bits of a pointer mean */
 
 static ngx_uint_t
-ngx_http_payer_hash_constant(ngx_hash_t *hash, ngx_uint_t wildcard)
+ngx_http_payer_hash_all(ngx_hash_t *hash, ngx_uint_t wildcard,
+    ngx_http_payer_result_pt test, void *data)
 {
     uintptr_t                   p, bits;
     ngx_uint_t                  i;
@@ -408,14 +466,14 @@ ngx_http_payer_hash_constant(ngx_hash_t *hash, ngx_uint_t wildcard)
             if (bits & 2) {
                 hwc = (ngx_hash_wildcard_t *) p;
 
-                if (!ngx_http_payer_wildcard_constant(hwc)) {
+                if (!ngx_http_payer_wildcard_all(hwc, test, data)) {
                     return 0;
                 }
 
             } else {
                 value = (ngx_http_variable_value_t *) p;
 
-                if (!value->valid) {
+                if (!ngx_http_payer_result_test(value, test, data)) {
                     return 0;
                 }
             }

@@ -48,6 +48,15 @@ ngx_http_payer_chosen_e ngx_http_payer_source(ngx_conf_t *cf,
 ngx_int_t ngx_http_payer_source_map(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text);
 
+/*
+ * whether all results of the map that makes the variable stand the test, which
+ * gets NULL for one that is no constant; 1 if no map makes it
+ */
+typedef ngx_uint_t (*ngx_http_payer_result_pt)(ngx_str_t *result, void *data);
+
+ngx_uint_t ngx_http_payer_source_all(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_payer_result_pt test, void *data);
+
 /* whether the variable is a field of a lookup */
 ngx_uint_t ngx_http_payer_is_field(ngx_conf_t *cf, ngx_str_t *name);
 
