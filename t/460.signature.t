@@ -470,7 +470,7 @@ signed(payer_signature_expires => undef)
 --- error_code: 303
 --- suppress_stderr
 --- error_log
-has no "payer_signature_expires": whoever keeps a link can use it
+has no "payer_signature_expires": a link can be used after
 
 
 

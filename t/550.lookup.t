@@ -289,7 +289,7 @@ is(join(' ', sort map { $_->status } @r), '303 303 503 503 503', 'two are asked,
 is(lookups(), 2, 'the shop was asked twice');
 ok($_->header('Retry-After'), 'with Retry-After') for grep { $_->status == 503 } @r;
 is(received(1003, 'wc_order_abc')->status, 303, 'later there is room again');
-like(error_log_text(), qr/was not made: as many lookups as "payer_lookup_inflight" permits/, 'and the log says why');
+like(error_log_text(), qr/the limit of "payer_lookup_inflight" is reached/, 'and the log says why');
 --- no_error_log
 [alert]
 
