@@ -62,7 +62,7 @@ fresh:  ## demo and tests on a fresh Debian; TESTS="t/..." for some
 	@$(INSTALL) fresh
 	@tools/fresh $(if $(filter command line environment,$(origin TESTS)),$(TESTS))
 
-storm: all  ## reloads, kills, bad weather under load; STORM_SECONDS for each
+storm: all  ## reloads, kills, faults under load; STORM_SECONDS for each
 	@$(INSTALL) build demo test
 	@tools/test-nginx >/dev/null
 	STORM_SECONDS=$(STORM_SECONDS) prove -v $(wildcard t/8*storm*.t)
@@ -132,7 +132,7 @@ debian-check: deb  ## the package and README's configuration on a plain Debian
 	@$(INSTALL) debian demo
 	@tools/debian-check
 
-install: all  ## put the module where nginx looks for modules
+install: all  ## copy the module to nginx's directory of modules
 	@$(call need,conf/payer_api.conf,the include file is missing)
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(CONF_DIR)
 	install -m 644 $(OUTPUT) $(DESTDIR)$(MODULES_DIR)/
@@ -141,6 +141,6 @@ install: all  ## put the module where nginx looks for modules
 clean:  ## remove everything that was built
 	rm -rf build
 
-help:  ## say what there is to make
+help:  ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' Makefile \
 	    | expand -t 20

@@ -17,14 +17,11 @@ my $HOUSE = join '|', qw(gates? ledgers? claims? claimed);
 my %INTERNAL = map { ("docs/$_.md" => 1) }
     qw(architecture testing performance scaling releasing);
 
-# where a word has its usual meaning
-my %FINE = (
-    'demo/README.md' => qr/words between @ signs/,
-);
-
 my @documents = map { s{^\Q@{[root()]}\E/}{}r } glob join ' ',
     map { root() . "/$_" } qw(README.md SECURITY.md CHANGES demo/README.md
         docs/*.md docs/shops/*.md);
+my @configurations = map { s{^\Q@{[root()]}\E/}{}r } glob join ' ',
+    map { root() . "/$_" } qw(conf/*.conf demo/nginx.conf);
 my @sources = map { s{^\Q@{[root()]}\E/}{}r }
     glob root() . '/ngx_http_payer_module/*/*.[ch]';
 
@@ -32,6 +29,7 @@ cmp_ok(scalar @documents, '>', 15, 'the documents can be found');
 cmp_ok(scalar @sources, '>', 50, 'the sources can be found');
 
 plain($_, prose($_), $INTERNAL{$_} ? $NEVER : "$NEVER|$HOUSE") for @documents;
+plain($_, comments($_), "$NEVER|$HOUSE") for @configurations;
 plain($_, messages($_), "$NEVER|$HOUSE") for @sources;
 
 # the test finds what it looks for
@@ -55,8 +53,7 @@ sub plain {
     my @found;
 
     for my $line (@$lines) {
-        my $fine = $FINE{$file};
-        my $word = found($fine ? $line =~ s/$fine//gr : $line, $words);
+        my $word = found($line, $words);
 
         push @found, "\"$word\" in: $line" if defined $word;
     }
@@ -78,6 +75,15 @@ sub prose {
     $text =~ s/\n(?![\n|#-])/ /g;
 
     return [ split /\n+|(?<=\.) +/, $text ];
+}
+
+
+# The comments of a configuration.
+
+sub comments {
+    my ($file) = @_;
+
+    return [ document($file) =~ /#(.*)$/mg ];
 }
 
 
