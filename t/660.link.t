@@ -6,6 +6,7 @@ use Payer::Test;
 use Payer::Conf;
 
 use Digest::SHA qw(hmac_sha256_hex);
+use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 
 our $KEY = 'the-key-that-shop-and-nginx-share';
@@ -249,6 +250,7 @@ for (
     [ 'the past'           => { expires => $t - 1 }, 'expires is not a Unix time' ],
     [ 'milliseconds'       => { expires => $t * 1000 }, 'expires is not a Unix time' ],
     [ 'something else'     => { paymentId => 'p1' }, 'no other parameters' ],
+    [ 'a reason of two lines' => { reason => "a\nb" }, 'reason is longer than' ],
     [ 'a misspelt name'    => { expire => 5 }, 'no other parameters' ],
 ) {
     my ($name, $values, $detail) = @$_;
@@ -554,3 +556,51 @@ use Payer::Cert;
 --- must_die
 --- error_log
 "payer_allow all" in location "/link" requires "auth_basic" or "ssl_verify_client on"
+
+
+
+=== TEST 37: who sells an order again is written down, or it is not done
+--- config perl
+till() . "payer_audit $ENV{TEST_NGINX_DIR}/audit.log; payer_actor 'anna';"
+--- before
+unlink "$ENV{TEST_NGINX_DIR}/audit.log";
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $file = "$ENV{TEST_NGINX_DIR}/audit.log";
+my $lines = sub {
+    open my $fh, '<', $file or return;
+    return grep { $_->{operation} eq 'link' } map { JSON::PP->new->utf8->decode($_) } <$fh>;
+};
+
+my $first = path(ask({}));
+is(press($first)->status, 303, 'sold');
+is(scalar $lines->(), 0, 'an ordinary link changes nothing');
+operate('cancel', '1001');
+is(ask({ reason => 'by mistake' })->status, 200, 'sold again');
+
+my ($intent, $outcome, @more) = $lines->();
+is(scalar @more, 0, 'two lines');
+is($intent->{phase}, 'intent', 'before');
+is($outcome->{phase}, 'outcome', 'and after');
+is($outcome->{outcome}, 'done', 'what became of it');
+is($intent->{id}, $outcome->{id}, 'with one id');
+is($_->{actor}, 'anna', 'who') for $intent, $outcome;
+is($intent->{reason}, 'by mistake', 'why');
+is($intent->{reference}, '1001', 'what');
+is($intent->{amount}, 12900, 'for how much');
+
+
+
+=== TEST 38: an operation takes no parameter of a link
+--- config perl: till()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+for my $extra ({ currency => 'SEK' }, { expires => time + 60 }) {
+    my $r = post('/capture', json => { reference => '1001', %$extra });
+    is($r->status, 400, join ' ', %$extra);
+    like($r->json->{detail}, qr/currency and expires are not parameters/, 'and says why');
+}

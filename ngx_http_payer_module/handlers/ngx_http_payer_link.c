@@ -2,7 +2,7 @@
 /*
  * payer_link: signed links to a checkout, for staff.
  *
- *     params -> find -> (reopened) -> answer
+ *     params -> find -> (reopen -> reopened) -> answer
  *
  * Such a link is what the shop would have signed, and is checked as if it
  * were.  If the order is over when the link is made, the store remembers that
@@ -15,8 +15,11 @@
 #include "ngx_http_payer_access.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_answer_reply.h"
+#include "ngx_http_payer_api.h"
+#include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_history.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_link_sign.h"
 #include "ngx_http_payer_log.h"
@@ -30,6 +33,7 @@
 typedef struct {
     ngx_http_payer_link_conf_t    *conf;
     ngx_http_payer_signed_link_t   link;
+    ngx_str_t                      actor;
 } ngx_http_payer_new_link_t;
 
 
@@ -39,6 +43,10 @@ static ngx_int_t ngx_http_payer_link_params(ngx_http_request_t *r,
 static const char *ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_link_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_link_reopen(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_link_audit(ngx_http_payer_ctx_t *ctx,
+    const char *outcome);
 static ngx_int_t ngx_http_payer_link_reopened(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_link_answer(ngx_http_request_t *r,
@@ -47,7 +55,7 @@ static ngx_int_t ngx_http_payer_link_answer(ngx_http_request_t *r,
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_link = {
     ngx_string("payer_link"), ngx_http_payer_link_handler,
-    0, NGX_HTTP_PAYER_ALLOW_STAFF, 0, 0, NULL, ngx_http_payer_check_link
+    0, NGX_HTTP_PAYER_ALLOW_STAFF, 0, 1, NULL, ngx_http_payer_check_link
 };
 
 
@@ -172,12 +180,12 @@ ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx)
     max_amount = ctx->conf->max_amount;
 
     if (params->unknown || params->payment_id.data || params->type.data
-        || params->url.data || params->description.data || params->reason.data
+        || params->url.data || params->description.data
         || params->operation.data || params->outcome.data
         || params->release_rest != -1)
     {
         return "a link has no other parameters than reference, amount, "
-               "currency and expires";
+               "currency, expires and reason";
     }
 
     if (params->reference.data == NULL
@@ -185,6 +193,14 @@ ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx)
     {
         return "reference is missing, longer than 255 bytes, or not clean "
                "UTF-8";
+    }
+
+    if (params->reason.data
+        && ngx_http_payer_check_text(&params->reason,
+                                     NGX_HTTP_PAYER_MAX_REASON)
+           != NGX_OK)
+    {
+        return "reason is longer than 500 bytes, or not one line of UTF-8";
     }
 
     if (params->amount <= 0) {
@@ -221,10 +237,7 @@ ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx)
 static ngx_int_t
 ngx_http_payer_link_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ngx_int_t                   rc;
-    ngx_http_payer_new_link_t  *link;
-
-    link = ctx->data;
+    ngx_int_t  rc;
 
     rc = ngx_http_payer_ledger_find(ctx, &ctx->order.reference);
 
@@ -244,12 +257,87 @@ ngx_http_payer_link_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ctx->step = ngx_http_payer_link_reopen;
+
+    return NGX_OK;
+}
+
+
+/* who sells an order again is written down before it is done */
+
+static ngx_int_t
+ngx_http_payer_link_reopen(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                      rc;
+    ngx_http_payer_history_t       history;
+    ngx_http_payer_new_link_t     *link;
+    ngx_http_payer_store_entry_t   entries[2];
+
+    static ngx_str_t  done = ngx_string("done");
+
+    link = ctx->data;
+
+    if (ngx_http_payer_api_request_id(ctx) != NGX_OK
+        || ngx_http_payer_audit_actor(ctx, &link->actor) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_payer_link_audit(ctx, NULL) != NGX_OK) {
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                       "the audit log could not be written, and so nothing "
+                       "was done");
+    }
+
+    ngx_memzero(&history, sizeof(ngx_http_payer_history_t));
+
+    history.at = ngx_time();
+    history.amount = ctx->params->amount;
+    history.what = *ctx->operation;
+    history.by = link->actor;
+    history.result = done;
+    history.reason = ctx->params->reason;
+    history.payment_id = ctx->record.payment_id;
+
+    if (ngx_http_payer_reopen_link(ctx, &link->link.message,
+                                   (time_t) ctx->params->expires, &entries[0])
+        != NGX_OK
+        || ngx_http_payer_history_act(ctx, &history, &ctx->request_id,
+                                      &entries[1])
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     ctx->step = ngx_http_payer_link_reopened;
 
-    rc = ngx_http_payer_reopen_note(ctx, &link->link.message,
-                                    (time_t) ctx->params->expires);
+    rc = ngx_http_payer_flow_put(ctx, entries, 2);
 
     return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_link_audit(ngx_http_payer_ctx_t *ctx, const char *outcome)
+{
+    ngx_http_payer_new_link_t    *link;
+    ngx_http_payer_audit_line_t   line;
+
+    link = ctx->data;
+
+    ngx_memzero(&line, sizeof(ngx_http_payer_audit_line_t));
+
+    line.id = ctx->request_id;
+    line.actor = link->actor;
+    line.operation = ctx->operation;
+    line.reference = ctx->params->reference;
+    line.payment_id = ctx->record.payment_id;
+    line.currency = ctx->params->currency;
+    line.reason = ctx->params->reason;
+    line.amount = ctx->params->amount;
+    line.outcome = outcome;
+
+    return ngx_http_payer_audit(ctx, &line);
 }
 
 
@@ -257,9 +345,14 @@ static ngx_int_t
 ngx_http_payer_link_reopened(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     if (ctx->io.rc != NGX_OK) {
+        (void) ngx_http_payer_link_audit(ctx, ctx->late ? "unknown"
+                                                        : "not_sent");
+
         return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                             "the link could not be stored");
     }
+
+    (void) ngx_http_payer_link_audit(ctx, "done");
 
     ngx_http_payer_log(NGX_LOG_NOTICE, ctx,
                        "a link was created to sell the order again, which is "

@@ -21,24 +21,15 @@ static ngx_int_t ngx_http_payer_reopen_key(ngx_http_payer_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_payer_reopen_note(ngx_http_payer_ctx_t *ctx, ngx_str_t *message,
-    time_t expires)
+ngx_http_payer_reopen_link(ngx_http_payer_ctx_t *ctx, ngx_str_t *message,
+    time_t expires, ngx_http_payer_store_entry_t *entry)
 {
-    ngx_http_payer_store_entry_t  entry;
+    ngx_memzero(entry, sizeof(ngx_http_payer_store_entry_t));
 
-    ctx->io.rc = NGX_ERROR;
+    entry->value = ctx->record.payment_id;
+    entry->expires = expires;
 
-    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
-
-    if (ngx_http_payer_reopen_key(ctx, "link", message, &entry.key) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    entry.value = ctx->record.payment_id;
-    entry.expires = expires;
-
-    return ngx_http_payer_flow_put(ctx, &entry, 1);
+    return ngx_http_payer_reopen_key(ctx, "link", message, &entry->key);
 }
 
 

@@ -13,12 +13,11 @@
 
 
 /*
- * remembers until "expires" that the link whose signed message this is sells
- * the order of ctx->record again, which is not to be sold by others: what
- * ngx_http_payer_flow_put() returns
+ * the entry by which, until "expires", the link whose signed message this is
+ * sells the order of ctx->record again, and no other link: NGX_OK or NGX_ERROR
  */
-ngx_int_t ngx_http_payer_reopen_note(ngx_http_payer_ctx_t *ctx,
-    ngx_str_t *message, time_t expires);
+ngx_int_t ngx_http_payer_reopen_link(ngx_http_payer_ctx_t *ctx,
+    ngx_str_t *message, time_t expires, ngx_http_payer_store_entry_t *entry);
 
 /*
  * the entry by which any signed link sells the order of ctx->record again, as
