@@ -195,8 +195,8 @@ ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx)
                "UTF-8";
     }
 
-    if (params->reason.data
-        && ngx_http_payer_check_text(&params->reason,
+    if (params->reason.len
+        && ngx_http_payer_check_line(&params->reason,
                                      NGX_HTTP_PAYER_MAX_REASON)
            != NGX_OK)
     {
