@@ -186,6 +186,9 @@ sub check_variables {
     my @names = $variables =~ /^### (\S+)/gm;
     is("@names", join(' ', map {"\$$_"} sort @defined),
         'docs/variables.md has them all, no others, and in order');
+
+    like($entry{$_}, qr/^\*This variable appeared in version \d+\.\d+\.\d+\.\*$/m,
+        "$_ - appeared in") for @names;
 }
 
 
