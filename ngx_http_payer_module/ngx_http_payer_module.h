@@ -436,6 +436,7 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_verify_t       verify;
 
     unsigned                      late:1;       /* a write took too long */
+    unsigned                      quiet:1;      /* it was said before */
     unsigned                      over:1;       /* the request is */
     unsigned                      asked:1;      /* io is a get under way */
     unsigned                      resolved:1;   /* reference is set */

@@ -58,13 +58,16 @@ ngx_http_payer_reconcile_job(ngx_http_payer_ctx_t *ctx,
     job->name.data = (u_char *) rec->name;
     job->name.len = ngx_strlen(rec->name);
     job->task = task;
+    job->quiet = (task != NGX_HTTP_PAYER_RECONCILE_OP
+                  && !ngx_http_payer_reconcile_news(rec, &ctx->record,
+                                                    ctx->record.updated));
     job->until = ctx->deadline
                  - ctx->conf->timeout / NGX_HTTP_PAYER_RECONCILE_MARGIN;
 
     ngx_memzero(&work, sizeof(ngx_http_payer_background_t));
 
     work.name = rec->name;
-    work.conf = (task == NGX_HTTP_PAYER_RECONCILE_DEED)
+    work.conf = (task == NGX_HTTP_PAYER_RECONCILE_OP)
                 ? ctx->conf
                 : ngx_http_payer_reconcile_conf(ctx, &ctx->record);
     work.step = ngx_http_payer_reconcile_job_begin;
@@ -210,8 +213,9 @@ ngx_http_payer_reconcile_job_begin(ngx_http_request_t *r,
     }
 
     ctx->sweep = job->sweep;
+    ctx->quiet = job->quiet;
 
-    if (job->task == NGX_HTTP_PAYER_RECONCILE_DEED) {
+    if (job->task == NGX_HTTP_PAYER_RECONCILE_OP) {
         return ngx_http_payer_reconcile_job_operation(ctx, job);
     }
 

@@ -30,6 +30,7 @@ typedef struct {
     ngx_http_payer_sums_t            sums;      /* of the others */
 
     unsigned                         stored:1;  /* a record was written */
+    unsigned                         quiet:1;   /* not for the first time */
 } ngx_http_payer_reconcile_job_t;
 
 

@@ -29,7 +29,7 @@ ngx_http_payer_reconcile_task_e
 ngx_http_payer_reconcile_look(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec, ngx_str_t *id)
 {
-    return (rec->kind == NGX_HTTP_PAYER_RECONCILE_DEEDS)
+    return (rec->kind == NGX_HTTP_PAYER_RECONCILE_OPS)
            ? ngx_http_payer_reconcile_op(ctx, rec, id)
            : ngx_http_payer_reconcile_order(ctx, rec, id);
 }
@@ -64,7 +64,7 @@ ngx_http_payer_reconcile_op(ngx_http_payer_ctx_t *ctx,
 
     return (ngx_http_payer_reconcile_part(&ctx->io.key, 2, id)
             && ngx_http_payer_reconcile_part(&ctx->io.key, 3, &name))
-           ? NGX_HTTP_PAYER_RECONCILE_DEED : NGX_HTTP_PAYER_RECONCILE_NOTHING;
+           ? NGX_HTTP_PAYER_RECONCILE_OP : NGX_HTTP_PAYER_RECONCILE_NOTHING;
 }
 
 
@@ -125,6 +125,16 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
     return (conf->sweep.act != NGX_HTTP_PAYER_LIMIT_WARN
             && ngx_time() - record->created > conf->sweep.limit)
            ? NGX_HTTP_PAYER_RECONCILE_LIMIT : NGX_HTTP_PAYER_RECONCILE_NOTHING;
+}
+
+
+ngx_uint_t
+ngx_http_payer_reconcile_news(ngx_http_payer_reconcile_t *rec,
+    ngx_http_payer_record_t *record, time_t since)
+{
+    return rec->by_hand
+           || record->updated >= rec->lap.before
+           || ngx_http_payer_reconcile_lap_each(&rec->lap, since, 86400);
 }
 
 
@@ -236,12 +246,8 @@ ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
         rec->lap.old++;
     }
 
-    /* or it has become known since the lap before began */
-
-    if (rec->by_hand
-        || record->updated >= rec->lap.before
-        || ngx_http_payer_reconcile_lap_each(&rec->lap,
-                                             record->created + limit, 86400))
+    if (ngx_http_payer_reconcile_news(rec, record,
+                                      record->created + limit))
     {
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
                            "the payment was authorized %T days ago and is not "

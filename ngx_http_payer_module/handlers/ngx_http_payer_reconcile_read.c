@@ -156,7 +156,7 @@ ngx_http_payer_reconcile_decide(ngx_http_request_t *r,
     ctx->io.rc = NGX_OK;
     ctx->step = ngx_http_payer_reconcile_written;
 
-    rc = (job->task == NGX_HTTP_PAYER_RECONCILE_DEED)
+    rc = (job->task == NGX_HTTP_PAYER_RECONCILE_OP)
          ? ngx_http_payer_reconcile_decide_op(ctx, job)
          : ngx_http_payer_reconcile_decide_order(ctx, job);
 
@@ -171,7 +171,7 @@ ngx_http_payer_reconcile_not_read(ngx_http_payer_reconcile_job_t *job,
     job->count.unknown++;
     job->count.failed++;
 
-    if (job->task == NGX_HTTP_PAYER_RECONCILE_DEED) {
+    if (job->task == NGX_HTTP_PAYER_RECONCILE_OP) {
         job->count.undecided++;
     }
 
@@ -373,7 +373,7 @@ ngx_http_payer_reconcile_written(ngx_http_request_t *r,
         return NGX_DONE;
     }
 
-    if (job->task == NGX_HTTP_PAYER_RECONCILE_DEED) {
+    if (job->task == NGX_HTTP_PAYER_RECONCILE_OP) {
 
         /* the order has its turn when the walk comes to it */
 

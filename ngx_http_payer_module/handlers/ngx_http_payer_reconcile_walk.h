@@ -21,7 +21,7 @@
 
 /* the order in which it walks, by the prefixes of keys */
 
-#define NGX_HTTP_PAYER_RECONCILE_DEEDS   0
+#define NGX_HTTP_PAYER_RECONCILE_OPS   0
 #define NGX_HTTP_PAYER_RECONCILE_ORDERS  1
 #define NGX_HTTP_PAYER_RECONCILE_KINDS   2      /* it is over */
 
@@ -50,7 +50,7 @@ typedef struct {
 /* what is to be done about a record */
 typedef enum {
     NGX_HTTP_PAYER_RECONCILE_NOTHING = 0,
-    NGX_HTTP_PAYER_RECONCILE_DEED,      /* an operation is read back */
+    NGX_HTTP_PAYER_RECONCILE_OP,      /* an operation is read back */
     NGX_HTTP_PAYER_RECONCILE_READ,      /* the payment of an order is */
     NGX_HTTP_PAYER_RECONCILE_EXPIRE,    /* nobody has its link */
     NGX_HTTP_PAYER_RECONCILE_CAPTURE,   /* payer_auto_capture */
@@ -126,6 +126,13 @@ ngx_http_payer_reconcile_task_e ngx_http_payer_reconcile_look(
 void ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec);
 
+
+/*
+ * whether a line about an order is due: what it is about began at "since", or
+ * the order has changed since the lap before, or a day is over
+ */
+ngx_uint_t ngx_http_payer_reconcile_news(ngx_http_payer_reconcile_t *rec,
+    ngx_http_payer_record_t *record, time_t since);
 
 /* the settings that the record goes by, or NULL: it is not one of this host */
 ngx_http_payer_loc_conf_t *ngx_http_payer_reconcile_conf(

@@ -16,6 +16,7 @@
 #include "ngx_http_payer_api.h"
 #include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_look.h"
 
 
 typedef struct {
@@ -28,6 +29,7 @@ typedef struct {
 
 static ngx_int_t ngx_http_payer_auto_run(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_auto_t *operation);
+static ngx_int_t ngx_http_payer_auto_look(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_auto_start(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_auto_t *operation);
 static ngx_int_t ngx_http_payer_auto_paid(ngx_http_payer_ctx_t *ctx);
@@ -100,6 +102,14 @@ ngx_http_payer_auto_run(ngx_http_payer_ctx_t *ctx,
             return NGX_OK;
         }
 
+        if (operation->operation == NGX_HTTP_PAYER_CALL_CAPTURE) {
+            rc = ngx_http_payer_auto_look(ctx);
+
+            if (rc != NGX_OK) {
+                return rc == NGX_DECLINED ? NGX_OK : rc;
+            }
+        }
+
         if (ngx_http_payer_auto_start(ctx, operation) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -116,6 +126,43 @@ ngx_http_payer_auto_run(ngx_http_payer_ctx_t *ctx,
     ctx->execution = NULL;
 
     return rc;
+}
+
+
+/*
+ * What staff have cancelled in the shop, or what costs more there by now, is
+ * not captured: NGX_OK, NGX_DECLINED (logged), NGX_AGAIN, NGX_ERROR
+ */
+
+static ngx_int_t
+ngx_http_payer_auto_look(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t    rc;
+    const char  *reason;
+
+    rc = ngx_http_payer_look(ctx, ctx->conf, &ctx->record.lookup, &reason);
+
+    switch (rc) {
+
+    case NGX_OK:
+    case NGX_DONE:
+        return NGX_OK;
+
+    case NGX_ABORT:
+        ngx_http_payer_log(ctx->quiet ? NGX_LOG_INFO : NGX_LOG_ERR, ctx,
+                           "the payment is not captured automatically: %s",
+                           reason);
+        return NGX_DECLINED;
+
+    case NGX_DECLINED:
+        ngx_http_payer_log(ctx->quiet ? NGX_LOG_INFO : NGX_LOG_WARN, ctx,
+                           "the payment is not captured automatically for "
+                           "now: the shop did not answer the lookup");
+        return NGX_DECLINED;
+
+    default: /* NGX_AGAIN, NGX_ERROR */
+        return rc;
+    }
 }
 
 

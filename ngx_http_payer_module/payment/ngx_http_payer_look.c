@@ -67,10 +67,12 @@ ngx_http_payer_look_rules(ngx_http_payer_loc_conf_t *place, ngx_str_t *uri)
     ngx_uint_t                   i;
     ngx_http_payer_loc_conf_t  **locs, *inner;
 
-    inner = place->notify_clcf->loc_conf[ngx_http_payer_module.ctx_index];
+    if (place->notify_clcf) {
+        inner = place->notify_clcf->loc_conf[ngx_http_payer_module.ctx_index];
 
-    if (ngx_http_payer_look_asks(inner, uri)) {
-        return inner;
+        if (ngx_http_payer_look_asks(inner, uri)) {
+            return inner;
+        }
     }
 
     if (ngx_http_payer_look_asks(place, uri)) {
