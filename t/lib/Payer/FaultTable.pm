@@ -589,7 +589,7 @@ sub _code {
         . ($seen->{retry} ? '+' : '')
         . "x$sent"
         . ($seen->{unknown} ? 'O'
-            : $operation && ($seen->{examined} // 0) == 2 ? 'o'
+            : $operation && ($seen->{type} // '') eq 'outcome-unknown' ? 'o'
             : $seen->{replayed} ? '=' : '');
 }
 

@@ -587,8 +587,8 @@ sub _afterwards {
 
     } else {
 
-        # the operation, and the order that it is about
-        $e->{examined} = 2;
+        # one read is for the operation and for the order that it is about
+        $e->{examined} = 1;
 
         # what shows is settled by reconcile, the rest in ten minutes
         $e->{ $r->{done} ? 'replayed' : 'unknown' } = 1;
