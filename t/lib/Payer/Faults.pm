@@ -587,8 +587,9 @@ sub _afterwards {
 
     } else {
 
-        # one read is for the operation and for the order that it is about
-        $e->{examined} = 1;
+        # one read is for the operation and for the order that it is about,
+        # but for a cancel that Payer does not show: the link is in doubt, too
+        $e->{examined} = $name eq 'cancel' && !$r->{done} ? 2 : 1;
 
         # what shows is settled by reconcile, the rest in ten minutes
         $e->{ $r->{done} ? 'replayed' : 'unknown' } = 1;
