@@ -98,6 +98,9 @@ static ngx_http_payer_office_route_t  ngx_http_payer_office_routes[] = {
     { ngx_string("order/settle"), 1, NULL, NGX_HTTP_PAYER_ACT_SETTLE,
       ngx_http_payer_act_params, ngx_null_string, NULL },
 
+    { ngx_string("order/notify"), 1, NULL, NGX_HTTP_PAYER_ACT_NOTIFY,
+      ngx_http_payer_act_params, ngx_null_string, NULL },
+
     { ngx_string("order/erase"), 1, NULL, NGX_HTTP_PAYER_ACT_ERASE,
       ngx_http_payer_act_params, ngx_null_string, NULL },
 

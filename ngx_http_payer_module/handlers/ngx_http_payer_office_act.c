@@ -31,7 +31,8 @@ static ngx_str_t  ngx_http_payer_act_names[] = {
     ngx_string("read"),
     ngx_string("reopen"),
     ngx_string("settle"),
-    ngx_string("erase")
+    ngx_string("erase"),
+    ngx_string("notify")
 };
 
 
@@ -200,6 +201,10 @@ ngx_http_payer_act_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     case NGX_HTTP_PAYER_ACT_SETTLE:
         ctx->step = ngx_http_payer_act_dead;
+        break;
+
+    case NGX_HTTP_PAYER_ACT_NOTIFY:
+        ctx->step = ngx_http_payer_act_notify;
         break;
 
     default: /* NGX_HTTP_PAYER_ACT_ERASE */
@@ -385,6 +390,10 @@ ngx_http_payer_act_answer(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     if (act->kind == NGX_HTTP_PAYER_ACT_ERASE) {
         ngx_http_payer_json_out_number(&out, "erased", act->erased);
         ngx_http_payer_json_out_number(&out, "left", act->left);
+    }
+
+    if (act->kind == NGX_HTTP_PAYER_ACT_NOTIFY) {
+        ngx_http_payer_json_out_number(&out, "notifications", act->erased);
     }
 
     ngx_http_payer_json_out_close(&out, '}');

@@ -18,7 +18,8 @@ typedef enum {
     NGX_HTTP_PAYER_ACT_READ = 0,
     NGX_HTTP_PAYER_ACT_REOPEN,
     NGX_HTTP_PAYER_ACT_SETTLE,
-    NGX_HTTP_PAYER_ACT_ERASE
+    NGX_HTTP_PAYER_ACT_ERASE,
+    NGX_HTTP_PAYER_ACT_NOTIFY
 } ngx_http_payer_act_e;
 
 
@@ -27,12 +28,14 @@ typedef struct {
     ngx_str_t                id;        /* of its lines in the audit log */
     ngx_str_t                actor;
 
-    /* of an erasure */
+    /* of what goes through the entries of an order */
+    ngx_http_payer_step_pt   next;
     ngx_str_t                prefix;    /* of keys */
     ngx_str_t                after;
     ngx_array_t              payments;  /* ngx_str_t, their ids */
     ngx_uint_t               payment;   /* the one whose turn it is */
-    int64_t                  erased;    /* entries */
+    int64_t                  erased;    /* entries, also of those that are
+                                         * told again */
     int64_t                  left;      /* whose outcome is not known */
 } ngx_http_payer_act_t;
 
@@ -52,6 +55,8 @@ ngx_int_t ngx_http_payer_act_params(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_act_read(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_act_erase(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_act_notify(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_act_stored(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);

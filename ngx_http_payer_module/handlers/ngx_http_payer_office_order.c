@@ -2,13 +2,15 @@
 /*
  * GET order: one order with its history.
  *
- *     find -> noted -> operations of each payment -> answer
+ *     find -> noted -> operations of each payment -> notifications, those
+ *     that are owed or kept and those that were taken -> answer
  */
 
 
 #include "ngx_http_payer_office.h"
 #include "ngx_http_payer_answer_reply.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_notice.h"
 #include "ngx_http_payer_op.h"
 
 
@@ -18,6 +20,8 @@ typedef struct {
     ngx_array_t      events;            /* ..._history_t */
     ngx_array_t      payments;          /* ngx_str_t, their ids */
     ngx_uint_t       payment;           /* the one whose turn it is */
+    ngx_uint_t       told;              /* those that were taken are next */
+    uint32_t         attention;
 } ngx_http_payer_office_case_t;
 
 
@@ -31,6 +35,10 @@ static ngx_int_t ngx_http_payer_office_operation(
     ngx_http_payer_office_case_t *c, ngx_http_payer_item_t *item);
 static ngx_int_t ngx_http_payer_office_add_payment(
     ngx_http_payer_office_case_t *c, ngx_str_t *id);
+static ngx_int_t ngx_http_payer_office_notices(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_office_notice(ngx_http_payer_office_case_t *c,
+    ngx_http_payer_item_t *item);
 static ngx_int_t ngx_http_payer_office_unreadable(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_office_answer(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -247,8 +255,12 @@ ngx_http_payer_office_operations(ngx_http_request_t *r,
     c = ctx->data;
 
     if (c->payment == c->payments.nelts) {
-        ctx->step = ngx_http_payer_office_answer;
-        return NGX_OK;
+        ctx->step = ngx_http_payer_office_notices;
+
+        return ngx_http_payer_notice_prefix(r->pool,
+                                            &ctx->conf->merchant->id,
+                                            &c->reference, &c->prefix)
+               == NGX_OK ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_str_null(&none);
@@ -356,6 +368,95 @@ ngx_http_payer_office_operation(ngx_http_payer_office_case_t *c,
 
 
 static ngx_int_t
+ngx_http_payer_office_notices(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                      none, owed;
+    ngx_uint_t                     i;
+    ngx_http_payer_office_case_t  *c;
+
+    c = ctx->data;
+
+    ngx_str_null(&none);
+
+    rc = ngx_http_payer_office_scan(ctx, &c->prefix, &none,
+                                    NGX_HTTP_PAYER_STORE_MAX_ITEMS);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_ERROR) {
+        return ngx_http_payer_office_unreadable(r);
+    }
+
+    for (i = 0; rc == NGX_OK && i < ctx->io.nitems; i++) {
+        if (ngx_http_payer_office_notice(c, &ctx->io.items[i]) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (c->told++) {
+        ctx->step = ngx_http_payer_office_answer;
+        return NGX_OK;
+    }
+
+    owed = c->prefix;
+
+    return ngx_http_payer_notice_told_key(r->pool, &owed, &c->prefix)
+           == NGX_OK ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_payer_office_notice(ngx_http_payer_office_case_t *c,
+    ngx_http_payer_item_t *item)
+{
+    ngx_http_payer_notice_t    notice;
+    ngx_http_payer_history_t  *event;
+
+    if (c->events.nelts == NGX_HTTP_PAYER_OFFICE_EVENTS
+        || ngx_http_payer_notice_decode(&item->value, &notice) != NGX_OK
+        || notice.reference.len != c->reference.len
+        || ngx_memcmp(notice.reference.data, c->reference.data,
+                      c->reference.len)
+           != 0)
+    {
+        return NGX_OK;
+    }
+
+    event = ngx_array_push(&c->events);
+    if (event == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(event, sizeof(ngx_http_payer_history_t));
+
+    ngx_str_set(&event->what, "notification");
+
+    event->at = notice.created;
+    event->amount = notice.amount;
+    event->by = *ngx_http_payer_notice_type(notice.type);
+    event->result = *ngx_http_payer_notice_state(notice.state);
+    event->reason = notice.reason;
+    event->request_id = notice.id;
+    event->payment_id = notice.payment_id;
+
+    if (notice.state == NGX_HTTP_PAYER_NOTICE_CONFLICT) {
+        c->attention |= NGX_HTTP_PAYER_ATTENTION_CONFLICT;
+
+    } else if (notice.state == NGX_HTTP_PAYER_NOTICE_GIVEN_UP
+               || (notice.state == NGX_HTTP_PAYER_NOTICE_OWED
+                   && notice.attempts))
+    {
+        c->attention |= NGX_HTTP_PAYER_ATTENTION_OWED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_http_payer_office_unreadable(ngx_http_request_t *r)
 {
     return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -384,7 +485,8 @@ ngx_http_payer_office_answer(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     ngx_http_payer_json_out_open(&out, '{');
     ngx_http_payer_office_json(&out, &ctx->record,
-                            ngx_http_payer_record_attention(&ctx->record));
+                            c->attention
+                            | ngx_http_payer_record_attention(&ctx->record));
     ngx_http_payer_json_out_name(&out, "history");
     ngx_http_payer_json_out_open(&out, '[');
 

@@ -32,6 +32,8 @@ static ngx_http_payer_office_bit_t  ngx_http_payer_office_bits[] = {
     { NGX_HTTP_PAYER_ATTENTION_CANCELLED,
       ngx_string("cancelled_but_authorized") },
     { NGX_HTTP_PAYER_ATTENTION_AMOUNT, ngx_string("amount_differs") },
+    { NGX_HTTP_PAYER_ATTENTION_OWED, ngx_string("notification_owed") },
+    { NGX_HTTP_PAYER_ATTENTION_CONFLICT, ngx_string("notification_conflict") },
     { 0, ngx_null_string }
 };
 

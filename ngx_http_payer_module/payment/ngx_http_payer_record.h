@@ -53,6 +53,8 @@ typedef enum {
 #define NGX_HTTP_PAYER_ATTENTION_OLD        0x02    /* authorized for long, as
                                                      * it was last written */
 #define NGX_HTTP_PAYER_ATTENTION_CANCELLED  0x04    /* authorized at Payer */
+#define NGX_HTTP_PAYER_ATTENTION_OWED       0x10    /* the shop is not told */
+#define NGX_HTTP_PAYER_ATTENTION_CONFLICT   0x20    /* and must not be */
 #define NGX_HTTP_PAYER_ATTENTION_AMOUNT     0x08    /* the shop wants another
                                                      * sum than was paid */
 

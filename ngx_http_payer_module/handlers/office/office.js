@@ -27,9 +27,10 @@ const words = {
         result_done: 'done', result_refused: 'refused',
         result_unknown: 'not known', result_sent: 'in progress',
         result_created: 'made', capture: 'Capture', release: 'Release', refund: 'Refund',
-        cancel: 'Cancel the link', link: 'Link', read: 'Read',
+        cancel: 'Cancel the link', link: 'Link', read: 'Read from Payer',
         event: 'Event', reopen: 'Sell again', settle: 'Settle',
         erase: 'Erase personal data', notify: 'Notify the shop',
+        notification: 'Notification',
         creating: 'being created', initiated: 'link sent',
         authorized_state: 'authorized',
         partially_captured: 'captured in part',
@@ -69,8 +70,9 @@ const words = {
         result_unknown: 'okänt', result_sent: 'pågår',
         result_created: 'skapad', capture: 'Debitera', release: 'Släpp reservationen',
         refund: 'Återbetala', cancel: 'Avbryt länken', link: 'Länk',
-        read: 'Avläsning', event: 'Händelse', reopen: 'Sälj igen',
+        read: 'Läs av hos Payer', event: 'Händelse', reopen: 'Sälj igen',
         settle: 'Avgör', erase: 'Radera personuppgifter',
+        notification: 'Meddelande',
         notify: 'Meddela butiken', creating: 'skapas',
         initiated: 'länk skickad', authorized_state: 'reserverad',
         partially_captured: 'delvis debiterad',
@@ -385,7 +387,8 @@ function draw() {
     $('actions').replaceChildren(...possible().map((name) => {
         const button = element('button', t(name), {
             type: 'button',
-            className: name === 'capture' ? '' : 'danger'
+            className: ['capture', 'read', 'notify'].includes(name) ? ''
+                : 'danger'
         });
         button.addEventListener('click', () => start(name));
         return button;
@@ -394,14 +397,26 @@ function draw() {
 
 
 function possible() {
-    const left = {
-        creating: [], initiated: ['cancel'],
+    if (!session.operate) {
+        return [];
+    }
+
+    const money = {
+        initiated: ['cancel'],
         authorized: ['capture', 'release'],
         partially_captured: ['capture', 'release', 'refund'],
         fully_captured: ['refund']
     };
+    const over = ['cancelled', 'released', 'refunded', 'ended'];
 
-    return session.operate ? left[order.state] ?? [] : [];
+    return [
+        ...money[order.state] ?? [],
+        ...over.includes(order.state) ? ['reopen'] : [],
+        ...order.paymentId ? ['read'] : [],
+        ...order.history.some((e) => e.what === 'notification')
+            ? ['notify'] : [],
+        'erase'
+    ];
 }
 
 
