@@ -50,3 +50,20 @@ close $_ for @held;
 pay('1');
 ok(settled('1'), 'it goes on when there are some again');
 unlike(error_log_text(), qr/worker_connections are not enough/, 'and took none from them');
+
+
+
+=== TEST 3: the only process survives a reload in the middle of a run
+--- config eval: $::shop
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+faults({ match => 'read', action => 'none', delay => 0.3, times => 100 });
+ok(wait_until(sub { calls()->{read} }, 10), 'a run is under way');
+my $done = sub { scalar(() = error_log_text() =~ /payer exchange done/g) };
+my ($pid, $before) = (nginx_pid(), $done->());
+kill 'HUP', $pid;
+ok(wait_until(sub { error_log_text() =~ /reconfiguring/ }, 10), 'a reload');
+ok(wait_until(sub { $done->() > $before }, 10), 'the run ends');
+ok(kill(0, $pid), 'and the process lives');
