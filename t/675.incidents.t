@@ -597,5 +597,5 @@ GET /nothing
 --- after
 paid('1001');
 get('/thanks?order=1001');
-wait_until(sub { error_log_text() =~ /was given up/ }, 30);
+wait_until(sub { error_log_text() =~ /is not sent again/ }, 30);
 incident('The shop does not take notifications');

@@ -217,7 +217,7 @@ shop_answers('500');
 order('1001');
 pay('1001');
 thanks('1001');
-wait_until(sub { error_log_text() =~ /was given up/ }, 30);
+wait_until(sub { error_log_text() =~ /is not sent again/ }, 30);
 like(error_log_text(), qr/\[error\].*the notification "paid" is not sent again after \d attempts, the shop returned status 500, order: "1001"/, 'an error is logged');
 my $n = told();
 shop_answers('204');
