@@ -5,6 +5,7 @@
  * bytes as an event's token.
  *
  * sources: ngx_http_payer_json_event.c ngx_http_payer_json_parse.c
+ * sources: ngx_http_payer_json_pointer.c
  * sources: ngx_http_payer_json_written.c
  * sources: ngx_http_payer_order.c
  */

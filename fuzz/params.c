@@ -3,6 +3,7 @@
  * What a caller asks for: the first byte is odd for a form, even for JSON.
  *
  * sources: ngx_http_payer_json_params.c ngx_http_payer_json_parse.c
+ * sources: ngx_http_payer_json_pointer.c
  * sources: ngx_http_payer_json_written.c
  * sources: ngx_http_payer_json_write.c ngx_http_payer_order.c
  * sources: ngx_http_payer_amount.c

@@ -24,24 +24,41 @@ static void fuzz_compare(cJSON *found, ngx_int_t rc, ngx_str_t *value,
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    cJSON       *root;
-    ngx_int_t    rc;
-    ngx_str_t    pointer, text, value;
-    ngx_pool_t  *pool;
-    const char  *reason;
+    cJSON                        *root;
+    ngx_int_t                     rc;
+    ngx_str_t                     pointer, text, value, other;
+    ngx_uint_t                    i;
+    ngx_pool_t                   *pool;
+    const char                   *reason;
+    ngx_http_payer_json_place_t   places[3];
 
     pointer = fuzz_field(&data, &size, '\n');
     text = shim_text(data, size);
     pool = shim_create_pool();
 
-    if (ngx_http_payer_json_pointer_check(&pointer) == NGX_OK
+    ngx_str_set(&other, "/a/0");
+
+    if (ngx_http_payer_json_pointer(pool, &pointer, &places[0].pointer)
+        == NGX_OK
+        && ngx_http_payer_json_pointer(pool, &other, &places[1].pointer)
+           == NGX_OK
         && memchr(pointer.data, '\0', pointer.len) == NULL
         && ngx_http_payer_json_parse(&text, &root, &reason) == NGX_OK)
     {
-        rc = ngx_http_payer_json_pointer(pool, &text, &pointer, &value,
-                                         &reason);
+        /* also found with another on the way, and twice */
 
-        fuzz_compare(fuzz_walk(root, &pointer), rc, &value, &text);
+        places[2].pointer = places[0].pointer;
+
+        rc = ngx_http_payer_json_read_places(&text, places, 3, &reason);
+        fuzz_assert(rc == NGX_OK);
+
+        for (i = 0; i < 3; i++) {
+            rc = ngx_http_payer_json_place_value(pool, &text, &places[i],
+                                                 &value, &reason);
+
+            fuzz_compare(fuzz_walk(root, (i == 1) ? &other : &pointer), rc,
+                         &value, &text);
+        }
 
         cJSON_Delete(root);
     }

@@ -9,6 +9,7 @@
  * sources: ngx_http_payer_record_sum.c
  * sources: ngx_http_payer_codec.c ngx_http_payer_json.c
  * sources: ngx_http_payer_json_parse.c ngx_http_payer_json_written.c
+ * sources: ngx_http_payer_json_pointer.c
  * sources: ngx_http_payer_order.c
  */
 

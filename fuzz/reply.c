@@ -4,6 +4,7 @@
  *
  * sources: ngx_http_payer_json.c ngx_http_payer_json_message.c
  * sources: ngx_http_payer_json_parse.c ngx_http_payer_json_written.c
+ * sources: ngx_http_payer_json_pointer.c
  * sources: ngx_http_payer_order.c
  */
 

@@ -27,6 +27,11 @@ ngx_int_t ngx_http_payer_lookup_variable(ngx_str_t *text, ngx_str_t *name);
 char *ngx_http_payer_lookup_regex(ngx_conf_t *cf,
     ngx_http_payer_lookup_field_t *field, ngx_str_t *text);
 
+/* a JSON Pointer of a directive's into the field: NGX_CONF_OK or an error
+ * that is logged */
+char *ngx_http_payer_lookup_pointer(ngx_conf_t *cf,
+    ngx_http_payer_lookup_field_t *field, ngx_str_t *text);
+
 /* an expression of which only matters whether it matches, for
  * ngx_http_payer_lookup_found() */
 char *ngx_http_payer_lookup_pattern(ngx_conf_t *cf,

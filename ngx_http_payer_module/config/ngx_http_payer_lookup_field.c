@@ -72,15 +72,37 @@ ngx_http_payer_lookup_field(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_http_payer_lookup_regex(cf, field, &value[2]);
     }
 
-    if (ngx_http_payer_json_pointer_check(&value[2]) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid JSON Pointer \"%V\", it must begin with "
-                           "a slash", &value[2]);
+    rv = ngx_http_payer_lookup_pointer(cf, field, &value[2]);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    lookup->json = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_payer_lookup_pointer(ngx_conf_t *cf,
+    ngx_http_payer_lookup_field_t *field, ngx_str_t *text)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_payer_json_pointer(cf->pool, text, &field->path);
+
+    if (rc == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
-    field->pointer = value[2];
-    lookup->json = 1;
+    if (rc == NGX_DECLINED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid JSON Pointer \"%V\", it must begin with "
+                           "a slash", text);
+        return NGX_CONF_ERROR;
+    }
+
+    field->pointer = *text;
 
     return NGX_CONF_OK;
 }

@@ -156,6 +156,7 @@ ngx_http_payer_notify_accept(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_payer_loc_conf_t *plcf = conf;
 
+    char                     *rv;
     ngx_str_t                *value;
     ngx_http_payer_accept_t  *accept;
 
@@ -185,14 +186,10 @@ ngx_http_payer_notify_accept(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_http_payer_lookup_pattern(cf, &accept->field, &value[1]);
     }
 
-    if (ngx_http_payer_json_pointer_check(&value[1]) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid JSON Pointer \"%V\", it must begin with "
-                           "a slash", &value[1]);
-        return NGX_CONF_ERROR;
+    rv = ngx_http_payer_lookup_pointer(cf, &accept->field, &value[1]);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
-
-    accept->field.pointer = value[1];
 
     return ngx_http_payer_notify_accept_values(cf, accept);
 }

@@ -34,6 +34,27 @@ typedef struct {
 } ngx_http_payer_json_link_t;
 
 
+/* a JSON Pointer (RFC 6901) to a member or an element */
+typedef struct {
+    ngx_str_t   *tokens;                /* decoded; there is one at least */
+    ngx_uint_t   ntokens;
+} ngx_http_payer_json_pointer_t;
+
+
+/* a value that is looked for while a text is read */
+typedef struct {
+    ngx_http_payer_json_pointer_t  pointer;
+
+    ngx_uint_t   depth;                 /* of the container whose member or
+                                           element is looked for, 1: the
+                                           outermost; 0: none */
+    ngx_uint_t   met;                   /* tokens that have led somewhere */
+    ngx_uint_t   index;                 /* elements in front of the token's */
+    u_char      *value;                 /* where it begins, or NULL */
+    unsigned     twice:1;               /* two members of that name */
+} ngx_http_payer_json_place_t;
+
+
 /* the answer of GET /api/v2/payments/{paymentId}; amounts in minor units */
 typedef struct {
     ngx_str_t    payment_id;            /* empty if absent */
@@ -132,22 +153,27 @@ ngx_int_t ngx_http_payer_json_read_event(ngx_pool_t *pool, ngx_str_t *text,
 
 #define NGX_HTTP_PAYER_JSON_VALUE  1024
 
-/* whether the text is JSON, of whatever type: NGX_OK, NGX_DECLINED */
-ngx_int_t ngx_http_payer_json_read_value(ngx_str_t *text,
-    const char **reason);
-
-/* whether the text is a JSON Pointer (RFC 6901) to a member or an element:
- * NGX_OK or NGX_DECLINED */
-ngx_int_t ngx_http_payer_json_pointer_check(ngx_str_t *pointer);
+/* reads a JSON Pointer as it is written: NGX_OK, NGX_DECLINED, NGX_ERROR */
+ngx_int_t ngx_http_payer_json_pointer(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_pointer_t *pointer);
 
 /*
- * what a checked pointer leads to in a text that is JSON (see
- * ngx_http_payer_json_read_value()): a string decoded, a number and a boolean
- * as they are written.  Absent, null, empty, an object or an array, more than
- * ..._JSON_VALUE bytes, or a name on the way that occurs twice: NGX_DECLINED
+ * one reading of a text: whether it is JSON, of whatever type, and where all
+ * the places are, of which the pointers are set.  NGX_OK, also if some are
+ * nowhere; NGX_DECLINED
  */
-ngx_int_t ngx_http_payer_json_pointer(ngx_pool_t *pool, ngx_str_t *text,
-    ngx_str_t *pointer, ngx_str_t *value, const char **reason);
+ngx_int_t ngx_http_payer_json_read_places(ngx_str_t *text,
+    ngx_http_payer_json_place_t *places, ngx_uint_t n, const char **reason);
+
+/*
+ * what stands at a place of the text that was read: a string decoded, a number
+ * and a boolean as they are written.  Absent, null, empty, an object or an
+ * array, more than ..._JSON_VALUE bytes, or a name on the way that occurs
+ * twice: NGX_DECLINED
+ */
+ngx_int_t ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_place_t *place, ngx_str_t *value,
+    const char **reason);
 
 /* the "message" of an error body, control characters replaced, at most 200
  * bytes on a UTF-8 boundary; NGX_DECLINED if there is none */

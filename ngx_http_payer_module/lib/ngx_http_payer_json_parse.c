@@ -9,6 +9,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_payer_json.h"
 #include "ngx_http_payer_json_parse.h"
 #include "ngx_http_payer_order.h"
 
@@ -36,6 +37,10 @@ typedef struct {
     uint64_t      objects;              /* bit 0: the innermost is an object */
     ngx_uint_t    depth;
     const char   *reason;
+
+    ngx_http_payer_json_place_t  *places;       /* looked for on the way */
+    ngx_uint_t                    nplaces;
+    ngx_uint_t                    escaped;      /* the last string was */
 } ngx_http_payer_json_scan_t;
 
 
@@ -44,6 +49,8 @@ static ngx_int_t ngx_http_payer_json_check_value(
 static ngx_int_t ngx_http_payer_json_check_open(
     ngx_http_payer_json_scan_t *scan);
 static ngx_int_t ngx_http_payer_json_check_next(
+    ngx_http_payer_json_scan_t *scan);
+static ngx_int_t ngx_http_payer_json_check_element(
     ngx_http_payer_json_scan_t *scan);
 static ngx_int_t ngx_http_payer_json_check_name(
     ngx_http_payer_json_scan_t *scan);
@@ -98,6 +105,14 @@ ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root, const char **reason)
 ngx_int_t
 ngx_http_payer_json_check(ngx_str_t *text, const char **reason)
 {
+    return ngx_http_payer_json_read_places(text, NULL, 0, reason);
+}
+
+
+ngx_int_t
+ngx_http_payer_json_read_places(ngx_str_t *text,
+    ngx_http_payer_json_place_t *places, ngx_uint_t n, const char **reason)
+{
     ngx_int_t                    rc;
     ngx_http_payer_json_scan_t   scan;
 
@@ -106,6 +121,8 @@ ngx_http_payer_json_check(ngx_str_t *text, const char **reason)
     scan.objects = 0;
     scan.depth = 0;
     scan.reason = "is not JSON";
+    scan.places = places;
+    scan.nplaces = n;
 
     ngx_http_payer_json_skip_space(&scan);
 
@@ -118,6 +135,8 @@ ngx_http_payer_json_check(ngx_str_t *text, const char **reason)
         *reason = "is HTML";
         return NGX_DECLINED;
     }
+
+    ngx_http_payer_json_place_root(places, n, scan.pos);
 
     do {
         rc = ngx_http_payer_json_check_value(&scan);
@@ -204,7 +223,8 @@ ngx_http_payer_json_check_open(ngx_http_payer_json_scan_t *scan)
         return NGX_OK;
     }
 
-    return object ? ngx_http_payer_json_check_name(scan) : NGX_AGAIN;
+    return object ? ngx_http_payer_json_check_name(scan)
+                  : ngx_http_payer_json_check_element(scan);
 }
 
 
@@ -231,7 +251,8 @@ ngx_http_payer_json_check_next(ngx_http_payer_json_scan_t *scan)
         ch = *scan->pos++;
 
         if (ch == ',') {
-            return object ? ngx_http_payer_json_check_name(scan) : NGX_AGAIN;
+            return object ? ngx_http_payer_json_check_name(scan)
+                          : ngx_http_payer_json_check_element(scan);
         }
 
         if (ch != (object ? '}' : ']')) {
@@ -240,14 +261,46 @@ ngx_http_payer_json_check_next(ngx_http_payer_json_scan_t *scan)
 
         scan->objects >>= 1;
         scan->depth--;
+
+        if (scan->nplaces) {
+            ngx_http_payer_json_place_close(scan->places, scan->nplaces,
+                                            scan->depth);
+        }
     }
 }
 
 
+/* NGX_AGAIN: in front of the element */
+
+static ngx_int_t
+ngx_http_payer_json_check_element(ngx_http_payer_json_scan_t *scan)
+{
+    if (scan->nplaces == 0) {
+        return NGX_AGAIN;
+    }
+
+    ngx_http_payer_json_skip_space(scan);
+
+    if (scan->pos == scan->last) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_payer_json_place_element(scan->places, scan->nplaces,
+                                      scan->depth, scan->pos);
+    return NGX_AGAIN;
+}
+
+
+/* NGX_AGAIN: in front of the member's value */
+
 static ngx_int_t
 ngx_http_payer_json_check_name(ngx_http_payer_json_scan_t *scan)
 {
+    ngx_str_t  name;
+
     ngx_http_payer_json_skip_space(scan);
+
+    name.data = scan->pos + 1;
 
     if (scan->pos == scan->last || *scan->pos != '"'
         || ngx_http_payer_json_check_string(scan) != NGX_OK)
@@ -255,12 +308,26 @@ ngx_http_payer_json_check_name(ngx_http_payer_json_scan_t *scan)
         return NGX_DECLINED;
     }
 
+    name.len = scan->pos - 1 - name.data;
+
     ngx_http_payer_json_skip_space(scan);
 
     if (scan->pos == scan->last || *scan->pos++ != ':') {
         return NGX_DECLINED;
     }
 
+    if (scan->nplaces == 0) {
+        return NGX_AGAIN;
+    }
+
+    ngx_http_payer_json_skip_space(scan);
+
+    if (scan->pos == scan->last) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_payer_json_place_member(scan->places, scan->nplaces, scan->depth,
+                                     &name, scan->escaped, scan->pos);
     return NGX_AGAIN;
 }
 
@@ -271,6 +338,7 @@ ngx_http_payer_json_check_string(ngx_http_payer_json_scan_t *scan)
     u_char  ch, *p;
 
     scan->pos++;
+    scan->escaped = 0;
 
     for ( ;; ) {
         p = ngx_http_payer_json_skip_plain(scan->pos, scan->last);
@@ -289,6 +357,8 @@ ngx_http_payer_json_check_string(ngx_http_payer_json_scan_t *scan)
         }
 
         if (ch == '\\') {
+            scan->escaped = 1;
+
             if (ngx_http_payer_json_check_escape(scan) != NGX_OK) {
                 return NGX_DECLINED;
             }
@@ -312,8 +382,8 @@ ngx_http_payer_json_check_string(ngx_http_payer_json_scan_t *scan)
 
 /*
  * Eight characters at a time: a subtraction leaves the high bit set in a byte
- * that was less than what was taken from it, and above it perhaps in others,
- * which are looked at one by one then.
+ * that was less than what was taken from it, and above it perhaps in others.
+ * So the lowest bit that is set tells the first character that is not plain.
  */
 
 static u_char *
@@ -330,8 +400,14 @@ ngx_http_payer_json_skip_plain(u_char *p, u_char *last)
               | ((word ^ ngx_http_payer_each('"')) - ngx_http_payer_each(1))
               | ((word ^ ngx_http_payer_each('\\')) - ngx_http_payer_each(1));
 
-        if (odd & ngx_http_payer_each(0x80)) {
+        odd &= ngx_http_payer_each(0x80);
+
+        if (odd) {
+#if (NGX_HAVE_LITTLE_ENDIAN && defined __GNUC__)
+            return p + __builtin_ctzll(odd) / 8;
+#else
             break;
+#endif
         }
 
         p += 8;

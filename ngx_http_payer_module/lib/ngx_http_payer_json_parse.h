@@ -13,6 +13,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "ngx_http_payer_json.h"
+
 
 /* doubles, and so cJSON, hold any integer up to this one */
 #define NGX_HTTP_PAYER_MAX_NUMBER   9007199254740991LL
@@ -32,6 +34,22 @@ ngx_int_t ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root,
  * NGX_OK, NGX_DECLINED with "reason" set
  */
 ngx_int_t ngx_http_payer_json_check(ngx_str_t *text, const char **reason);
+
+/*
+ * what ngx_http_payer_json_read_places() tells the places on its way through
+ * a text: the outermost value, a member or an element of the container at
+ * this depth (1: the outermost), and the end of one, with the depth that is
+ * left.  A name is given as it is written, and whether it has escapes
+ */
+void ngx_http_payer_json_place_root(ngx_http_payer_json_place_t *places,
+    ngx_uint_t n, u_char *value);
+void ngx_http_payer_json_place_member(ngx_http_payer_json_place_t *places,
+    ngx_uint_t n, ngx_uint_t depth, ngx_str_t *name, ngx_uint_t escaped,
+    u_char *value);
+void ngx_http_payer_json_place_element(ngx_http_payer_json_place_t *places,
+    ngx_uint_t n, ngx_uint_t depth, u_char *value);
+void ngx_http_payer_json_place_close(ngx_http_payer_json_place_t *places,
+    ngx_uint_t n, ngx_uint_t depth);
 
 /*
  * how the value of the n-th member of an object is written in a text that

@@ -13,181 +13,188 @@
 #include "ngx_http_payer_json_parse.h"
 
 
-static ngx_int_t ngx_http_payer_pointer_member(u_char **pos, u_char *last,
-    ngx_str_t *token, const char **reason);
-static ngx_int_t ngx_http_payer_pointer_element(u_char **pos, u_char *last,
-    ngx_str_t *token, const char **reason);
+static void ngx_http_payer_pointer_follow(ngx_http_payer_json_place_t *place,
+    u_char *value);
 static ngx_int_t ngx_http_payer_pointer_index(ngx_str_t *token,
     ngx_uint_t *index);
-static ngx_int_t ngx_http_payer_pointer_value(ngx_pool_t *pool, u_char *p,
-    u_char *last, ngx_str_t *value, const char **reason);
-static ngx_uint_t ngx_http_payer_pointer_names(u_char *p, u_char *last,
-    ngx_str_t *token);
+static ngx_uint_t ngx_http_payer_pointer_names(ngx_str_t *name,
+    ngx_uint_t escaped, ngx_str_t *token);
 static u_char *ngx_http_payer_pointer_decode(u_char *p, u_char *last,
     u_char *dst, size_t *n);
 static size_t ngx_http_payer_pointer_utf8(u_char *dst, ngx_uint_t code);
-static u_char *ngx_http_payer_pointer_space(u_char *p, u_char *last);
-static u_char *ngx_http_payer_pointer_skip(u_char *p, u_char *last);
-
-
-ngx_int_t
-ngx_http_payer_json_read_value(ngx_str_t *text, const char **reason)
-{
-    return ngx_http_payer_json_check(text, reason);
-}
-
-
-ngx_int_t
-ngx_http_payer_json_pointer_check(ngx_str_t *pointer)
-{
-    size_t  i;
-
-    if (pointer->len == 0 || pointer->data[0] != '/') {
-        return NGX_DECLINED;
-    }
-
-    for (i = 0; i < pointer->len; i++) {
-
-        if (pointer->data[i] != '~') {
-            continue;
-        }
-
-        if (++i == pointer->len
-            || (pointer->data[i] != '0' && pointer->data[i] != '1'))
-        {
-            return NGX_DECLINED;
-        }
-    }
-
-    return NGX_OK;
-}
+static u_char *ngx_http_payer_pointer_end(u_char *p, u_char *last);
 
 
 ngx_int_t
 ngx_http_payer_json_pointer(ngx_pool_t *pool, ngx_str_t *text,
-    ngx_str_t *pointer, ngx_str_t *value, const char **reason)
+    ngx_http_payer_json_pointer_t *pointer)
 {
-    u_char     *p, *last, *t, *end;
-    ngx_int_t   rc;
-    ngx_str_t   token;
+    u_char     *p, *last, *dst;
+    ngx_str_t  *token;
 
-    ngx_str_null(value);
+    p = text->data;
+    last = p + text->len;
 
-    last = text->data + text->len;
-    p = ngx_http_payer_pointer_space(text->data, last);
-
-    t = pointer->data;
-    end = t + pointer->len;
-
-    while (t < end) {
-
-        token.data = ++t;
-
-        while (t < end && *t != '/') {
-            t++;
-        }
-
-        token.len = t - token.data;
-
-        if (p < last && *p == '{') {
-            rc = ngx_http_payer_pointer_member(&p, last, &token, reason);
-
-        } else if (p < last && *p == '[') {
-            rc = ngx_http_payer_pointer_element(&p, last, &token, reason);
-
-        } else {
-            *reason = "is missing";
-            rc = NGX_DECLINED;
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return ngx_http_payer_pointer_value(pool, p, last, value, reason);
-}
-
-
-/* from the brace to the value of the member; two of a name contradict */
-
-static ngx_int_t
-ngx_http_payer_pointer_member(u_char **pos, u_char *last, ngx_str_t *token,
-    const char **reason)
-{
-    u_char      *p, *found, *name, *end;
-
-    found = NULL;
-    p = ngx_http_payer_pointer_space(*pos + 1, last);
-
-    while (p < last && *p == '"') {
-
-        name = p + 1;
-        end = ngx_http_payer_pointer_skip(p, last);
-
-        p = ngx_http_payer_pointer_space(end, last);
-        p = ngx_http_payer_pointer_space(p + 1, last);
-
-        if (ngx_http_payer_pointer_names(name, end - 1, token)) {
-
-            if (found) {
-                *reason = "occurs twice";
-                return NGX_DECLINED;
-            }
-
-            found = p;
-        }
-
-        p = ngx_http_payer_pointer_space(ngx_http_payer_pointer_skip(p, last),
-                                         last);
-
-        if (p < last && *p == ',') {
-            p = ngx_http_payer_pointer_space(p + 1, last);
-        }
-    }
-
-    if (found == NULL) {
-        *reason = "is missing";
+    if (p == last || *p != '/') {
         return NGX_DECLINED;
     }
 
-    *pos = found;
+    pointer->ntokens = 0;
+
+    for ( /* void */ ; p < last; p++) {
+        if (*p == '/') {
+            pointer->ntokens++;
+        }
+    }
+
+    pointer->tokens = ngx_palloc(pool, pointer->ntokens * sizeof(ngx_str_t));
+    dst = ngx_pnalloc(pool, text->len);
+
+    if (pointer->tokens == NULL || dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    token = pointer->tokens - 1;
+
+    for (p = text->data; p < last; p++) {
+
+        if (*p == '/') {
+            token++;
+            token->data = dst;
+            token->len = 0;
+            continue;
+        }
+
+        if (*p == '~') {
+            if (++p == last || (*p != '0' && *p != '1')) {
+                return NGX_DECLINED;
+            }
+
+            *dst++ = (*p == '0') ? '~' : '/';
+
+        } else {
+            *dst++ = *p;
+        }
+
+        token->len++;
+    }
 
     return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_payer_pointer_element(u_char **pos, u_char *last, ngx_str_t *token,
-    const char **reason)
+void
+ngx_http_payer_json_place_root(ngx_http_payer_json_place_t *places,
+    ngx_uint_t n, u_char *value)
 {
-    u_char      *p;
-    ngx_uint_t   index;
+    ngx_uint_t                    i;
+    ngx_http_payer_json_place_t  *place;
 
-    *reason = "is missing";
+    for (i = 0; i < n; i++) {
+        place = &places[i];
 
-    if (ngx_http_payer_pointer_index(token, &index) != NGX_OK) {
-        return NGX_DECLINED;
+        place->depth = 0;
+        place->value = NULL;
+        place->twice = 0;
+
+        ngx_http_payer_pointer_follow(place, value);
     }
+}
 
-    p = ngx_http_payer_pointer_space(*pos + 1, last);
 
-    while (p < last && *p != ']') {
+void
+ngx_http_payer_json_place_member(ngx_http_payer_json_place_t *places,
+    ngx_uint_t n, ngx_uint_t depth, ngx_str_t *name, ngx_uint_t escaped,
+    u_char *value)
+{
+    ngx_uint_t                    i;
+    ngx_http_payer_json_place_t  *place;
 
-        if (index-- == 0) {
-            *pos = p;
-            return NGX_OK;
+    for (i = 0; i < n; i++) {
+        place = &places[i];
+
+        if (place->depth != depth
+            || !ngx_http_payer_pointer_names(name, escaped,
+                                         &place->pointer.tokens[depth - 1]))
+        {
+            continue;
         }
 
-        p = ngx_http_payer_pointer_space(ngx_http_payer_pointer_skip(p, last),
-                                         last);
+        if (place->met >= depth) {
 
-        if (p < last && *p == ',') {
-            p = ngx_http_payer_pointer_space(p + 1, last);
+            /* two of a name contradict */
+
+            place->twice = 1;
+            place->depth = 0;
+            continue;
+        }
+
+        ngx_http_payer_pointer_follow(place, value);
+    }
+}
+
+
+void
+ngx_http_payer_json_place_element(ngx_http_payer_json_place_t *places,
+    ngx_uint_t n, ngx_uint_t depth, u_char *value)
+{
+    ngx_uint_t                    i;
+    ngx_http_payer_json_place_t  *place;
+
+    for (i = 0; i < n; i++) {
+        place = &places[i];
+
+        if (place->depth == depth && place->met < depth
+            && place->index-- == 0)
+        {
+            ngx_http_payer_pointer_follow(place, value);
         }
     }
+}
 
-    return NGX_DECLINED;
+
+/* back to the token that led into the container: it may occur once more */
+
+void
+ngx_http_payer_json_place_close(ngx_http_payer_json_place_t *places,
+    ngx_uint_t n, ngx_uint_t depth)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (places[i].depth > depth) {
+            places[i].depth = depth;
+        }
+    }
+}
+
+
+/* the pointer leads to this value, or through it */
+
+static void
+ngx_http_payer_pointer_follow(ngx_http_payer_json_place_t *place,
+    u_char *value)
+{
+    ngx_str_t  *token;
+
+    place->met = place->depth;
+
+    if (place->depth == place->pointer.ntokens) {
+        place->value = value;
+        return;
+    }
+
+    if (*value != '{' && *value != '[') {
+        return;
+    }
+
+    token = &place->pointer.tokens[place->depth++];
+
+    if (*value == '['
+        && ngx_http_payer_pointer_index(token, &place->index) != NGX_OK)
+    {
+        place->index = NGX_MAX_UINT32_VALUE;
+    }
 }
 
 
@@ -219,21 +226,26 @@ ngx_http_payer_pointer_index(ngx_str_t *token, ngx_uint_t *index)
 }
 
 
-/* a string decoded, a number or a boolean as it is written */
-
-static ngx_int_t
-ngx_http_payer_pointer_value(ngx_pool_t *pool, u_char *p, u_char *last,
-    ngx_str_t *value, const char **reason)
+ngx_int_t
+ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_place_t *place, ngx_str_t *value, const char **reason)
 {
     size_t       n;
-    u_char      *end, *dst;
+    u_char      *p, *end, *dst;
     ngx_uint_t   string;
 
-    end = ngx_http_payer_pointer_skip(p, last);
+    ngx_str_null(value);
+
+    if (place->twice) {
+        *reason = "occurs twice";
+        return NGX_DECLINED;
+    }
 
     *reason = "is missing";
 
-    if (p == end || *p == 'n') {
+    p = place->value;
+
+    if (p == NULL || *p == 'n') {
         return NGX_DECLINED;
     }
 
@@ -242,6 +254,7 @@ ngx_http_payer_pointer_value(ngx_pool_t *pool, u_char *p, u_char *last,
         return NGX_DECLINED;
     }
 
+    end = ngx_http_payer_pointer_end(p, text->data + text->len);
     string = (*p == '"');
 
     if (string) {
@@ -272,7 +285,7 @@ ngx_http_payer_pointer_value(ngx_pool_t *pool, u_char *p, u_char *last,
 
     value->data = dst;
 
-    if (!string) {
+    if (!string || ngx_strlchr(p, end, '\\') == NULL) {
         value->len = ngx_cpymem(dst, p, end - p) - dst;
         return NGX_OK;
     }
@@ -288,13 +301,22 @@ ngx_http_payer_pointer_value(ngx_pool_t *pool, u_char *p, u_char *last,
 }
 
 
-/* whether a string of the text is the token, both decoded */
+/* whether a name as it stands in the text is, decoded, the token */
 
 static ngx_uint_t
-ngx_http_payer_pointer_names(u_char *p, u_char *last, ngx_str_t *token)
+ngx_http_payer_pointer_names(ngx_str_t *name, ngx_uint_t escaped,
+    ngx_str_t *token)
 {
-    size_t   n, i;
-    u_char  *t, *end, ch, buf[4];
+    size_t   n;
+    u_char  *p, *last, *t, *end, buf[4];
+
+    if (!escaped) {
+        return name->len == token->len
+               && ngx_memcmp(name->data, token->data, name->len) == 0;
+    }
+
+    p = name->data;
+    last = p + name->len;
 
     t = token->data;
     end = t + token->len;
@@ -302,22 +324,11 @@ ngx_http_payer_pointer_names(u_char *p, u_char *last, ngx_str_t *token)
     while (p < last) {
         p = ngx_http_payer_pointer_decode(p, last, buf, &n);
 
-        for (i = 0; i < n; i++) {
-
-            if (t == end) {
-                return 0;
-            }
-
-            ch = *t++;
-
-            if (ch == '~') {
-                ch = (*t++ == '0') ? '~' : '/';
-            }
-
-            if (ch != buf[i]) {
-                return 0;
-            }
+        if ((size_t) (end - t) < n || ngx_memcmp(t, buf, n) != 0) {
+            return 0;
         }
+
+        t += n;
     }
 
     return t == end;
@@ -393,76 +404,26 @@ ngx_http_payer_pointer_utf8(u_char *dst, ngx_uint_t code)
 }
 
 
+/* behind a string, a number or a word of a text that has been checked */
+
 static u_char *
-ngx_http_payer_pointer_space(u_char *p, u_char *last)
+ngx_http_payer_pointer_end(u_char *p, u_char *last)
 {
-    while (p < last && (*p == ' ' || *p == '\t' || *p == CR || *p == LF)) {
-        p++;
+    if (*p == '"') {
+
+        for (p++; *p != '"'; p++) {
+            if (*p == '\\') {
+                p++;
+            }
+        }
+
+        return p + 1;
     }
 
-    return p;
-}
-
-
-/* behind a value of a text that has been checked */
-
-static u_char *
-ngx_http_payer_pointer_skip(u_char *p, u_char *last)
-{
-    ngx_uint_t  depth;
-
-    depth = 0;
-
-    while (p < last) {
-
-        switch (*p) {
-
-        case '"':
-            for (p++; p < last && *p != '"'; p++) {
-                if (*p == '\\') {
-                    p++;
-                }
-            }
-
-            p++;
-            break;
-
-        case '{':
-        case '[':
-            depth++;
-            p++;
-            break;
-
-        case '}':
-        case ']':
-            if (depth == 0) {
-                return p;
-            }
-
-            depth--;
-            p++;
-            break;
-
-        case ',':
-        case ' ':
-        case '\t':
-        case CR:
-        case LF:
-            if (depth == 0) {
-                return p;
-            }
-
-            p++;
-            continue;
-
-        default:
-            p++;
-            continue;
-        }
-
-        if (depth == 0) {
-            return p;
-        }
+    while (p < last && *p != ',' && *p != '}' && *p != ']'
+           && *p != ' ' && *p != '\t' && *p != CR && *p != LF)
+    {
+        p++;
     }
 
     return p;

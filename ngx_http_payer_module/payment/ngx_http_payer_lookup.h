@@ -26,16 +26,17 @@ typedef struct {
 
 /* a variable that is filled from the shop's reply */
 typedef struct {
-    ngx_uint_t                    id;           /* of the variable's name */
-    ngx_str_t                     name;
-    ngx_str_t                     pointer;      /* or the pattern's text */
+    ngx_uint_t                     id;          /* of the variable's name */
+    ngx_str_t                      name;
+    ngx_str_t                      pointer;     /* or the pattern's text */
+    ngx_http_payer_json_pointer_t  path;        /* the pointer, read */
 #if (NGX_PCRE)
-    ngx_regex_t                  *regex;
-    ngx_uint_t                    captures;
+    ngx_regex_t                   *regex;
+    ngx_uint_t                     captures;
 #endif
-    unsigned                      pattern:1;
-    unsigned                      optional:1;
-    unsigned                      match:1;      /* a secret of the buyer's */
+    unsigned                       pattern:1;
+    unsigned                       optional:1;
+    unsigned                       match:1;     /* a secret of the buyer's */
 } ngx_http_payer_lookup_field_t;
 
 

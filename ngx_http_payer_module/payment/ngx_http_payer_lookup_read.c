@@ -11,10 +11,12 @@
 
 static ngx_int_t ngx_http_payer_lookup_fields(
     ngx_http_payer_lookup_t *lookup);
+static ngx_int_t ngx_http_payer_lookup_places(
+    ngx_http_payer_lookup_t *lookup, ngx_http_payer_json_place_t **places);
 static ngx_int_t ngx_http_payer_lookup_copy(ngx_http_payer_lookup_t *lookup,
     ngx_http_payer_lookup_t *like);
 static ngx_int_t ngx_http_payer_lookup_fill(ngx_http_payer_lookup_t *lookup,
-    ngx_uint_t i, const char **reason);
+    ngx_uint_t i, ngx_http_payer_json_place_t **places, const char **reason);
 static ngx_int_t ngx_http_payer_lookup_matches(
     ngx_http_payer_lookup_t *lookup);
 static void ngx_http_payer_lookup_decide(ngx_http_payer_lookup_t *lookup);
@@ -102,6 +104,7 @@ ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup)
     ngx_int_t                       rc;
     ngx_uint_t                      i, n;
     const char                     *wrong;
+    ngx_http_payer_json_place_t    *places;
     ngx_http_payer_lookup_conf_t   *conf;
     ngx_http_payer_lookup_field_t  *field;
 
@@ -109,11 +112,10 @@ ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup)
     field = conf->fields.elts;
     n = conf->fields.nelts;
 
-    if (conf->json
-        && ngx_http_payer_json_read_value(&lookup->reply, &lookup->wrong)
-           != NGX_OK)
-    {
-        return NGX_OK;
+    rc = ngx_http_payer_lookup_places(lookup, &places);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
     }
 
     lookup->fields = ngx_pcalloc(lookup->ctx->request->pool,
@@ -124,7 +126,7 @@ ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup)
 
     for (i = 0; i < n; i++) {
 
-        rc = ngx_http_payer_lookup_fill(lookup, i, &wrong);
+        rc = ngx_http_payer_lookup_fill(lookup, i, &places, &wrong);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
@@ -139,6 +141,52 @@ ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * where the fields that are pointers stand in the reply, in their order:
+ * NGX_OK, NGX_DECLINED (it is not JSON, and why), NGX_ERROR
+ */
+
+static ngx_int_t
+ngx_http_payer_lookup_places(ngx_http_payer_lookup_t *lookup,
+    ngx_http_payer_json_place_t **places)
+{
+    size_t                          size;
+    ngx_uint_t                      i, n;
+    ngx_http_payer_json_place_t    *place;
+    ngx_http_payer_lookup_conf_t   *conf;
+    ngx_http_payer_lookup_field_t  *field;
+
+    conf = lookup->conf;
+
+    if (!conf->json) {
+        *places = NULL;
+        return NGX_OK;
+    }
+
+    field = conf->fields.elts;
+    n = 0;
+
+    size = conf->fields.nelts * sizeof(ngx_http_payer_json_place_t);
+
+    place = ngx_palloc(lookup->ctx->request->pool, size);
+    if (place == NULL) {
+        return NGX_ERROR;
+    }
+
+    *places = place;
+
+    for (i = 0; i < conf->fields.nelts; i++) {
+
+        if (!field[i].pattern) {
+            place[n++].pointer = field[i].path;
+        }
+    }
+
+    return ngx_http_payer_json_read_places(&lookup->reply, place, n,
+                                           &lookup->wrong);
 }
 
 
@@ -187,11 +235,14 @@ ngx_http_payer_lookup_copy(ngx_http_payer_lookup_t *lookup,
 }
 
 
-/* NGX_OK, NGX_DECLINED (there is no such value, and why), NGX_ERROR */
+/*
+ * the i-th field; takes its place from "places" if it is a pointer: NGX_OK,
+ * NGX_DECLINED (there is no such value, and why), NGX_ERROR
+ */
 
 static ngx_int_t
 ngx_http_payer_lookup_fill(ngx_http_payer_lookup_t *lookup, ngx_uint_t i,
-    const char **reason)
+    ngx_http_payer_json_place_t **places, const char **reason)
 {
     ngx_int_t                       rc;
     ngx_str_t                      *value;
@@ -203,8 +254,8 @@ ngx_http_payer_lookup_fill(ngx_http_payer_lookup_t *lookup, ngx_uint_t i,
     value = &lookup->fields[i];
 
     if (!field->pattern) {
-        rc = ngx_http_payer_json_pointer(pool, &lookup->reply,
-                                         &field->pointer, value, reason);
+        rc = ngx_http_payer_json_place_value(pool, &lookup->reply,
+                                             (*places)++, value, reason);
 
     } else {
 #if (NGX_PCRE)

@@ -47,13 +47,16 @@ static ngx_uint_t
 ngx_http_payer_notify_pointed(ngx_http_payer_accept_t *accept,
     ngx_pool_t *pool, ngx_str_t *reply)
 {
-    ngx_str_t    value, *accepted;
-    ngx_uint_t   i;
-    const char  *reason;
+    ngx_str_t                     value, *accepted;
+    ngx_uint_t                    i;
+    const char                   *reason;
+    ngx_http_payer_json_place_t   place;
 
-    if (ngx_http_payer_json_read_value(reply, &reason) != NGX_OK
-        || ngx_http_payer_json_pointer(pool, reply, &accept->field.pointer,
-                                       &value, &reason)
+    place.pointer = accept->field.path;
+
+    if (ngx_http_payer_json_read_places(reply, &place, 1, &reason) != NGX_OK
+        || ngx_http_payer_json_place_value(pool, reply, &place, &value,
+                                           &reason)
            != NGX_OK)
     {
         return 0;

@@ -76,7 +76,10 @@ static const char  *good[] = { "/a", "/", "/a/b", "/~0", "/~1x", "//" };
 static const char  *bad[] = { "", "a", "/~", "/~2", "/a~", "#/a" };
 
 
-static void pointers(void);
+static void pointers(ngx_pool_t *pool);
+static void together(ngx_pool_t *pool);
+static ngx_int_t find(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *pointer,
+    ngx_str_t *value, const char **reason);
 static void lead(ngx_pool_t *pool, lead_t *l);
 static void length(ngx_pool_t *pool);
 static void memory(void);
@@ -92,12 +95,13 @@ main(void)
 
     pool = shim_create_pool();
 
-    pointers();
+    pointers(pool);
 
     for (i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
         lead(pool, &leads[i]);
     }
 
+    together(pool);
     length(pool);
 
     shim_destroy_pool(pool);
@@ -109,19 +113,22 @@ main(void)
 
 
 static void
-pointers(void)
+pointers(ngx_pool_t *pool)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                     i;
+    ngx_http_payer_json_pointer_t  pointer;
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        unit_ok(ngx_http_payer_json_pointer_check(
-                    unit_bytes(good[i], ngx_strlen(good[i]))) == NGX_OK,
+        unit_ok(ngx_http_payer_json_pointer(pool,
+                    unit_bytes(good[i], ngx_strlen(good[i])), &pointer)
+                == NGX_OK,
                 "\"%s\" is a pointer", good[i]);
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        unit_ok(ngx_http_payer_json_pointer_check(
-                    unit_bytes(bad[i], ngx_strlen(bad[i]))) == NGX_DECLINED,
+        unit_ok(ngx_http_payer_json_pointer(pool,
+                    unit_bytes(bad[i], ngx_strlen(bad[i])), &pointer)
+                == NGX_DECLINED,
                 "\"%s\" is no pointer", bad[i]);
     }
 }
@@ -137,10 +144,8 @@ lead(ngx_pool_t *pool, lead_t *l)
     text = unit_bytes(l->text, ngx_strlen(l->text));
     reason = "";
 
-    rc = ngx_http_payer_json_pointer(pool, text,
-                                     unit_bytes(l->pointer,
-                                                ngx_strlen(l->pointer)),
-                                     &value, &reason);
+    rc = find(pool, text, unit_bytes(l->pointer, ngx_strlen(l->pointer)),
+              &value, &reason);
 
     if (l->value) {
         unit_ok(rc == NGX_OK, "%s has %s", l->text, l->pointer);
@@ -150,6 +155,89 @@ lead(ngx_pool_t *pool, lead_t *l)
 
     unit_ok(rc == NGX_DECLINED && ngx_strcmp(reason, l->reason) == 0,
             "%s of %s %s (%s)", l->pointer, l->text, l->reason, reason);
+}
+
+
+static ngx_int_t
+find(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *pointer, ngx_str_t *value,
+    const char **reason)
+{
+    ngx_http_payer_json_place_t  place;
+
+    if (ngx_http_payer_json_pointer(pool, pointer, &place.pointer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_json_read_places(text, &place, 1, reason) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_payer_json_place_value(pool, text, &place, value, reason);
+}
+
+
+/* one reading finds all of them, whatever the others are */
+
+static void
+together(ngx_pool_t *pool)
+{
+    ngx_uint_t                    i;
+    ngx_str_t                    *text, value;
+    const char                   *reason;
+    ngx_http_payer_json_place_t   places[6];
+
+    static struct {
+        const char               *pointer;
+        const char               *value;
+    } want[6] = {
+        { "/b/1/c", "3" },
+        { "/a", "x" },
+        { "/b/0", "1" },
+        { "/twice/c", NULL },
+        { "/b/1/c", "3" },
+        { "/b/2/c", NULL }
+    };
+
+    text = unit_text("{\"twice\":{\"c\":1},"
+                     "\"b\":[1,{\"d\":{\"c\":2},\"c\":3},[4]],"
+                     "\"twice\":{\"c\":1},\"a\":\"x\"}");
+
+    for (i = 0; i < 6; i++) {
+        (void) ngx_http_payer_json_pointer(pool,
+                                       unit_bytes(want[i].pointer,
+                                                  ngx_strlen(want[i].pointer)),
+                                       &places[i].pointer);
+    }
+
+    unit_ok(ngx_http_payer_json_read_places(text, places, 6, &reason)
+            == NGX_OK, "six places are looked for");
+
+    for (i = 0; i < 6; i++) {
+
+        if (ngx_http_payer_json_place_value(pool, text, &places[i], &value,
+                                            &reason)
+            == NGX_OK)
+        {
+            unit_ok(want[i].value != NULL, "%s leads somewhere",
+                    want[i].pointer);
+            unit_is(&value, want[i].value ? want[i].value : "",
+                    "%s of six", want[i].pointer);
+            continue;
+        }
+
+        unit_ok(want[i].value == NULL, "%s of six leads nowhere",
+                want[i].pointer);
+    }
+
+    unit_ok(ngx_http_payer_json_read_places(unit_text("{\"a\":1"), places, 6,
+                                            &reason)
+            == NGX_DECLINED, "half a text is none");
+    unit_ok(ngx_http_payer_json_read_places(unit_text("{\"a\":"), places, 6,
+                                            &reason)
+            == NGX_DECLINED, "nor is a name without a value");
+    unit_ok(ngx_http_payer_json_read_places(unit_text("{\"b\":[1,"), places, 6,
+                                            &reason)
+            == NGX_DECLINED, "nor a list that goes on");
 }
 
 
@@ -166,16 +254,16 @@ length(ngx_pool_t *pool)
     text[6 + 1024] = '"';
     text[6 + 1025] = '}';
 
-    unit_ok(ngx_http_payer_json_pointer(pool, unit_bytes(text, 6 + 1026),
-                                        unit_text("/a"), &value, &reason)
+    unit_ok(find(pool, unit_bytes(text, 6 + 1026), unit_text("/a"), &value,
+                 &reason)
             == NGX_OK && value.len == 1024, "1,024 bytes are a value");
 
     text[6 + 1024] = 'x';
     text[6 + 1025] = '"';
     text[6 + 1026] = '}';
 
-    unit_ok(ngx_http_payer_json_pointer(pool, unit_bytes(text, 6 + 1027),
-                                        unit_text("/a"), &value, &reason)
+    unit_ok(find(pool, unit_bytes(text, 6 + 1027), unit_text("/a"), &value,
+                 &reason)
             == NGX_DECLINED, "1,025 bytes are not");
 }
 
@@ -185,17 +273,24 @@ memory(void)
 {
     ngx_int_t    rc;
     ngx_str_t    value;
+    ngx_uint_t   i;
     ngx_pool_t  *pool;
     const char  *reason;
 
-    pool = shim_create_pool();
-    shim_fail_at = 1;
+    /* two for the pointer, one for the value */
 
-    rc = ngx_http_payer_json_pointer(pool, unit_text("{\"a\":1}"),
-                                     unit_text("/a"), &value, &reason);
+    for (i = 1; i <= 3; i++) {
 
-    unit_ok(rc == NGX_ERROR, "the lack of memory is an error");
+        pool = shim_create_pool();
+        shim_fail_at = i;
 
-    shim_fail_at = 0;
-    shim_destroy_pool(pool);
+        rc = find(pool, unit_text("{\"a\":1}"), unit_text("/a"), &value,
+                  &reason);
+
+        unit_ok(rc == NGX_ERROR, "the lack of memory is an error (%d)",
+                (int) i);
+
+        shim_fail_at = 0;
+        shim_destroy_pool(pool);
+    }
 }
