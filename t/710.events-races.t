@@ -321,7 +321,41 @@ is_deeply(calls(), { ack => 1 }, 'only acknowledge');
 
 
 
-=== TEST 13: a flood of made-up tokens stops at the limit
+=== TEST 13: two nginx over one store, as in an upgrade of the binary: the shop is told once
+--- bare
+--- main_config
+    env ASAN_OPTIONS;
+    env UBSAN_OPTIONS;
+--- http_config eval: ::lmdb()
+--- config eval: ::payer_server() . ::events_server()
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $old = nginx_pid();
+kill 'USR2', $old;
+ok(wait_until(sub {
+    my $pid = nginx_pid();
+    $pid && $pid != $old && worker_pids()
+}, 10), 'two masters');
+my $new = nginx_pid();
+
+for my $order (2001 .. 2004) {
+    my $token = paid_event($order);
+
+    shop_answers('delay=0.3 204');
+    my @r = together(map { [ GET => "/events?token=$token" ] } 1 .. 12);
+
+    is((grep { $_->status == 200 } @r), 12, "order $order: all are answered");
+    is(scalar(shop_requests()), 1, 'the shop was told once');
+}
+
+kill 'QUIT', $new;
+ok(wait_until(sub { (nginx_pid() // 0) == $old }, 10), 'back to one');
+
+
+
+=== TEST 14: a flood of made-up tokens stops at the limit
 --- http_config eval
 ::shop_upstream()
     . 'limit_req_zone $binary_remote_addr zone=payer_events:1m rate=1r/s;'
@@ -343,7 +377,7 @@ ok(wait_until(sub { callback($token)->status == 200 }),
 
 
 
-=== TEST 14: a flood of made-up tokens leaves nothing behind
+=== TEST 15: a flood of made-up tokens leaves nothing behind
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -363,7 +397,7 @@ unlike(error_log_text(), qr/is full|no memory/, 'there was room');
 
 
 
-=== TEST 15: with payer_auto_capture an event captures, once
+=== TEST 16: with payer_auto_capture an event captures, once
 --- http_config eval: ::shop_upstream()
 --- config eval
 'payer_auto_capture on;' . ::events_server()
@@ -384,7 +418,7 @@ is(scalar(shop_requests()), 2, 'the shop was told of both');
 
 
 
-=== TEST 16: what was paid over too little is not captured
+=== TEST 17: what was paid over too little is not captured
 --- http_config eval: ::shop_upstream()
 --- config eval
 'payer_auto_capture on;' . ::events_server()
@@ -401,7 +435,7 @@ is(calls()->{capture}, undef, 'nothing is captured');
 
 
 
-=== TEST 17: an authorization that overtook its cancel is not adopted while the next link is being made
+=== TEST 18: an authorization that overtook its cancel is not adopted while the next link is being made
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server() . '

@@ -49,6 +49,7 @@ typedef struct {
     ngx_http_payer_shop_t         shop;
     unsigned                      again:1;      /* delivered before */
     unsigned                      gone:1;       /* Payer has forgotten it */
+    unsigned                      taken:1;      /* the claim, in the store */
 } ngx_http_payer_event_t;
 
 
@@ -61,6 +62,10 @@ static ngx_uint_t ngx_http_payer_event_misled(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_lookup(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_claim(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_take(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_event_claimed(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_fetch(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -280,8 +285,9 @@ ngx_http_payer_event_lookup(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                                               "Payer does not know the token");
         }
 
-        ctx->step = ctx->event_claim.owner ? ngx_http_payer_event_fetch
-                                       : ngx_http_payer_event_claim;
+        ctx->step = !ctx->event_claim.owner ? ngx_http_payer_event_claim
+                    : event->taken ? ngx_http_payer_event_fetch
+                    : ngx_http_payer_event_take;
         return NGX_OK;
 
     default: /* NGX_ERROR */
@@ -326,6 +332,39 @@ ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         return ngx_http_payer_event_again(r, "the server is too busy", 0);
     }
+}
+
+
+/* from others that have the store, too; what they did meanwhile is there */
+
+static ngx_int_t
+ngx_http_payer_event_take(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ctx->step = ngx_http_payer_event_claimed;
+
+    return ngx_http_payer_flow_put_claim(ctx, NULL, 0,
+                                         NGX_HTTP_PAYER_CLAIM_TAKE,
+                                         &ctx->event_claim)
+           == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_event_claimed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_event_t  *event;
+
+    event = ctx->data;
+
+    if (ctx->io.rc != NGX_OK && ctx->io.rc != NGX_BUSY) {
+        return ngx_http_payer_event_again(r, "the store could not be written",
+                                          0);
+    }
+
+    event->taken = (ctx->io.rc == NGX_OK);
+    ctx->step = ngx_http_payer_event_lookup;
+
+    return NGX_OK;
 }
 
 

@@ -138,6 +138,10 @@ ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex)
     ex->state = ngx_http_payer_execute_stored;
     ex->ctx->io.rc = NGX_OK;
 
+    if (ex->claimed) {
+        ex->ctx->act = NGX_HTTP_PAYER_CLAIM_TAKE;
+    }
+
     if (ngx_http_payer_execute_write(ex, 0) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
@@ -156,6 +160,13 @@ ngx_http_payer_execute_stored(ngx_http_payer_execution_t *ex)
 
     ctx = ex->ctx;
     id = ctx->record.payment_id;
+
+    if (ctx->io.rc == NGX_BUSY) {
+
+        /* another nginx that has the store is at it */
+
+        return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_KEY_IN_FLIGHT);
+    }
 
     if (ctx->io.rc != NGX_OK
         || (ctx->found && ngx_http_payer_ledger_reread(ctx) != NGX_OK))

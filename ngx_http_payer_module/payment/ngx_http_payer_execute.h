@@ -56,6 +56,7 @@ struct ngx_http_payer_execution_s {
     unsigned                     unattended:1;  /* no client has asked */
     unsigned                     audited:1;     /* an outcome is to follow */
     unsigned                     found:1;       /* it was stored before */
+    unsigned                     claimed:1;     /* by its key */
     unsigned                     searched:1;    /* by the request id */
     unsigned                     unhidden:1;    /* and by the key's digest */
     unsigned                     replayed:1;    /* from the record */

@@ -281,6 +281,7 @@ ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex)
         return NGX_AGAIN;
 
     case NGX_OK:
+        ex->claimed = 1;
         ex->state = ngx_http_payer_execute_lookup;
         return NGX_OK;
 

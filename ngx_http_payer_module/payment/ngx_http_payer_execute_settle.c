@@ -249,6 +249,11 @@ ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
               : (state == NGX_HTTP_PAYER_OP_REFUSED) ? "refused" : "unknown";
 
     (void) ngx_http_payer_execute_audit(ex, outcome, ex->op.status);
+
+    if (ex->claimed) {
+        ex->ctx->act = NGX_HTTP_PAYER_CLAIM_RELEASE;
+    }
+
     (void) ngx_http_payer_execute_write(ex, 0);
 }
 

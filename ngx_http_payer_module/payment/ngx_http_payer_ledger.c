@@ -371,7 +371,9 @@ ngx_http_payer_ledger_write_event(ngx_http_payer_ctx_t *ctx, ngx_str_t *key,
         return NGX_ERROR;
     }
 
-    return ngx_http_payer_flow_put(ctx, entries, rc == NGX_OK ? 2 : 1);
+    return ngx_http_payer_flow_put_claim(ctx, entries, rc == NGX_OK ? 2 : 1,
+                                         NGX_HTTP_PAYER_CLAIM_RELEASE,
+                                         &ctx->event_claim);
 }
 
 

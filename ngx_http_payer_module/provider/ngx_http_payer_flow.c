@@ -20,6 +20,7 @@ typedef struct {
     ngx_http_payer_ctx_t         *ctx;          /* NULL: nobody waits */
     ngx_http_payer_store_t       *store;
     ngx_http_payer_main_conf_t      *wake;       /* what is due is in it */
+    ngx_http_payer_claim_t       *taken;        /* of ctx, in this write */
     ngx_http_payer_claim_t        claims[2];    /* then they are here */
     ngx_uint_t                    nclaims;
     ngx_event_t                   lease;
@@ -29,7 +30,7 @@ typedef struct {
 static void ngx_http_payer_flow_resume(ngx_http_request_t *r);
 static void ngx_http_payer_flow_timer(ngx_event_t *ev);
 static void ngx_http_payer_flow_failed(ngx_http_payer_ctx_t *ctx,
-    ngx_int_t rc);
+    ngx_int_t rc, ngx_http_payer_claim_t *taken);
 static void ngx_http_payer_flow_written(ngx_http_payer_io_t *io);
 static void ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx);
 static void ngx_http_payer_flow_inherit(ngx_http_payer_write_t *w,
@@ -373,10 +374,23 @@ ngx_int_t
 ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n)
 {
-    ngx_int_t                    rc;
-    ngx_msec_t                   left;
-    ngx_http_payer_write_t      *w;
-    ngx_http_payer_claim_act_e   act;
+    ngx_http_payer_claim_act_e  act;
+
+    act = ctx->act;
+    ctx->act = NGX_HTTP_PAYER_CLAIM_NONE;
+
+    return ngx_http_payer_flow_put_claim(ctx, entries, n, act, &ctx->claim);
+}
+
+
+ngx_int_t
+ngx_http_payer_flow_put_claim(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim)
+{
+    ngx_int_t                rc;
+    ngx_msec_t               left;
+    ngx_http_payer_write_t  *w;
 
     if (!ngx_http_payer_flow_writing(ctx)) {
         ctx->io.rc = NGX_OK;
@@ -397,16 +411,21 @@ ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
     w->io.handler = ngx_http_payer_flow_written;
     w->io.data = w;
 
-    act = ctx->claim.owner ? ctx->act : NGX_HTTP_PAYER_CLAIM_NONE;
-    ctx->act = NGX_HTTP_PAYER_CLAIM_NONE;
+    if (claim->owner == 0) {
+        act = NGX_HTTP_PAYER_CLAIM_NONE;
+    }
 
-    rc = w->store->ops->put(w->store, entries, n, act, &ctx->claim, &w->io);
+    if (act == NGX_HTTP_PAYER_CLAIM_TAKE) {
+        w->taken = claim;
+    }
+
+    rc = w->store->ops->put(w->store, entries, n, act, claim, &w->io);
 
     if (rc != NGX_AGAIN) {
         ctx->io.value = w->io.value;
         ctx->io.kept = w->io.kept;
 
-        ngx_http_payer_flow_failed(ctx, rc);
+        ngx_http_payer_flow_failed(ctx, rc, w->taken);
         ngx_http_payer_flow_woken(w, rc);
 
         ngx_free(w);
@@ -455,10 +474,11 @@ ngx_http_payer_flow_woken(ngx_http_payer_write_t *w, ngx_int_t rc)
 /* a claim that the store has given to somebody else is none */
 
 static void
-ngx_http_payer_flow_failed(ngx_http_payer_ctx_t *ctx, ngx_int_t rc)
+ngx_http_payer_flow_failed(ngx_http_payer_ctx_t *ctx, ngx_int_t rc,
+    ngx_http_payer_claim_t *taken)
 {
     if (rc == NGX_BUSY) {
-        ctx->claim.owner = 0;
+        taken->owner = 0;
     }
 
     if (rc != NGX_OK) {
@@ -486,7 +506,7 @@ ngx_http_payer_flow_written(ngx_http_payer_io_t *io)
     ctx->io.value = io->value;
     ctx->io.kept = io->kept;
 
-    ngx_http_payer_flow_failed(ctx, io->rc);
+    ngx_http_payer_flow_failed(ctx, io->rc, w->taken);
 
     ngx_queue_remove(&w->queue);
     ngx_free(w);

@@ -113,6 +113,12 @@ void ngx_http_payer_flow_exchanged(ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n);
 
+/* the same with another claim than that of the order or operation; without
+ * entries it is for the claim alone */
+ngx_int_t ngx_http_payer_flow_put_claim(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
+    ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim);
+
 /* whether a write is under way */
 #define ngx_http_payer_flow_writing(ctx)  (!ngx_queue_empty(&(ctx)->writes))
 

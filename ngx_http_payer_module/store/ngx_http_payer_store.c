@@ -122,7 +122,7 @@ ngx_http_payer_store_check(ngx_http_payer_store_entry_t *entries,
 {
     ngx_uint_t  i;
 
-    if (n == 0 || n > NGX_HTTP_PAYER_STORE_MAX_ENTRIES) {
+    if (n > NGX_HTTP_PAYER_STORE_MAX_ENTRIES) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
                       "payer store was asked to write %ui entries at once", n);
         return NGX_ERROR;

@@ -174,7 +174,7 @@ typedef struct {
  * stored under its key (possibly the caller's own bytes, which the merge may
  * have edited), and io->kept says whether that is somebody else's.  "io" may
  * be NULL when nobody waits.  After forget() a put goes on but reports to
- * nobody.
+ * nobody.  A put without entries is for a claim alone.
  *
  * scan(), list() and due() answer as many items as "limit" says at the most,
  * and fewer if those would be more than MAX_PAGE bytes; NGX_DECLINED if there
@@ -241,8 +241,9 @@ typedef struct {
 
     /*
      * An exclusive claim on a key, see ngx_http_payer_zone_claim().  It keeps
-     * out the workers of this nginx; a put that takes it keeps out any other
-     * nginx that has the store.
+     * out the workers of this nginx, and only those; a put that takes it keeps
+     * out any other nginx that has the store.  That ends with its lease, or
+     * when the process that has it is no more.
      */
     ngx_int_t     (*claim)(ngx_http_payer_store_t *store, ngx_str_t *key,
                       ngx_msec_t lease, ngx_http_payer_claim_t *claim);

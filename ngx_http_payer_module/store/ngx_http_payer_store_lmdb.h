@@ -403,8 +403,9 @@ int ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 /* whether an entry of that key and value is a claim that has run out */
 ngx_uint_t ngx_http_payer_lmdb_claim_over(MDB_val *key, MDB_val *value);
 
-/* an id for a claim that no other process has given */
-ngx_int_t ngx_http_payer_lmdb_claim_id(u_char *id);
+/* an id for a claim that is held in the zone; no other has the same */
+void ngx_http_payer_lmdb_claim_id(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_claim_t *claim);
 
 /* a put()'s memory, NULL if there is none; in reserve from the start of a
  * worker to its end is some for claims that are given back */

@@ -5,15 +5,18 @@
  * written.  Within one nginx the zone's claims come first.
  *
  * A value is, behind the time after which it may be dropped, the owner's id,
- * and on the monotonic clock since when and until when, in milliseconds: that
- * clock is the same for all processes of a machine, and what began later than
- * now was before the machine started.
+ * on the monotonic clock since when and until when, in milliseconds, and the
+ * process.  That clock is the same for all processes of a machine, and what
+ * began later than now was before the machine started.
+ *
+ * A claim does not outlive its process: whoever has a store open is in LMDB's
+ * table of readers, whose slots of processes that are dead can be told by a
+ * lock of the system.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <sys/random.h>
 #include "ngx_http_payer_store_lmdb.h"
 
 
@@ -21,12 +24,22 @@
     (sizeof(NGX_HTTP_PAYER_LMDB_CLAIM_KEY) - 1)
 
 #define NGX_HTTP_PAYER_LMDB_CLAIM_LEN                                         \
-    (NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + NGX_HTTP_PAYER_OWNER_LEN + 16)
+    (NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + NGX_HTTP_PAYER_OWNER_LEN + 24)
 
 /* how long, in seconds, one that was never given back stays at the most */
 #define NGX_HTTP_PAYER_LMDB_CLAIM_STAY  86400
 
 
+/* a process that is looked for in the table of readers */
+typedef struct {
+    ngx_pid_t     pid;
+    ngx_uint_t    found;        /* unsigned  found:1; */
+} ngx_http_payer_lmdb_owner_t;
+
+
+static ngx_uint_t ngx_http_payer_lmdb_claim_dead(
+    ngx_http_payer_lmdb_env_t *le, MDB_val *value);
+static int ngx_http_payer_lmdb_claim_reader(const char *line, void *data);
 static int64_t ngx_http_payer_lmdb_claim_left(MDB_val *value);
 
 
@@ -75,7 +88,15 @@ ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         return ours ? mdb_del(txn, le->dbi, &key, NULL) : 0;
     }
 
-    if (left > 0 && !ours) {
+    /* who has the claim in the zone decides for all who have that zone */
+
+    if (left > 0
+        && ngx_memcmp((u_char *) value.mv_data
+                      + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN, job->claim.id,
+                      sizeof(uint64_t))
+           != 0
+        && !ngx_http_payer_lmdb_claim_dead(le, &value))
+    {
         job->busy = 1;
         job->left = (ngx_msec_t) left;
         return 0;
@@ -85,13 +106,58 @@ ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
                                        + NGX_HTTP_PAYER_LMDB_CLAIM_STAY);
     p = ngx_cpymem(p, job->claim.id, NGX_HTTP_PAYER_OWNER_LEN);
     p = ngx_http_payer_lmdb_write_time(p, (time_t) ngx_current_msec);
-    (void) ngx_http_payer_lmdb_write_time(p, (time_t) (ngx_current_msec
-                                                       + job->claim.lease));
+    p = ngx_http_payer_lmdb_write_time(p, (time_t) (ngx_current_msec
+                                                    + job->claim.lease));
+    (void) ngx_http_payer_lmdb_write_time(p, (time_t) ngx_pid);
 
     value.mv_data = text;
     value.mv_size = sizeof(text);
 
     return mdb_put(txn, le->dbi, &key, &value, 0);
+}
+
+
+static ngx_uint_t
+ngx_http_payer_lmdb_claim_dead(ngx_http_payer_lmdb_env_t *le, MDB_val *value)
+{
+    int                          dead;
+    ngx_http_payer_lmdb_owner_t  owner;
+
+    owner.found = 0;
+    owner.pid = (ngx_pid_t)
+                ngx_http_payer_lmdb_read_int((u_char *) value->mv_data
+                                             + value->mv_size - 8);
+
+    if (owner.pid == ngx_pid) {
+        return 0;
+    }
+
+    /* what cannot be told is taken for alive */
+
+    return mdb_reader_check(le->env, &dead) == 0
+           && mdb_reader_list(le->env, ngx_http_payer_lmdb_claim_reader,
+                              &owner)
+              >= 0
+           && !owner.found;
+}
+
+
+/* a line of the table begins with the process; that of titles does not */
+
+static int
+ngx_http_payer_lmdb_claim_reader(const char *line, void *data)
+{
+    ngx_http_payer_lmdb_owner_t  *owner = data;
+
+    while (*line == ' ') {
+        line++;
+    }
+
+    if (strtol(line, NULL, 10) == (long) owner->pid) {
+        owner->found = 1;
+    }
+
+    return 0;
 }
 
 
@@ -135,30 +201,16 @@ ngx_http_payer_lmdb_claim_over(MDB_val *key, MDB_val *value)
 }
 
 
-/* random for each process, counted within it */
+/* the number of a claim, which is the zone's own, and which zone that is */
 
-ngx_int_t
-ngx_http_payer_lmdb_claim_id(u_char *id)
+void
+ngx_http_payer_lmdb_claim_id(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_claim_t *claim)
 {
-    static u_char      process[NGX_HTTP_PAYER_OWNER_LEN - sizeof(uint64_t)];
-    static uint64_t    serial;
-    static ngx_pid_t   pid;
+    uint64_t  owner;
 
-    if (pid != ngx_pid) {
+    owner = claim->owner;
 
-        if (getrandom(process, sizeof(process), 0) != sizeof(process)) {
-            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, ngx_errno,
-                          "payer store: no random bytes for a lock");
-            return NGX_ERROR;
-        }
-
-        pid = ngx_pid;
-    }
-
-    serial++;
-
-    ngx_memcpy(id, process, sizeof(process));
-    ngx_memcpy(id + sizeof(process), &serial, sizeof(serial));
-
-    return NGX_OK;
+    ngx_memcpy(claim->id, &zone->sh->instance, sizeof(uint64_t));
+    ngx_memcpy(claim->id + sizeof(uint64_t), &owner, sizeof(uint64_t));
 }

@@ -205,6 +205,19 @@ ngx_http_payer_lmdb_open_env(ngx_http_payer_lmdb_env_t *le, void *data)
         rc = ngx_http_payer_lmdb_open_db(le, 1);
     }
 
+    /* a slot in the table of readers, which tells others that we live */
+
+    if (rc == 0) {
+        rc = mdb_txn_begin(le->env, NULL, MDB_RDONLY, &le->reader);
+
+        if (rc != 0) {
+            le->reader = NULL;
+            return rc;
+        }
+
+        mdb_txn_reset(le->reader);
+    }
+
     return rc;
 }
 

@@ -47,10 +47,8 @@ ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
 {
     ngx_http_payer_lmdb_job_t  *job;
 
-    if (act == NGX_HTTP_PAYER_CLAIM_TAKE && !claim->taken
-        && ngx_http_payer_lmdb_claim_id(claim->id) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (act == NGX_HTTP_PAYER_CLAIM_TAKE && !claim->taken) {
+        ngx_http_payer_lmdb_claim_id(le->zone, claim);
     }
 
     job = ngx_http_payer_lmdb_job(le, entries, n, act, claim);
@@ -67,7 +65,7 @@ ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
         claim->taken = 1;
     }
 
-    job->wanted = (io != NULL && entries[0].merge != NULL);
+    job->wanted = (io != NULL && n != 0 && entries[0].merge != NULL);
 
     return ngx_http_payer_lmdb_enqueue(le, job, io);
 }

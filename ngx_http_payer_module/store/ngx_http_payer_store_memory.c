@@ -173,6 +173,15 @@ ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
         return NGX_ERROR;
     }
 
+    if (n == 0) {
+
+        if (act == NGX_HTTP_PAYER_CLAIM_RELEASE) {
+            ngx_http_payer_zone_unclaim(store->zone, claim);
+        }
+
+        return NGX_OK;
+    }
+
     put.entries = entries;
     put.n = n;
 

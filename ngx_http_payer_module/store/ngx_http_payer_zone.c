@@ -6,6 +6,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <sys/random.h>
 #include "ngx_http_payer_compat.h"
 #include "ngx_http_payer_zone.h"
 
@@ -125,6 +126,14 @@ ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
     ngx_queue_init(&sh->claims_queue);
     ngx_queue_init(&sh->tokens);
     ngx_queue_init(&sh->notes);
+
+    if (getrandom(&sh->instance, sizeof(sh->instance), 0)
+        != sizeof(sh->instance))
+    {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
+                      "getrandom() failed");
+        return NGX_ERROR;
+    }
 
     sh->epoch = ngx_http_payer_zone_epoch();
     sh->store_generation = 1;

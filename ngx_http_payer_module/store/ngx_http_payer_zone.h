@@ -57,6 +57,8 @@ typedef struct {
     ngx_atomic_t                  store_inode;
 
     ngx_atomic_t                  serial;       /* names owners of leases */
+    uint64_t                      instance;     /* random: tells this zone
+                                                 * from those of others */
     ngx_atomic_t                  skipped;      /* background requests */
     ngx_atomic_t                  swept;        /* when, in seconds */
     ngx_atomic_t                  counters[NGX_HTTP_PAYER_COUNTERS];
