@@ -326,3 +326,17 @@ is($event->{head}{'x-payer-amount'}, 12900, 'amount');
 is($event->{head}{'x-payer-currency'}, 'SEK', 'currency');
 shop_answers('json {"ok":true}');
 is(get($url)->status, 200, 'one that says yes is');
+
+
+
+=== TEST 19: what is owed is in the metrics
+--- config eval: ::telling('payer_notify_retry 1h interval=3s max=3s;')
+--- after
+shop_answers('500', '204');
+order('1001');
+pay('1001');
+thanks('1001');
+ok(wait_until(sub { get('/metrics')->body =~ /^payer_notifications_owed 1\n/m }, 10), 'one is owed');
+like(get('/metrics')->body, qr/^payer_notifications_oldest_seconds \d+\n/m, 'for so long');
+ok(wait_until(sub { get('/metrics')->body =~ /^payer_notifications_owed 0\n/m }, 20), 'none, when it is taken');
+like(get('/metrics')->body, qr/^payer_notifications_oldest_seconds 0\n/m, 'then there is no oldest');

@@ -285,6 +285,13 @@ ngx_http_payer_check_more(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+    if (clcf->internal && conf->lookup) {
+
+        /* the total of the look before payer_notify */
+
+        return NGX_OK;
+    }
+
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "\"%V\" in location \"%V\" has no effect without "
                   "\"payer_verify\" in %s:%ui", conf->verify.more,

@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_payer_check_told(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_check_notify_location(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_http_payer_check_notify_lookup(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *server);
 static ngx_int_t ngx_http_payer_check_notify_headers(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_notify_add(ngx_conf_t *cf,
@@ -113,6 +115,10 @@ ngx_http_payer_check_told(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     conf->notify_clcf = clcf;
 
+    if (ngx_http_payer_check_notify_lookup(cf, conf, server) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (!notify->warned) {
         ngx_http_payer_check_buyer(cf, conf, clcf);
 
@@ -168,6 +174,44 @@ ngx_http_payer_check_notify_location(ngx_conf_t *cf,
                               "used", &clcf->name, &notify->uri);
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+/* the rules of the look may stand in the location where the shop is told */
+
+static ngx_int_t
+ngx_http_payer_check_notify_lookup(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *server)
+{
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_payer_loc_conf_t  *inner;
+
+    inner = conf->notify_clcf->loc_conf[ngx_http_payer_module.ctx_index];
+
+    if (inner->lookup == NULL || inner->lookup_clcf) {
+        return NGX_OK;
+    }
+
+    clcf = NULL;
+
+    if (ngx_http_payer_locate(server, &inner->lookup->uri, &clcf)
+        == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    if (clcf == NULL || !clcf->internal || clcf->handler == NULL) {
+        ngx_http_payer_refuse(cf, inner->lookup, "there is no internal "
+                              "location for \"%V\" that passes requests to "
+                              "the shop, which \"payer_lookup\" in the "
+                              "location of \"payer_notify\" names",
+                              &inner->lookup->uri);
+        return NGX_ERROR;
+    }
+
+    inner->lookup_clcf = clcf;
 
     return NGX_OK;
 }

@@ -428,6 +428,21 @@ ngx_http_payer_metrics_sweep(u_char *p, u_char *last,
     p = ngx_slprintf(p, last, "payer_sweep_last_run_timestamp_seconds %uA\n",
                      sh->swept);
 
+    if (main->notified.nelts) {
+        p = ngx_http_payer_metrics_head(p, last, "payer_notifications_owed",
+                           "Notifications that the shop has not taken yet.",
+                           "gauge");
+        p = ngx_slprintf(p, last, "payer_notifications_owed %uA\n",
+                         sh->owed);
+
+        p = ngx_http_payer_metrics_head(p, last,
+                           "payer_notifications_oldest_seconds",
+                           "Age of the oldest of them.", "gauge");
+        p = ngx_slprintf(p, last, "payer_notifications_oldest_seconds %T\n",
+                         (sh->owed && (time_t) sh->owed_since < ngx_time())
+                         ? ngx_time() - (time_t) sh->owed_since : (time_t) 0);
+    }
+
     p = ngx_http_payer_metrics_head(p, last, "payer_sweep_skipped_total",
                            "Background requests for which there was no "
                            "connection.", "counter");

@@ -297,6 +297,7 @@ ngx_http_payer_sweep_timer(ngx_event_t *ev)
     /* of these each worker process takes what no other one has */
 
     ngx_http_payer_notify_due(pmcf);
+    ngx_http_payer_notify_count(pmcf);
 
     ngx_http_payer_sweep_arm(pmcf);
 }

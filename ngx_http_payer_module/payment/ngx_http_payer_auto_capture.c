@@ -140,7 +140,7 @@ ngx_http_payer_auto_look(ngx_http_payer_ctx_t *ctx)
     ngx_int_t    rc;
     const char  *reason;
 
-    rc = ngx_http_payer_look(ctx, ctx->conf, &ctx->record.lookup, &reason);
+    rc = ngx_http_payer_look(ctx, &reason);
 
     switch (rc) {
 

@@ -310,6 +310,9 @@ ngx_http_payer_delivery_speak(ngx_http_payer_ctx_t *ctx,
     record->captured = notice->captured;
     record->refunded = notice->refunded;
     record->state = notice->payment;
+    record->notify = notice->uri;
+    record->lookup = notice->lookup;
+    record->server = notice->server;
 
     ctx->order.reference = notice->reference;
     ctx->order.amount = notice->amount;

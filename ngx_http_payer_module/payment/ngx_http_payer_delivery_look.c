@@ -22,8 +22,7 @@ ngx_http_payer_delivery_look(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_OK;
     }
 
-    rc = ngx_http_payer_look(ctx, delivery->conf, &delivery->notice.lookup,
-                             &delivery->reason);
+    rc = ngx_http_payer_look(ctx, &delivery->reason);
 
     switch (rc) {
 

@@ -6,9 +6,12 @@
 
 #include "ngx_http_payer_look.h"
 #include "ngx_http_payer_lookup.h"
+#include "ngx_http_payer_notify.h"
 #include "ngx_http_payer_proof.h"
 
 
+static ngx_http_payer_loc_conf_t *ngx_http_payer_look_rules(
+    ngx_http_payer_ctx_t *ctx, ngx_str_t *uri);
 static ngx_uint_t ngx_http_payer_look_asks(ngx_http_payer_loc_conf_t *conf,
     ngx_str_t *uri);
 static ngx_int_t ngx_http_payer_look_total(ngx_http_payer_ctx_t *ctx,
@@ -18,13 +21,14 @@ static ngx_http_payer_loc_conf_t *ngx_http_payer_look_priced(
 
 
 ngx_int_t
-ngx_http_payer_look(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_loc_conf_t *place, ngx_str_t *uri, const char **reason)
+ngx_http_payer_look(ngx_http_payer_ctx_t *ctx, const char **reason)
 {
     ngx_int_t                   rc;
+    ngx_str_t                  *uri;
     ngx_http_payer_loc_conf_t  *rules;
 
-    rules = uri->len ? ngx_http_payer_look_rules(place, uri) : NULL;
+    uri = &ctx->record.lookup;
+    rules = uri->len ? ngx_http_payer_look_rules(ctx, uri) : NULL;
 
     if (rules == NULL) {
         return NGX_OK;
@@ -61,30 +65,43 @@ ngx_http_payer_look(ngx_http_payer_ctx_t *ctx,
 }
 
 
-ngx_http_payer_loc_conf_t *
-ngx_http_payer_look_rules(ngx_http_payer_loc_conf_t *place, ngx_str_t *uri)
+/*
+ * The rules are those of where the shop is told, or else of the page where
+ * paying begins.
+ */
+
+static ngx_http_payer_loc_conf_t *
+ngx_http_payer_look_rules(ngx_http_payer_ctx_t *ctx, ngx_str_t *uri)
 {
     ngx_uint_t                   i;
-    ngx_http_payer_loc_conf_t  **locs, *inner;
+    ngx_str_t                   *server;
+    ngx_http_payer_loc_conf_t  **locs, *place, *inner;
 
-    if (place->notify_clcf) {
+    server = &ctx->record.server;
+
+    place = ngx_http_payer_notify_place(ctx->conf->main, server,
+                                        &ctx->record.notify);
+
+    if (place) {
         inner = place->notify_clcf->loc_conf[ngx_http_payer_module.ctx_index];
 
         if (ngx_http_payer_look_asks(inner, uri)) {
             return inner;
         }
+
+        if (ngx_http_payer_look_asks(place, uri)) {
+            return place;
+        }
     }
 
-    if (ngx_http_payer_look_asks(place, uri)) {
-        return place;
-    }
+    locs = ctx->conf->main->locations.elts;
 
-    /* that of the page where paying begins */
+    for (i = 0; i < ctx->conf->main->locations.nelts; i++) {
 
-    locs = place->main->locations.elts;
-
-    for (i = 0; i < place->main->locations.nelts; i++) {
-        if (locs[i]->cscf == place->cscf
+        if (locs[i]->cscf->server_name.len == server->len
+            && ngx_strncmp(locs[i]->cscf->server_name.data, server->data,
+                           server->len)
+               == 0
             && ngx_http_payer_look_asks(locs[i], uri))
         {
             return locs[i];

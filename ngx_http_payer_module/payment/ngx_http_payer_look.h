@@ -13,8 +13,8 @@
 
 
 /*
- * whether the order of ctx->record is to be called paid, or captured: "place"
- * is where the shop is told, "uri" what the record keeps of the lookup.
+ * whether the order of ctx->record is to be called paid, or captured, by the
+ * lookup that the record keeps.
  *
  *     NGX_OK        it is, or no lookup applies
  *     NGX_DONE      the shop says itself that it is paid
@@ -24,12 +24,7 @@
  *     NGX_ERROR
  */
 ngx_int_t ngx_http_payer_look(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_loc_conf_t *place, ngx_str_t *uri, const char **reason);
-
-/* the location whose lookup asks at this URI, by whose rules to look, and
- * whose amount is the total: NULL if there is none */
-ngx_http_payer_loc_conf_t *ngx_http_payer_look_rules(
-    ngx_http_payer_loc_conf_t *place, ngx_str_t *uri);
+    const char **reason);
 
 
 #endif /* _NGX_HTTP_PAYER_LOOK_H_INCLUDED_ */

@@ -117,6 +117,9 @@ ngx_str_t ngx_http_payer_notify_host(ngx_http_payer_loc_conf_t *conf);
 void ngx_http_payer_notify_due(ngx_http_payer_main_conf_t *pmcf);
 void ngx_http_payer_notify_wake(ngx_http_payer_main_conf_t *pmcf);
 
+/* counts what is owed, for the metrics: one worker process at a time */
+void ngx_http_payer_notify_count(ngx_http_payer_main_conf_t *pmcf);
+
 /* whether the shop's answer says that it has taken it */
 ngx_uint_t ngx_http_payer_notify_accepted(ngx_http_payer_accept_t *accept,
     ngx_pool_t *pool, ngx_http_payer_exchange_t *x);

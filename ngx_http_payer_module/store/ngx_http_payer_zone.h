@@ -61,6 +61,9 @@ typedef struct {
                                                  * from those of others */
     ngx_atomic_t                  skipped;      /* background requests */
     ngx_atomic_t                  swept;        /* when, in seconds */
+    ngx_atomic_t                  owed;         /* notifications, and since */
+    ngx_atomic_t                  owed_since;   /* when the oldest; seconds */
+    ngx_atomic_t                  owed_counted; /* when that was counted */
     ngx_atomic_t                  counters[NGX_HTTP_PAYER_COUNTERS];
 } ngx_http_payer_zone_sh_t;
 

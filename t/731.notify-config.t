@@ -1,0 +1,143 @@
+# payer_notify: configurations that are rejected, and warnings.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Payer::Test;
+use Payer::Notify;
+
+# The shop's location, where the shop is told.
+sub place { return "location = /_shop/paid { $_[0] }" }
+
+our $checkout = <<'EOF';
+        location = /checkout {
+            payer_checkout;
+            payer_reference       $arg_order public;
+            payer_amount          12900;
+            payer_currency        SEK;
+            payer_return_success  /thanks;
+            payer_return_fail     /cart;
+            payer_return_back     /cart;
+        }
+EOF
+
+our $shop = place('internal; proxy_pass http://shop;');
+
+told_shop();
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: a location that is not there
+--- http_config eval
+::payer_http() . 'server { listen 127.0.0.1:1;' . ::payer_server() . $::checkout . '
+        payer_notify /_shop/paid;
+        location = /_shop/other { internal; proxy_pass http://shop; }
+    }'
+--- bare
+--- config
+--- must_die
+--- error_log
+there is no location for "/_shop/paid" in the server of location "/checkout", which "payer_notify" names
+--- alert: there is no location
+
+
+
+=== TEST 2: a location that everybody can use
+--- config eval: $::checkout . ::place('proxy_pass http://shop;') . 'payer_notify /_shop/paid;'
+--- must_die
+--- error_log
+is not internal
+--- alert: not internal
+
+
+
+=== TEST 3: a location that passes nothing on
+--- config eval: $::checkout . ::place('internal;') . 'payer_notify /_shop/paid;'
+--- must_die
+--- error_log
+does not pass requests to the shop
+--- alert: does not pass
+
+
+
+=== TEST 4: a path with variables
+--- config eval: $::checkout . $::shop . 'payer_notify /_shop/$arg_x;'
+--- must_die
+--- error_log
+invalid URI "/_shop/$arg_x", its path must begin with a slash and have no variables
+--- alert: invalid URI
+
+
+
+=== TEST 5: a type that does not exist
+--- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid; payer_notify_on paid sold;'
+--- must_die
+--- error_log
+invalid type "sold"
+--- alert: invalid type
+
+
+
+=== TEST 6: a pointer without values
+--- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid; payer_notify_accept /status;'
+--- must_die
+--- error_log
+"/status" must be followed by a value
+--- alert: /status
+
+
+
+=== TEST 7: times that do not fit
+--- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid; payer_notify_retry 1h interval=1h max=1m;'
+--- must_die
+--- error_log
+"max" is less than "interval"
+--- alert: less than
+
+
+
+=== TEST 8: without the sweep nothing would be repeated
+--- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid; payer_sweep off;'
+--- must_die
+--- error_log
+"payer_notify" has no effect with "payer_sweep off"
+--- alert: payer_sweep off
+
+
+
+=== TEST 9: a look without a buyer has no headers to pass on
+--- config eval
+$::checkout . $::shop . 'payer_notify /_shop/paid;
+    location = /_shop/order { internal; proxy_pass http://shop; }
+    location = /thanks {
+        payer_lookup        /_shop/order?id=$arg_order;
+        payer_lookup_field  $wc_total /total;
+        payer_lookup_header Cookie;
+        payer_verify        $arg_order;
+        payer_verify_amount $wc_total SEK;
+        empty_gif;
+    }'
+--- must_die
+--- error_log
+"payer_lookup_header" cannot be used together with "payer_notify /_shop/paid"
+--- alert: payer_lookup_header
+
+
+
+=== TEST 10: what is of a buyer's request is warned of
+--- config eval: $::checkout . ::place('internal; proxy_set_header X-A $http_x_a; proxy_pass http://shop;') . 'payer_notify /_shop/paid;'
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+like(error_log_text(), qr/\[warn\].*location "\/_shop\/paid" uses "\$http_x_a", which belongs to a request of a buyer/, 'a warning');
+
+
+
+=== TEST 11: off takes what is inherited away
+--- config eval: $::checkout =~ s/payer_checkout;/payer_checkout; payer_notify off;/r . $::shop . 'payer_notify /_shop/paid; payer_sweep off;'
+--- request
+GET /nothing
+--- error_code: 404
