@@ -621,6 +621,27 @@ refused 'a public location', qr/is not internal/, shop_asked(shop => 'proxy_pass
 refused 'a location that asks nobody', qr/does not pass requests to the shop/, shop_asked(shop => 'internal; return 200 x;');
 refused 'a location of ours', qr/has "payer_metrics", which does not pass requests to the shop/,
     shop_asked(shop => 'internal; payer_metrics; payer_allow all;');
+
+# What else the shop's location has.  A lookup is not sent from an "if".
+my $ELSEWHERE = qr/location "\/_shop" of "payer_lookup \/_shop" has an "if" or "limit_except" with another handler/;
+my $NOT_SENT = qr/location "\/_shop" of "payer_lookup \/_shop" has an "if" or "limit_except", from which a lookup is not sent/;
+my $PASS = 'internal; proxy_pass http://127.0.0.1:81;';
+refused 'an if with another proxy_pass', $ELSEWHERE,
+    shop_asked(shop => "$PASS if (\$arg_id = 1) { proxy_pass http://127.0.0.1:82; }");
+refused 'an if with the same proxy_pass', $ELSEWHERE,
+    shop_asked(shop => "$PASS if (\$arg_id = 1) { proxy_pass http://127.0.0.1:81; }");
+refused 'an if with fastcgi_pass', $ELSEWHERE,
+    shop_asked(shop => "$PASS if (\$arg_id = 1) { fastcgi_pass 127.0.0.1:81; }");
+refused 'a fastcgi location with another in an if', $ELSEWHERE,
+    shop_asked(shop => 'internal; fastcgi_pass 127.0.0.1:81; if ($arg_id = 1) { fastcgi_pass 127.0.0.1:82; }');
+refused 'limit_except of the shop with another proxy_pass', $ELSEWHERE,
+    shop_asked(shop => "$PASS limit_except POST { proxy_pass http://127.0.0.1:82; }");
+warned 'an if of the shop that sets a variable', $NOT_SENT,
+    shop_asked(shop => "$PASS if (\$arg_id = 1) { set \$x 1; }");
+warned 'limit_except of the shop that is for GET, too', $NOT_SENT,
+    shop_asked(shop => "$PASS limit_except POST { deny all; }");
+started 'limit_except of the shop that is not for GET',
+    shop_asked(shop => "$PASS limit_except GET { deny all; }");
 for my $kind (qw(proxy fastcgi uwsgi)) {
     my $pass = $kind eq 'proxy' ? 'http://127.0.0.1:81' : '127.0.0.1:81';
     refused "a location with ${kind}_cache", qr/has a cache: an old price would be used/,

@@ -200,7 +200,7 @@ ok(1, 'after a second it is asked for again');
 
 === TEST 8: what leads the lookup elsewhere ends it
 --- http_config eval: ::page()
---- config eval: ::asks("$::PROXY if (\$arg_id = 801) { proxy_pass http://shop; } if (\$arg_id = 802) { rewrite ^ /elsewhere last; } limit_except POST { proxy_pass http://shop/le; }") =~ s/limit_except.*?\}//r
+--- config eval: ::asks("$::PROXY if (\$arg_id = 801) { set \$x 1; } if (\$arg_id = 802) { rewrite ^ /elsewhere last; } limit_except POST { proxy_pass http://shop/le; }") =~ s/limit_except.*?\}//r
 --- request
 GET /nothing
 --- error_code: 404

@@ -19,6 +19,13 @@ typedef ngx_uint_t (*ngx_http_payer_belongs_pt)(ngx_conf_t *cf,
 
 static ngx_int_t ngx_http_payer_check_lookup(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
+static ngx_int_t ngx_http_payer_check_lookup_nested(ngx_conf_t *cf,
+    ngx_http_payer_lookup_conf_t *lookup, ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_http_payer_check_lookup_branch(ngx_conf_t *cf,
+    ngx_http_payer_lookup_conf_t *lookup, ngx_http_core_loc_conf_t *clcf,
+    void **loc_conf);
+static ngx_uint_t ngx_http_payer_passes_elsewhere(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf, void **loc_conf);
 static ngx_int_t ngx_http_payer_check_lookup_cache(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_http_payer_check_together(ngx_conf_t *cf,
@@ -102,11 +109,127 @@ ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_payer_check_lookup_nested(cf, lookup, clcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     conf->lookup_clcf = clcf;
 
     ngx_http_payer_check_match(cf, lookup);
 
     return ngx_http_payer_check_lookup_cache(cf, conf, clcf);
+}
+
+
+/*
+ * "if" and "limit_except" replace the configuration of the lookup, which is
+ * not sent then: with another place to ask that is a mistake, else a warning.
+ */
+
+static ngx_int_t
+ngx_http_payer_check_lookup_nested(ngx_conf_t *cf,
+    ngx_http_payer_lookup_conf_t *lookup, ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_http_script_code_pt     code;
+    ngx_http_payer_codes_t      codes;
+    ngx_http_script_if_code_t  *if_code;
+
+    if (clcf->limit_except_loc_conf && (clcf->limit_except & NGX_HTTP_GET)
+        && ngx_http_payer_check_lookup_branch(cf, lookup, clcf,
+                                              clcf->limit_except_loc_conf)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_payer_codes_init(cf, clcf->loc_conf, &codes);
+
+    for ( ;; ) {
+        code = ngx_http_payer_codes_next(&codes);
+
+        if (code == NULL) {
+            return NGX_OK;
+        }
+
+        if_code = (ngx_http_script_if_code_t *) codes.pos;
+
+        if (code == ngx_http_script_if_code && if_code->loc_conf
+            && ngx_http_payer_check_lookup_branch(cf, lookup, clcf,
+                                                  if_code->loc_conf)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payer_check_lookup_branch(ngx_conf_t *cf,
+    ngx_http_payer_lookup_conf_t *lookup, ngx_http_core_loc_conf_t *clcf,
+    void **loc_conf)
+{
+    if (ngx_http_payer_passes_elsewhere(cf, clcf, loc_conf)) {
+        ngx_http_payer_refuse(cf, lookup, "location \"%V\" of \"payer_lookup "
+                              "%V\" has an \"if\" or \"limit_except\" with "
+                              "another handler, such as \"proxy_pass\"; a "
+                              "lookup is not sent from there, remove it",
+                              &clcf->name, &lookup->uri);
+        return NGX_ERROR;
+    }
+
+    if (!lookup->nested) {
+        lookup->nested = 1;
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "location \"%V\" of \"payer_lookup %V\" has an \"if\" "
+                      "or \"limit_except\", from which a lookup is not sent: "
+                      "where it applies, the answer is 503 in %s:%ui",
+                      &clcf->name, &lookup->uri, lookup->file, lookup->line);
+    }
+
+    return NGX_OK;
+}
+
+
+/* an "if" has a handler only if one is written in it; a "limit_except" may
+ * have that of its location */
+
+static ngx_uint_t
+ngx_http_payer_passes_elsewhere(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf,
+    void **loc_conf)
+{
+    char                         **module;
+    ngx_http_core_loc_conf_t      *nested;
+    ngx_http_upstream_conf_t      *own, *outer;
+    ngx_http_payer_proxy_conf_t   *proxy;
+
+    static char  *modules[] = {
+        "ngx_http_proxy_module", "ngx_http_fastcgi_module",
+        "ngx_http_uwsgi_module", "ngx_http_scgi_module", NULL
+    };
+
+    nested = loc_conf[ngx_http_core_module.ctx_index];
+
+    if (nested->handler && (!nested->lmt_excpt
+                            || nested->handler != clcf->handler))
+    {
+        return 1;
+    }
+
+    for (module = modules; *module; module++) {
+
+        own = ngx_http_payer_foreign_conf(cf, loc_conf, *module);
+        outer = ngx_http_payer_foreign_conf(cf, clcf->loc_conf, *module);
+
+        if (own && own->upstream != outer->upstream) {
+            return 1;
+        }
+    }
+
+    proxy = ngx_http_payer_foreign_conf(cf, loc_conf, "ngx_http_proxy_module");
+
+    return proxy && proxy->url.len != 0;
 }
 
 

@@ -68,6 +68,7 @@ struct ngx_http_payer_lookup_conf_s {
     unsigned                      email:1;      /* chars=email */
     unsigned                      json:1;       /* a field is a pointer */
     unsigned                      warned:1;     /* of a missing match */
+    unsigned                      nested:1;     /* warned of an "if" */
 };
 
 

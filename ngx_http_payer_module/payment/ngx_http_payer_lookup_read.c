@@ -6,6 +6,7 @@
 
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_lookup_text.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_text.h"
 
 
@@ -360,34 +361,34 @@ ngx_http_payer_lookup_is(ngx_http_payer_lookup_t *lookup,
 void
 ngx_http_payer_lookup_fail(ngx_http_payer_lookup_t *lookup, const char *why)
 {
-    ngx_log_t                      *log;
+    ngx_http_payer_lookup_conf_t   *conf;
     ngx_http_payer_lookup_field_t  *field;
 
     lookup->verdict = NGX_HTTP_PAYER_LOOKUP_FAILED;
 
-    log = lookup->ctx->request->connection->log;
+    conf = lookup->conf;
 
     if (lookup->missing) {
-        field = lookup->conf->fields.elts;
+        field = conf->fields.elts;
 
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "payer: lookup \"%V?%V\": \"%V\" %s in the reply of "
-                      "status %ui", &lookup->conf->uri, &lookup->args,
-                      &field[lookup->missing - 1].pointer, why,
-                      lookup->status);
+        ngx_http_payer_log(NGX_LOG_ERR, lookup->ctx,
+                           "lookup \"%V?%V\": \"%V\" %s in the reply of "
+                           "status %ui", &conf->uri, &lookup->args,
+                           &field[lookup->missing - 1].pointer, why,
+                           lookup->status);
         return;
     }
 
     if (lookup->status == 0) {
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "payer: lookup \"%V?%V\" was not made: %s",
-                      &lookup->conf->uri, &lookup->args, why);
+        ngx_http_payer_log(NGX_LOG_ERR, lookup->ctx,
+                           "lookup \"%V?%V\" was not made: %s",
+                           &conf->uri, &lookup->args, why);
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, log, 0,
-                  "payer: lookup \"%V?%V\" failed: the reply %s, status %ui",
-                  &lookup->conf->uri, &lookup->args, why, lookup->status);
+    ngx_http_payer_log(NGX_LOG_ERR, lookup->ctx,
+                       "lookup \"%V?%V\" failed: the reply %s, status %ui",
+                       &conf->uri, &lookup->args, why, lookup->status);
 }
 
 
@@ -428,10 +429,10 @@ ngx_http_payer_lookup_log(ngx_http_payer_lookup_t *lookup, const char *verdict)
     text.data = buf;
     text.len = p - buf;
 
-    ngx_log_error(NGX_LOG_INFO, log, 0,
-                  "payer: lookup \"%V?%V\": status %ui%V: %s",
-                  &lookup->conf->uri, &lookup->args, lookup->status, &text,
-                  verdict);
+    ngx_http_payer_log(NGX_LOG_INFO, lookup->ctx,
+                       "lookup \"%V?%V\": status %ui%V: %s",
+                       &lookup->conf->uri, &lookup->args, lookup->status,
+                       &text, verdict);
 }
 
 
