@@ -560,9 +560,16 @@ ngx_module_t  ngx_http_payer_module = {
 };
 
 
+time_t  ngx_http_payer_module_loaded;
+
+
 static ngx_int_t
 ngx_http_payer_preconfigure(ngx_conf_t *cf)
 {
+    if (ngx_http_payer_module_loaded == 0) {
+        ngx_http_payer_module_loaded = ngx_time();
+    }
+
     if (ngx_http_payer_source_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }

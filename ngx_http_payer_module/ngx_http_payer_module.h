@@ -456,5 +456,8 @@ ngx_http_payer_ctx_t *ngx_http_payer_get_ctx(ngx_http_request_t *r);
 
 extern ngx_module_t  ngx_http_payer_module;
 
+/* when its code was loaded, which a reload does not do again */
+extern time_t  ngx_http_payer_module_loaded;
+
 
 #endif /* _NGX_HTTP_PAYER_MODULE_H_INCLUDED_ */

@@ -4,9 +4,25 @@
 use strict;
 use warnings;
 
+use File::Copy ();
+use File::Temp ();
+
 use lib 't/lib';
 
-BEGIN { $ENV{PAYER_TEST_STORE} = 'lmdb' }
+BEGIN {
+    $ENV{PAYER_TEST_STORE} = 'lmdb';
+
+    # a module of its own, which is replaced under a running nginx
+    my $module = $ENV{PAYER_MODULE} // 'build/ngx_http_payer_module.so';
+
+    if ($module ne 'static') {
+        my $dir = File::Temp::tempdir(CLEANUP => 1);
+
+        File::Copy::copy($module, "$dir/module.so") or die "$module: $!\n";
+        chmod 0755, $dir;
+        $ENV{PAYER_MODULE} = "$dir/module.so";
+    }
+}
 
 use Payer::Weather;
 use Payer::Test;
@@ -93,7 +109,7 @@ GET /nothing
 --- error_code: 404
 --- after
 my $text = do { local (@ARGV, $/) = root() . '/t/675.incidents.t'; <> };
-my %tested = map { $_ => 1 } $text =~ /^incident\('([^']+)'/mg, $text =~ /^incident\("([^"]+)"/mg;
+my %tested = map { $_ => 1 } $text =~ /^ *incident\('([^']+)'/mg, $text =~ /^incident\("([^"]+)"/mg;
 my $incidents = incidents();
 
 cmp_ok(scalar keys %$incidents, '>=', 25, 'enough of them');
@@ -597,5 +613,24 @@ GET /nothing
 --- after
 paid('1001');
 get('/thanks?order=1001');
-wait_until(sub { error_log_text() =~ /is not sent again/ }, 30);
+wait_until(sub { error_log_text() =~ /is not sent again after/ }, 30);
 incident('The shop does not take notifications');
+
+
+
+=== TEST 37: a module that was replaced
+--- config perl: $DOCTOR
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $file = $ENV{PAYER_MODULE} // 'static';
+
+# one that is built in is replaced together with nginx
+if ($file ne 'static') {
+    sleep 1.1;
+    File::Copy::copy($file, "$file.new");
+    rename "$file.new", $file or die "rename: $!\n";
+    reload();
+    incident('The old module is still in memory', get => sub { get('/doctor?local=1') });
+}

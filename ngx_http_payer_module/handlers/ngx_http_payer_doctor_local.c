@@ -18,6 +18,7 @@
 #define NGX_HTTP_PAYER_DOCTOR_SWEEP     300
 
 
+static ngx_uint_t ngx_http_payer_doctor_outdated(void);
 static time_t ngx_http_payer_doctor_changed(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *file);
 static ngx_int_t ngx_http_payer_doctor_stored(ngx_http_request_t *r,
@@ -40,6 +41,17 @@ ngx_http_payer_doctor_configuration(ngx_http_payer_ctx_t *ctx)
     conf = ctx->conf;
     api_loc = conf->api_loc;
     cycle = (ngx_cycle_t *) ngx_cycle;
+
+    if (ngx_http_payer_doctor_outdated()) {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_CONFIGURATION,
+                                  NGX_HTTP_PAYER_HEALTH_WARN,
+                                  "Restart nginx, or upgrade it on the fly: a "
+                                  "reload does not load a module again.",
+                                  "the file of ngx_http_payer_module %s was "
+                                  "replaced after nginx has loaded it",
+                                  NGX_HTTP_PAYER_VERSION);
+        return;
+    }
 
     if (ngx_http_payer_doctor_changed(ctx, &cycle->conf_file)
         > conf->main->loaded)
@@ -74,6 +86,37 @@ ngx_http_payer_doctor_configuration(ngx_http_payer_ctx_t *ctx)
                               "ngx_http_payer_module %s in nginx %s, calls "
                               "go to \"%V\", %s", NGX_HTTP_PAYER_VERSION,
                               NGINX_VERSION, &api_loc->host, mode);
+}
+
+
+/*
+ * A package is installed under the time at which it was built, so that only
+ * the change of the inode tells.  What is loaded stays so over reloads, and
+ * with it the time at which it was.
+ */
+
+static ngx_uint_t
+ngx_http_payer_doctor_outdated(void)
+{
+#if (NGX_HAVE_DLOPEN)
+
+    Dl_info          info;
+    ngx_file_info_t  fi;
+
+    if (dladdr((void *) &ngx_http_payer_module, &info) == 0
+        || info.dli_fname == NULL
+        || ngx_file_info(info.dli_fname, &fi) == NGX_FILE_ERROR)
+    {
+        return 0;
+    }
+
+    return fi.st_ctime > ngx_http_payer_module_loaded;
+
+#else
+
+    return 0;
+
+#endif
 }
 
 
