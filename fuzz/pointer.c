@@ -4,6 +4,7 @@
  * that cJSON makes of it has to lead to the same value.
  *
  * sources: ngx_http_payer_json.c ngx_http_payer_json_parse.c
+ * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_json_written.c
  * sources: ngx_http_payer_json_pointer.c ngx_http_payer_order.c
  */

@@ -5,6 +5,7 @@
  * piece, and nothing else may prove a payment.
  *
  * sources: ngx_http_payer_proof.c ngx_http_payer_record.c
+ * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_record_codec.c
  * sources: ngx_http_payer_record_sum.c
  * sources: ngx_http_payer_codec.c ngx_http_payer_json.c

@@ -3,6 +3,7 @@
  * What Payer answers: every reader on the same text.
  *
  * sources: ngx_http_payer_json.c ngx_http_payer_json_message.c
+ * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_json_parse.c ngx_http_payer_json_written.c
  * sources: ngx_http_payer_json_pointer.c
  * sources: ngx_http_payer_order.c

@@ -62,5 +62,8 @@ void ngx_http_payer_json_written(ngx_str_t *text, ngx_uint_t n,
 ngx_int_t ngx_http_payer_json_copy(ngx_pool_t *pool, const char *src,
     ngx_str_t *dst);
 
+/* a member that is a date and time of RFC 3339: Unix seconds, or 0 */
+time_t ngx_http_payer_json_time(cJSON *root, const char *name);
+
 
 #endif /* _NGX_HTTP_PAYER_JSON_PARSE_H_INCLUDED_ */

@@ -3,6 +3,7 @@
  * JSON and forms.
  *
  * sources: ngx_http_payer_json.c ngx_http_payer_json_message.c
+ * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_json_parse.c ngx_http_payer_json_written.c
  * sources: ngx_http_payer_json_pointer.c
  * sources: ngx_http_payer_json_params.c ngx_http_payer_json_write.c

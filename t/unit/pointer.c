@@ -3,6 +3,7 @@
  * JSON Pointers, and what they lead to.
  *
  * sources: ngx_http_payer_json.c ngx_http_payer_json_parse.c
+ * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_json_written.c
  * sources: ngx_http_payer_json_pointer.c ngx_http_payer_order.c
  */
