@@ -372,7 +372,10 @@ payer_zone
 
 
 === TEST 16: docs/monitoring.md lists what there is, and alerts of nothing else
---- config eval: $::metrics . 'location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }'
+--- config eval
+$::metrics . 'location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
+payer_notify /_shop/paid?id=$payer_reference;
+location = /_shop/paid { internal; proxy_pass http://127.0.0.1:9; }'
 --- request
 GET /metrics
 --- after

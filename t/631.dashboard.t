@@ -106,7 +106,9 @@ __DATA__
 --- http_config perl
 "server { listen 127.0.0.1:$SHOP; location / { default_type application/json; return 200 '{\"total\":\"129.00\",\"key\":\"k\"}'; } }"
 --- config perl
-'payer_sweep 1s; location = /metrics { payer_metrics; payer_allow 127.0.0.1; }
+'payer_sweep 1s; payer_notify /_shop/paid?id=$payer_reference;
+location = /_shop/paid { internal; proxy_pass http://127.0.0.1:' . $SHOP . '; }
+location = /metrics { payer_metrics; payer_allow 127.0.0.1; }
 location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
 location = /thanks { payer_verify $arg_order; root html; }
 location ~ ^/order/(?<number>[0-9]+)$ {
