@@ -90,11 +90,11 @@ is($v->{api_time}, '-', 'and no time');
 
 === TEST 3: the log of an order that is not valid
 --- http_config perl: format_of_all()
---- config perl: checkout(payer_max_amount => '1') . log_of_all()
+--- config perl: checkout(payer_max_amount => q($arg_max)) . log_of_all()
 --- before
 forget();
 --- request
-GET /checkout?order=1
+GET /checkout?order=1&max=1
 --- error_code: 400
 --- after
 my $v = logged();

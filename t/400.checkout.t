@@ -253,9 +253,9 @@ GET /checkout?order=1
 
 
 === TEST 16: above the maximum is not
---- config perl: checkout(payer_max_amount => '12899')
+--- config perl: checkout(payer_max_amount => q($arg_max))
 --- request
-GET /checkout?order=1
+GET /checkout?order=1&max=12899
 --- error_code: 400
 --- response_headers
 Cache-Control: no-store
@@ -591,9 +591,9 @@ operation: ^create$
 
 
 === TEST 36: a return address relative to nothing is refused
---- config perl: checkout(payer_return_back => 'cart')
+--- config perl: checkout(payer_return_back => '$arg_to')
 --- request
-GET /checkout?order=1
+GET /checkout?order=1&to=cart
 --- error_code: 400
 --- response_headers
 Cache-Control: no-store

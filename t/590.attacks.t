@@ -459,9 +459,9 @@ attack('full zone, an order that is not there', 402, thanks('none'));
 pay($_) for @paid;
 my %seen;
 $seen{ thanks($_)->status }++ for @paid;
-is(join(' ', sort keys %seen), '200 503', 'who has paid is let on, or has'
-    . ' to wait where that cannot be stored');
-cmp_ok($seen{200}, '>', $seen{503}, 'most are let on');
+like(join(' ', sort keys %seen), qr/^200( 503)?$/, 'who has paid is passed, or'
+    . ' has to wait where that cannot be stored');
+cmp_ok($seen{200}, '>', $seen{503} // 0, 'most are passed');
 
 
 

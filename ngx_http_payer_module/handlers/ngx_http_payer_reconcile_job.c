@@ -188,13 +188,15 @@ ngx_http_payer_reconcile_leave(ngx_http_payer_reconcile_t *rec)
     ngx_queue_t                     *q;
     ngx_http_payer_reconcile_job_t  *job;
 
-    while (!ngx_queue_empty(&rec->jobs)) {
-        q = ngx_queue_head(&rec->jobs);
-        ngx_queue_remove(q);
-
+    for (q = ngx_queue_head(&rec->jobs);
+         q != ngx_queue_sentinel(&rec->jobs);
+         q = ngx_queue_next(q))
+    {
         job = ngx_queue_data(q, ngx_http_payer_reconcile_job_t, queue);
         job->rec = NULL;
     }
+
+    ngx_queue_init(&rec->jobs);
 }
 
 

@@ -53,7 +53,7 @@ ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
         value = member;
     }
 
-    if (cJSON_IsString(value) && value->valuestring[0]) {
+    if (value && cJSON_IsString(value) && value->valuestring[0]) {
         message->data = ngx_pnalloc(pool, NGX_HTTP_PAYER_MAX_MESSAGE);
 
         if (message->data == NULL) {

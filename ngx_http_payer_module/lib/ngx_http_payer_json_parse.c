@@ -116,10 +116,10 @@ ngx_http_payer_json_read_places(ngx_str_t *text,
     ngx_int_t                    rc;
     ngx_http_payer_json_scan_t   scan;
 
+    ngx_memzero(&scan, sizeof(ngx_http_payer_json_scan_t));
+
     scan.pos = text->data;
     scan.last = text->data + text->len;
-    scan.objects = 0;
-    scan.depth = 0;
     scan.reason = "is not JSON";
     scan.places = places;
     scan.nplaces = n;

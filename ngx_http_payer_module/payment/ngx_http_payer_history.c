@@ -190,6 +190,10 @@ ngx_http_payer_history_entry(ngx_http_payer_ctx_t *ctx,
 
     entry->expires = ngx_http_payer_keep_order(ctx->conf, &ctx->record);
 
+    /* what happened counts more than what is told of it later */
+
+    entry->spare = 1;
+
     return NGX_OK;
 }
 

@@ -142,6 +142,9 @@ typedef struct {
                                                  * Those that it had before
                                                  * lead to it until they
                                                  * expire */
+    ngx_uint_t                      spare;      /* left out where there is no
+                                                 * room for it; not of the
+                                                 * first entry */
     ngx_http_payer_label_t          label;
     ngx_http_payer_describe_pt      describe;   /* NULL: the label is as it
                                                  * stands here */

@@ -78,6 +78,8 @@ typedef struct {
                                                  * none is needed */
     ngx_uint_t                      linked;     /* unsigned  linked:1;  the
                                                  * mark stays where it is */
+    ngx_uint_t                      skipped;    /* unsigned  skipped:1;  there
+                                                 * was no room */
 } ngx_http_payer_memory_change_t;
 
 

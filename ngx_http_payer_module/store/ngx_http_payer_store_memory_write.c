@@ -102,6 +102,7 @@ ngx_http_payer_memory_prepare(ngx_http_payer_zone_t *zone,
         change->fresh = NULL;
         change->mark = NULL;
         change->linked = 0;
+        change->skipped = 0;
         change->old = ngx_http_payer_memory_lookup(zone->sh->memory,
                                                    change->hash, &entry->key);
     }
@@ -118,6 +119,11 @@ ngx_http_payer_memory_prepare(ngx_http_payer_zone_t *zone,
             || change->old->size < ngx_http_payer_memory_size(entry))
         {
             change->fresh = ngx_http_payer_memory_create(zone, put, i);
+
+            if (change->fresh == NULL && entry->spare) {
+                change->skipped = 1;
+                continue;
+            }
 
             if (change->fresh == NULL) {
                 goto full;
@@ -378,6 +384,10 @@ ngx_http_payer_memory_apply(ngx_http_payer_zone_t *zone,
         entry = ngx_http_payer_memory_nth(put, i);
         change = &put->changes[i];
 
+        if (change->skipped) {
+            continue;
+        }
+
         if (entry->when
             && entry->when(&before, &after, &entry->value) != NGX_OK)
         {
@@ -404,6 +414,13 @@ ngx_http_payer_memory_write(ngx_http_payer_zone_t *zone,
 
     old = change->old;
     fresh = change->fresh;
+
+    if (old == NULL && fresh == NULL) {
+
+        /* a delete of what is not there */
+
+        return NULL;
+    }
 
     if (old && entry->merge) {
         stored.data = ngx_http_payer_memory_value(old);

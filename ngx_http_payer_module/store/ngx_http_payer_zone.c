@@ -131,7 +131,7 @@ ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
         != sizeof(sh->instance))
     {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
-                      "getrandom() failed");
+                      "payer_zone: getrandom() failed");
         return NGX_ERROR;
     }
 
