@@ -2,6 +2,7 @@
 /*
  * Notifications: what has changed, in which order it is told, and how.
  *
+ * sources: ngx_http_payer_json_pointer.c
  * sources: ngx_http_payer_notice.c ngx_http_payer_notice_codec.c
  * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_notice_text.c ngx_http_payer_proof.c
