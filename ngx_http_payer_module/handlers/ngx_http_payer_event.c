@@ -22,6 +22,8 @@
 
 
 #include "ngx_http_payer_event.h"
+#include "ngx_http_payer_event_answer.h"
+#include "ngx_http_payer_event_token.h"
 #include "ngx_http_payer_access.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_api.h"
@@ -38,7 +40,6 @@
 
 
 #define NGX_HTTP_PAYER_EVENT_MARGIN  5000       /* ms, outlives the owner */
-#define NGX_HTTP_PAYER_EVENT_RETRY   30         /* s, Retry-After */
 
 
 typedef struct {
@@ -56,9 +57,6 @@ typedef struct {
 static ngx_int_t ngx_http_payer_event_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_event_token(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static const char *ngx_http_payer_event_bad_token(ngx_str_t *args,
-    ngx_str_t *token);
-static ngx_uint_t ngx_http_payer_event_misled(ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_lookup(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_claim(ngx_http_request_t *r,
@@ -72,8 +70,6 @@ static ngx_int_t ngx_http_payer_event_fetch(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_event_read_reply(ngx_http_payer_call_t *call,
     ngx_str_t *reply);
 static ngx_int_t ngx_http_payer_event_follow(ngx_http_request_t *r,
-    ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_event_leave(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_event_deliver(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -91,10 +87,6 @@ static ngx_int_t ngx_http_payer_event_ack(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_event_done(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_uint_t ngx_http_payer_event_forgotten(ngx_http_payer_call_t *call);
-static ngx_int_t ngx_http_payer_event_again(ngx_http_request_t *r,
-    const char *detail, time_t retry_after);
-static ngx_int_t ngx_http_payer_event_refuse(ngx_http_request_t *r,
-    ngx_uint_t status, const char *detail);
 
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_events = {
@@ -183,80 +175,6 @@ ngx_http_payer_event_token(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ctx->step = ngx_http_payer_event_lookup;
 
     return NGX_OK;
-}
-
-
-/* what is wrong with the token in the query, or NULL */
-
-static const char *
-ngx_http_payer_event_bad_token(ngx_str_t *args, ngx_str_t *token)
-{
-    u_char  *p, *last, *end;
-
-    static ngx_str_t  name = ngx_string("token=");
-
-    ngx_str_null(token);
-
-    last = args->data + args->len;
-
-    for (p = args->data; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, '&');
-        if (end == NULL) {
-            end = last;
-        }
-
-        if ((size_t) (end - p) < name.len
-            || ngx_memcmp(p, name.data, name.len) != 0)
-        {
-            continue;
-        }
-
-        if (token->data) {
-            return "token is given twice";
-        }
-
-        token->data = p + name.len;
-        token->len = end - token->data;
-    }
-
-    if (token->data == NULL) {
-        return "token is missing";
-    }
-
-    if (ngx_http_payer_check_event_token(token) != NGX_OK) {
-        return "token is not 1 to 256 letters, digits, \".\", \"_\", \"~\" "
-               "or \"-\"";
-    }
-
-    return NULL;
-}
-
-
-/*
- * Whether the token makes the path of another call: "callbacks" would have the
- * shop given our subscriptions for an event.
- */
-
-static ngx_uint_t
-ngx_http_payer_event_misled(ngx_http_payer_ctx_t *ctx)
-{
-    ngx_str_t   *path, *other;
-    ngx_uint_t   i;
-
-    path = &ctx->call->path;
-
-    for (i = 0; i < NGX_HTTP_PAYER_CALLS; i++) {
-        other = &ctx->conf->paths[i];
-
-        if (i != NGX_HTTP_PAYER_CALL_EVENT && path->len == other->len
-            && ngx_strncasecmp(path->data, other->data, path->len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -437,27 +355,6 @@ ngx_http_payer_event_follow(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                 ? ngx_http_payer_event_leave : ngx_http_payer_event_deliver;
 
     return NGX_OK;
-}
-
-
-/*
- * Another shop of the same account waits for this event: once acknowledged,
- * Payer would not tell that shop any more.
- */
-
-static ngx_int_t
-ngx_http_payer_event_leave(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
-{
-    ngx_str_t  nothing;
-
-    ngx_str_null(&nothing);
-
-    ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_TIMES,
-                         NGX_HTTP_PAYER_CALL_EVENT,
-                         NGX_HTTP_PAYER_COUNT_UNKNOWN_EVENTS);
-
-    return ngx_http_payer_answer_body(r, NGX_HTTP_NO_CONTENT, &nothing,
-                                      &nothing);
 }
 
 
@@ -664,37 +561,4 @@ ngx_http_payer_event_forgotten(ngx_http_payer_call_t *call)
            && call->exchange.status == NGX_HTTP_NOT_FOUND
            && (call->exchange.reply.len == 0
                || ngx_http_payer_api_answered(call));
-}
-
-
-/* Payer is to call again, not before so many seconds if it is told so */
-
-static ngx_int_t
-ngx_http_payer_event_again(ngx_http_request_t *r, const char *detail,
-    time_t retry_after)
-{
-    ngx_http_payer_problem_t  problem;
-
-    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
-
-    problem.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-    problem.detail = detail;
-    problem.retry_after = ngx_max(retry_after, NGX_HTTP_PAYER_EVENT_RETRY);
-
-    return ngx_http_payer_answer_problem(r, &problem);
-}
-
-
-static ngx_int_t
-ngx_http_payer_event_refuse(ngx_http_request_t *r, ngx_uint_t status,
-    const char *detail)
-{
-    ngx_http_payer_problem_t  problem;
-
-    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
-
-    problem.status = status;
-    problem.detail = detail;
-
-    return ngx_http_payer_answer_problem(r, &problem);
 }

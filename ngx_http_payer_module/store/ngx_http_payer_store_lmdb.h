@@ -447,5 +447,17 @@ ngx_int_t ngx_http_payer_lmdb_scan(ngx_http_payer_store_t *store,
 ngx_int_t ngx_http_payer_lmdb_list(ngx_http_payer_store_t *store,
     ngx_http_payer_list_t *list, ngx_http_payer_io_t *io);
 
+/* the batch is over: NGX_OK if it has its end, NGX_AGAIN if it now fits the
+ * map and is to be written again */
+ngx_int_t ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le);
+
+/* tells those who wait what became of the batch */
+void ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le);
+
+/* what became of one job, for its io: NGX_OK, NGX_DECLINED, NGX_BUSY or
+ * NGX_ERROR */
+ngx_int_t ngx_http_payer_lmdb_result(ngx_http_payer_lmdb_job_t *job,
+    ngx_http_payer_io_t *io);
+
 
 #endif /* _NGX_HTTP_PAYER_STORE_LMDB_H_INCLUDED_ */

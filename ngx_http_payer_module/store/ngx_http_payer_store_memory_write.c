@@ -416,9 +416,6 @@ ngx_http_payer_memory_write(ngx_http_payer_zone_t *zone,
     fresh = change->fresh;
 
     if (old == NULL && fresh == NULL) {
-
-        /* a delete of what is not there */
-
         return NULL;
     }
 

@@ -1,0 +1,28 @@
+
+/*
+ * The results of a map, which are private inside nginx.
+ */
+
+
+#ifndef _NGX_HTTP_PAYER_SOURCE_MAP_H_INCLUDED_
+#define _NGX_HTTP_PAYER_SOURCE_MAP_H_INCLUDED_
+
+
+#include "ngx_http_payer_source.h"
+
+
+/* the beginning of what the map module keeps of a map, and of its settings */
+
+typedef struct {
+    ngx_http_map_t               map;
+    ngx_http_complex_value_t     value;
+    ngx_http_variable_value_t   *default_value;
+} ngx_http_payer_map_t;
+
+
+/* whether the test holds for each result of a map */
+ngx_uint_t ngx_http_payer_map_all(ngx_http_payer_map_t *map,
+    ngx_http_payer_result_pt test, void *data);
+
+
+#endif /* _NGX_HTTP_PAYER_SOURCE_MAP_H_INCLUDED_ */
