@@ -13,7 +13,7 @@
 #include "ngx_http_payer_store_lmdb.h"
 
 
-#define NGX_HTTP_PAYER_LMDB_LOOKS     3
+#define NGX_HTTP_PAYER_LMDB_LOOKS     5
 
 
 /* what the child is told and tells */
@@ -67,7 +67,9 @@ ngx_http_payer_lmdb_probe(ngx_log_t *log, ngx_str_t *path,
         code = ngx_http_payer_lmdb_child(log, ngx_http_payer_lmdb_examine,
                                          &probe);
 
-        if (code != NGX_HTTP_PAYER_LMDB_DAMAGED
+        /* another process may be about to write, or to let the file grow */
+
+        if (code == 0 || code == ENOENT || code > NGX_HTTP_PAYER_LMDB_DAMAGED
             || looks == NGX_HTTP_PAYER_LMDB_LOOKS)
         {
             break;

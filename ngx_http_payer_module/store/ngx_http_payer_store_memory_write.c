@@ -415,10 +415,6 @@ ngx_http_payer_memory_write(ngx_http_payer_zone_t *zone,
     old = change->old;
     fresh = change->fresh;
 
-    if (old == NULL && fresh == NULL) {
-        return NULL;
-    }
-
     if (old && entry->merge) {
         stored.data = ngx_http_payer_memory_value(old);
         stored.len = old->value_len;
@@ -460,16 +456,19 @@ ngx_http_payer_memory_replace(ngx_http_payer_zone_t *zone,
     ngx_http_payer_memory_entry_t  *old, *fresh;
 
     old = change->old;
+    fresh = change->fresh ? change->fresh : old;
     memory = zone->sh->memory;
+
+    if (fresh == NULL) {
+        return;
+    }
 
     mark = ngx_http_payer_memory_mark(zone, entry, change);
 
-    if (change->fresh == NULL) {
-        ngx_http_payer_memory_update(memory, old, entry);
-        fresh = old;
+    if (fresh == old) {
+        ngx_http_payer_memory_update(memory, fresh, entry);
 
     } else {
-        fresh = change->fresh;
 
         if (old) {
             fresh->expiring.key = ngx_http_payer_store_later(

@@ -580,7 +580,10 @@ my $upgraded = wait_for(sub {
     my $key = sprintf 'order/1/%06d', $i * 7919 % 1000000;
 
     my $got = ask("op=get&key=$key") // '';
-    $missed++ if $got !~ /^200 \Q@{[sprintf '%06d', $i]}\Ef/;
+    if ($got !~ /^200 \Q@{[sprintf '%06d', $i]}\Ef/) {
+        $missed++;
+        diag("get $key: $got ", grep { !/notice/ } split /^/, log_text());
+    }
     $slowest = time - $begun if time - $begun > $slowest;
 
     $writes++ if at_once(8, "op=put&key=order/2/$orders-%&value=x&updated=5")
