@@ -22,9 +22,13 @@
 #define NGX_HTTP_PAYER_LMDB_READERS   1024      /* one in a process */
 #endif
 
+#define NGX_HTTP_PAYER_LMDB_ADOPTS   10         /* of a map that has grown */
+
 
 static int ngx_http_payer_lmdb_open_env(ngx_http_payer_lmdb_env_t *le,
     void *data);
+static int ngx_http_payer_lmdb_open_grown(ngx_http_payer_lmdb_env_t *le,
+    ngx_uint_t write);
 static int ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le,
     ngx_uint_t write);
 static int ngx_http_payer_lmdb_write_own(ngx_http_payer_lmdb_env_t *le,
@@ -190,10 +194,10 @@ ngx_http_payer_lmdb_open_env(ngx_http_payer_lmdb_env_t *le, void *data)
     /* slots of workers that were killed */
     (void) mdb_reader_check(le->env, &dead);
 
-    rc = ngx_http_payer_lmdb_open_db(le, 0);
+    rc = ngx_http_payer_lmdb_open_grown(le, 0);
 
     if (rc == MDB_NOTFOUND) {
-        rc = ngx_http_payer_lmdb_open_db(le, 1);
+        rc = ngx_http_payer_lmdb_open_grown(le, 1);
     }
 
     if (rc == MDB_MAP_FULL
@@ -202,7 +206,7 @@ ngx_http_payer_lmdb_open_env(ngx_http_payer_lmdb_env_t *le, void *data)
     {
         /* a file that is as large as the map */
 
-        rc = ngx_http_payer_lmdb_open_db(le, 1);
+        rc = ngx_http_payer_lmdb_open_grown(le, 1);
     }
 
     /* a slot in the table of readers, which tells others that we live */
@@ -210,12 +214,38 @@ ngx_http_payer_lmdb_open_env(ngx_http_payer_lmdb_env_t *le, void *data)
     if (rc == 0) {
         rc = mdb_txn_begin(le->env, NULL, MDB_RDONLY, &le->reader);
 
+        if (rc == MDB_MAP_RESIZED && mdb_env_set_mapsize(le->env, 0) == 0) {
+            rc = mdb_txn_begin(le->env, NULL, MDB_RDONLY, &le->reader);
+        }
+
         if (rc != 0) {
             le->reader = NULL;
             return rc;
         }
 
         mdb_txn_reset(le->reader);
+    }
+
+    return rc;
+}
+
+
+/* another process may let the file grow meanwhile, and again */
+
+static int
+ngx_http_payer_lmdb_open_grown(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
+{
+    int         rc;
+    ngx_uint_t  i;
+
+    rc = MDB_MAP_RESIZED;
+
+    for (i = 0; i < NGX_HTTP_PAYER_LMDB_ADOPTS; i++) {
+        rc = ngx_http_payer_lmdb_open_db(le, write);
+
+        if (rc != MDB_MAP_RESIZED || mdb_env_set_mapsize(le->env, 0) != 0) {
+            break;
+        }
     }
 
     return rc;
