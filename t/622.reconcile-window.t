@@ -89,7 +89,9 @@ links_of(300);
 is(post('/reconcile?limit=300')->json->{examined}, 300, 'a first run');
 my $before = memory();
 is(post('/reconcile?limit=300')->json->{examined}, 300, 'a second one');
-cmp_ok(memory() - $before, '<', 600, 'takes less than 2 KB for each');
+# a sanitizer keeps what was freed for a while
+cmp_ok(memory() - $before, '<', $ENV{ASAN_OPTIONS} ? 60_000 : 600,
+    'takes less than 2 KB for each');
 
 
 
