@@ -65,7 +65,8 @@ for my $mode ('memory', 'slow lmdb') {
 # soon; where they do not, the next ones do.
 
 my %looks_like = (
-    smuggle  => qr/exited on signal|Sanitizer|runtime error|taken for a request/,
+    smuggle  => qr{exited\ on\ signal|Sanitizer|runtime\ error
+                   |taken\ for\ a\ request|request\ count\ is\ zero}x,
     announce => qr/bytes of a body were announced|bytes of several clients/,
 );
 
