@@ -181,7 +181,8 @@ sub event {
     my ($order) = @_;
 
     my ($event) = grep {
-        $_->{payload}{externalPaymentReference} eq $order && !$_->{acked}
+        ($_->{payload}{externalPaymentReference} // '') eq $order
+            && !$_->{acked}
     } @{ events() };
 
     return gate($order) unless $event;
