@@ -26,6 +26,7 @@ check_problems('docs/answers.md');
 check_links();
 check_examples();
 check_wings();
+check_version();
 
 Test::More::done_testing();
 
@@ -338,4 +339,15 @@ sub check_wings {
     is($?, 0, 'tools/wings draws the wings');
     is(document('docs/wings.svg'), $drawn, 'docs/wings.svg is what it draws');
     unlike($drawn, qr/#c00/, 'no arrow of the picture runs up');
+}
+
+
+# The version that the module names to Payer is the newest one of CHANGES.
+
+sub check_version {
+    my ($version) = document('ngx_http_payer_module/ngx_http_payer_module.h')
+        =~ /NGX_HTTP_PAYER_VERSION\s+"([\d.]+)"/;
+    my ($newest) = document('CHANGES') =~ /ngx_http_payer_module ([\d.]+)/;
+
+    is($version, $newest, 'the version is that of CHANGES');
 }
