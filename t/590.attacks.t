@@ -213,7 +213,7 @@ like($r->raw, qr{^HTTP/2 200.*^cache-control: no-store.*THANK YOU}sm,
 
 
 
-=== TEST 6: a way around the gate inside the server
+=== TEST 6: a way around payer_verify inside the server
 --- user_files
 >>> page.shtml
 <!--# include virtual="/thanks?order=1001" --> <!--# include virtual="/thanks?order=1002" -->
