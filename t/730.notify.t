@@ -340,3 +340,21 @@ ok(wait_until(sub { get('/metrics')->body =~ /^payer_notifications_owed 1\n/m },
 like(get('/metrics')->body, qr/^payer_notifications_oldest_seconds \d+\n/m, 'for so long');
 ok(wait_until(sub { get('/metrics')->body =~ /^payer_notifications_owed 0\n/m }, 20), 'none, when it is taken');
 like(get('/metrics')->body, qr/^payer_notifications_oldest_seconds 0\n/m, 'then there is no oldest');
+
+
+
+=== TEST 20: of many at once, those that have to wait are told when there is room, and not by the next sweep
+--- config eval: ::telling('payer_sweep 1h;')
+--- after
+my @orders = (1001 .. 1018);
+
+shop_answers('delay=3 204');
+
+for my $order (@orders) {
+    order($order);
+    pay($order);
+}
+
+thanks($_) for @orders;
+
+is(scalar(told_of(18, 12)), 18, 'each is told');

@@ -53,7 +53,10 @@ ngx_http_payer_notify_due(ngx_http_payer_main_conf_t *pmcf)
         return;
     }
 
-    if (due->running) {
+    if (due->running || due->inflight >= NGX_HTTP_PAYER_DUE_INFLIGHT) {
+
+        /* when what is under way is over */
+
         due->again = 1;
         return;
     }
