@@ -431,7 +431,8 @@ sub check_report {
 
     my ($from, $to) = map { strftime('%Y-%m-%d', gmtime(time + $_)) }
         -86400, 86400;
-    my $report = get("/report?from=$from&to=$to")->json;
+    my $report = get("/report?from=$from&to=$to",
+        headers => { Host => 'localhost' })->json;
     my ($all, $sum, %captured) = (0, 0);
 
     $captured{ $_->{reference} } += $_->{amount} for @{ $report->{rows} };

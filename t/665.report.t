@@ -40,7 +40,13 @@ sub operate {
 }
 
 
-sub report { return get('/report' . ($_[0] // ''))->json }
+sub ask {
+    my ($query, %headers) = @_;
+
+    return get("/report$query", headers => { Host => 'localhost', %headers });
+}
+
+sub report { return ask($_[0] // '')->json }
 
 
 # The report without what no test can know.
@@ -73,8 +79,8 @@ X-Content-Type-Options: nosniff
 Content-Security-Policy: frame-ancestors 'none'
 --- after
 my $today = strftime('%Y-%m-%d', gmtime);
-is(get('/report')->body, qq({"from":"$today","to":"$today","tz":"UTC","currencies":[],"rows":[]}), 'today, in UTC');
-is(request('HEAD', '/report')->status, 200, 'HEAD');
+is(ask('')->body, qq({"from":"$today","to":"$today","tz":"UTC","currencies":[],"rows":[]}), 'today, in UTC');
+is(request('HEAD', '/report', headers => { Host => 'localhost' })->status, 200, 'HEAD');
 is(post('/report')->status, 405, 'POST');
 --- calls: none
 
@@ -229,7 +235,7 @@ GET /nothing
 for ('from=2026-02-30', 'from=today', 'from=2026-1-1', 'to=20260101', 'from=2026-02-02&to=2026-02-01',
     'tz=Europe%2FAtlantis', 'tz=..%2F..%2Fetc%2Fpasswd', 'tz=%2Fetc%2Fpasswd', 'tz=Europe', 'format=xml', 'from=1960-01-01')
 {
-    my $r = get("/report?$_");
+    my $r = ask("?$_");
     is($r->status, 400, $_);
     is($r->header('Content-Type'), 'application/problem+json', 'and says why');
 }
@@ -250,7 +256,7 @@ for my $reference (@evil) {
     operate('capture', $reference, amount => 100);
 }
 
-my $r = get('/report?format=csv');
+my $r = ask('?format=csv');
 is($r->header('Content-Type'), 'text/csv; charset=utf-8', 'the type');
 is($r->header('Cache-Control'), 'no-store', 'not to be kept');
 is($r->header('X-Content-Type-Options'), 'nosniff', 'nor taken for something else');
@@ -312,7 +318,7 @@ is(sums(report()), 'SEK:450/4500:0/0', 'all of them');
 GET /report
 --- error_code: 401
 --- after
-is(get('/report', headers => { Authorization => 'Basic ' . encode_base64('anna:secret', '') })->status, 200, 'with');
+is(ask('', Authorization => 'Basic ' . encode_base64('anna:secret', ''))->status, 200, 'with');
 
 
 
@@ -333,3 +339,17 @@ GET /report
 --- error_code: 403
 --- response_headers
 X-Content-Type-Options: nosniff
+
+
+
+=== TEST 17: a name that is not this server's is misdirected
+--- config eval: $::REPORT
+--- request
+GET /report
+--- error_code: 200
+--- after
+for my $query ('', '?format=csv') {
+    my $r = ask($query, Host => 'evil.example');
+    is($r->status, 421, "read under another name$query");
+    is($r->header('Cache-Control'), 'no-store', 'and not kept');
+}

@@ -17,6 +17,7 @@
 #include "ngx_http_payer_access.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_answer_reply.h"
+#include "ngx_http_payer_same_origin.h"
 
 
 #define NGX_HTTP_PAYER_REPORT_PAGE     200
@@ -66,6 +67,7 @@ ngx_http_payer_report_handler(ngx_http_request_t *r)
     ngx_int_t                   rc;
     ngx_http_payer_ctx_t       *ctx;
     ngx_http_payer_report_t    *rp;
+    ngx_http_payer_problem_t    problem;
     ngx_http_payer_loc_conf_t  *conf;
 
     static ngx_str_t  allow = ngx_string("GET, HEAD");
@@ -101,6 +103,14 @@ ngx_http_payer_report_handler(ngx_http_request_t *r)
     rc = ngx_http_payer_access(r, conf, NGX_HTTP_GET|NGX_HTTP_HEAD, &allow);
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;
+    }
+
+    if (ngx_http_payer_same_origin(r, conf, NGX_HTTP_PAYER_ORIGIN_READS,
+                                   &problem)
+        != NGX_OK)
+    {
+        rc = ngx_http_payer_answer_problem(r, &problem);
+        return rc == NGX_HTTP_PAYER_SENT ? NGX_OK : rc;
     }
 
     return ngx_http_payer_body_drop(r, ctx);
