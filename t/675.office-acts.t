@@ -120,17 +120,23 @@ paid('1');
 paid('2');
 post('/capture', json => { reference => $_ }) for 1, 2;
 faults('refund: lost-reply times=9', { match => 'read', action => 'edit', times => 99, set => { 'payment.refundedAmount' => undef } });
-my $r = post('/refund', json => { reference => '1', amount => 100 });
+my $r = post('/refund', json => { reference => '1', amount => 100, reason => 'broken cup' });
 is($r->status, 504, 'unknown');
 my $id = $r->header('Payer-Request-Id');
 is(act('settle', { reference => '2', operation => $id, outcome => 'done' })->status, 404, 'not of another order');
 is(act('settle', { reference => '1', operation => $id, outcome => 'maybe' })->status, 400, 'done or refused');
 my $settled;
-ok(wait_until(sub { ($settled = act('settle', { reference => '1', operation => $id, outcome => 'done' }))->status != 409 }, 60),
+ok(wait_until(sub { ($settled = act('settle', { reference => '1', operation => $id, outcome => 'done', reason => 'asked Payer' }))->status != 409 }, 60),
     'when it is not under way any more');
 is($settled->status, 200, 'settled');
 is((history('1', 'refund'))[0]{result}, 'done', 'it is done');
-is((history('1', 'settle'))[0]{by}, 'ann', 'and who said so');
+is((history('1', 'refund'))[0]{reason}, 'broken cup', 'for the reason that it had');
+my ($settle) = history('1', 'settle');
+is($settle->{by}, 'ann', 'and who said so');
+is($settle->{reason}, 'asked Payer', 'and why');
+my ($line) = grep { $_->{id} eq $id && ($_->{outcome} // '') eq 'done' } audit();
+is($line->{actor}, 'ann', 'in the audit log, too');
+is($line->{reason}, 'asked Payer', 'with the reason');
 
 
 

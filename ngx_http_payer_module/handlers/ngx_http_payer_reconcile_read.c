@@ -256,7 +256,7 @@ ngx_http_payer_reconcile_decide_op(ngx_http_payer_ctx_t *ctx,
 
     (void) ngx_http_payer_audit_found(ctx, &job->op,
                                &ngx_http_payer_api_type(job->operation)->name,
-                               &job->name);
+                               &job->name, &job->op.reason);
 
     if (ctx->found) {
         state = ctx->record.state;

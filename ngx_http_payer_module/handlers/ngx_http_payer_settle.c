@@ -52,6 +52,8 @@ static ngx_int_t ngx_http_payer_settle_get(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_payer_settle_split(ngx_http_payer_settle_t *st);
 static ngx_int_t ngx_http_payer_settle_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_settle_record(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_settle_t *st);
 static ngx_int_t ngx_http_payer_settle_write(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_str_t *ngx_http_payer_settle_word(
@@ -390,13 +392,32 @@ ngx_http_payer_settle_word(ngx_http_payer_op_state_e state)
  * read tells what the order is by now.
  */
 
+static void
+ngx_http_payer_settle_record(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_settle_t *st)
+{
+    const ngx_str_t  *refund;
+
+    refund = &ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_REFUND)->name;
+
+    if (st->operation.len != refund->len
+        || ngx_memcmp(st->operation.data, refund->data, refund->len) != 0
+        || st->state != NGX_HTTP_PAYER_OP_DONE)
+    {
+        ctx->found = 0;
+
+    } else if (ctx->found) {
+        ngx_http_payer_record_refunded(&ctx->record, st->op.amount);
+    }
+}
+
+
 static ngx_int_t
 ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                     rc;
-    ngx_str_t                     actor;
+    ngx_str_t                     actor, *reason;
     ngx_uint_t                    n;
-    const ngx_str_t              *refund;
     ngx_http_payer_op_t          *op;
     ngx_http_payer_settle_t      *st;
     ngx_http_payer_history_t      act;
@@ -432,6 +453,11 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     n = (rc == NGX_OK) ? 2 : 1;
 
+    /* without one of its own it is that of the operation */
+
+    reason = (ctx->params && ctx->params->reason.len) ? &ctx->params->reason
+                                                      : &op->reason;
+
     if (ctx->found) {
         ngx_memzero(&act, sizeof(ngx_http_payer_history_t));
 
@@ -442,6 +468,7 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         act.by = actor;
         act.result = *ngx_http_payer_settle_word(st->state);
         act.request_id = op->request_id;
+        act.reason = *reason;
         act.payment_id = st->payment_id;
 
         if (ngx_http_payer_history_act(ctx, &act, &op->request_id,
@@ -452,17 +479,7 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         }
     }
 
-    refund = &ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_REFUND)->name;
-
-    if (st->operation.len != refund->len
-        || ngx_memcmp(st->operation.data, refund->data, refund->len) != 0
-        || st->state != NGX_HTTP_PAYER_OP_DONE)
-    {
-        ctx->found = 0;
-
-    } else if (ctx->found) {
-        ngx_http_payer_record_refunded(&ctx->record, op->amount);
-    }
+    ngx_http_payer_settle_record(ctx, st);
 
     ngx_memzero(entries, sizeof(ngx_http_payer_store_entry_t));
 
@@ -474,7 +491,7 @@ ngx_http_payer_settle_write(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_payer_audit_found(ctx, op, &st->operation, &actor)
+    if (ngx_http_payer_audit_found(ctx, op, &st->operation, &actor, reason)
         != NGX_OK)
     {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,

@@ -95,7 +95,8 @@ ngx_http_payer_audit(ngx_http_payer_ctx_t *ctx,
 
 ngx_int_t
 ngx_http_payer_audit_found(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_op_t *op, const ngx_str_t *operation, ngx_str_t *actor)
+    ngx_http_payer_op_t *op, const ngx_str_t *operation, ngx_str_t *actor,
+    ngx_str_t *reason)
 {
     ngx_http_payer_audit_line_t  line;
 
@@ -105,7 +106,7 @@ ngx_http_payer_audit_found(ngx_http_payer_ctx_t *ctx,
     line.actor = *actor;
     line.operation = operation;
     line.payment_id = ctx->record.payment_id;
-    line.reason = op->reason;
+    line.reason = *reason;
     line.amount = op->amount;
     line.status = op->status;
     line.outcome = (op->state == NGX_HTTP_PAYER_OP_DONE) ? "done"

@@ -50,11 +50,12 @@ ngx_int_t ngx_http_payer_audit_actor(ngx_http_payer_ctx_t *ctx,
 
 /*
  * the line of an outcome that was found after the operation itself had ended
- * without one, "actor" being who has found it: NGX_OK or NGX_ERROR (logged)
+ * without one, "actor" being who has found it, for "reason": NGX_OK or
+ * NGX_ERROR (logged)
  */
 ngx_int_t ngx_http_payer_audit_found(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_op_t *op, const ngx_str_t *operation,
-    ngx_str_t *actor);
+    ngx_str_t *actor, ngx_str_t *reason);
 
 /*
  * writes a line, with the time and the client's address: NGX_OK, also if
