@@ -261,3 +261,27 @@ for my $n (1 .. 4) {
 }
 
 is((worker_pids())[0], $worker, 'the worker lives');
+
+
+
+=== TEST 9: a quick end stores what nobody waits for any more, and what is behind it
+--- http_config eval: ::shop_upstream()
+--- config eval: ::handlers()
+--- request
+GET /
+--- after
+disk_takes(1800);
+my @r = together(map { [ GET => "/checkout?order=late-$_" ] } 1 .. 6);
+is($_->status, 503, 'the intent is not stored yet') for @r;
+
+kill 'TERM', nginx_pid();
+disk_takes(0);
+ok(wait_until(sub { !nginx_pid() }, 10), 'nginx is gone');
+
+is(join('', grep { /\[(?:alert|crit)\]/ } split /^/, error_log_text()), '',
+    'with nothing wrong');
+
+open my $fh, '<:raw', Payer::Test::work_dir() . '/payments/data.mdb' or die $!;
+my $records = do { local $/; <$fh> };
+
+like($records, qr{order/[^/]+/late-$_}, "order $_ is stored") for 1 .. 6;

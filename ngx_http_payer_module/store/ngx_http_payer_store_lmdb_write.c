@@ -188,7 +188,9 @@ ngx_http_payer_lmdb_flush(ngx_http_payer_lmdb_env_t *le)
         }
     }
 
-    le->running = 0;
+    /* what a handler writes goes with the next batch here, not to a thread */
+
+    le->running = 1;
 
     for ( ;; ) {
 
