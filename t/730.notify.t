@@ -358,3 +358,50 @@ for my $order (@orders) {
 thanks($_) for @orders;
 
 is(scalar(told_of(18, 12)), 18, 'each is told');
+
+
+
+=== TEST 21: a payment that was released before the shop could be told is not called paid
+--- config eval: ::telling('payer_notify_retry 1h interval=2s max=2s;')
+--- after
+shop_answers('500', '204');
+order('1001');
+pay('1001');
+thanks('1001');
+told_of(1);
+is(post('/release', json => { reference => '1001' })->status, 200, 'released');
+wait_until(sub { error_log_text() =~ /was not sent/ }, 20);
+like(error_log_text(), qr/\[error\].*the notification "paid" was not sent: the payment was released, refunded or cancelled since, order: "1001"/, 'an error is logged');
+is(scalar(told()), 1, 'the shop is not told again');
+like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="conflict"\} 1\n/m, 'counted');
+
+
+
+=== TEST 22: unless the release is told, too: then both are, in their order
+--- config eval: ::telling('payer_notify_on paid released; payer_notify_retry 1h interval=2s max=2s;')
+--- after
+shop_answers('500', '204');
+order('1001');
+pay('1001');
+thanks('1001');
+told_of(1);
+is(post('/release', json => { reference => '1001' })->status, 200, 'released');
+is(join(' ', map { $_->{type} } told_of(3, 20)), 'paid paid released', 'in their order');
+
+
+
+=== TEST 23: nor one of an order that was sold again since, and is not paid
+--- config eval: ::telling('payer_notify_retry 1h interval=3s max=3s;')
+--- after
+shop_answers('500', '204');
+order('1001');
+pay('1001');
+thanks('1001');
+told_of(1);
+my $first = books('1001')->{paymentId};
+post('/release', json => { reference => '1001' });
+order('1001');
+isnt(books('1001')->{paymentId}, $first, 'the order has another payment');
+wait_until(sub { error_log_text() =~ /was not sent/ }, 20);
+like(error_log_text(), qr/the notification "paid" was not sent: the payment was released/, 'an error is logged');
+is(scalar(told()), 1, 'the shop is not told again');
