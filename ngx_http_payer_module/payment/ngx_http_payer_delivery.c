@@ -18,8 +18,8 @@
 
 static ngx_int_t ngx_http_payer_delivery_begin(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
-static ngx_int_t ngx_http_payer_delivery_page(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_delivery_t *delivery, ngx_uint_t *found);
+static void ngx_http_payer_delivery_page(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_delivery_t *delivery);
 static void ngx_http_payer_delivery_beside(
     ngx_http_payer_delivery_t *delivery, ngx_str_t *key,
     ngx_http_payer_notice_t *other);
@@ -149,7 +149,6 @@ ngx_http_payer_delivery_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                   rc;
     ngx_str_t                   prefix;
-    ngx_uint_t                  found;
     ngx_http_payer_store_t     *store;
     ngx_http_payer_delivery_t  *delivery;
 
@@ -190,19 +189,16 @@ ngx_http_payer_delivery_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             return NGX_ERROR;
         }
 
-        rc = ngx_http_payer_delivery_page(ctx, delivery, &found);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
+        ngx_http_payer_delivery_page(ctx, delivery);
 
         if (ctx->io.nitems < NGX_HTTP_PAYER_DELIVERY_PAGE) {
             break;
         }
     }
 
-    if (delivery->notice.state != NGX_HTTP_PAYER_NOTICE_OWED) {
-
+    if (!delivery->found
+        || delivery->notice.state != NGX_HTTP_PAYER_NOTICE_OWED)
+    {
         /* somebody was faster, after a lease that had ended */
 
         return NGX_DONE;
@@ -218,9 +214,9 @@ ngx_http_payer_delivery_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+static void
 ngx_http_payer_delivery_page(ngx_http_payer_ctx_t *ctx,
-    ngx_http_payer_delivery_t *delivery, ngx_uint_t *found)
+    ngx_http_payer_delivery_t *delivery)
 {
     ngx_str_t                key;
     ngx_uint_t               i;
@@ -244,8 +240,9 @@ ngx_http_payer_delivery_page(ngx_http_payer_ctx_t *ctx,
         if (key.len == delivery->key.len
             && ngx_memcmp(key.data, delivery->key.data, key.len) == 0)
         {
-            /* as it is now */
+            /* as it is now; one that was taken is not here any more */
 
+            delivery->found = 1;
             delivery->notice.state = other.state;
             delivery->notice.round = other.round;
             delivery->notice.attempts = other.attempts;
@@ -264,8 +261,6 @@ ngx_http_payer_delivery_page(ngx_http_payer_ctx_t *ctx,
             ngx_http_payer_delivery_beside(delivery, &key, &other);
         }
     }
-
-    return NGX_OK;
 }
 
 

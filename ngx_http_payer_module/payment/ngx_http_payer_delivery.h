@@ -38,6 +38,7 @@ struct ngx_http_payer_delivery_s {
     ngx_str_t                      key;
     ngx_http_payer_notice_t        notice;
     ngx_str_t                      scanned;     /* the last key */
+    ngx_uint_t                     found;       /* it is still there */
 
     ngx_str_t                      next_key;    /* of what comes after it */
     ngx_http_payer_notice_t        next;
