@@ -67,8 +67,6 @@ ngx_http_payer_api_call(ngx_http_payer_ctx_t *ctx, ngx_http_payer_call_e type,
 }
 
 
-/* puts the id, whose characters need no escaping, in place of the braces */
-
 ngx_http_payer_call_t *
 ngx_http_payer_api_read_call(ngx_http_payer_ctx_t *ctx, ngx_str_t *payment_id,
     ngx_http_payer_json_payment_t *payment, ngx_http_payer_settle_pt settle)
@@ -95,6 +93,8 @@ ngx_http_payer_api_read_call(ngx_http_payer_ctx_t *ctx, ngx_str_t *payment_id,
     return call;
 }
 
+
+/* puts the id, whose characters need no escaping, in place of the braces */
 
 static ngx_int_t
 ngx_http_payer_api_path(ngx_http_payer_call_t *call, ngx_str_t *id)
