@@ -224,3 +224,21 @@ days_later(1);
 is(reconcile('/reconcile')->{expiredLinks}, 1, 'its link is over');
 is(get('/thanks?order=9')->status, 402, 'nobody has paid it');
 is(get('/checkout?order=9')->status, 303, 'and it can be paid');
+
+
+
+=== TEST 8: the office says of one of more than five days that it is old
+--- config perl: checkout() . $::back_office . 'server_name localhost; location /office/ { payer_office; payer_allow 127.0.0.1; }'
+--- request
+GET /
+--- after
+sub office { return get("/office/$_[0]", headers => { Host => 'localhost' }) }
+
+authorized('1');
+is_deeply(office('order?reference=1')->json->{attention}, [], 'not on the first day');
+days_later(5.1);
+
+is_deeply(office('order?reference=1')->json->{attention}, ['old_authorization'], 'the order');
+is_deeply(office('orders')->json->{orders}[0]{attention}, ['old_authorization'], 'the list');
+like(office('orders?format=csv')->body, qr/old_authorization/, 'and as CSV');
+is(scalar @{ office('orders?q=1&attention=1')->json->{orders} }, 1, 'it is found');

@@ -306,24 +306,31 @@ static void
 ngx_http_payer_office_show(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_item_t *item)
 {
+    uint32_t                       attention;
     ngx_http_payer_record_t        record;
     ngx_http_payer_office_page_t  *page;
 
     page = ctx->data;
 
-    if (ngx_http_payer_record_decode(&item->value, &record) != NGX_OK
-        || !ngx_http_payer_office_wanted(&page->query, &record,
-                                         item->label.attention))
-    {
+    if (ngx_http_payer_record_decode(&item->value, &record) != NGX_OK) {
+        return;
+    }
+
+    /* the label is as old as the last change */
+
+    attention = item->label.attention
+                | ngx_http_payer_record_attention(&record, ngx_time());
+
+    if (!ngx_http_payer_office_wanted(&page->query, &record, attention)) {
         return;
     }
 
     if (page->query.csv) {
-        ngx_http_payer_office_csv(&page->out, &record, item->label.attention);
+        ngx_http_payer_office_csv(&page->out, &record, attention);
 
     } else {
         ngx_http_payer_json_out_open(&page->out, '{');
-        ngx_http_payer_office_json(&page->out, &record, item->label.attention);
+        ngx_http_payer_office_json(&page->out, &record, attention);
         ngx_http_payer_json_out_close(&page->out, '}');
     }
 

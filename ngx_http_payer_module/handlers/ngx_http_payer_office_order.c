@@ -486,7 +486,8 @@ ngx_http_payer_office_answer(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_json_out_open(&out, '{');
     ngx_http_payer_office_json(&out, &ctx->record,
                             c->attention
-                            | ngx_http_payer_record_attention(&ctx->record));
+                            | ngx_http_payer_record_attention(&ctx->record,
+                                                              ngx_time()));
     ngx_http_payer_json_out_name(&out, "history");
     ngx_http_payer_json_out_open(&out, '[');
 

@@ -170,7 +170,8 @@ void ngx_http_payer_record_describe(ngx_str_t *value,
     ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh);
 
 /* the bits above that the record alone tells */
-uint32_t ngx_http_payer_record_attention(ngx_http_payer_record_t *record);
+uint32_t ngx_http_payer_record_attention(ngx_http_payer_record_t *record,
+    time_t now);
 
 /* how entries of that key are described, NULL: not at all */
 ngx_http_payer_describe_pt ngx_http_payer_record_describer(ngx_str_t *key);

@@ -30,12 +30,13 @@ ngx_http_payer_record_describe(ngx_str_t *value,
     fresh->state = record.state;
     fresh->updated = record.updated;
 
-    fresh->attention |= ngx_http_payer_record_attention(&record);
+    fresh->attention |= ngx_http_payer_record_attention(&record,
+                                                        record.updated);
 }
 
 
 uint32_t
-ngx_http_payer_record_attention(ngx_http_payer_record_t *record)
+ngx_http_payer_record_attention(ngx_http_payer_record_t *record, time_t now)
 {
     uint32_t                attention;
     ngx_http_payer_state_e  state;
@@ -48,7 +49,7 @@ ngx_http_payer_record_attention(ngx_http_payer_record_t *record)
     }
 
     if (state == NGX_HTTP_PAYER_AUTHORIZED
-        && record->updated - record->created > NGX_HTTP_PAYER_RECORD_OLD)
+        && now - record->created > NGX_HTTP_PAYER_RECORD_OLD)
     {
         attention |= NGX_HTTP_PAYER_ATTENTION_OLD;
     }
