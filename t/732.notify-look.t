@@ -9,6 +9,9 @@ use Payer::Test;
 use Payer::Shop;
 use Payer::Notify;
 
+master_on();
+workers(1);
+
 # The shop that asks and is told; "more" is for the server.
 sub looking {
     my ($more, $told) = map { $_ // '' } @_[ 0, 1 ];
@@ -155,3 +158,22 @@ like(error_log_text(), qr/\[error\].*the payment is not captured automatically: 
 --- after
 sold(wc('pending'), '204');
 is(books('1001')->{captured}, 12900, 'captured');
+
+
+
+=== TEST 8: an order whose lookup is in no location any more is told, and that is logged
+--- config eval: ::looking()
+--- after
+sold('json=500 {}');
+
+my $conf = $Test::Nginx::Util::ConfFile;
+open my $fh, '<', $conf or die "open $conf: $!\n";
+my $text = join '', <$fh>;
+$text =~ s{/_shop/order}{/_shop/other}g;
+write_file($conf, $text);
+reload();
+
+shop_answers('204');
+wait_until(sub { paid_told() >= 1 }, 20);
+cmp_ok(scalar(paid_told()), '>=', 1, 'the shop is told');
+like(error_log_text(), qr/\[warn\].*payer: no location has the lookup "\/_shop\/order\?id=1001" of this order, which is not looked at in the shop, order: "1001"/, 'without a look');

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_payer_look.h"
+#include "ngx_http_payer_log.h"
 #include "ngx_http_payer_lookup.h"
 #include "ngx_http_payer_notify.h"
 #include "ngx_http_payer_proof.h"
@@ -28,9 +29,20 @@ ngx_http_payer_look(ngx_http_payer_ctx_t *ctx, const char **reason)
     ngx_http_payer_loc_conf_t  *rules;
 
     uri = &ctx->record.lookup;
-    rules = uri->len ? ngx_http_payer_look_rules(ctx, uri) : NULL;
+
+    if (uri->len == 0) {
+        return NGX_OK;
+    }
+
+    rules = ngx_http_payer_look_rules(ctx, uri);
 
     if (rules == NULL) {
+
+        /* nothing says what its answer would mean */
+
+        ngx_http_payer_log(NGX_LOG_WARN, ctx,
+                           "no location has the lookup \"%V\" of this order, "
+                           "which is not looked at in the shop", uri);
         return NGX_OK;
     }
 
