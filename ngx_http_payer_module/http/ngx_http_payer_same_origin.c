@@ -76,7 +76,7 @@ ngx_http_payer_same_origin(ngx_http_request_t *r,
         }
     }
 
-    if (what == NGX_HTTP_PAYER_ORIGIN_CHANGES && !marked) {
+    if (!marked) {
         problem->detail = "the header \"X-Payer-Office: 1\" is missing";
         return NGX_DECLINED;
     }

@@ -16,9 +16,9 @@
 /* what a request has to show */
 typedef enum {
     NGX_HTTP_PAYER_ORIGIN_READS = 0,    /* the Host is one of server_name */
-    NGX_HTTP_PAYER_ORIGIN_BROWSER,      /* and no other site has sent it */
-    NGX_HTTP_PAYER_ORIGIN_CHANGES       /* and "X-Payer-Office: 1" is there,
-                                         * which no form can add */
+    NGX_HTTP_PAYER_ORIGIN_CHANGES       /* and no other site has sent it, and
+                                         * "X-Payer-Office: 1" is there, which
+                                         * no form can add */
 } ngx_http_payer_origin_e;
 
 
