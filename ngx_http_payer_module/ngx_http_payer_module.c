@@ -387,7 +387,7 @@ static ngx_command_t  ngx_http_payer_commands[] = {
 
     { ngx_string("payer_actor"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_http_payer_actor,
+      ngx_http_payer_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_payer_loc_conf_t, actor),
       NULL },

@@ -311,7 +311,6 @@ struct ngx_http_payer_loc_conf_s {
 
     /* who it is, what they may, and where it is written down */
     ngx_http_complex_value_t     *actor;
-    ngx_uint_t                    actor_user;   /* made of $remote_user */
     ngx_http_payer_audit_t       *audit;
     ngx_http_complex_value_t     *refund_max;
     ngx_http_complex_value_t     *office_operate;

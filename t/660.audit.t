@@ -385,3 +385,14 @@ my @answers = map { $_->status } together(map {
     [ POST => '/refund', json => { reference => '1', amount => 3000 } ] } 1 .. 4);
 cmp_ok(scalar(grep { $_ == 200 } @answers), '<=', 1, "one at most: @answers");
 cmp_ok(books('1')->{refunded}, '<=', 5000, 'within the limit');
+
+
+
+=== TEST 20: a name that a map makes of it needs a password, too
+--- http_config
+    map $remote_user $who { default $remote_user; "" nobody; }
+    payer_actor $who;
+--- config perl: checkout() . operations()
+--- must_die
+--- error_log
+"payer_actor" has "$remote_user", but "payer_capture" in location "/capture" has no "auth_basic"

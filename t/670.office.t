@@ -393,3 +393,38 @@ is(ask("order?reference=$arg")->json->{reference}, $evil, 'by itself');
 GET /office/orders
 --- error_code: 403
 --- response_body_unlike: orders
+
+
+
+=== TEST 19: what somebody may by a name needs a password for the name
+--- http_config
+    map $remote_user $may { default 0; ann 1; }
+--- config perl
+checkout() . 'location /office/ { payer_office; payer_allow 127.0.0.1; payer_office_operate $may; }'
+--- must_die
+--- error_log
+"payer_office_operate" has "$remote_user", but "payer_office" in location "/office/" has no "auth_basic"
+
+
+
+=== TEST 20: and so does what may be refunded by a name
+--- http_config
+    map $remote_user $max { default 100; ann ""; }
+--- config perl
+checkout() . 'payer_refund_max $max; location /office/ { payer_office; payer_allow 127.0.0.1; payer_office_operate 1; }'
+--- must_die
+--- error_log
+"payer_refund_max" has "$remote_user", but "payer_office" in location "/office/" has no "auth_basic"
+
+
+
+=== TEST 21: with a password, or where nobody acts, it starts
+--- http_config
+    map $remote_user $may { default 0; ann 1; }
+--- config perl
+write_file('users', "ann:{PLAIN}secret\n");
+checkout() . 'location /office/ { payer_office; payer_allow 127.0.0.1; payer_office_operate $may; auth_basic office; auth_basic_user_file ' . work_dir() . '/users; }
+    location /look/ { payer_office; payer_allow 127.0.0.1; payer_refund_max $remote_user; }'
+--- request
+GET /office/session
+--- error_code: 401

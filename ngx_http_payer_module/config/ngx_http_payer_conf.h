@@ -47,7 +47,6 @@ char *ngx_http_payer_verify_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_payer_return_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-char *ngx_http_payer_actor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_payer_office_slot(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -126,6 +125,10 @@ void ngx_http_payer_actor_merge(ngx_http_payer_loc_conf_t *prev,
 
 /* refuses a name that nobody has checked: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_payer_actor_check(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
+
+/* the same for what such a name may do in the office, whose check it is */
+ngx_int_t ngx_http_payer_check_office(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
 

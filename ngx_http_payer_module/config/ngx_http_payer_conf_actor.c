@@ -7,44 +7,19 @@
 
 #include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_source.h"
 #include "ngx_http_payer_template.h"
 #include "ngx_http_payer_value.h"
 
 
+static ngx_int_t ngx_http_payer_check_user(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, const char *directive,
+    ngx_http_complex_value_t *value);
+static ngx_uint_t ngx_http_payer_has_user(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t maps);
+
+
 static ngx_http_payer_audit_t  ngx_http_payer_audit_off;
-
-
-char *
-ngx_http_payer_actor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_payer_loc_conf_t *plcf = conf;
-
-    char                       *rv;
-    ngx_str_t                  *value;
-    ngx_http_payer_template_t   t;
-
-    rv = ngx_http_payer_value_slot(cf, cmd, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    value = cf->args->elts;
-
-    ngx_http_payer_template_init(&t, &value[1]);
-
-    while (ngx_http_payer_template_next(&t) == NGX_OK) {
-
-        if (t.name.len == sizeof("remote_user") - 1
-            && ngx_strncasecmp(t.name.data, (u_char *) "remote_user",
-                               t.name.len)
-               == 0)
-        {
-            plcf->actor_user = 1;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
 
 
 char *
@@ -152,7 +127,6 @@ ngx_http_payer_actor_merge(ngx_http_payer_loc_conf_t *prev,
 {
     if (conf->actor == NULL) {
         conf->actor = prev->actor;
-        conf->actor_user = prev->actor_user;
     }
 
     if (conf->audit == NULL) {
@@ -169,22 +143,84 @@ ngx_http_payer_actor_merge(ngx_http_payer_loc_conf_t *prev,
 }
 
 
-/* without a password to it, the name is whatever the client has sent */
-
 ngx_int_t
 ngx_http_payer_actor_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    if (!conf->actor_user || !conf->handler->acts
+    if (!conf->handler->acts) {
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_check_user(cf, conf, "payer_actor", conf->actor);
+}
+
+
+ngx_int_t
+ngx_http_payer_check_office(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    if (conf->office_operate == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_payer_check_user(cf, conf, "payer_office_operate",
+                                  conf->office_operate)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_payer_check_user(cf, conf, "payer_refund_max",
+                                     conf->refund_max);
+}
+
+
+/* without a password to it, the name is whatever the client has sent */
+
+static ngx_int_t
+ngx_http_payer_check_user(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
+    const char *directive, ngx_http_complex_value_t *value)
+{
+    if (value == NULL || !ngx_http_payer_has_user(cf, &value->value, 1)
         || ngx_http_payer_asks_password(cf, conf->clcf->loc_conf))
     {
         return NGX_OK;
     }
 
-    ngx_http_payer_refuse(cf, conf, "\"payer_actor\" has \"$remote_user\", "
+    ngx_http_payer_refuse(cf, conf, "\"%s\" has \"$remote_user\", "
                           "but \"%V\" in location \"%V\" has no "
                           "\"auth_basic\", so that the client could send any "
-                          "name", &conf->handler->directive,
+                          "name", directive, &conf->handler->directive,
                           &conf->clcf->name);
 
     return NGX_ERROR;
+}
+
+
+/* itself, or in what a map is of; a map of a map is not followed */
+
+static ngx_uint_t
+ngx_http_payer_has_user(ngx_conf_t *cf, ngx_str_t *text, ngx_uint_t maps)
+{
+    ngx_str_t                  of;
+    ngx_http_payer_template_t  t;
+
+    static ngx_str_t  user = ngx_string("remote_user");
+
+    ngx_http_payer_template_init(&t, text);
+
+    while (ngx_http_payer_template_next(&t) == NGX_OK) {
+
+        if (t.name.len == user.len
+            && ngx_strncasecmp(t.name.data, user.data, user.len) == 0)
+        {
+            return 1;
+        }
+
+        if (maps && ngx_http_payer_source_map(cf, &t.name, &of) == NGX_OK
+            && ngx_http_payer_has_user(cf, &of, 0))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -13,6 +13,7 @@
 #include "ngx_http_payer_answer_reply.h"
 #include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_body.h"
+#include "ngx_http_payer_conf.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_office_act.h"
 #include "ngx_http_payer_office_css.h"
@@ -110,7 +111,7 @@ static ngx_http_payer_office_route_t  ngx_http_payer_office_routes[] = {
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_office = {
     ngx_string("payer_office"), ngx_http_payer_office_handler,
-    1, NGX_HTTP_PAYER_ALLOW_STAFF, 0, 1, NULL, NULL
+    1, NGX_HTTP_PAYER_ALLOW_STAFF, 0, 1, NULL, ngx_http_payer_check_office
 };
 
 
