@@ -17,10 +17,10 @@ sub act {
 }
 
 
-sub notifications {
-    my $order = get("/office/order?reference=$_[0]", headers => { Host => 'localhost' })->json;
+sub in_office { return get("/office/order?reference=$_[0]", headers => { Host => 'localhost' })->json }
 
-    return grep { $_->{what} eq 'notification' } @{ $order->{history} };
+sub notifications {
+    return grep { $_->{what} eq 'notification' } @{ in_office($_[0])->{history} };
 }
 
 told_shop();
@@ -52,3 +52,16 @@ ok(wait_until(sub { my ($n) = notifications('1001'); $n && $n->{result} eq 'take
 order('1001');
 is(act('notify', { reference => '1001' })->status, 404, 'nothing to tell');
 is(act('notify', { reference => '1002' })->status, 404, 'nor of an order that is not known');
+
+
+
+=== TEST 3: an order of which the shop was not notified needs attention until it is
+--- config eval: ::telling('payer_notify_retry 1h interval=1s max=1s;') . $::office
+--- after
+order('1001');
+is_deeply(in_office('1001')->{attention}, [], 'nothing yet');
+shop_answers('500', '500', '204');
+pay('1001');
+thanks('1001');
+ok(wait_until(sub { "@{ in_office('1001')->{attention} }" eq 'notification_owed' }), 'refused by the shop');
+ok(wait_until(sub { "@{ in_office('1001')->{attention} }" eq '' }, 20), 'taken at last');

@@ -99,7 +99,7 @@ is($lines[3], 'POST /_shop/paid?id=1001 HTTP/1.0', 'then it is told');
 
 
 === TEST 2: an order that was cancelled in the shop is not called paid
---- config eval: ::looking()
+--- config eval: ::looking('server_name localhost; location /office/ { payer_office; payer_allow 127.0.0.1; }')
 --- after
 sold(wc('cancelled'));
 wait_until(sub { error_log_text() =~ /was not sent/ }, 10);
@@ -108,6 +108,7 @@ sleep 1.5;
 is(scalar(paid_told()), 0, 'and the shop is not told');
 like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="conflict"\} 1\n/m, 'counted');
 like(get('/metrics')->body, qr/^payer_notifications_owed 0\n/m, 'nothing is owed any more');
+is_deeply(get('/office/order?reference=1001', headers => { Host => 'localhost' })->json->{attention}, ['notification_conflict'], 'the office shows it');
 
 
 
