@@ -17,11 +17,11 @@
 #include "ngx_http_payer_json.h"
 #include "ngx_http_payer_order.h"
 #include "ngx_http_payer_zone.h"
-#include "ngx_http_payer_zone_read.h"
 #include "ngx_http_payer_store.h"
 #include "ngx_http_payer_record.h"
 #include "ngx_http_payer_proof.h"
 #include "ngx_http_payer_calls.h"
+#include "ngx_http_payer_wait.h"
 
 
 #define NGX_HTTP_PAYER_VERSION          "0.2.0"
@@ -34,7 +34,6 @@
 #define NGX_HTTP_PAYER_PRESENT_CONFIRM   5
 
 
-typedef struct ngx_http_payer_ctx_s    ngx_http_payer_ctx_t;
 typedef struct ngx_http_payer_main_conf_s  ngx_http_payer_main_conf_t;
 typedef struct ngx_http_payer_call_s   ngx_http_payer_call_t;
 
@@ -44,6 +43,7 @@ typedef struct ngx_http_payer_audit_s  ngx_http_payer_audit_t;
 typedef struct ngx_http_payer_execution_s  ngx_http_payer_execution_t;
 typedef struct ngx_http_payer_signature_s  ngx_http_payer_signature_t;
 typedef struct ngx_http_payer_lookup_s  ngx_http_payer_lookup_t;
+typedef struct ngx_http_payer_verify_s  ngx_http_payer_verify_t;
 
 typedef struct ngx_http_payer_sweep_s  ngx_http_payer_sweep_t;
 
@@ -182,31 +182,6 @@ typedef struct {
     u_char                       *file;         /* where the limit stands */
     ngx_uint_t                    line;
 } ngx_http_payer_sweep_conf_t;
-
-
-/* a location, a server, or an "if" or "limit_except" in one */
-typedef struct {
-    void                        **loc_conf;
-    ngx_http_core_loc_conf_t     *clcf;
-    ngx_http_core_srv_conf_t     *cscf;
-} ngx_http_payer_place_t;
-
-
-/* the text of a directive that has variables, and where it stands */
-typedef struct {
-    ngx_str_t                    *directive;
-    ngx_str_t                     text;
-    u_char                       *file;
-    ngx_uint_t                    line;
-} ngx_http_payer_value_t;
-
-
-/* an "error_page 402" that keeps the status */
-typedef struct {
-    ngx_http_core_loc_conf_t     *clcf;
-    ngx_http_core_srv_conf_t     *cscf;
-    ngx_str_t                     page;
-} ngx_http_payer_payment_page_t;
 
 
 struct ngx_http_payer_main_conf_s {
@@ -348,43 +323,6 @@ typedef enum {
 } ngx_http_payer_link_e;
 
 
-/* what payer_verify knows while it decides, and afterwards */
-typedef struct {
-    ngx_http_payer_verdict_e      verdict;
-    ngx_http_payer_verdict_e      read;         /* from Payer alone */
-    ngx_http_payer_zone_read_t    shared;       /* with all who wait */
-    ngx_str_t                     key;          /* of the read */
-    ngx_msec_t                    since;        /* what began later counts */
-    ngx_msec_t                    looked;       /* into the store */
-    ngx_msec_t                    until;        /* waiting for the buyer */
-    int64_t                       wanted;       /* and not paid, or 0 */
-    ngx_str_t                     currency;     /* of "wanted" */
-    unsigned                      running:1;
-    unsigned                      reading:1;    /* for all who wait */
-    unsigned                      told:1;       /* by another one's read */
-    unsigned                      doubted:1;    /* what it was told */
-    unsigned                      alone:1;      /* the zone is full */
-    unsigned                      written:1;
-} ngx_http_payer_verify_t;
-
-
-typedef struct ngx_http_payer_line_s  ngx_http_payer_line_t;
-
-typedef ngx_int_t (*ngx_http_payer_line_ask_pt)(ngx_http_payer_ctx_t *ctx,
-    ngx_msec_t *left);
-
-
-/* of a request that waits for what another one has, see _flow.h */
-typedef struct {
-    ngx_http_payer_line_t        *line;         /* NULL: it does not wait */
-    ngx_queue_t                   queue;        /* of the line */
-    ngx_http_payer_line_ask_pt    ask;
-    ngx_str_t                     key;          /* of the claim */
-    ngx_msec_t                    lease;
-    ngx_http_payer_claim_t       *claim;
-} ngx_http_payer_wait_t;
-
-
 struct ngx_http_payer_ctx_s {
     ngx_http_request_t           *request;
     ngx_http_payer_loc_conf_t    *conf;
@@ -405,6 +343,7 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_claim_act_e    act;          /* of the next put */
     ngx_http_payer_claim_t        event_claim;
     ngx_http_payer_wait_t         wait;
+    ngx_http_payer_shared_read_t *reading;      /* for all who wait, or NULL */
 
     /* of the payment, for handlers and variables */
     ngx_http_payer_json_order_t   order;
@@ -416,7 +355,6 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_execution_t   *execution;
     void                         *data;
     ngx_http_payer_sweep_t       *sweep;        /* whose run it is, or NULL */
-    ngx_http_payer_step_pt       *sweep_work;   /* the next one */
     ngx_http_payer_params_t      *params;
     ngx_str_t                     request_id;
     ngx_http_payer_link_e         link;
@@ -432,7 +370,11 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_lookup_t      *lookup;       /* NULL: there is none */
     struct ngx_http_payer_notice_text_s  *told;  /* the shop, just now */
 
-    ngx_http_payer_verify_t       verify;
+    /* of payer_verify */
+    ngx_http_payer_verify_t      *verify;       /* NULL: it has not run */
+    ngx_http_payer_verdict_e      verdict;
+    int64_t                       wanted;       /* and not paid, or 0 */
+    ngx_str_t                     wanted_currency;
 
     unsigned                      late:1;       /* a write took too long */
     unsigned                      quiet:1;      /* it was said before */

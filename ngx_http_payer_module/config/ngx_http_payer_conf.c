@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_payer_conf.h"
+#include "ngx_http_payer_source.h"
 #include "ngx_http_payer_calls.h"
 #include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_verify_conf.h"

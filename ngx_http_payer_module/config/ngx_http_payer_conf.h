@@ -13,6 +13,14 @@
 #include "ngx_http_payer_value.h"
 
 
+/* an "error_page 402" that keeps the status */
+typedef struct {
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_core_srv_conf_t     *cscf;
+    ngx_str_t                     page;
+} ngx_http_payer_payment_page_t;
+
+
 /* whether a location with a handler may call Payer */
 #define ngx_http_payer_calls(conf)                                           \
     ((conf)->handler->api || (conf)->verify.reference.value)

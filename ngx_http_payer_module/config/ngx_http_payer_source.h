@@ -12,6 +12,14 @@
 #include "ngx_http_payer_module.h"
 
 
+/* a location, a server, or an "if" or "limit_except" in one */
+typedef struct {
+    void                        **loc_conf;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_core_srv_conf_t     *cscf;
+} ngx_http_payer_place_t;
+
+
 /* who can set a variable beside its own handler */
 #define NGX_HTTP_PAYER_SET_BY_LOCATION     0x01 /* its regular expression */
 #define NGX_HTTP_PAYER_SET_BY_REWRITE      0x02 /* rewrite, if */

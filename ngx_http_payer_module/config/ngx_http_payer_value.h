@@ -12,6 +12,15 @@
 #include "ngx_http_payer_module.h"
 
 
+/* the text of a directive that has variables, and where it stands */
+typedef struct {
+    ngx_str_t                    *directive;
+    ngx_str_t                     text;
+    u_char                       *file;
+    ngx_uint_t                    line;
+} ngx_http_payer_value_t;
+
+
 /*
  * refuses numbered captures; named ones are kept for
  * ngx_http_payer_check_values()

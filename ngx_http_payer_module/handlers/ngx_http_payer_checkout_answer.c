@@ -143,12 +143,12 @@ ngx_http_payer_checkout_missing(ngx_http_payer_ctx_t *ctx, int64_t *amount,
         return;
     }
 
-    if (ctx->verify.wanted
-        && !ngx_http_payer_proof_covers(record, ctx->verify.wanted,
-                                        &ctx->verify.currency))
+    if (ctx->wanted
+        && !ngx_http_payer_proof_covers(record, ctx->wanted,
+                                        &ctx->wanted_currency))
     {
-        *amount = ctx->verify.wanted;
-        *currency = ctx->verify.currency;
+        *amount = ctx->wanted;
+        *currency = ctx->wanted_currency;
         return;
     }
 

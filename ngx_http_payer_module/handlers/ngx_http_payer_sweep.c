@@ -386,7 +386,7 @@ static ngx_int_t
 ngx_http_payer_sweep_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ctx->sweep = ctx->data;
-    ctx->sweep_work = ngx_http_payer_sweep_works;
+    ctx->sweep->work = ngx_http_payer_sweep_works;
 
     return ngx_http_payer_sweep_next(r, ctx);
 }
@@ -395,13 +395,13 @@ ngx_http_payer_sweep_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 ngx_int_t
 ngx_http_payer_sweep_next(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
-    ctx->step = *ctx->sweep_work;
+    ctx->step = *ctx->sweep->work;
 
     if (ctx->step == NULL || !ngx_http_payer_background_allowed()) {
         return NGX_DONE;
     }
 
-    ctx->sweep_work++;
+    ctx->sweep->work++;
 
     return NGX_OK;
 }

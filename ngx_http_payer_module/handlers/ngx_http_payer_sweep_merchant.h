@@ -22,6 +22,7 @@ struct ngx_http_payer_sweep_s {
     ngx_str_t                     pace_key;
     ngx_http_payer_claim_t        run;          /* owner 0: none is ours */
     ngx_http_payer_claim_t        pace;
+    ngx_http_payer_step_pt       *work;         /* the next one of the run */
 };
 
 

@@ -387,7 +387,7 @@ ngx_http_payer_outcome_variable(ngx_http_request_t *r,
     }
 
     ngx_http_payer_variable_text(v,
-                               &ngx_http_payer_outcomes[ctx->verify.verdict]);
+                               &ngx_http_payer_outcomes[ctx->verdict]);
 
     return NGX_OK;
 }

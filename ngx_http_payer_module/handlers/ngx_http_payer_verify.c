@@ -64,11 +64,16 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_payer_module);
 
-    if (ctx == NULL || !ctx->verify.running) {
+    if (ctx == NULL || ctx->verify == NULL || !ctx->verify->running) {
 
         ctx = ngx_http_payer_flow_create(r, conf,
                                          ngx_http_payer_verify_reference);
         if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->verify = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_verify_t));
+        if (ctx->verify == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -83,9 +88,9 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
         ctx->record.authorized = -1;
         ctx->record.captured = -1;
         ctx->record.refunded = -1;
-        ctx->verify.verdict = NGX_HTTP_PAYER_UNSURE;
-        ctx->verify.running = 1;
-        ctx->verify.until = ngx_current_msec + wait;
+        ctx->verdict = NGX_HTTP_PAYER_UNSURE;
+        ctx->verify->running = 1;
+        ctx->verify->until = ngx_current_msec + wait;
     }
 
     rc = ngx_http_payer_flow_run(r, ctx);
@@ -94,7 +99,7 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
         return NGX_AGAIN;
     }
 
-    ctx->verify.running = 0;
+    ctx->verify->running = 0;
 
     if (rc == NGX_DONE && ngx_http_payer_verify_passed(ctx)) {
         return NGX_OK;
@@ -288,8 +293,8 @@ ngx_http_payer_verify_sum(ngx_http_payer_ctx_t *ctx)
         currency.len = NGX_HTTP_PAYER_CURRENCY_LEN;
     }
 
-    ctx->verify.wanted = wanted;
-    ctx->verify.currency = currency;
+    ctx->wanted = wanted;
+    ctx->wanted_currency = currency;
 
     paid = ngx_http_payer_proof_sum(record);
 
@@ -309,7 +314,7 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
 
     ngx_http_payer_flow_read_lost(ctx);
 
-    ctx->verify.verdict = verdict;
+    ctx->verdict = verdict;
 
     ngx_http_payer_count(ctx->conf->main->zone, NGX_HTTP_PAYER_COUNT_OTHERS,
                          NGX_HTTP_PAYER_COUNT_VERIFICATIONS, verdict);
@@ -414,7 +419,7 @@ ngx_http_payer_verify_retry(ngx_http_payer_ctx_t *ctx)
     r = ctx->request;
 
     after = ctx->call ? ctx->call->exchange.retry_after
-                      : ctx->verify.shared.retry_after;
+                      : ctx->verify->crowd.shared.retry_after;
 
     after = ngx_max(after, NGX_HTTP_PAYER_RETRY_AFTER);
     after = ngx_min(after, NGX_HTTP_PAYER_MAX_RETRY_AFTER);

@@ -11,6 +11,21 @@
 #include "ngx_http_payer_module.h"
 
 
+/* what it knows while it decides */
+struct ngx_http_payer_verify_s {
+    ngx_http_payer_shared_read_t  crowd;        /* who ask for the same */
+    ngx_http_payer_verdict_e      read;         /* from Payer alone */
+    ngx_msec_t                    since;        /* what began later counts */
+    ngx_msec_t                    looked;       /* into the store */
+    ngx_msec_t                    until;        /* waiting for the buyer */
+    unsigned                      running:1;
+    unsigned                      told:1;       /* by another one's read */
+    unsigned                      doubted:1;    /* what it was told */
+    unsigned                      alone:1;      /* the zone is full */
+    unsigned                      written:1;
+};
+
+
 /*
  * the handler of the access phase: NGX_OK lets the request on, NGX_AGAIN when
  * it is parked, NGX_DECLINED where there is no payer_verify, else a status
@@ -37,9 +52,9 @@ void ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx);
 /* whether the request was let through, for whatever reason */
 
 #define ngx_http_payer_verify_passed(ctx)                                    \
-    ((ctx)->verify.verdict == NGX_HTTP_PAYER_PAID                            \
-     || (ctx)->verify.verdict == NGX_HTTP_PAYER_OTHER                        \
-     || (ctx)->verify.verdict == NGX_HTTP_PAYER_SHOP)
+    ((ctx)->verdict == NGX_HTTP_PAYER_PAID                                   \
+     || (ctx)->verdict == NGX_HTTP_PAYER_OTHER                        \
+     || (ctx)->verdict == NGX_HTTP_PAYER_SHOP)
 
 
 #endif /* _NGX_HTTP_PAYER_VERIFY_H_INCLUDED_ */

@@ -140,7 +140,7 @@ ngx_http_payer_verify_access_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_http_payer_get_ctx(r);
 
-    if (ctx == NULL || (ctx->verify.verdict == NGX_HTTP_PAYER_UNDECIDED
+    if (ctx == NULL || (ctx->verdict == NGX_HTTP_PAYER_UNDECIDED
                         && !ctx->conf->handler->order))
     {
         return ngx_http_next_header_filter(r);

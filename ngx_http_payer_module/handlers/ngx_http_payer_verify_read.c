@@ -60,13 +60,15 @@ ngx_http_payer_verify_turn(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_msec_t                left;
     ngx_http_payer_verify_t  *verify;
 
-    verify = &ctx->verify;
+    verify = ctx->verify;
 
     if (verify->told) {
         return ngx_http_payer_verify_told(ctx);
     }
 
-    if (verify->key.len == 0 && ngx_http_payer_verify_key(ctx) != NGX_OK) {
+    if (verify->crowd.key.len == 0
+        && ngx_http_payer_verify_key(ctx) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -81,7 +83,7 @@ ngx_http_payer_verify_turn(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     case NGX_BUSY:
 
-        if (ngx_http_payer_flow_join(ctx, &verify->key,
+        if (ngx_http_payer_flow_join(ctx, &verify->crowd.key,
                                      ngx_http_payer_verify_begin)
             == NGX_AGAIN)
         {
@@ -104,7 +106,7 @@ ngx_http_payer_verify_key(ngx_http_payer_ctx_t *ctx)
     u_char     *p;
     ngx_str_t  *key;
 
-    key = &ctx->verify.key;
+    key = &ctx->verify->crowd.key;
 
     p = ngx_pnalloc(ctx->pool, sizeof("read/") - 1 + ctx->key.len);
     if (p == NULL) {
@@ -119,8 +121,8 @@ ngx_http_payer_verify_key(ngx_http_payer_ctx_t *ctx)
 
     /* later than the request came, and not later than anything is read */
 
-    ctx->verify.since = ngx_http_payer_zone_now();
-    ctx->verify.looked = ctx->verify.since;
+    ctx->verify->since = ngx_http_payer_zone_now();
+    ctx->verify->looked = ctx->verify->since;
 
     ngx_http_payer_verify_await(ctx);
 
@@ -148,22 +150,22 @@ ngx_http_payer_verify_begin(ngx_http_payer_ctx_t *ctx, ngx_msec_t *left)
     ngx_http_payer_loc_conf_t  *conf;
 
     conf = ctx->conf;
-    verify = &ctx->verify;
+    verify = ctx->verify;
 
-    if (verify->reading) {
+    if (ctx->reading) {
         return NGX_OK;
     }
 
-    rc = ngx_http_payer_zone_read_begin(conf->main->zone, &verify->key,
+    rc = ngx_http_payer_zone_read_begin(conf->main->zone, &verify->crowd.key,
                                         verify->since,
                                         conf->verify.cache ? verify->looked
                                                            : 0,
                                         conf->timeout
                                         + NGX_HTTP_PAYER_READ_MARGIN,
-                                        &verify->shared, left);
+                                        &verify->crowd.shared, left);
     if (rc == NGX_OK) {
-        verify->reading = 1;
-        verify->shared.payment = ngx_http_payer_verify_payment(ctx);
+        ctx->reading = &verify->crowd;
+        verify->crowd.shared.payment = ngx_http_payer_verify_payment(ctx);
     }
 
     return rc;
@@ -175,14 +177,16 @@ ngx_http_payer_verify_begin(ngx_http_payer_ctx_t *ctx, ngx_msec_t *left)
 static ngx_int_t
 ngx_http_payer_verify_answered(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_verify_t  *verify;
+    ngx_http_payer_verify_t     *verify;
+    ngx_http_payer_zone_read_t  *read;
 
-    verify = &ctx->verify;
+    verify = ctx->verify;
 
-    verify->told = ((ngx_msec_int_t) (verify->shared.began - verify->since)
-                    > 0);
+    read = &verify->crowd.shared;
 
-    if (verify->told && verify->shared.verdict == NGX_HTTP_PAYER_UNPAID
+    verify->told = ((ngx_msec_int_t) (read->began - verify->since) > 0);
+
+    if (verify->told && read->verdict == NGX_HTTP_PAYER_UNPAID
         && ngx_http_payer_verify_waits(ctx))
     {
         verify->told = 0;
@@ -206,8 +210,8 @@ ngx_http_payer_verify_told(ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_zone_read_t  *read;
 
     record = &ctx->record;
-    verify = &ctx->verify;
-    read = &verify->shared;
+    verify = ctx->verify;
+    read = &verify->crowd.shared;
 
     verify->told = 0;
 
@@ -260,8 +264,8 @@ ngx_http_payer_verify_prepare(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->verify.read = NGX_HTTP_PAYER_UNSURE;
-    ctx->verify.written = 0;
+    ctx->verify->read = NGX_HTTP_PAYER_UNSURE;
+    ctx->verify->written = 0;
     ctx->step = ngx_http_payer_verify_ask;
 
     return NGX_OK;
@@ -283,7 +287,7 @@ ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
     }
 
     ctx = call->ctx;
-    verify = &ctx->verify;
+    verify = ctx->verify;
     payment = call->result;
 
     news = ngx_http_payer_verify_news(&ctx->record, payment);
@@ -329,18 +333,18 @@ ngx_http_payer_verify_ask(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return rc == NGX_AGAIN ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->verify.written) {
+    if (ctx->verify->written) {
         ctx->step = ngx_http_payer_verify_stored;
         return NGX_OK;
     }
 
-    ngx_http_payer_verify_tell(ctx, ctx->verify.read);
+    ngx_http_payer_verify_tell(ctx, ctx->verify->read);
 
-    if (ctx->verify.read == NGX_HTTP_PAYER_UNPAID) {
+    if (ctx->verify->read == NGX_HTTP_PAYER_UNPAID) {
         return ngx_http_payer_verify_again(ctx);
     }
 
-    return ngx_http_payer_verify_end(ctx, ctx->verify.read);
+    return ngx_http_payer_verify_end(ctx, ctx->verify->read);
 }
 
 
@@ -353,20 +357,20 @@ ngx_http_payer_verify_tell(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verify_t     *verify;
     ngx_http_payer_zone_read_t  *read;
 
-    verify = &ctx->verify;
-    read = &verify->shared;
+    verify = ctx->verify;
+    read = &verify->crowd.shared;
 
     read->verdict = verdict;
     read->paid = (verdict == NGX_HTTP_PAYER_PAID);
     read->open = ngx_http_payer_verify_open(ctx->call);
     read->retry_after = ctx->call->exchange.retry_after;
 
-    if (verify->reading) {
-        verify->reading = 0;
+    if (ctx->reading) {
+        ctx->reading = NULL;
 
-        ngx_http_payer_zone_read_end(ctx->conf->main->zone, &verify->key,
+        ngx_http_payer_zone_read_end(ctx->conf->main->zone, &verify->crowd.key,
                                      read);
-        ngx_http_payer_flow_changed(&verify->key, 1);
+        ngx_http_payer_flow_changed(&verify->crowd.key, 1);
     }
 }
 
@@ -398,7 +402,7 @@ ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     record = &ctx->record;
     payment = ctx->call->result;
-    verdict = ctx->verify.read;
+    verdict = ctx->verify->read;
 
     id = record->payment_id;
 
@@ -471,7 +475,7 @@ ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx)
         return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNPAID);
     }
 
-    return ctx->verify.alone
+    return ctx->verify->alone
            ? ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_READ_PAUSE) : NGX_OK;
 }
 
@@ -481,19 +485,20 @@ ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_payer_verify_waits(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_msec_t                now;
-    ngx_msec_int_t            left, pause;
-    ngx_http_payer_verify_t  *verify;
+    ngx_msec_t                   now;
+    ngx_msec_int_t               left, pause;
+    ngx_http_payer_verify_t     *verify;
+    ngx_http_payer_zone_read_t  *read;
 
-    verify = &ctx->verify;
+    verify = ctx->verify;
+    read = &verify->crowd.shared;
 
     now = ngx_http_payer_zone_now();
 
     left = (ngx_msec_int_t) (verify->until - ngx_current_msec);
-    pause = (ngx_msec_int_t) (verify->shared.began + NGX_HTTP_PAYER_READ_PAUSE
-                              - now);
+    pause = (ngx_msec_int_t) (read->began + NGX_HTTP_PAYER_READ_PAUSE - now);
 
-    if (!verify->shared.open || left <= 0 || left < pause) {
+    if (!read->open || left <= 0 || left < pause) {
         return 0;
     }
 

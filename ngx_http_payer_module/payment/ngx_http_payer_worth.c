@@ -69,15 +69,15 @@ ngx_http_payer_worth_begin(ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (gate && gate->verify.verdict == NGX_HTTP_PAYER_UNPAID
-        && gate->verify.wanted
+    if (gate && gate->verdict == NGX_HTTP_PAYER_UNPAID
+        && gate->wanted
         && gate->order.reference.len == ctx->order.reference.len
         && ngx_memcmp(gate->order.reference.data, ctx->order.reference.data,
                       ctx->order.reference.len)
            == 0)
     {
-        ctx->verify.wanted = gate->verify.wanted;
-        ctx->verify.currency = gate->verify.currency;
+        ctx->wanted = gate->wanted;
+        ctx->wanted_currency = gate->wanted_currency;
     }
 
     if (conf->signature == NULL || conf->signature_expires == NULL) {
@@ -117,9 +117,9 @@ ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx)
 
         /* who is sent to the page of success has to be let on there */
 
-        if (ctx->verify.wanted
-            && !ngx_http_payer_proof_covers(record, ctx->verify.wanted,
-                                            &ctx->verify.currency))
+        if (ctx->wanted
+            && !ngx_http_payer_proof_covers(record, ctx->wanted,
+                                            &ctx->wanted_currency))
         {
             return NGX_HTTP_PAYER_WORTH_DIFFERS;
         }

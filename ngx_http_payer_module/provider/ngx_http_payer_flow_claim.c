@@ -75,16 +75,16 @@ ngx_http_payer_flow_ask_claim(ngx_http_payer_ctx_t *ctx, ngx_msec_t *left)
 void
 ngx_http_payer_flow_read_lost(ngx_http_payer_ctx_t *ctx)
 {
-    ngx_http_payer_verify_t  *verify;
+    ngx_http_payer_shared_read_t  *read;
 
-    verify = &ctx->verify;
+    read = ctx->reading;
 
-    if (verify->reading) {
-        verify->reading = 0;
+    if (read) {
+        ctx->reading = NULL;
 
-        ngx_http_payer_zone_read_lost(ctx->conf->main->zone, &verify->key,
-                                      &verify->shared);
-        ngx_http_payer_flow_changed(&verify->key, 0);
+        ngx_http_payer_zone_read_lost(ctx->conf->main->zone, &read->key,
+                                      &read->shared);
+        ngx_http_payer_flow_changed(&read->key, 0);
     }
 }
 
