@@ -9,7 +9,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the complete configuration over verified TLS is taken
+=== TEST 1: a complete configuration with verified TLS is accepted
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -23,7 +23,7 @@ GET /checkout
 
 
 
-=== TEST 2: a checkout that only the shop can redirect to may take the amount from the shop's answer
+=== TEST 2: an internal checkout is accepted with the amount from the shop's response
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -38,7 +38,7 @@ GET /checkout
 
 
 
-=== TEST 3: a capture without payer_allow is refused
+=== TEST 3: payer_capture without payer_allow is rejected
 --- config
     location = /capture { payer_capture; }
 --- must_die
@@ -47,7 +47,7 @@ GET /checkout
 
 
 
-=== TEST 4: a cancel without payer_allow is refused
+=== TEST 4: payer_cancel without payer_allow is rejected
 --- config
     location = /cancel { payer_cancel; }
 --- must_die
@@ -56,7 +56,7 @@ GET /checkout
 
 
 
-=== TEST 5: a release without payer_allow is refused
+=== TEST 5: payer_release without payer_allow is rejected
 --- config
     location = /release { payer_release; }
 --- must_die
@@ -65,7 +65,7 @@ GET /checkout
 
 
 
-=== TEST 6: a refund without payer_allow is refused
+=== TEST 6: payer_refund without payer_allow is rejected
 --- config
     location = /refund { payer_refund; }
 --- must_die
@@ -74,7 +74,7 @@ GET /checkout
 
 
 
-=== TEST 7: even reading a payment needs payer_allow
+=== TEST 7: payer_payment without payer_allow is rejected
 --- config
     location = /payment { payer_payment; }
 --- must_die
@@ -83,7 +83,7 @@ GET /checkout
 
 
 
-=== TEST 8: an internal location needs payer_allow all the same
+=== TEST 8: an operation in an internal location without payer_allow is rejected
 --- config
     location = /capture { internal; payer_capture; }
 --- must_die
@@ -92,7 +92,7 @@ GET /checkout
 
 
 
-=== TEST 9: allow and deny of nginx do not stand in for payer_allow
+=== TEST 9: allow and deny do not replace payer_allow
 --- config
     location = /capture { payer_capture; allow 127.0.0.1; deny all; }
 --- must_die
@@ -101,7 +101,7 @@ GET /checkout
 
 
 
-=== TEST 10: an amount from an argument is refused
+=== TEST 10: an amount from an argument is rejected
 --- config perl: checkout(payer_amount => '$arg_amount')
 --- must_die
 --- error_log
@@ -109,7 +109,7 @@ the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location 
 
 
 
-=== TEST 11: an amount from an argument in braces is refused
+=== TEST 11: an amount from an argument in braces is rejected
 --- config perl: checkout(payer_amount => '"${arg_amount}00"')
 --- must_die
 --- error_log
@@ -117,7 +117,7 @@ the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location 
 
 
 
-=== TEST 12: capital letters do not hide the argument
+=== TEST 12: an amount from an argument with a name in upper case is rejected
 --- config perl: checkout(payer_amount => '$ARG_Amount')
 --- must_die
 --- error_log
@@ -125,7 +125,7 @@ the buyer can choose what to pay: "payer_amount" uses "$ARG_Amount" in location 
 
 
 
-=== TEST 13: nor does a good variable in front of it
+=== TEST 13: an amount of several variables is rejected if one of them is an argument
 --- config perl: checkout(payer_amount => '"$upstream_http_x$arg_amount"')
 --- must_die
 --- error_log
@@ -133,7 +133,7 @@ the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location 
 
 
 
-=== TEST 14: an amount from a cookie is refused
+=== TEST 14: an amount from a cookie is rejected
 --- config perl: checkout(payer_amount => '$cookie_amount major')
 --- must_die
 --- error_log
@@ -141,7 +141,7 @@ the buyer can choose what to pay: "payer_amount" uses "$cookie_amount" in locati
 
 
 
-=== TEST 15: an amount from a request header is refused
+=== TEST 15: an amount from a request header is rejected
 --- config perl: checkout(payer_amount => '$http_x_payer_amount')
 --- must_die
 --- error_log
@@ -149,7 +149,7 @@ the buyer can choose what to pay: "payer_amount" uses "$http_x_payer_amount" in 
 
 
 
-=== TEST 16: an amount that is the query is refused
+=== TEST 16: an amount from $args is rejected
 --- config perl: checkout(payer_amount => '$args')
 --- must_die
 --- error_log
@@ -157,7 +157,7 @@ the buyer can choose what to pay: "payer_amount" uses "$args" in location "/chec
 
 
 
-=== TEST 17: an amount that is the query by its other name is refused
+=== TEST 17: an amount from $query_string is rejected
 --- config perl: checkout(payer_amount => '$query_string')
 --- must_die
 --- error_log
@@ -165,7 +165,7 @@ the buyer can choose what to pay: "payer_amount" uses "$query_string" in locatio
 
 
 
-=== TEST 18: an amount that is the body is refused
+=== TEST 18: an amount from the request body is rejected
 --- config perl: checkout(payer_amount => '$request_body')
 --- must_die
 --- error_log
@@ -173,7 +173,7 @@ the buyer can choose what to pay: "payer_amount" uses "$request_body" in locatio
 
 
 
-=== TEST 19: an amount that is cut out of the URI is refused
+=== TEST 19: an amount from a numbered capture of the URI is rejected
 --- config perl: checkout('~ ^/pay/([0-9]+)$', payer_amount => '$1')
 --- must_die
 --- error_log
@@ -181,7 +181,7 @@ the buyer can choose what to pay: "payer_amount" uses "$request_body" in locatio
 
 
 
-=== TEST 20: an amount that is a named piece of the URI is refused
+=== TEST 20: an amount from a named capture of the URI is rejected
 --- config perl: checkout('~ ^/pay/(?<sum>[0-9]+)$', payer_amount => '$sum')
 --- must_die
 --- error_log
@@ -189,7 +189,7 @@ the buyer can choose what to pay: "payer_amount" uses "$sum" in location
 
 
 
-=== TEST 21: a currency that the buyer chooses is refused, for it is part of the price
+=== TEST 21: a currency from an argument is rejected
 --- config perl: checkout(payer_currency => '$arg_currency')
 --- must_die
 --- error_log
@@ -197,7 +197,7 @@ the buyer can choose what to pay: "payer_currency" uses "$arg_currency" in locat
 
 
 
-=== TEST 22: an amount of the server is refused where a location inherits it
+=== TEST 22: an amount of the server level is rejected in the location that inherits it
 --- config perl
 'payer_amount $arg_amount;' . checkout(payer_amount => undef)
 --- must_die
@@ -206,7 +206,7 @@ the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location 
 
 
 
-=== TEST 23: a named location is no better, for the buyer's arguments come with him
+=== TEST 23: an amount from an argument is rejected in a named location, too
 --- config perl: checkout('@pay', payer_amount => '$arg_amount')
 --- must_die
 --- error_log
@@ -214,7 +214,7 @@ the buyer can choose what to pay: "payer_amount" uses "$arg_amount" in location 
 
 
 
-=== TEST 24: a price that a map looks up is not the buyer's
+=== TEST 24: an amount from a map of constants is accepted
 --- http_config
     map $arg_product $price { tea 4500; coffee 5900; }
 --- config perl: checkout(payer_amount => '$price')
@@ -227,7 +227,7 @@ field: ^payer_amount$
 
 
 
-=== TEST 25: a location that payer_api names has to exist
+=== TEST 25: payer_api without its location is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl: checkout()
@@ -237,7 +237,7 @@ there is no location "/_payer/" in this server, which "payer_api" of location "/
 
 
 
-=== TEST 26: an exact location is not the one that is looked for
+=== TEST 26: payer_api with an exact location is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -248,7 +248,7 @@ there is no location "/_payer/" in this server
 
 
 
-=== TEST 27: the location of another server does not help
+=== TEST 27: payer_api with a location of another server is rejected
 --- bare
 --- http_config perl
 bare_http() . "server { listen 127.0.0.1:" . free_port() . "; "
@@ -260,7 +260,7 @@ there is no location "/_payer/" in this server
 
 
 
-=== TEST 28: the API location has to be internal
+=== TEST 28: an API location that is not internal is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl: road(internal => undef) . checkout()
@@ -270,7 +270,7 @@ location "/_payer/" of "payer_api" is not internal, so that any client could cal
 
 
 
-=== TEST 29: the API location has to be proxied
+=== TEST 29: an API location without proxy_pass is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl: road(proxy_pass => undef) . checkout()
@@ -280,7 +280,7 @@ location "/_payer/" of "payer_api" has no "proxy_pass"
 
 
 
-=== TEST 30: another protocol than HTTP is no proxy to Payer
+=== TEST 30: an API location with fastcgi_pass is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -291,7 +291,7 @@ location "/_payer/" of "payer_api" has no "proxy_pass"
 
 
 
-=== TEST 31: credentials over plain http are refused
+=== TEST 31: an API location with plain http is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl: road(proxy_pass => 'http://payer/') . checkout()
@@ -301,7 +301,7 @@ location "/_payer/" of "payer_api" has no "proxy_pass"
 
 
 
-=== TEST 32: plain http to a simulator is taken when it is said
+=== TEST 32: an API location with plain http is accepted with payer_insecure_upstream
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -313,7 +313,7 @@ GET /checkout
 
 
 
-=== TEST 33: what one location may do another may not
+=== TEST 33: payer_insecure_upstream of one location does not apply to another
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -326,7 +326,7 @@ road(proxy_pass => 'http://payer/')
 
 
 
-=== TEST 34: unverified TLS is refused
+=== TEST 34: an API location with unverified TLS is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -341,7 +341,7 @@ location "/_payer/" would send credentials over unverified TLS, set "proxy_ssl_v
 
 
 
-=== TEST 35: proxy_pass with a variable cannot be checked, and says so
+=== TEST 35: proxy_pass with a variable in the API location is accepted with a warning
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -355,7 +355,7 @@ GET /checkout
 
 
 
-=== TEST 36: a buyer who leaves must not cut a call
+=== TEST 36: proxy_ignore_client_abort off in the API location is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -371,7 +371,7 @@ location "/_payer/" of "payer_api" has "proxy_ignore_client_abort" off: a buyer 
 
 
 
-=== TEST 37: nginx must not send a call twice
+=== TEST 37: proxy_next_upstream that is not off in the API location is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -382,7 +382,7 @@ location "/_payer/" of "payer_api" has "proxy_next_upstream" other than off: ngi
 
 
 
-=== TEST 38: not even after an error status
+=== TEST 38: proxy_next_upstream for an error status in the API location is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -397,7 +397,7 @@ road(
 
 
 
-=== TEST 39: a call has its own method
+=== TEST 39: proxy_method in the API location is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl: road(proxy_method => 'POST') . checkout()
@@ -407,7 +407,7 @@ location "/_payer/" of "payer_api" has "proxy_method"
 
 
 
-=== TEST 40: a call has its own body, which an inherited proxy_set_body would replace
+=== TEST 40: an inherited proxy_set_body in the API location is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl: 'proxy_set_body "{}";' . road() . checkout()
@@ -417,7 +417,7 @@ location "/_payer/" of "payer_api" has "proxy_set_body"
 
 
 
-=== TEST 41: the answers of Payer must not come from a cache
+=== TEST 41: proxy_cache in the API location is rejected
 --- bare
 --- http_config perl
 bare_http() . "proxy_cache_path $ENV{TEST_NGINX_DIR}/cache keys_zone=c:1m;"
@@ -434,7 +434,7 @@ location "/_payer/" of "payer_api" has "proxy_cache"
 
 
 
-=== TEST 42: Payer's errors must not become pages of nginx
+=== TEST 42: proxy_intercept_errors in the API location is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -450,7 +450,7 @@ location "/_payer/" of "payer_api" has "proxy_intercept_errors" on
 
 
 
-=== TEST 43: a call without its headers or its body is none
+=== TEST 43: proxy_pass_request_headers off in the API location is rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -466,7 +466,7 @@ location "/_payer/" of "payer_api" has "proxy_pass_request_headers" or "proxy_pa
 
 
 
-=== TEST 44: a secret that others may read is taken with a warning
+=== TEST 44: a secret file that others can read is accepted with a warning
 --- config perl
 write_file('open.secret', "x\n", 0644);
 checkout(payer_client_secret_file => "$ENV{TEST_NGINX_DIR}/open.secret")
@@ -478,7 +478,7 @@ qr/\[warn\] .*secret file ".*open\.secret" is accessible to others, its mode sho
 
 
 
-=== TEST 45: a secret for the owner alone is taken in silence
+=== TEST 45: a secret file that only its owner can read is accepted without a warning
 --- config perl: checkout()
 --- request
 GET /checkout
@@ -488,7 +488,7 @@ accessible to others
 
 
 
-=== TEST 145: white space and a byte order mark are not part of a secret
+=== TEST 145: white space and a byte order mark around a secret are ignored with a warning
 --- config perl
 my $secret = (Payer::Test::merchant())[1];
 write_file('spaced.secret', "\xef\xbb\xbf \t$secret \r\n", 0600);
@@ -504,7 +504,7 @@ qr/\[warn\] .*white space or a byte order mark around the secret in ".*spaced\.s
 
 
 
-=== TEST 146: the end of the line is no reason to warn
+=== TEST 146: CRLF at the end of a secret is ignored without a warning
 --- config perl
 my $secret = (Payer::Test::merchant())[1];
 write_file('line.secret', "$secret\r\n", 0600);
@@ -517,7 +517,7 @@ white space or a byte order mark
 
 
 
-=== TEST 147: nothing but white space is no secret
+=== TEST 147: a secret of white space only is rejected
 --- http_config
 --- config perl
 write_file('white.secret', "\xef\xbb\xbf \t \n", 0600);
@@ -529,7 +529,7 @@ qr/secret file ".*white\.secret" is empty/
 
 
 
-=== TEST 148: headers with underscores beside payer_verify are warned of
+=== TEST 148: underscores_in_headers with payer_verify logs a warning
 --- config
 underscores_in_headers on;
 location = /thanks { payer_verify $arg_order; root html; }
@@ -543,7 +543,7 @@ GET /thanks
 
 
 
-=== TEST 46: a secret file that is not there is refused
+=== TEST 46: a missing secret file is rejected
 --- config
     payer_client_secret_file  $TEST_NGINX_DIR/no-such.secret;
     location = /x { return 204; }
@@ -554,7 +554,7 @@ qr/\[emerg\] .*open\(\) ".*no-such\.secret" failed \(2: /
 
 
 
-=== TEST 47: an empty secret file is refused
+=== TEST 47: an empty secret file is rejected
 --- bare
 --- config perl
 write_file('empty.secret', "\r\n", 0600);
@@ -565,7 +565,7 @@ qr/secret file ".*empty\.secret" is empty/
 
 
 
-=== TEST 48: a secret of two lines is refused, and not told
+=== TEST 48: a secret file with two lines is rejected, and the secret is not logged
 --- bare
 --- config perl
 write_file('two.secret', "first-line\nsecond-line\n", 0600);
@@ -579,7 +579,7 @@ second-line
 
 
 
-=== TEST 49: a secret that is too long is refused
+=== TEST 49: a secret that is too long is rejected
 --- bare
 --- config perl
 write_file('long.secret', 'x' x 2000, 0600);
@@ -590,7 +590,7 @@ qr/secret file ".*long\.secret" is larger than \d+ bytes/
 
 
 
-=== TEST 50: a directory is no secret file
+=== TEST 50: a directory as the secret file is rejected
 --- bare
 --- config
     payer_client_secret_file  $TEST_NGINX_DIR;
@@ -601,7 +601,7 @@ read() "
 
 
 
-=== TEST 51: test and live payments do not share a zone
+=== TEST 51: the test host and the live host in one configuration are rejected
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -614,7 +614,7 @@ location "/try" calls "stage-b2b.payer.se" and location "/checkout" calls "b2b.p
 
 
 
-=== TEST 52: two merchants of one host share a zone
+=== TEST 52: two merchants of the same host in one zone are accepted
 --- bare
 --- http_config perl: bare_http()
 --- config perl
@@ -628,7 +628,7 @@ GET /other
 
 
 
-=== TEST 53: a checkout needs a zone
+=== TEST 53: a checkout without payer_zone is rejected
 --- bare
 --- http_config perl
 my $http = bare_http(); $http =~ s/payer_zone[^;]*;//; $http =~ s/payer_store[^;]*;//; $http
@@ -639,7 +639,7 @@ my $http = bare_http(); $http =~ s/payer_zone[^;]*;//; $http =~ s/payer_store[^;
 
 
 
-=== TEST 54: a door that another handler of the location overrides is refused
+=== TEST 54: a checkout together with another content handler is rejected
 --- config perl
 checkout(proxy_pass => 'http://payer/')
 --- must_die
@@ -648,7 +648,7 @@ checkout(proxy_pass => 'http://payer/')
 
 
 
-=== TEST 55: an operation that another handler overrides is refused as well
+=== TEST 55: an operation together with another content handler is rejected
 --- config
     location = /capture {
         payer_capture;
@@ -661,7 +661,7 @@ checkout(proxy_pass => 'http://payer/')
 
 
 
-=== TEST 56: a constant currency that nobody knows is refused
+=== TEST 56: an unknown constant currency is rejected
 --- config perl: checkout(payer_currency => 'ABC')
 --- must_die
 --- error_log
@@ -669,7 +669,7 @@ invalid currency "ABC" of "payer_currency"
 
 
 
-=== TEST 57: a currency in small letters is refused
+=== TEST 57: a constant currency in lower case is rejected
 --- config perl: checkout(payer_currency => 'sek')
 --- must_die
 --- error_log
@@ -677,7 +677,7 @@ invalid currency "sek" of "payer_currency"
 
 
 
-=== TEST 58: a constant amount of nothing is refused
+=== TEST 58: a constant amount of zero is rejected
 --- config perl: checkout(payer_amount => '0')
 --- must_die
 --- error_log
@@ -685,7 +685,7 @@ invalid amount "0" of "payer_amount"
 
 
 
-=== TEST 59: a decimal amount in minor units is refused
+=== TEST 59: a constant amount with decimals in minor units is rejected
 --- config perl: checkout(payer_amount => '129.00')
 --- must_die
 --- error_log
@@ -693,7 +693,7 @@ invalid amount "129.00" of "payer_amount"
 
 
 
-=== TEST 60: yen have no decimals
+=== TEST 60: a constant amount in yen with decimals is rejected
 --- config perl: checkout(payer_amount => '129.50 major', payer_currency => 'JPY')
 --- must_die
 --- error_log
@@ -701,7 +701,7 @@ invalid amount "129.50" of "payer_amount"
 
 
 
-=== TEST 61: a constant maximum that is no amount is refused
+=== TEST 61: a constant payer_max_amount that is not an amount is rejected
 --- config perl: checkout(payer_max_amount => '-1')
 --- must_die
 --- error_log
@@ -709,7 +709,7 @@ invalid amount "-1" of "payer_max_amount"
 
 
 
-=== TEST 62: a constant language of three letters is refused
+=== TEST 62: a constant language of three letters is rejected
 --- config perl: checkout(payer_language => 'swe')
 --- must_die
 --- error_log
@@ -717,7 +717,7 @@ invalid language "swe" of "payer_language"
 
 
 
-=== TEST 63: constants are checked although the amount depends on a currency that is not known yet
+=== TEST 63: constants are checked even if the currency of the amount is a variable
 --- http_config
     map $arg_land $currency { default SEK; }
 --- config perl
@@ -732,7 +732,7 @@ invalid language "swe" of "payer_language"
 
 
 
-=== TEST 64: an order number of the buyer's choice is refused
+=== TEST 64: an order number from an argument is rejected
 --- config perl: checkout(payer_reference => '$arg_order')
 --- must_die
 --- error_log

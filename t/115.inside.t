@@ -29,7 +29,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a rewrite of the whole server is no inside
+=== TEST 1: payer_allow internal does not allow a rewritten request
 --- config perl
 'rewrite ^/look$ /payment;' . checkout() . inside()
 --- request
@@ -46,7 +46,7 @@ create: 1
 
 
 
-=== TEST 2: nor is a page of an error
+=== TEST 2: payer_allow internal does not allow a request redirected by error_page
 --- config perl
 'location = /gone { error_page 404 = /payment; return 404; }' . checkout() . inside()
 --- request
@@ -56,7 +56,7 @@ GET /gone?reference=1
 
 
 
-=== TEST 3: nor is try_files
+=== TEST 3: payer_allow internal does not allow a request redirected by try_files
 --- config perl
 'location = /try { try_files /no-such-file /payment?$args; }' . checkout() . inside()
 --- request
@@ -66,7 +66,7 @@ GET /try?reference=1
 
 
 
-=== TEST 4: nor is an X-Accel-Redirect that the location ignores
+=== TEST 4: payer_allow internal does not allow a request with an ignored X-Accel-Redirect
 --- http_config perl: shop()
 --- config perl
 inside() . checkout() . <<"END"
@@ -84,7 +84,7 @@ GET /ignored?reference=1
 
 
 
-=== TEST 5: the shop's X-Accel-Redirect is
+=== TEST 5: payer_allow internal allows an X-Accel-Redirect of the shop
 --- http_config perl: shop()
 --- config perl: inside() . checkout()
 --- request
@@ -97,7 +97,7 @@ like($r->body, qr/INITIATED/, 'as Payer has it');
 
 
 
-=== TEST 6: a subrequest is
+=== TEST 6: payer_allow internal allows subrequests
 --- config perl
 inside() . checkout() . <<'END'
     location = /page {
@@ -119,7 +119,7 @@ is(scalar(grep { $_->body =~ /INITIATED/ } @page), 8, 'also eight at a time');
 
 
 
-=== TEST 7: a subrequest from an address that is listed needs no word
+=== TEST 7: a subrequest is allowed by the address of the client
 --- config perl
 checkout() . <<'END'
     location = /payment { payer_payment; payer_allow 127.0.0.1; }
@@ -137,7 +137,7 @@ like(get('/page')->body, qr/INITIATED/, 'the payment is in the page');
 
 
 
-=== TEST 8: a subrequest from one that is not gets nothing
+=== TEST 8: a subrequest from an address that is not listed is rejected
 --- config
     location = /payment { payer_payment; payer_allow 192.0.2.1; }
     location = /page {

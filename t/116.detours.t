@@ -42,7 +42,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a harmless if in the API location takes nothing away
+=== TEST 1: calls are sent with a harmless if in the API location
 --- bare
 --- http_config perl: bare_http('simulator')
 --- config perl: api('if ($request_method = POST) { set $x 1; }')
@@ -55,7 +55,7 @@ create: 1
 
 
 
-=== TEST 2: nor does limit_except
+=== TEST 2: calls are sent with limit_except in the API location
 --- bare
 --- http_config perl: bare_http('simulator')
 --- config perl: api('limit_except GET { deny all; }')
@@ -68,7 +68,7 @@ create: 1
 
 
 
-=== TEST 3: an if does not show the credentials to the debug log
+=== TEST 3: with an if in the API location the debug log does not contain the credentials
 --- bare
 --- http_config perl: bare_http('simulator')
 --- log_level: debug
@@ -82,7 +82,7 @@ Authorization: Bearer
 
 
 
-=== TEST 4: a call that try_files leads away is not sent, and nobody hears of it
+=== TEST 4: a call that try_files redirects is not sent
 --- bare
 --- http_config perl: bare_http('simulator') . other()
 --- config perl
@@ -99,7 +99,7 @@ payer: a call was not sent: it was redirected from location "/_payer/" to "/else
 
 
 
-=== TEST 5: a rewrite without its own prefix reaches Payer
+=== TEST 5: a call is sent through rewrite ... break in the API location
 --- bare
 --- http_config perl: bare_http('simulator')
 --- config perl
@@ -113,7 +113,7 @@ create: 1
 
 
 
-=== TEST 6: exact locations that sort before the API location do not hide it
+=== TEST 6: the API location is found if exact locations sort before it
 --- bare
 --- http_config perl: bare_http('simulator')
 --- config perl
@@ -127,7 +127,7 @@ create: 1
 
 
 
-=== TEST 7: an API location inside another one is found
+=== TEST 7: a nested API location is found
 --- bare
 --- http_config perl: bare_http('simulator')
 --- config perl
@@ -141,7 +141,7 @@ create: 1
 
 
 
-=== TEST 8: capital letters do not keep an argument from being decoded
+=== TEST 8: a value with $ARG_order in upper case is percent-decoded
 --- config perl: checkout(payer_reference => '$ARG_order public')
 --- request
 GET /checkout?order=a%20b
@@ -151,7 +151,7 @@ a b: status=INITIATED
 
 
 
-=== TEST 9: in payer_verify as little
+=== TEST 9: payer_verify $ARG_order in upper case is percent-decoded
 --- config perl
 checkout() . 'location = /thanks { payer_verify $ARG_order; try_files /dev/null @paid; }
 location @paid { payer_verify off; return 200 "order $payer_reference\n"; }'
@@ -164,7 +164,7 @@ is(get('/thanks?order=a%20b')->body, "order a b\n", 'the same order');
 
 
 
-=== TEST 10: an inherited gate does not shut the till, and guards what is inside of it
+=== TEST 10: an inherited payer_verify applies to locations nested in a checkout, not to the checkout
 --- config perl
 'payer_verify $arg_order;' . checkout('/checkout',
     'location' => undef) =~ s/\}\s*\z/location = \/checkout\/page { try_files \/dev\/null \@page; } }\n/r

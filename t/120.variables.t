@@ -37,7 +37,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the log of a first visit
+=== TEST 1: the variables of a first visit are logged
 --- http_config perl: format_of_all()
 --- config perl: checkout() . log_of_all()
 --- before
@@ -65,7 +65,7 @@ is($v->{$_}, '-', "$_, of which nothing is known") for
 
 
 
-=== TEST 2: the log of a second visit
+=== TEST 2: the variables of a repeated visit are logged
 --- http_config perl: format_of_all()
 --- config perl: checkout() . log_of_all()
 --- request
@@ -88,7 +88,7 @@ is($v->{api_time}, '-', 'and no time');
 
 
 
-=== TEST 3: the log of an order that is not valid
+=== TEST 3: the variables of an invalid order are logged
 --- http_config perl: format_of_all()
 --- config perl: checkout(payer_max_amount => q($arg_max)) . log_of_all()
 --- before
@@ -104,7 +104,7 @@ is($v->{$_}, '-', $_) for qw(payment_id url link request_id api_status);
 
 
 
-=== TEST 4: the log of a request that has nothing to do with payments
+=== TEST 4: the variables are empty in a request without a payment
 --- http_config perl: format_of_all()
 --- config perl: 'location = /x { return 204; }' . log_of_all()
 --- before
@@ -118,7 +118,7 @@ is($v->{$_}, '-', $_) for @names;
 
 
 
-=== TEST 5: the log of an operation
+=== TEST 5: the variables of an operation are logged
 --- http_config perl: format_of_all()
 --- config perl
 checkout(access_log => 'off') . operations() . log_of_all()
@@ -143,7 +143,7 @@ is($v->{api_status}, 200, 'api_status');
 
 
 
-=== TEST 6: the log of a read has Payer's word and sums
+=== TEST 6: the variables of a read have the status and the amounts from Payer
 --- http_config perl: format_of_all()
 --- config perl
 checkout(access_log => 'off')
@@ -167,7 +167,7 @@ is($v->{captured_amount}, 400, 'captured_amount');
 
 
 
-=== TEST 7: the log of a call that failed
+=== TEST 7: the variables of a failed call are logged
 --- http_config perl: format_of_all()
 --- config perl: checkout(payer_tries => 1) . log_of_all()
 --- before
@@ -185,7 +185,7 @@ is($v->{link}, 'miss', 'link');
 
 
 
-=== TEST 8: headers of the answer
+=== TEST 8: variables can be used in add_header
 --- config perl
 checkout(add_header => [
     'X-Reference $payer_reference', 'X-Link $payer_link',
@@ -203,7 +203,7 @@ X-Payment: [0-9a-f-]{36}
 
 
 
-=== TEST 9: a page of the shop's frames the widget
+=== TEST 9: payer_present with a URI shows the page of the shop with the payment link
 --- config perl
 'location = /frame {
     internal;
@@ -218,7 +218,7 @@ GET /checkout?order=1
 
 
 
-=== TEST 10: the page is made by the shop, from headers and arguments
+=== TEST 10: payer_present with a URI passes the payment to the shop in headers and arguments
 --- config perl
 'location = /page {
     internal;
@@ -242,7 +242,7 @@ like($sent, qr/^X-Currency: SEK$/mi, 'the currency');
 
 
 
-=== TEST 11: a second visit shows the page as well
+=== TEST 11: payer_present with a URI works for a repeated visit
 --- config perl
 'location = /frame { internal; return 200 "$payer_url $payer_link"; }'
     . checkout(payer_present => '/frame')
@@ -254,7 +254,7 @@ like(get('/checkout?order=1')->body, qr{^\Q@{[ books('1')->{url} ]}\E hit$}, 'of
 
 
 
-=== TEST 12: nobody gets at the page without an order
+=== TEST 12: $payer_url is empty for a client without an order
 --- config perl
 'location = /frame { internal; return 200 "$payer_url"; }'
     . checkout(payer_present => '/frame')
@@ -264,7 +264,7 @@ GET /frame
 
 
 
-=== TEST 13: an error page knows which order it was
+=== TEST 13: the variables of the order are available in error_page
 --- config perl
 checkout(error_page => '502 @sorry')
     . 'location @sorry { return 502 "$payer_reference $payer_api_status"; }'
@@ -278,7 +278,7 @@ GET /checkout?order=1
 
 
 
-=== TEST 14: $payer_reference is escaped in return addresses, and nowhere else
+=== TEST 14: $payer_reference is escaped in return addresses only
 --- config perl
 checkout(add_header => 'X-Reference $payer_reference')
 --- request
@@ -291,7 +291,7 @@ create: order=a%20b"
 
 
 
-=== TEST 15: a variable that nobody has defined is refused
+=== TEST 15: an undefined $payer_ variable is rejected
 --- config perl
 checkout(add_header => 'X-Nothing $payer_nothing')
 --- must_die

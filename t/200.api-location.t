@@ -73,7 +73,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a first visit makes one link and the buyer goes to it
+=== TEST 1: a first visit creates one link and is redirected to it
 --- config perl: checkout()
 --- request
 GET /checkout?order=1001
@@ -88,7 +88,7 @@ create: 1
 1001: status=INITIATED amount=12900 currency=SEK links=1
 
 
-=== TEST 2: a reply of exactly 256 KiB is taken
+=== TEST 2: a reply of 256 KiB is accepted
 --- config perl: checkout()
 --- faults
 create: huge size=262144
@@ -100,7 +100,7 @@ token: 1
 create: 1
 
 
-=== TEST 3: one byte more is refused
+=== TEST 3: a reply of more than 256 KiB is rejected
 --- config perl: checkout()
 --- faults
 create: huge size=262145
@@ -118,7 +118,7 @@ token: 1
 create: 1
 
 
-=== TEST 4: a reply of ten megabytes is refused as well
+=== TEST 4: a reply of ten megabytes is rejected
 --- config perl: checkout()
 --- faults
 create: huge size=10000000
@@ -136,7 +136,7 @@ token: 1
 create: 1
 
 
-=== TEST 5: a truncated reply is not taken for a whole one
+=== TEST 5: a truncated reply is rejected
 --- config perl: checkout()
 --- faults
 create: truncate
@@ -154,7 +154,7 @@ token: 1
 create: 1
 
 
-=== TEST 6: garbage is refused
+=== TEST 6: a reply that is not JSON is rejected
 --- config perl: checkout()
 --- faults
 create: garbage
@@ -172,7 +172,7 @@ token: 1
 create: 1
 
 
-=== TEST 7: HTML is refused, and named
+=== TEST 7: an HTML reply is rejected, and the log message says that it is HTML
 --- config perl: checkout()
 --- faults
 create: status=200 body=<html></html>
@@ -190,7 +190,7 @@ token: 1
 create: 1
 
 
-=== TEST 8: an empty reply is refused
+=== TEST 8: an empty reply is rejected
 --- config perl: checkout()
 --- faults
 create: empty
@@ -208,7 +208,7 @@ token: 1
 create: 1
 
 
-=== TEST 9: a reply that is no object is refused
+=== TEST 9: a JSON reply that is not an object is rejected
 --- config perl: checkout()
 --- faults
 create: status=200 body=[1]
@@ -226,7 +226,7 @@ token: 1
 create: 1
 
 
-=== TEST 10: a reply without a url is refused
+=== TEST 10: a reply without url is rejected
 --- config perl: checkout()
 --- faults
 create: edit drop=["url"]
@@ -244,7 +244,7 @@ token: 1
 create: 1
 
 
-=== TEST 11: a reply without a paymentId is refused
+=== TEST 11: a reply without paymentId is rejected
 --- config perl: checkout()
 --- faults
 create: edit drop=["paymentId"]
@@ -262,7 +262,7 @@ token: 1
 create: 1
 
 
-=== TEST 12: a url of another type is refused
+=== TEST 12: a url that is not a string is rejected
 --- config perl: checkout()
 --- faults
 create: edit set={"url":5}
@@ -280,7 +280,7 @@ token: 1
 create: 1
 
 
-=== TEST 13: a paymentId of another type is refused
+=== TEST 13: a paymentId that is not a string is rejected
 --- config perl: checkout()
 --- faults
 create: edit set={"paymentId":{"a":1}}
@@ -298,7 +298,7 @@ token: 1
 create: 1
 
 
-=== TEST 14: a paymentId that would lead elsewhere is refused
+=== TEST 14: a paymentId with a path is rejected
 --- config perl: checkout()
 --- faults
 create: edit set={"paymentId":"../../oauth2/token"}
@@ -316,7 +316,7 @@ token: 1
 create: 1
 
 
-=== TEST 15: a paymentId of 65 characters is refused
+=== TEST 15: a paymentId of 65 characters is rejected
 --- config perl: checkout()
 --- faults
 create: edit set={"paymentId":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}
@@ -334,7 +334,7 @@ token: 1
 create: 1
 
 
-=== TEST 16: a widget with a line break in its url is refused
+=== TEST 16: a url with a line break is rejected
 --- config perl: checkout()
 --- faults
 create: edit set={"url":"https://a.example/\r\nSet-Cookie:a=b"}
@@ -352,7 +352,7 @@ token: 1
 create: 1
 
 
-=== TEST 17: a widget with userinfo in its url is refused
+=== TEST 17: a url with userinfo is rejected
 --- config perl: checkout()
 --- faults
 create: edit set={"url":"https://b2b.payer.se@evil.example/"}
@@ -370,7 +370,7 @@ token: 1
 create: 1
 
 
-=== TEST 18: a widget of another scheme is refused
+=== TEST 18: a url of a scheme other than http and https is rejected
 --- config perl: checkout()
 --- faults
 create: edit set={"url":"javascript:alert(1)"}
@@ -388,7 +388,7 @@ token: 1
 create: 1
 
 
-=== TEST 19: a widget on no host is refused
+=== TEST 19: a url without a host is rejected
 --- config perl: checkout()
 --- faults
 create: edit set={"url":"https:///widget"}
@@ -406,7 +406,7 @@ token: 1
 create: 1
 
 
-=== TEST 20: new fields and nested ones do no harm
+=== TEST 20: unknown fields in a reply are ignored
 --- config perl: checkout()
 --- faults
 create: edit set={"new":{"a":[1,{"b":null}]},"token":null}
@@ -415,7 +415,7 @@ GET /checkout?order=1
 --- error_code: 303
 
 
-=== TEST 21: a redirect is not followed
+=== TEST 21: a redirect of Payer is not followed
 --- config perl: checkout()
 --- faults
 create: status=302 body={} headers={"Location":"http://127.0.0.1/"}
@@ -432,7 +432,7 @@ token: 1
 create: 1
 
 
-=== TEST 22: 204 has no link
+=== TEST 22: a reply with status 204 is rejected, since it has no link
 --- config perl: checkout()
 --- faults
 create: status=204 body=""
@@ -450,7 +450,7 @@ token: 1
 create: 1
 
 
-=== TEST 23: 201 with a link is as good as 200, without one it is not
+=== TEST 23: a reply with status 201 without a link is rejected
 --- config perl: checkout()
 --- faults
 create: status=201 body={}
@@ -468,7 +468,7 @@ token: 1
 create: 1
 
 
-=== TEST 24: 201 with a link is taken
+=== TEST 24: a reply with status 201 and a link is accepted
 --- config perl: checkout()
 --- faults
 create: edit status=201
@@ -477,7 +477,7 @@ GET /checkout?order=1
 --- error_code: 303
 
 
-=== TEST 25: nonsense instead of a header is no reply
+=== TEST 25: a reply with an invalid header is an unknown outcome
 --- config perl: checkout(payer_tries => 1)
 --- faults
 create: garbage-head
@@ -491,7 +491,7 @@ token: 1
 create: 1
 
 
-=== TEST 26: a token endpoint that answers HTML is said to
+=== TEST 26: an HTML reply of the token endpoint is logged as HTML
 --- config perl: checkout()
 --- faults
 token: status=200 body=<html></html>
@@ -504,7 +504,7 @@ payer: the token request of client "4711" got a reply that is HTML, status 200
 token: 1
 
 
-=== TEST 27: a refusal of Payer's is 502 for the buyer, with Payer's message
+=== TEST 27: 502 with Payer's message is returned if Payer refuses the call
 --- config perl: checkout()
 --- faults
 create: status=400 body={"message":"Currency\u0020unknown"}
@@ -521,7 +521,7 @@ token: 1
 create: 1
 
 
-=== TEST 28: X-Accel headers and cookies of Payer's go nowhere
+=== TEST 28: X-Accel headers and cookies in Payer's reply are ignored
 --- config perl
 checkout() . 'location = /secret { internal; return 200 "secret\n"; }'
 --- faults
@@ -536,7 +536,7 @@ GET /checkout?order=1
 !Refresh
 
 
-=== TEST 29: nothing of the buyer's reaches Payer
+=== TEST 29: headers and cookies of the buyer's request are not sent to Payer
 --- config perl: checkout()
 --- more_headers
 Cookie: session=buyer
@@ -572,7 +572,7 @@ token: ^(?i:content-type): application/x-www-form-urlencoded$
 token: ^grant_type=client_credentials$
 
 
-=== TEST 30: what the buyer posts stays here
+=== TEST 30: the body of the buyer's request is not sent to Payer
 --- config perl: checkout()
 --- more_headers
 Content-Type: text/plain
@@ -585,7 +585,7 @@ buyers-words
 !token: buyers-words
 
 
-=== TEST 31: headers that http adds for other servers do not reach Payer
+=== TEST 31: proxy_set_header of the http level does not apply to calls
 --- http_config
     proxy_set_header  Cookie  $http_cookie;
     proxy_set_header  X-Shop  yes;
@@ -600,7 +600,7 @@ GET /checkout?order=1
 !create: (?i)x-shop
 
 
-=== TEST 32: nobody reaches Payer through the API location
+=== TEST 32: a direct request to the API location returns 404
 --- config perl: checkout()
 --- request
 GET /_payer/api/v2/payments/1
@@ -608,7 +608,7 @@ GET /_payer/api/v2/payments/1
 --- calls: none
 
 
-=== TEST 33: a rewrite of the server cannot lead a call elsewhere
+=== TEST 33: a rewrite of the server does not redirect a call
 --- config perl
 'rewrite ^/_payer/(.*)$ /thief/$1 last;'
     . checkout() . 'location /thief/ { return 200 "{}"; }'
@@ -620,7 +620,7 @@ token: 1
 create: 1
 
 
-=== TEST 34: nor can a regular expression
+=== TEST 34: a regular expression location does not get a call
 --- config perl
 checkout() . 'location ~ ^/_payer { return 200 "{}"; }'
     . 'location ~ token { return 200 "{}"; }'
@@ -632,7 +632,7 @@ token: 1
 create: 1
 
 
-=== TEST 35: nor an exact location of the same name
+=== TEST 35: an exact location with the path of a call does not get it
 --- config perl
 checkout() . 'location = /_payer/oauth2/token { return 200 "{}"; }'
 --- request
@@ -643,7 +643,7 @@ token: 1
 create: 1
 
 
-=== TEST 36: access rules for buyers do not stop a call
+=== TEST 36: allow, deny and satisfy of the server do not apply to calls
 --- config perl
 'allow 127.0.0.1; deny all; auth_basic off; satisfy all;'
     . checkout()
@@ -652,7 +652,7 @@ GET /checkout?order=1
 --- error_code: 303
 
 
-=== TEST 37: a page of http for errors is for buyers, and never Payer's answer
+=== TEST 37: error_page of the http level does not replace Payer's reply
 --- http_config
     error_page  502 503 504  /sorry;
 --- config perl
@@ -668,7 +668,7 @@ status: ^502$
 operation: ^read$
 
 
-=== TEST 38: a server that stands in for broken ones never stands in for Payer
+=== TEST 38: error_page with a fallback location does not replace Payer's reply
 --- http_config
     error_page  502 504 =200  @spare;
     recursive_error_pages  on;
@@ -683,7 +683,7 @@ POST /capture?paymentId=1
 type: outcome-unknown
 
 
-=== TEST 39: errors that http wants to see for itself stay Payer's here
+=== TEST 39: proxy_intercept_errors of the http level does not apply to calls
 --- http_config
     proxy_intercept_errors  on;
     error_page  404  /lost;
@@ -696,7 +696,7 @@ GET /payment?paymentId=1
 message: not found
 
 
-=== TEST 40: compression for buyers does not touch a call
+=== TEST 40: gzip of the http level does not apply to calls
 --- http_config
     gzip on; gzip_min_length 1; gzip_types *; gzip_proxied any;
 --- config perl: checkout()
@@ -707,7 +707,7 @@ GET /checkout?order=1
 --- error_code: 303
 
 
-=== TEST 41: the connection to Payer is kept for the next call
+=== TEST 41: the connection to Payer is reused by the next call
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -719,7 +719,7 @@ my %connections = map { $_->{connection} => 1 } journal('token'), journal('creat
 is(keys %connections, 1, 'all three calls went over one connection');
 
 
-=== TEST 42: Payer is called over TLS that is verified, with its name
+=== TEST 42: Payer is called over verified TLS with its name in SNI
 --- bare
 --- http_config perl
 tls_payer()
@@ -741,7 +741,7 @@ create: ^X-Protocol: TLSv1\.3$
 create: ^Host: payer\.test$
 
 
-=== TEST 43: over verified TLS a widget over plain http is refused
+=== TEST 43: a url with plain http is rejected if Payer is called over verified TLS
 --- bare
 --- http_config perl
 tls_payer()
@@ -756,7 +756,7 @@ GET /checkout?order=1
 payer: the reply to "create" has an invalid "url", status 200
 
 
-=== TEST 44: a server that another authority vouches for gets no credentials
+=== TEST 44: a server with a certificate of an unknown authority does not get the credentials
 --- bare
 --- http_config perl
 tls_payer()
@@ -770,7 +770,7 @@ GET /checkout?order=1
 upstream SSL certificate verify error
 
 
-=== TEST 45: a server of another name gets no credentials
+=== TEST 45: a server with a certificate for another name does not get the credentials
 --- bare
 --- http_config perl
 tls_payer('thief.test')
@@ -785,7 +785,7 @@ upstream SSL certificate does not match "payer.test"
 
 
 
-=== TEST 46: payer_timeout ends a handshake that nobody answers
+=== TEST 46: payer_timeout aborts a TLS handshake without a reply
 --- bare
 --- http_config perl: bare_http('127.0.0.1:' . $mute->sockport)
 --- config perl

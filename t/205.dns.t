@@ -12,7 +12,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: with an upstream block nginx needs DNS to start
+=== TEST 1: nginx with an upstream block does not start without DNS
 --- bare
 --- http_config perl: bare_http('payer.invalid:443')
 --- config perl: road() . checkout()
@@ -22,7 +22,7 @@ host not found in upstream "payer.invalid:443"
 
 
 
-=== TEST 2: with a resolver and a variable it starts, and warns once
+=== TEST 2: nginx with a resolver and a variable starts without DNS and logs one warning
 --- bare
 --- http_config perl
 bare_http() =~ s{payer_api  /_payer;}{payer_api /_payer host=payer.invalid; resolver 127.0.0.1:9 valid=30s; resolver_timeout 1s;}r
@@ -38,7 +38,7 @@ GET /checkout?order=1001
 
 
 
-=== TEST 3: the calls go where the variable leads, by the paths of Payer
+=== TEST 3: calls are sent to the host in the variable with Payer's paths
 --- bare
 --- http_config perl
 bare_http() =~ s{payer_api  /_payer;}{payer_api /_payer host=payer.example;}r
@@ -57,7 +57,7 @@ create: ^Host: payer\.example
 
 
 
-=== TEST 4: with a resolver and a variable a moved address is followed
+=== TEST 4: with a resolver and a variable a changed address is used
 --- bare
 --- http_config perl
 bare_http() =~ s{payer_api  /_payer;}{payer_api /_payer host=payer.example;}r

@@ -19,7 +19,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: with "resolve" in the upstream block nginx starts without DNS, follows changes, and does not warn
+=== TEST 1: with resolve in the upstream block nginx starts without DNS, uses a changed address and logs no warning
 --- bare
 --- http_config perl
 "resolver 127.0.0.1:$ENV{TEST_NGINX_DNS_PORT} valid=1s ipv6=off; resolver_timeout 1s;"

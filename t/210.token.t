@@ -14,7 +14,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: one token for 100 checkouts over 4 workers
+=== TEST 1: one token is requested for 100 checkouts in 4 worker processes
 --- config perl: checkout()
 --- request
 GET /
@@ -28,7 +28,7 @@ is(calls()->{token}, 1, 'one token');
 is(calls()->{create}, 100, 'and a hundred links');
 
 
-=== TEST 2: a cold start of many waits for one fetch
+=== TEST 2: simultaneous first requests wait for one token request
 --- config perl: checkout()
 --- faults
 token: delay=0.4
@@ -42,7 +42,7 @@ is(calls()->{token}, 1, 'one token');
 cmp_ok($_->time, '>=', 0.35, 'who came with the others waited') for $r[0];
 
 
-=== TEST 3: a token survives a reload
+=== TEST 3: a token is kept after a reload
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -53,7 +53,7 @@ is(get('/checkout?order=2')->status, 303, 'a link by new workers');
 is(calls()->{token}, 1, 'with the old token');
 
 
-=== TEST 4: a token about to expire is renewed by one, while the others go on with it
+=== TEST 4: a token that is about to expire is renewed by one request, while others use the old one
 --- config perl: checkout()
 --- before
 sim_config(token_ttl => 1000, expires_in => 5);
@@ -72,7 +72,7 @@ is(calls()->{token}, 2, 'one of them asked for a new token');
 is((grep { $_->time > 0.5 } @r), 1, 'and no other waited for it');
 
 
-=== TEST 5: a token that expired is not used
+=== TEST 5: an expired token is not used
 --- config perl: checkout()
 --- before
 sim_config(expires_in => 1);
@@ -86,7 +86,7 @@ is(calls()->{token}, 2, 'by another token');
 is(calls()->{create}, 2, 'which was good at once');
 
 
-=== TEST 6: a token without expires_in is kept
+=== TEST 6: a token without expires_in is cached
 --- config perl: checkout()
 --- before
 sim_config(expires_in => undef);
@@ -98,7 +98,7 @@ is(get('/checkout?order=2')->status, 303, 'a link');
 is(calls()->{token}, 1, 'by the same token');
 
 
-=== TEST 7: a token that expires at once, or never, does no harm
+=== TEST 7: a token with expires_in of 0 or of a very large value is accepted
 --- config perl: checkout()
 --- before
 sim_config(expires_in => 0);
@@ -111,7 +111,7 @@ revoke();
 is(get('/checkout?order=2')->status, 303, 'a link');
 
 
-=== TEST 8: an expires_in that is no number counts as not given
+=== TEST 8: expires_in that is not a number is ignored
 --- config perl: checkout()
 --- before
 sim_config(expires_in => 'soon');
@@ -123,7 +123,7 @@ is(get('/checkout?order=2')->status, 303, 'a link');
 is(calls()->{token}, 1, 'by the same token');
 
 
-=== TEST 9: a token that Payer has revoked is replaced, and the call repeated
+=== TEST 9: a revoked token is replaced and the call is sent again
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -138,7 +138,7 @@ my @ids = map { /^payer-request-id: (\S+)$/mi } sent('create');
 is($ids[2], $ids[1], 'with the same id');
 
 
-=== TEST 10: one new token is enough for many who were refused
+=== TEST 10: simultaneous 401 replies request one new token
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -150,7 +150,7 @@ is((grep { $_->status == 303 } @r), 20, 'all have a link');
 is(calls()->{token}, 2, 'with one new token');
 
 
-=== TEST 11: 401 twice is the end
+=== TEST 11: a second 401 for one call is the final result
 --- config perl: checkout()
 --- faults
 create: status=401 times=0 body={}
@@ -164,7 +164,7 @@ token: 2
 create: 2
 
 
-=== TEST 12: a 401 does not use up a try
+=== TEST 12: a 401 does not count as one of payer_tries
 --- config perl: checkout(payer_tries => 1)
 --- faults
 create: status=401 body={}
@@ -176,7 +176,7 @@ token: 2
 create: 2
 
 
-=== TEST 13: wrong credentials are the operator's, and the log says so
+=== TEST 13: wrong credentials are logged at the error level
 --- config perl
 checkout(payer_client_id => '4712')
 --- request
@@ -190,7 +190,7 @@ token: 1
 payer: the token request of client "4712" was refused, status 401
 
 
-=== TEST 14: who waited for a token that failed has an answer, and the next one asks again
+=== TEST 14: requests that waited for a failed token request are answered, and the next request asks again
 --- config perl: checkout()
 --- faults
 token: delay=0.3 status=500
@@ -205,7 +205,7 @@ is(get('/checkout?order=11')->status, 303, 'the next one did');
 is(calls()->{token}, 2, 'once');
 
 
-=== TEST 15: who waited for a token that did not come in time has an answer, too
+=== TEST 15: requests that waited for a token until payer_timeout are answered
 --- config perl: checkout(payer_timeout => '500ms')
 --- faults
 token: silence
@@ -219,7 +219,7 @@ cmp_ok($_->time, '<', 2, 'but not later') for @r;
 is(get('/checkout?order=7')->status, 303, 'the next one asked again');
 
 
-=== TEST 16: a good token goes on when its renewal fails
+=== TEST 16: a valid token is used if its renewal fails
 --- config perl: checkout()
 --- before
 sim_config(token_ttl => 1000, expires_in => 5);
@@ -236,7 +236,7 @@ like(error_log_text(), qr/payer: the token request of client "4711" was refused,
     'the operator is told');
 
 
-=== TEST 17: a worker that dies while it fetches a token blocks nobody for long
+=== TEST 17: a token lease of a killed worker process expires
 --- config perl: checkout(payer_timeout => '300ms')
 --- faults
 token: silence
@@ -263,7 +263,7 @@ ok(wait_until(sub { get('/checkout?order=2')->status == 303 }, 8),
 exited on signal 9
 
 
-=== TEST 18: two merchants have two tokens
+=== TEST 18: two merchants have separate tokens
 --- config perl
 write_file('other.secret', "other\n", 0600);
 checkout() . checkout('= /other', payer_client_id => '4712',
@@ -292,7 +292,7 @@ is(get('/other?order=2')->status, 303, 'a link');
 is(calls()->{token}, 1, 'by the same token');
 
 
-=== TEST 20: a changed secret takes a new token
+=== TEST 20: a changed secret requests a new token
 --- config perl
 write_file('turn.secret', "api-key-of-the-test-merchant\n", 0600);
 checkout(payer_client_secret_file => "$ENV{TEST_NGINX_DIR}/turn.secret")
@@ -306,7 +306,7 @@ is(get('/checkout?order=2')->status, 502, 'the old token is not that of the new 
 is(calls()->{token}, 2, 'so it was asked for');
 
 
-=== TEST 21: a token that does not fit is refused
+=== TEST 21: a token above the size limit is rejected
 --- config perl: checkout()
 --- before
 faults({ match => 'token', action => 'reply',
@@ -318,7 +318,7 @@ GET /checkout?order=1
 payer: the token request of client "4711" got a reply that has too large a token, status 200
 
 
-=== TEST 22: a long token as some servers make them is taken
+=== TEST 22: a token of several kilobytes is accepted
 --- config perl: checkout()
 --- before
 faults({ match => 'token', action => 'reply',
@@ -332,7 +332,7 @@ GET /checkout?order=1
 create: ^(?i:authorization): Bearer x{2000}$
 
 
-=== TEST 23: a token with a line break in it is none
+=== TEST 23: a token with a line break is rejected
 --- config perl: checkout()
 --- before
 faults({ match => 'token', action => 'reply',
@@ -344,7 +344,7 @@ GET /checkout?order=1
 token: 1
 
 
-=== TEST 24: a token endpoint of another path is asked there
+=== TEST 24: payer_path token sets the path of the token request
 --- config perl: checkout(payer_path => 'token /login/token')
 --- request
 GET /checkout?order=1
@@ -353,7 +353,7 @@ GET /checkout?order=1
 unknown: ^POST /login/token$
 
 
-=== TEST 25: neither secret nor token are in any log, not even at level debug
+=== TEST 25: the secret and the token are not in any log, also at the debug level
 --- config perl: checkout() . operations()
 --- log_level: debug
 --- request
@@ -389,7 +389,7 @@ is(index($log, $link), -1, 'nor is its address');
 
 
 
-=== TEST 26: a token endpoint that is too busy is a reason to come again
+=== TEST 26: 503 is returned if the token endpoint is too busy
 --- config perl: checkout()
 --- faults
 token: status=429 headers={"Retry-After":"7"}

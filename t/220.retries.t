@@ -9,7 +9,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a call that Payer could not take is sent again, with the same id
+=== TEST 1: a call is sent again after a 5xx reply, with the same Payer-Request-ID
 --- config perl: checkout()
 --- faults
 create: status=503 times=2
@@ -31,7 +31,7 @@ is($ids[1], $ids[0], 'the second has that of the first');
 is($ids[2], $ids[0], 'the third as well');
 
 
-=== TEST 2: payer_tries ends it
+=== TEST 2: payer_tries limits the number of tries
 --- config perl: checkout(payer_tries => 2)
 --- faults
 create: status=503 times=0
@@ -49,7 +49,7 @@ create: 2
 payer: "create" failed: Payer had an error, status 503, try 2 of 2
 
 
-=== TEST 3: one try is one call
+=== TEST 3: payer_tries 1 sends a call once
 --- config perl: checkout(payer_tries => 1)
 --- faults
 create: status=500 times=0
@@ -61,7 +61,7 @@ token: 1
 create: 1
 
 
-=== TEST 4: a refusal is not asked for again
+=== TEST 4: a call is not sent again after Payer has refused it
 --- config perl: checkout()
 --- faults
 create: status=403 times=0 body={}
@@ -73,7 +73,7 @@ token: 1
 create: 1
 
 
-=== TEST 5: a connection that is reset costs a try, and makes one link
+=== TEST 5: a call is sent again after a connection reset, and creates one link
 --- config perl: checkout()
 --- faults
 create: reset
@@ -90,7 +90,7 @@ my @ids = map { /^payer-request-id: (\S+)$/mi } sent('create');
 is($ids[1], $ids[0], 'both have the same id');
 
 
-=== TEST 6: so does a reset in the middle of the headers
+=== TEST 6: a call is sent again after a reset in the middle of the response header
 --- faults
 read: reset-in-headers
 --- config perl: operations()
@@ -102,7 +102,7 @@ token: 1
 read: 2
 
 
-=== TEST 7: a kept connection that Payer has closed meanwhile costs a try
+=== TEST 7: a call is sent again if Payer has closed the kept connection
 --- config perl: checkout()
 --- faults
 create: close
@@ -116,7 +116,7 @@ is($create[0]{connection}, $token->{connection}, 'the first went over it');
 isnt($create[1]{connection}, $token->{connection}, 'the second over another');
 
 
-=== TEST 8: a reply that was lost does not lose the order
+=== TEST 8: an order is not lost if the reply to its create is lost
 --- config perl: checkout()
 --- faults
 create: lost-reply
@@ -136,7 +136,7 @@ my $to = get('/checkout?order=1')->header('Location');
 is($to, books('1')->{url}, 'the buyer has the newest link');
 
 
-=== TEST 9: Payer that has always done it already is given up
+=== TEST 9: repeated 409 replies to a create end with 502
 --- config perl: checkout()
 --- faults
 create: status=409 times=0 body={}
@@ -150,7 +150,7 @@ token: 1
 create: 2
 
 
-=== TEST 10: nobody listens: the answer says that nothing has happened
+=== TEST 10: if Payer does not listen, the answer says that nothing has happened
 --- bare
 --- http_config perl: bare_http('127.0.0.1:' . free_port())
 --- config perl
@@ -168,7 +168,7 @@ outcome-unknown
 payer: the token request of client "4711" got no reply, status 0
 
 
-=== TEST 11: Retry-After is waited for
+=== TEST 11: a call is sent again after the time in Retry-After
 --- config perl: checkout()
 --- faults
 create: status=429 headers={"Retry-After":"1"}
@@ -181,7 +181,7 @@ cmp_ok($r->time, '>=', 1, 'a second later');
 is(calls()->{create}, 2, 'by the second call');
 
 
-=== TEST 12: a Retry-After beyond payer_timeout is passed on at once
+=== TEST 12: a Retry-After beyond payer_timeout is passed to the client immediately
 --- config perl: checkout(payer_timeout => '5s')
 --- faults
 create: status=429 headers={"Retry-After":"60"}
@@ -195,7 +195,7 @@ cmp_ok($r->time, '<', 2, 'at once');
 is(calls()->{create}, 1, 'nobody asked again');
 
 
-=== TEST 13: a Retry-After that is a date is no reason to fail
+=== TEST 13: a call is sent again after a reply with a date in Retry-After
 --- config perl: checkout()
 --- faults
 create: status=503 headers={"Retry-After":"Sat,01Jan2000"}
@@ -207,7 +207,7 @@ token: 1
 create: 2
 
 
-=== TEST 14: payer_timeout ends a call that nobody answers
+=== TEST 14: payer_timeout aborts a call without a reply
 --- config perl: checkout(payer_timeout => '400ms')
 --- faults
 create: silence
@@ -221,7 +221,7 @@ cmp_ok($r->time, '<', 2, 'and not long after it');
 like($r->json->{type}, qr/outcome-unknown/, 'nobody knows what Payer did');
 
 
-=== TEST 15: payer_timeout ends a reply that stops in the middle
+=== TEST 15: payer_timeout aborts a call whose reply stops in the middle
 --- config perl: checkout(payer_timeout => '400ms')
 --- faults
 create: stall
@@ -235,7 +235,7 @@ cmp_ok($r->time, '<', 2, 'and not long after it');
 like($r->json->{type}, qr/outcome-unknown/, 'nobody knows what Payer did');
 
 
-=== TEST 16: payer_timeout ends a reply that comes in drips
+=== TEST 16: payer_timeout aborts a call whose reply arrives too slowly
 --- config perl: checkout(payer_timeout => '400ms')
 --- faults
 create: drip chunk=1 pause=0.05
@@ -248,7 +248,7 @@ cmp_ok($r->time, '>=', 0.35, 'not before the time');
 cmp_ok($r->time, '<', 2, 'and not long after it');
 
 
-=== TEST 17: payer_timeout ends a token request that nobody answers
+=== TEST 17: payer_timeout aborts a token request without a reply
 --- config perl: checkout(payer_timeout => '400ms')
 --- faults
 token: silence
@@ -263,7 +263,7 @@ ok(!$r->json->{type}, 'nothing was asked of Payer');
 is(calls()->{create}, undef, 'no call was made');
 
 
-=== TEST 18: payer_timeout ends a token that stops in the middle
+=== TEST 18: payer_timeout aborts a token request whose reply stops in the middle
 --- config perl: checkout(payer_timeout => '400ms')
 --- faults
 token: stall
@@ -276,7 +276,7 @@ cmp_ok($r->time, '>=', 0.35, 'not before the time');
 cmp_ok($r->time, '<', 2, 'and not long after it');
 
 
-=== TEST 19: payer_timeout is for all tries together
+=== TEST 19: payer_timeout limits all tries together
 --- config perl: checkout(payer_timeout => '400ms')
 --- faults
 create: delay=0.25 status=503 times=0
@@ -289,7 +289,7 @@ cmp_ok($r->time, '>=', 0.35, 'not before the time');
 cmp_ok($r->time, '<', 2, 'and not long after it');
 
 
-=== TEST 20: a visit after one that came to nothing makes the link
+=== TEST 20: a visit after a failed one creates the link with a new Payer-Request-ID
 --- config perl: checkout(payer_timeout => '300ms')
 --- faults
 create: silence
@@ -304,7 +304,7 @@ isnt($ids[1], $ids[0], 'which is another request');
 
 
 
-=== TEST 21: a lost reply stays in doubt when the next try gets no token
+=== TEST 21: after a lost reply the outcome is unknown if the next try gets no token
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -322,7 +322,7 @@ is($r->json->{requestId}, $r->header('Payer-Request-Id'), 'with the id');
 
 
 
-=== TEST 22: a lost reply stays in doubt when Payer does not let us in any more
+=== TEST 22: after a lost reply the outcome is unknown if Payer returns 403 to the next try
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -337,7 +337,7 @@ like($r->json->{type}, qr/outcome-unknown/, 'and the answer says so');
 
 
 
-=== TEST 23: a lost reply stays in doubt when Payer is too busy afterwards
+=== TEST 23: after a lost reply the outcome is unknown if Payer is too busy for the next try
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -352,7 +352,7 @@ like($r->json->{type}, qr/outcome-unknown/, 'and the answer says so');
 
 
 
-=== TEST 24: a call that was only turned away is in no doubt
+=== TEST 24: after a 401 without a new token the outcome is not unknown
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1

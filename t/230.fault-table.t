@@ -29,7 +29,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: every call bears every fault as its rule says
+=== TEST 1: each call handles each fault as the table in docs/answers.md says
 --- bare
 --- http_config eval: ::wide_http()
 --- config eval: ::payer_server() . ::locations(@::cells)
@@ -48,7 +48,7 @@ is($right, $all, 'all cells are as expected');
 
 
 
-=== TEST 2: a wrong rule is noticed, whichever of its parts is wrong
+=== TEST 2: a wrong entry in the table of faults is detected
 --- bare
 --- http_config eval: ::wide_http()
 --- config eval: ::payer_server() . ::locations(@::few)
@@ -76,7 +76,7 @@ for my $cell (@::few) {
 
 
 
-=== TEST 3: what must never be is noticed
+=== TEST 3: a violated invariant is detected
 --- bare
 --- http_config eval: ::wide_http()
 --- config eval: ::payer_server() . ::locations(@::few)
