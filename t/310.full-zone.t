@@ -83,7 +83,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a new order is refused, and those that are known go on
+=== TEST 1: with a full memory store a new order gets 503, and stored orders are served
 --- bare
 --- http_config eval: ::http('64k', 'memory')
 --- config eval: ::server()
@@ -146,7 +146,7 @@ zone_is_sound();
 
 
 
-=== TEST 3: unpaid orders make room when their links are long dead
+=== TEST 3: with a full memory store unpaid orders are deleted 62 days after their last change
 --- bare
 --- http_config eval: ::http('64k', 'memory')
 --- config eval: ::server()
@@ -177,7 +177,7 @@ zone_is_sound();
 
 
 
-=== TEST 4: paid orders stay, however old they are
+=== TEST 4: paid orders are not deleted, regardless of their age
 --- bare
 --- http_config eval: ::http('64k', 'memory')
 --- config eval: ::server()
@@ -198,7 +198,7 @@ zone_is_sound();
 
 
 
-=== TEST 5: more claims than fit
+=== TEST 5: if the zone has no memory for a lock, the request gets 503 and nothing is sent
 --- bare
 --- http_config eval: ::http('32k', 'lmdb:' . ::work_dir() . '/payments')
 --- config eval: ::server()

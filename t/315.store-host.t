@@ -32,7 +32,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a store of the simulator is refused for the test host and for the live one
+=== TEST 1: an lmdb store made for the simulator is rejected for the test host and the live host
 --- config perl: checkout()
 --- alert: data.mdb" was made for
 --- request
@@ -45,7 +45,7 @@ is(get('/checkout?order=1')->status, 303, 'nginx goes on as it was');
 
 
 
-=== TEST 2: the memory store, too
+=== TEST 2: a memory store made for the simulator is rejected for the test host at a reload
 --- bare
 --- http_config perl: payer_http() =~ s/payer_store .*?;/payer_store memory;/r
 --- config perl: payer_server() . checkout()
@@ -60,7 +60,7 @@ is(get('/checkout?order=1')->status, 303, 'nginx goes on as it was');
 
 
 
-=== TEST 3: another address of a host that is neither is the same store
+=== TEST 3: a store made for a host other than test and live is accepted with another address
 --- config perl: checkout()
 --- request
 GET /checkout?order=1

@@ -42,7 +42,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: two zones over one store make one link, and everybody gets it
+=== TEST 1: two zones with one store create one link for simultaneous requests
 --- config perl: checkout()
 --- log_level: notice
 --- request
@@ -78,7 +78,7 @@ create: 2
 
 
 
-=== TEST 2: a link whose cancel may have happened is not handed out again
+=== TEST 2: after an unknown cancel the cancelled link is not presented again
 --- config perl: checkout(payer_amount => '$payer_test_amount', payer_tries => 1)
 --- http_config
 map $arg_price $payer_test_amount { default 10000; new 8000; }
@@ -99,7 +99,7 @@ ok($link->{live}, 'that is alive');
 
 
 
-=== TEST 3: a link whose cancel did not happen is good as soon as Payer says so
+=== TEST 3: after a cancel that was not done, one read makes the link usable again
 --- config perl: checkout(payer_amount => '$payer_test_amount', payer_tries => 1)
 --- http_config
 map $arg_price $payer_test_amount { default 10000; new 8000; }
@@ -122,7 +122,7 @@ read: 1
 
 
 
-=== TEST 4: a link that is old only by our own clock is cancelled before there is another
+=== TEST 4: a link that is older than payer_link_ttl is cancelled before a new one is created
 --- config perl: checkout(payer_link_ttl => '1s')
 --- request
 GET /checkout?order=1
@@ -135,7 +135,7 @@ is((links('1'))[0]{status}, 'CANCELLED', 'the first one');
 
 
 
-=== TEST 5: and is paid for if that was faster
+=== TEST 5: a link older than payer_link_ttl that was paid redirects to payer_return_success
 --- config perl: checkout(payer_link_ttl => '1s')
 --- request
 GET /checkout?order=1
@@ -152,7 +152,7 @@ like($r->header('Location'), qr{/thanks}, 'where a paid order goes');
 
 
 
-=== TEST 6: a cancel that finds nothing does not make the old link a dead one
+=== TEST 6: a cancel answered with 404 in HTML does not mark the old link as dead
 --- config perl: checkout(payer_amount => '$payer_test_amount')
 --- http_config
 map $arg_price $payer_test_amount { default 10000; new 8000; }
@@ -175,7 +175,7 @@ read: 1
 
 
 
-=== TEST 7: a read that began before a cancel was lost does not bring the dead link back
+=== TEST 7: a read that began before an unknown cancel does not make the link usable
 --- config perl: checkout(payer_amount => '$payer_test_amount', payer_tries => 1) . thanks()
 --- http_config
 map $arg_price $payer_test_amount { default 10000; new 8000; }
@@ -206,7 +206,7 @@ ok($link->{live}, 'the old price gets a link that is alive');
 
 
 
-=== TEST 8: a clock that was set back keeps no link in doubt
+=== TEST 8: after the clock is set back, one read settles an unknown cancel
 --- config perl: checkout(payer_amount => '$payer_test_amount', payer_tries => 1)
 --- http_config
 map $arg_price $payer_test_amount { default 10000; new 8000; }
@@ -228,7 +228,7 @@ read: 1
 
 
 
-=== TEST 9: two nginx over one store, as in an upgrade of the binary, make one link for each order
+=== TEST 9: two nginx instances with one store, as during a binary upgrade, create one link for each order
 --- config perl: checkout(payer_amount => '$payer_test_amount')
 --- http_config
 map $arg_price $payer_test_amount { default 10000; new 8000; }

@@ -427,7 +427,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: after a crash at any point another worker goes on
+=== TEST 1: after a crash at any point another worker process continues
 --- config eval: $::shop
 --- http_config eval: $::prices
 --- request
@@ -440,7 +440,7 @@ all_points('another worker', sub { });
 
 
 
-=== TEST 2: after a crash at any point and a restart the server goes on
+=== TEST 2: after a crash at any point and a restart the orders and operations are completed
 --- config eval: $::shop
 --- http_config eval: $::prices
 --- request
@@ -453,7 +453,7 @@ all_points('restart', sub { restart('KILL') });
 
 
 
-=== TEST 3: a link that Payer does not cancel is dead after 31 days, not before
+=== TEST 3: a link that Payer does not cancel is replaced after 31 days, not earlier
 --- config eval: $::shop
 --- http_config eval: $::prices
 --- request
@@ -472,7 +472,7 @@ is(get('/checkout?order=1')->status, 303, 'it is too old');
 
 
 
-=== TEST 4: reconcile finds the links that are too old
+=== TEST 4: payer_reconcile marks expired links
 --- config eval: $::shop
 --- http_config eval: $::prices
 --- request

@@ -34,7 +34,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: what is decided without a reply is stored before the flow goes on
+=== TEST 1: with a slow disk a decision made without a reply is stored before the request continues
 --- http_config eval: ::shop_upstream()
 --- config eval: ::handlers()
 --- request
@@ -79,7 +79,7 @@ is(get('/thanks?order=1')->status, 204, 'and goes on');
 
 
 
-=== TEST 2: a first visit is answered at the deadline, and nobody makes another link
+=== TEST 2: a first visit with a slow disk is answered within payer_timeout, and no second link is created
 --- http_config eval: ::shop_upstream()
 --- config eval: ::handlers()
 --- request
@@ -102,7 +102,7 @@ is(calls()->{create}, 1, 'by one link');
 
 
 
-=== TEST 3: a link that is stored late is found when it is there
+=== TEST 3: a link that is stored late is found by the next visit
 --- http_config eval: ::shop_upstream()
 --- config eval: ::handlers()
 --- faults
@@ -130,7 +130,7 @@ is(calls()->{create}, 1, 'and no other');
 
 
 
-=== TEST 4: an operation whose intent may be stored has an unknown outcome
+=== TEST 4: an operation whose intent was not stored in time has an unknown outcome
 --- http_config eval: ::shop_upstream()
 --- config eval: ::handlers()
 --- request
@@ -157,7 +157,7 @@ is(calls()->{capture}, 1, 'once');
 
 
 
-=== TEST 5: a capture that was done is answered, however late it is stored
+=== TEST 5: a completed capture is returned even if it is stored late
 --- http_config eval: ::shop_upstream()
 --- config eval: ::handlers()
 --- faults
@@ -192,7 +192,7 @@ is(calls()->{capture}, 1, 'it was sent once');
 
 
 
-=== TEST 6: an event is not acknowledged before it is stored
+=== TEST 6: an event is acknowledged only after it is stored
 --- http_config eval: ::shop_upstream()
 --- config eval: ::handlers()
 --- request
@@ -221,7 +221,7 @@ is(scalar(shop_requests()), 1, 'and the shop got it once');
 
 
 
-=== TEST 7: a buyer who leaves while his order is stored leaves the claim until then
+=== TEST 7: if the buyer closes the connection while the order is stored, the lock is held until then
 --- http_config eval: ::shop_upstream()
 --- config eval: ::handlers()
 --- request
@@ -237,7 +237,7 @@ is(calls()->{create}, 1, 'by one link');
 
 
 
-=== TEST 8: a capture that came to nothing is stored before the event is
+=== TEST 8: a failed automatic capture is stored before the event is stored as processed
 --- http_config eval: ::shop_upstream()
 --- config eval
 "payer_timeout 1s;" . ::events_server('payer_auto_capture on;')
@@ -264,7 +264,7 @@ is((worker_pids())[0], $worker, 'the worker lives');
 
 
 
-=== TEST 9: a quick end stores what nobody waits for any more, and what is behind it
+=== TEST 9: a fast shutdown completes writes that no request waits for
 --- http_config eval: ::shop_upstream()
 --- config eval: ::handlers()
 --- request

@@ -48,7 +48,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an event is not acknowledged in place of a capture that came to nothing
+=== TEST 1: an event is not acknowledged while a failed automatic capture is being stored
 --- http_config eval: ::shop_upstream()
 --- config eval: $::places
 --- request
@@ -77,7 +77,7 @@ is((worker_pids())[0], $worker, 'the worker lives');
 
 
 
-=== TEST 2: reconcile sends no capture before the intent of that one is stored
+=== TEST 2: payer_reconcile does not send a capture before its intent is stored
 --- http_config eval: ::shop_upstream()
 --- config eval: $::places
 --- request
@@ -111,7 +111,7 @@ is((worker_pids())[0], $worker, 'the worker lives');
 
 
 
-=== TEST 3: an operation whose doubt is being stored keeps its key
+=== TEST 3: an operation keeps its key locked while its unknown outcome is being stored
 --- http_config eval: ::shop_upstream()
 --- config eval: $::places
 --- request
@@ -142,7 +142,7 @@ is(books('1')->{captured}, 12900, 'once');
 
 
 
-=== TEST 4: many writes in a row of one request end no worker
+=== TEST 4: a request with many consecutive writes does not terminate the worker process
 --- http_config eval: ::shop_upstream()
 --- config eval: $::places
 --- request

@@ -562,7 +562,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the books are right, whatever happens
+=== TEST 1: after random requests, faults, kills and restarts the orders match the simulator's books
 --- config eval: $::shop
 --- http_config eval: $::prices
 --- request

@@ -455,7 +455,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: captures and refunds by hand, whoever comes between
+=== TEST 1: captures and refunds interleaved with other requests and killed worker processes
 --- config eval: ::server('off')
 --- http_config eval: $::prices
 --- request
@@ -468,7 +468,7 @@ interleave(0);
 
 
 
-=== TEST 2: captures that come by themselves
+=== TEST 2: automatic captures interleaved with other requests and killed worker processes
 --- config eval: ::server('on')
 --- http_config eval: $::prices
 --- request

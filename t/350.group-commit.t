@@ -120,7 +120,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the memory store, to compare with
+=== TEST 1: simultaneous checkouts with the memory store, for comparison
 --- bare
 --- http_config perl: stage('memory')
 --- config perl: payer_server() . checkout()
@@ -133,7 +133,7 @@ measure('memory');
 
 
 
-=== TEST 2: LMDB writes many checkouts in one transaction
+=== TEST 2: simultaneous checkouts with LMDB are written in common transactions
 --- bare
 --- http_config perl: stage('lmdb:' . work_dir() . '/payments')
 --- config perl: payer_server() . checkout()

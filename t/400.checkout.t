@@ -13,7 +13,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: GET makes a link, says where it is, and lets nobody keep the answer
+=== TEST 1: GET creates a link and redirects to it, with Cache-Control no-store
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -28,7 +28,7 @@ Content-Length: 0
 1: links=1 amount=12900 currency=SEK
 
 
-=== TEST 2: HEAD does the same
+=== TEST 2: HEAD creates a link and redirects to it
 --- config perl: checkout()
 --- request
 HEAD /checkout?order=1
@@ -40,7 +40,7 @@ token: 1
 create: 1
 
 
-=== TEST 3: POST does the same, whatever it carries
+=== TEST 3: POST creates a link and redirects to it, regardless of the body
 --- config perl: checkout()
 --- request
 POST /checkout?order=1
@@ -51,7 +51,7 @@ amount=1&order=2
 2: links=0
 
 
-=== TEST 4: a POST of many bytes is read to its end
+=== TEST 4: a large body of POST is read completely
 --- no_http2: nginx answers before it has read it, and curl takes that for an error
 --- config perl: checkout()
 --- request
@@ -62,7 +62,7 @@ is($r->status, 303, 'the link');
 is(calls()->{create}, 1, 'is made');
 
 
-=== TEST 5: another method is refused, and the answer names the good ones
+=== TEST 5: other methods are rejected with 405 and Allow
 --- config perl: checkout()
 --- request
 PUT /checkout?order=1
@@ -73,7 +73,7 @@ Allow: GET, HEAD, POST
 --- calls: none
 
 
-=== TEST 6: a second visit gets the same link without a call
+=== TEST 6: a repeated visit gets the same link without a call
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -86,7 +86,7 @@ is(calls()->{create}, 1, 'and Payer was not asked');
 is(calls()->{read}, undef, 'at all');
 
 
-=== TEST 7: another order has another link
+=== TEST 7: another order gets another link
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -97,7 +97,7 @@ isnt($r->header('Location'), books('1')->{url}, 'a link of its own');
 is($r->header('Location'), books('2')->{url}, 'that of its payment');
 
 
-=== TEST 8: a shop hands over the order with X-Accel-Redirect
+=== TEST 8: the shop passes an order with X-Accel-Redirect
 --- http_config perl
 'server {
     listen 127.0.0.1:' . $shop . ';
@@ -126,7 +126,7 @@ GET /buy
 A-1: links=1 amount=4500 currency=NOK
 
 
-=== TEST 9: the shop's own request may be a POST
+=== TEST 9: the request to the shop that returns X-Accel-Redirect can be a POST
 --- http_config perl
 'server {
     listen 127.0.0.1:' . $shop . ';
@@ -149,7 +149,7 @@ cart=1
 A-2: links=1
 
 
-=== TEST 10: a shop that names no amount gets no link
+=== TEST 10: an order without an amount from the shop is rejected
 --- http_config perl
 'server {
     listen 127.0.0.1:' . $shop . ';
@@ -173,7 +173,7 @@ field: ^payer_amount$
 --- calls: none
 
 
-=== TEST 11: an internal checkout is not there for a buyer
+=== TEST 11: a direct request to an internal checkout returns 404
 --- config perl: checkout(internal => '')
 --- request
 GET /checkout?order=1
@@ -181,7 +181,7 @@ GET /checkout?order=1
 --- calls: none
 
 
-=== TEST 12: a price comes from a map
+=== TEST 12: the amount can come from a map
 --- http_config
     map $arg_product $price { tea 45.00; coffee 59; }
 --- config perl: checkout(payer_amount => '$price major')
@@ -192,7 +192,7 @@ GET /checkout?order=1&product=coffee
 1: amount=5900
 
 
-=== TEST 13: amounts in major units fit their currency exactly, or are refused
+=== TEST 13: amounts in major units that do not fit the currency exactly are rejected
 --- config perl
 'set $a $arg_a; set $c $arg_c;'
     . checkout(payer_amount => '$a major trusted', payer_currency => '$c trusted')
@@ -233,7 +233,7 @@ for (
 is(calls()->{create}, $calls, 'without a call');
 
 
-=== TEST 14: amounts in minor units are integers, or refused
+=== TEST 14: amounts in minor units that are not integers are rejected
 --- config perl: 'set $a $arg_a;' . checkout(payer_amount => '$a trusted')
 --- request
 GET /
@@ -245,14 +245,14 @@ is(get("/checkout?order=2&a=$_")->json->{field}, 'payer_amount', "$_ is refused"
     for qw(9223372036854775808 0 00 01 1.0 1e3 -1 1_000 NaN);
 
 
-=== TEST 15: the maximum itself is permitted
+=== TEST 15: an amount equal to payer_max_amount is accepted
 --- config perl: checkout(payer_max_amount => '12900')
 --- request
 GET /checkout?order=1
 --- error_code: 303
 
 
-=== TEST 16: above the maximum is not
+=== TEST 16: an amount above payer_max_amount is rejected
 --- config perl: checkout(payer_max_amount => q($arg_max))
 --- request
 GET /checkout?order=1&max=12899
@@ -269,7 +269,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 17: a maximum that cannot be read permits nothing
+=== TEST 17: all orders are rejected if the value of payer_max_amount is not an amount
 --- config perl: checkout(payer_max_amount => '$arg_none')
 --- request
 GET /checkout?order=1
@@ -286,7 +286,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 18: an order without a reference is refused
+=== TEST 18: an order without a reference is rejected
 --- config perl: checkout()
 --- request
 GET /checkout?
@@ -303,7 +303,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 19: an empty reference is refused
+=== TEST 19: an empty reference is rejected
 --- config perl: checkout()
 --- request
 GET /checkout?order=
@@ -320,7 +320,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 20: a reference of 256 bytes is refused
+=== TEST 20: a reference of 256 bytes is rejected
 --- config perl: checkout()
 --- request
 GET /checkout?order=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
@@ -337,7 +337,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 21: a reference with a control character is refused
+=== TEST 21: a reference with a control character is rejected
 --- config perl: checkout()
 --- request
 GET /checkout?order=a%0Ab
@@ -354,7 +354,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 22: a reference with DEL is refused
+=== TEST 22: a reference with DEL is rejected
 --- config perl: checkout()
 --- request
 GET /checkout?order=a%7Fb
@@ -371,7 +371,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 23: a reference with NUL is refused
+=== TEST 23: a reference with NUL is rejected
 --- config perl: checkout()
 --- request
 GET /checkout?order=a%00b
@@ -388,7 +388,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 24: a reference that is not UTF-8 is refused
+=== TEST 24: a reference that is not valid UTF-8 is rejected
 --- config perl: checkout()
 --- request
 GET /checkout?order=K%F6p
@@ -405,7 +405,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 25: a reference in broken percent-encoding is refused
+=== TEST 25: a reference with invalid percent-encoding is rejected
 --- config perl: checkout()
 --- request
 GET /checkout?order=a%zz
@@ -422,7 +422,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 26: a reference with half a percent is refused
+=== TEST 26: a reference with incomplete percent-encoding is rejected
 --- config perl: checkout()
 --- request
 GET /checkout?order=a%4
@@ -439,7 +439,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 27: a currency that is none is refused
+=== TEST 27: an unknown currency is rejected
 --- config perl: 'set $c XYZ;' . checkout(payer_currency => '$c trusted')
 --- request
 GET /checkout?order=1
@@ -456,7 +456,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 28: a currency in small letters is refused
+=== TEST 28: a currency in lower case is rejected
 --- config perl: 'set $c sek;' . checkout(payer_currency => '$c trusted')
 --- request
 GET /checkout?order=1
@@ -473,7 +473,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 29: an empty currency is refused
+=== TEST 29: an empty currency is rejected
 --- config perl: 'set $c "";' . checkout(payer_currency => '$c trusted')
 --- request
 GET /checkout?order=1
@@ -490,7 +490,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 30: no sale is lost for a language that nobody knows
+=== TEST 30: an unknown language does not reject the order
 --- config perl: checkout(payer_language => '$arg_lang')
 --- request
 GET /nothing
@@ -506,7 +506,7 @@ like($log, qr/payer: the language "$_" of "payer_language" is not known, "sv" is
 
 
 
-=== TEST 31: a language may have a country, and any case
+=== TEST 31: a language with a country and in any case is accepted
 --- config perl: checkout(payer_language => '$arg_lang')
 --- after
 my %seen;
@@ -522,7 +522,7 @@ GET /nothing
 
 
 
-=== TEST 32: an order id that is too long is refused
+=== TEST 32: an order id that is too long is rejected
 --- config perl: checkout(payer_order_id => '$arg_id')
 --- request
 GET /checkout?order=1&id=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
@@ -539,7 +539,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 33: a return address of another scheme is refused
+=== TEST 33: a return address with a scheme other than http and https is rejected
 --- config perl: checkout(payer_return_success => '$arg_to')
 --- request
 GET /checkout?order=1&to=javascript:alert(1)
@@ -556,7 +556,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 34: a return address with userinfo is refused
+=== TEST 34: a return address with userinfo is rejected
 --- config perl: checkout(payer_return_fail => '$arg_to')
 --- request
 GET /checkout?order=1&to=http://a@b/
@@ -573,7 +573,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 35: an empty return address is refused
+=== TEST 35: an empty return address is rejected
 --- config perl: checkout(payer_return_back => '$arg_to')
 --- request
 GET /checkout?order=1
@@ -590,7 +590,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 36: a return address relative to nothing is refused
+=== TEST 36: a return address without a scheme and a leading slash is rejected
 --- config perl: checkout(payer_return_back => '$arg_to')
 --- request
 GET /checkout?order=1&to=cart
@@ -607,7 +607,7 @@ operation: ^create$
 --- calls: none
 
 
-=== TEST 37: an empty language is Swedish, and an empty order id none
+=== TEST 37: an empty language is sent as sv, and an empty order id as null
 --- config perl
 checkout(payer_language => '$arg_lang', payer_order_id => '$arg_id')
 --- request
@@ -618,14 +618,14 @@ create: "languageCode":"sv"
 create: "orderId":null
 
 
-=== TEST 38: a reference of 255 bytes is taken
+=== TEST 38: a reference of 255 bytes is accepted
 --- config perl: checkout()
 --- request
 GET /checkout?order=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 --- error_code: 303
 
 
-=== TEST 39: a reference in an argument is decoded, and escaped in the return addresses
+=== TEST 39: a reference from an argument is percent-decoded, and escaped in the return addresses
 --- config perl: checkout()
 --- request
 GET /checkout?order=A%2FB+C%26d%3D1%3f%22%25
@@ -637,7 +637,7 @@ like($body->{redirectOnSuccessURL},
     qr{/thanks\?order=A%2FB%20C%26d%3D1%3F%22%25$}, 'in the address');
 
 
-=== TEST 40: a reference of Swedish letters is one of UTF-8
+=== TEST 40: a reference with Swedish letters is sent in UTF-8
 --- config perl: checkout()
 --- request
 GET /checkout?order=K%C3%B6p-%E2%82%AC
@@ -648,7 +648,7 @@ is($body->{externalPaymentReference}, "K\x{f6}p-\x{20ac}", 'for Payer');
 like($body->{redirectOnSuccessURL}, qr/order=K%C3%B6p-%E2%82%AC$/, 'in the address');
 
 
-=== TEST 41: a reference that is a number stays a text
+=== TEST 41: a reference of digits is sent as a JSON string
 --- config perl: checkout()
 --- request
 GET /checkout?order=007
@@ -657,7 +657,7 @@ GET /checkout?order=007
 create: "externalPaymentReference":"007"
 
 
-=== TEST 42: quotes in a reference do not break out of the JSON
+=== TEST 42: quotes in a reference are escaped in the JSON
 --- config perl: checkout()
 --- request
 GET /checkout?order=%22%2C%22amount%22%3A1%2C%22x%22%3A%22%5C
@@ -668,7 +668,7 @@ is($body->{externalPaymentReference}, '","amount":1,"x":"\\', 'a text');
 is($body->{amount}, 12900, 'and the amount is what it was');
 
 
-=== TEST 43: return addresses that begin with a slash have the server's name and port
+=== TEST 43: return addresses with a leading slash are completed with the name and port of the server
 --- no_http3: the addresses are those of http
 --- config perl: checkout()
 --- request
@@ -683,7 +683,7 @@ is($url->('redirectOnFailURL'), "http://localhost:$port/failed", 'fail');
 is($url->('backToShopURL'), "http://localhost:$port/cart", 'back');
 
 
-=== TEST 44: other return addresses are what they are
+=== TEST 44: absolute return addresses are sent unchanged
 --- config perl
 checkout(payer_return_success => 'https://shop.example:8443/thanks?a=b#c',
     payer_return_fail => 'https://$host/failed')
@@ -696,7 +696,7 @@ is($body->{redirectOnSuccessURL}, 'https://shop.example:8443/thanks?a=b#c', 'abs
 is($body->{redirectOnFailURL}, 'https://localhost/failed', 'of variables');
 
 
-=== TEST 45: a buyer over TLS comes back over TLS
+=== TEST 45: return addresses of a request over TLS have the scheme https
 --- http_config perl
 "server {
     listen 127.0.0.1:$tls ssl;
@@ -712,7 +712,7 @@ is($said, 303, 'the link');
 like((sent('create'))[0], qr{"backToShopURL":"https:\\?/\\?/shop\.test:$tls\\?/cart"}, 'and the way back');
 
 
-=== TEST 46: HTTP/2 works as HTTP/1
+=== TEST 46: a checkout works over HTTP/2
 --- http_config perl
 "server {
     listen 127.0.0.1:$h2 http2;
@@ -743,7 +743,7 @@ my $bad = `$curl -w ' %{http_code} %{content_type}' '$url/checkout'`;
 like($bad, qr{payer_reference.* 400 application/problem\+json$}s, 'and a problem');
 
 
-=== TEST 47: the connection serves the next request
+=== TEST 47: the client connection is kept after a checkout
 --- config perl: checkout()
 --- pipelined_requests eval
 ["GET /checkout?order=1", "GET /checkout?order=2", "POST /checkout?order=3\nabc", "GET /checkout", "GET /checkout?order=1"]
@@ -754,7 +754,7 @@ token: 1
 create: 3
 
 
-=== TEST 48: another amount cancels the old link before there is a new one
+=== TEST 48: another amount cancels the old link before a new one is created
 --- http_config
     map $arg_cart $price { small 4500; large 5900; }
 --- config perl: checkout(payer_amount => '$price', add_header => 'X-Link $payer_link')
@@ -780,7 +780,7 @@ is("@order", 'token create cancel create', 'first the cancel, then the create');
 is(get('/checkout?order=1&cart=large')->header('Location'), $books->{url}, 'it stays');
 
 
-=== TEST 49: another currency does the same
+=== TEST 49: another currency cancels the old link before a new one is created
 --- config perl: checkout() . checkout('= /nok', payer_currency => 'NOK')
 --- request
 GET /checkout?order=1
@@ -791,7 +791,7 @@ is(books('1')->{liveLinks}, 1, 'the only one');
 is(books('1')->{currency}, 'NOK', 'in the new currency');
 
 
-=== TEST 50: who has paid already and wants more now is told so, and gets no second link
+=== TEST 50: a paid order with a larger amount gets 409 and no second link
 --- no_http3: the addresses are those of http
 --- config perl: checkout() . checkout('= /more', payer_amount => '99900')
 --- request
@@ -812,7 +812,7 @@ is(calls()->{read}, 1, 'at all');
 like(get('/checkout?order=1')->header('Location'), qr{/thanks\?order=1$}, 'what was paid leads to the thank-you page');
 
 
-=== TEST 51: as long as the old link may be alive there is no new one
+=== TEST 51: no new link is created while the old one can still be paid
 --- config perl: checkout() . checkout('= /more', payer_amount => '99900')
 --- request
 GET /checkout?order=1
@@ -828,7 +828,7 @@ is(get('/more?order=1')->status, 303, 'when Payer is well again, the new link');
 is(books('1')->{liveLinks}, 1, 'and the old one is cancelled');
 
 
-=== TEST 52: an old link whose cancel is refused although nobody paid stays in use
+=== TEST 52: if the cancel of an unpaid link is refused, the link is kept
 --- config perl: checkout() . checkout('= /more', payer_amount => '99900')
 --- request
 GET /checkout?order=1
@@ -854,7 +854,7 @@ is(books('1')->{amount}, 99900, 'of the new amount');
 is(calls()->{read}, 1, 'after a read');
 
 
-=== TEST 54: a link that Payer claims not to know is not given up before its 31 days
+=== TEST 54: a link that Payer does not know is not replaced before its 31 days
 --- config perl: checkout() . checkout('= /more', payer_amount => '99900')
 --- request
 GET /checkout?order=1
@@ -867,7 +867,7 @@ is(get('/more?order=1')->status, 303, 'then it is cancelled');
 is(books('1')->{liveLinks}, 1, 'and there is one live link');
 
 
-=== TEST 55: a link that is too old is replaced
+=== TEST 55: a link older than payer_link_ttl is replaced
 --- config perl: checkout(payer_link_ttl => '1s')
 --- request
 GET /checkout?order=1
@@ -878,7 +878,7 @@ ok(wait_until(sub { get('/checkout?order=1')->header('Location') ne $old }, 4), 
 is(books('1')->{liveLinks}, 1, 'the old one is cancelled');
 
 
-=== TEST 56: a create that failed leaves nothing in the way of the next
+=== TEST 56: after a failed create the next visit creates a link
 --- config perl: checkout()
 --- faults
 create: status=400 body={}
@@ -890,7 +890,7 @@ is(get('/checkout?order=1')->status, 303, 'the link');
 is(books('1')->{links}, 1, 'the only one');
 
 
-=== TEST 57: one shop of two merchants: the same order number is two orders
+=== TEST 57: the same order number of two merchants is two orders
 --- config perl: checkout() . checkout('= /other', payer_client_id => '4712')
 --- before
 sim_config(merchants => { 4712 => 'api-key-of-the-test-merchant' });
@@ -902,7 +902,7 @@ is(get('/other?order=1')->status, 303, 'the other merchant\'s link');
 is(scalar(grep { $_->{live} } @{ sim('GET', 'books')->{payments} }), 2, 'both are alive');
 
 
-=== TEST 58: two locations of one merchant share the orders
+=== TEST 58: two locations of one merchant share their orders
 --- config perl: checkout() . checkout('= /again')
 --- request
 GET /checkout?order=1
@@ -912,7 +912,7 @@ is(get('/again?order=1')->header('Location'), books('1')->{url}, 'the same link'
 is(calls()->{create}, 1, 'made once');
 
 
-=== TEST 59: a page of the shop's stands for an error when there is one
+=== TEST 59: error_page replaces an error of the checkout
 --- config perl
 checkout(error_page => '502 /sorry')
     . 'location = /sorry { return 200 "try later, order $payer_reference\n"; }'
@@ -925,7 +925,7 @@ GET /checkout?order=1
 try later, order 1
 
 
-=== TEST 60: and for an order that is not valid
+=== TEST 60: error_page replaces the rejection of an invalid order
 --- config perl
 checkout(error_page => '400 =200 @what')
     . 'location @what { return 200 "what?\n"; }'
@@ -937,7 +937,7 @@ what?
 --- calls: none
 
 
-=== TEST 61: a checkout can be what another location falls back to
+=== TEST 61: a checkout can be the target of error_page
 --- config perl
 'location = /buy { error_page 402 = /checkout?order=7; return 402; }' . checkout()
 --- request
@@ -957,7 +957,7 @@ GET /buy?order=8
 8: links=1
 
 
-=== TEST 63: a checkout is no part of another page
+=== TEST 63: a checkout in a subrequest is rejected
 --- config perl
 'location = /page { mirror /checkout; return 204; } location = /auth { auth_request /checkout?order=9; return 204; }
  location = /real { mirror /checkout; proxy_pass http://payer/nothing; }' . checkout()
@@ -968,7 +968,7 @@ GET /real?order=9
 unknown: 1
 
 
-=== TEST 64: JSON for a shop that opens the widget by itself
+=== TEST 64: payer_present json returns the payment id and the link
 --- config perl: checkout(payer_present => 'json')
 --- request
 GET /checkout?order=1
@@ -981,7 +981,7 @@ paymentId: ^[0-9a-f-]{36}$
 url: ^http://127\.0\.0\.1:\d+/widget/[0-9a-f]{40}$
 
 
-=== TEST 65: HTTP/1.0 without a name is served by the server's own
+=== TEST 65: HTTP/1.0 without Host gets return addresses with the name of the server
 --- config perl: checkout()
 --- raw_request eval
 "GET /checkout?order=1 HTTP/1.0\r\n\r\n"
@@ -991,7 +991,7 @@ create: "backToShopURL":"http:\\?/\\?/localhost:[0-9]+\\?/cart"
 
 
 
-=== TEST 66: when the store is full nobody is sent to a link that is not stored
+=== TEST 66: if the link cannot be stored, 503 is returned and no link is presented
 --- bare
 --- http_config perl: bare_http('simulator') =~ s/payer 1m/payer 64k/r
 --- config perl

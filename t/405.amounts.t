@@ -39,7 +39,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: decimals with zeros beyond the minor unit are exact
+=== TEST 1: major accepts zeros beyond the minor unit of the currency
 --- amount: major
 --- after
 is(asked('129.5000'), 12950, 'four digits for SEK');
@@ -54,7 +54,7 @@ is(asked('1.0E7'), 400, 'nor an exponent');
 
 
 
-=== TEST 2: the text of a double is taken where it is asked for
+=== TEST 2: major float accepts the text of a double-precision number
 --- amount: major float
 --- after
 is(asked('149.85000000000002'), 14985, 'a bit above');
@@ -69,7 +69,7 @@ is(asked('1.0E30'), 400, 'too much');
 
 
 
-=== TEST 3: minor units have no point, whatever stands behind it
+=== TEST 3: minor rejects a decimal point and an exponent
 --- amount: minor
 --- after
 is(asked('12900'), 12900, 'a whole number');
@@ -78,7 +78,7 @@ is(asked('1.29E4'), 400, 'an exponent');
 
 
 
-=== TEST 4: minor units have no decimals that a double could spoil
+=== TEST 4: minor float is rejected at start
 --- config perl
 checkout(payer_amount => '12900 minor float')
 --- must_die
@@ -87,7 +87,7 @@ checkout(payer_amount => '12900 minor float')
 
 
 
-=== TEST 5: a constant is read in the same way
+=== TEST 5: a constant amount is parsed like a variable one
 --- config perl
 checkout(payer_amount => '129.5000 major') . checkout('= /rough', payer_amount => '1.295E2 major float')
 --- request eval

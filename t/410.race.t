@@ -14,7 +14,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: fifty simultaneous first visits make one link, and all get it
+=== TEST 1: fifty simultaneous first visits create one link, and all get it
 --- config perl: checkout(add_header => 'X-Link $payer_link')
 --- faults
 create: delay=0.3
@@ -32,7 +32,7 @@ is(books('1')->{links}, 1, 'and Payer knows of one');
 
 
 
-=== TEST 2: visits of ten orders do not wait for each other
+=== TEST 2: simultaneous first visits of ten orders do not wait for each other
 --- config perl: checkout()
 --- faults
 create: delay=0.4 times=0
@@ -47,7 +47,7 @@ is_deeply(calls(), { token => 1, create => 10 }, 'by one call each');
 
 
 
-=== TEST 3: when the one who makes the link fails, another one makes it
+=== TEST 3: if the request that creates the link fails, a waiting request creates it
 --- config perl: checkout()
 --- faults
 create: delay=0.3 status=400 body={}
@@ -63,7 +63,7 @@ is(books('1')->{links}, 1, 'and there is one');
 
 
 
-=== TEST 4: nobody waits longer than the time for one operation
+=== TEST 4: a waiting request is answered within payer_timeout
 --- config perl: checkout(payer_timeout => '500ms')
 --- faults
 create: silence times=0
@@ -77,7 +77,7 @@ cmp_ok($_->time, '<', 2, 'in time') for @r;
 
 
 
-=== TEST 5: half of the visits with another amount end with one live link
+=== TEST 5: simultaneous visits with two amounts end with one usable link
 --- config perl: checkout() . checkout('= /more', payer_amount => '99900')
 --- request
 GET /
@@ -90,7 +90,7 @@ is(books('1')->{liveLinks}, 1, 'one link is alive');
 
 
 
-=== TEST 6: a buyer who leaves does not take the link away from the others
+=== TEST 6: if the buyer whose request creates the link leaves, the others get the link
 --- config perl: checkout()
 --- faults
 create: delay=0.4
@@ -108,7 +108,7 @@ is_deeply(calls(), { token => 1, create => 1 }, 'whose call was for all');
 
 
 
-=== TEST 7: when the worker that makes the link dies, others take it over
+=== TEST 7: if the worker process that creates the link is killed, another one creates it
 --- config perl: checkout(payer_timeout => '300ms')
 --- faults
 create: silence

@@ -56,7 +56,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a name of the server is taken from Host, another one is not
+=== TEST 1: Host is used in return addresses only if server_name lists it
 --- config
 --- http_config perl
 named('shop.example www.shop.example *.wild.example .dot.example shop.* ~^re[0-9]+\.example$', [])
@@ -83,7 +83,7 @@ is(back('_'), $first, 'a catch-all');
 
 
 
-=== TEST 2: the port is that of the connection, never that of Host
+=== TEST 2: the port in return addresses is that of the connection, not that of Host
 --- config
 --- http_config perl
 named('shop.example', [])
@@ -96,7 +96,7 @@ is(back('shop.example:80'), "http://shop.example:$::PORT", 'the usual one');
 
 
 
-=== TEST 3: without a name there is the address of the connection
+=== TEST 3: without server_name the address of the connection is used
 --- config
 --- http_config perl
 named('_', [])
@@ -109,7 +109,7 @@ is(back('_'), "http://127.0.0.1:$::PORT", 'the catch-all itself');
 
 
 
-=== TEST 4: the operator's scheme is that of the proxy in front, with its port
+=== TEST 4: payer_return_origin https is used without the port of the connection
 --- config
 --- http_config perl
 named('shop.example', [payer_return_origin => 'https'])
@@ -122,7 +122,7 @@ is(back('evil.example'), 'https://shop.example', 'still no foreign names');
 
 
 
-=== TEST 5: the scheme of the connection keeps the port of the connection
+=== TEST 5: payer_return_origin with the scheme of the connection keeps its port
 --- config
 --- http_config perl
 named('shop.example', [payer_return_origin => 'http'])
@@ -134,7 +134,7 @@ is(back('shop.example'), "http://shop.example:$::PORT", 'http');
 
 
 
-=== TEST 6: a whole origin is taken as it is
+=== TEST 6: payer_return_origin with a scheme and a host is used unchanged
 --- config
 --- http_config perl
 named('shop.example', [payer_return_origin => 'https://www.shop.example:8443'])
@@ -146,7 +146,7 @@ is(back('evil.example'), 'https://www.shop.example:8443', 'whatever Host says');
 
 
 
-=== TEST 7: an origin of variables is checked for each order
+=== TEST 7: payer_return_origin with variables is checked for each order
 --- config
 --- http_config perl
 named('shop.example', [payer_return_origin => 'https://$host$arg_x'])
@@ -163,7 +163,7 @@ like($r->body, qr/payer_return_origin/, 'the answer says what is wrong');
 
 
 
-=== TEST 8: a scheme may be a variable
+=== TEST 8: payer_return_origin can be a variable with a scheme
 --- config
 --- http_config perl
 named('shop.example; set $scheme_of $http_x_forwarded_proto', [payer_return_origin => '$scheme_of'])
@@ -177,7 +177,7 @@ is(back('shop.example'), 400, 'none');
 
 
 
-=== TEST 9: a path is no origin
+=== TEST 9: payer_return_origin with a path is rejected
 --- config perl
 checkout(payer_return_origin => 'https://shop.example/')
 --- must_die
@@ -186,7 +186,7 @@ invalid origin "https://shop.example/", it must be "http", "https", or a scheme 
 
 
 
-=== TEST 10: nor is another scheme
+=== TEST 10: payer_return_origin with a scheme other than http and https is rejected
 --- config perl
 checkout(payer_return_origin => 'ftp://shop.example')
 --- must_die
@@ -195,7 +195,7 @@ invalid origin "ftp://shop.example"
 
 
 
-=== TEST 11: a server that everybody reaches and that has no name is warned of
+=== TEST 11: a server with a public address and without server_name logs a warning
 --- config
 --- http_config perl
 named('_', [], '0.0.0.0:' . free_port())
@@ -208,7 +208,7 @@ the server of "payer_checkout" has no "server_name" for return addresses
 
 
 
-=== TEST 12: not one that has a name
+=== TEST 12: a server with server_name logs no warning
 --- config
 --- http_config perl
 named('_ shop.example', [], '0.0.0.0:' . free_port())
@@ -220,7 +220,7 @@ has no "server_name" for return addresses
 
 
 
-=== TEST 13: not one whose return addresses have origins of their own
+=== TEST 13: a server with absolute return addresses or payer_return_origin logs no warning
 --- config
 --- http_config perl
 named('_', [

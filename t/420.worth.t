@@ -20,7 +20,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an order that was paid goes to the page of success, whoever asks
+=== TEST 1: the checkout of a paid order redirects to payer_return_success
 --- after
 buy_paid('1', 12900);
 is(get('/thanks?order=1')->status, 200, 'paid');
@@ -31,7 +31,7 @@ is(books('1')->{links}, 1, 'one link');
 
 
 
-=== TEST 2: the shop has raised the sum after it was paid
+=== TEST 2: if the shop raises the amount after the payment, 409 and 402 are returned
 --- after
 buy_paid('1', 12900);
 is(get('/thanks?order=1')->status, 200, 'let on before');
@@ -45,7 +45,7 @@ is(get('/thanks?order=1')->status, 200, 'let on again');
 
 
 
-=== TEST 3: paid in another currency is not paid
+=== TEST 3: an order that was paid in another currency is not paid
 --- after
 buy_paid('1', 12900);
 is_problem(told('1', 100, 'NOK'), 409, 'amount-differs', 'refused');
@@ -54,7 +54,7 @@ is(get('/thanks?order=1')->status, 402, 'not let on');
 
 
 
-=== TEST 4: who only has a link, or types an address, shuts nobody out
+=== TEST 4: a signed link or a public order with another amount does not change the stored amount
 --- after
 buy_paid('1', 12900);
 is_problem(get(signed_link('1', 99900, time + 600)), 409, 'amount-differs', 'a signed link for more');
@@ -63,7 +63,7 @@ is(get('/thanks?order=1')->status, 200, 'and who has paid is let on');
 
 
 
-=== TEST 5: two signed links of different sums: the cheap one does not pay for the dear one
+=== TEST 5: a payment by a signed link does not pay a signed link with a larger amount
 --- after
 to_widget(get(signed_link('1', 1000, time + 600)), 'the cheap one');
 pay('1');
@@ -72,7 +72,7 @@ to_thanks(get(signed_link('1', 1000, time + 600)), 'the cheap one again');
 
 
 
-=== TEST 6: what the shop wants and nobody has paid also holds for other ways to the order
+=== TEST 6: an amount that the shop has raised applies to signed links for the same order, too
 --- after
 buy_paid('1', 12900);
 is_problem(told('1', 99900), 409, 'amount-differs', 'the shop');
@@ -80,7 +80,7 @@ is_problem(get(signed_link('1', 12900, time + 600)), 409, 'amount-differs', 'a s
 
 
 
-=== TEST 7: an order number that is used once more by the shop
+=== TEST 7: a reused order number of the shop with another amount gets 409
 --- after
 buy_paid('1', 1000);
 is_problem(told('1', 99900), 409, 'amount-differs', 'the second order is not paid by the first');
@@ -88,7 +88,7 @@ is(get('/thanks?order=1')->status, 402, 'and is not let on');
 
 
 
-=== TEST 8: a released order is unpaid, and the shop sells it again
+=== TEST 8: a released order is unpaid and can be paid again
 --- after
 my $old = buy_paid('1', 12900);
 is(get('/thanks?order=1')->status, 200, 'paid');
@@ -103,7 +103,7 @@ is(post('/capture', json => { paymentId => $old })->status, 400, 'the old paymen
 
 
 
-=== TEST 9: a refunded order is unpaid, and the shop sells it again
+=== TEST 9: a refunded order is unpaid and can be paid again
 --- after
 buy_paid('1', 12900);
 operate('capture', '1');
@@ -117,7 +117,7 @@ is(books('1')->{amount}, 500, 'that one');
 
 
 
-=== TEST 10: a signed link does not sell again what we have released
+=== TEST 10: an old signed link does not reopen a released order
 --- after
 my $link = signed_link('1', 12900, time + 600);
 to_widget(get($link), 'sold');
@@ -132,7 +132,7 @@ to_widget(told('1', 12900), 'the shop does');
 
 
 
-=== TEST 11: nor what we have cancelled
+=== TEST 11: an old signed link does not reopen a cancelled order
 --- after
 my $link = signed_link('1', 12900, time + 600);
 to_widget(get($link), 'sold');
@@ -143,7 +143,7 @@ to_widget(told('1', 12900), 'the shop sells it again');
 
 
 
-=== TEST 12: nor what we have refunded
+=== TEST 12: an old signed link does not reopen a refunded order
 --- after
 my $link = signed_link('1', 12900, time + 600);
 get($link);
@@ -157,7 +157,7 @@ to_widget(get(signed_link('2', 12900, time + 700)), 'a later one is a new one');
 
 
 
-=== TEST 13: a signed link that ends later than all before it opens the order again
+=== TEST 13: a signed link that expires later than all earlier ones reopens the order
 --- after
 my $t = time;
 my $first = signed_link('1', 12900, $t + 600);
@@ -175,7 +175,7 @@ is_problem(get($third), 409, 'order-cancelled', 'the third has been used now');
 
 
 
-=== TEST 14: a link that was only replaced is not a cancelled order
+=== TEST 14: an order whose link was replaced is not cancelled
 --- after
 my $link = signed_link('1', 12900, time + 600);
 to_widget(get($link), 'one sum');
@@ -185,7 +185,7 @@ is(books('1')->{liveLinks}, 1, 'one link is alive');
 
 
 
-=== TEST 15: an authorization that ended at Payer is unpaid, and the shop sells it again
+=== TEST 15: an order whose authorization has ended at Payer can be paid again
 --- after
 my $old = buy_paid('1', 12900);
 is(get('/thanks?order=1')->status, 200, 'paid');
@@ -201,7 +201,7 @@ payer_verify_cache 0;
 
 
 
-=== TEST 16: buyers do not go round between the gate and the checkout
+=== TEST 16: payer_verify and a checkout as its error page do not redirect in a loop
 --- config
 location = /round {
     payer_verify $arg_order;
@@ -231,7 +231,7 @@ to_widget(get('/round?order=4'), 'an order that is not paid is sold');
 
 
 
-=== TEST 17: a status that nobody knows keeps the order, and the log says which
+=== TEST 17: with an unknown status the link is kept, and the status is logged
 --- after
 to_widget(told('1', 12900), 'a link');
 faults({ match => 'read', action => 'edit', times => 0, set => { 'payment.status' => 'ABANDONED' } });
@@ -243,7 +243,7 @@ is(books('1')->{links}, 1, 'no other link');
 
 
 
-=== TEST 18: one that payer_status_dead names is over
+=== TEST 18: a status in payer_status_dead means that the order can get a new link
 --- config
 payer_status_dead GONE ABANDONED;
 --- after
@@ -256,7 +256,7 @@ is(books('1')->{links}, 2, 'by another link');
 
 
 
-=== TEST 19: a status that is known cannot be declared dead
+=== TEST 19: a known status in payer_status_dead is rejected
 --- config
 payer_status_dead AUTHORIZED;
 --- must_die
@@ -265,7 +265,7 @@ invalid status "AUTHORIZED", it must not be one of those that the module knows
 
 
 
-=== TEST 20: the page is shut when all that was captured was given back, in parts or at once
+=== TEST 20: payer_verify returns 402 after a full refund, in one part or several
 --- after
 buy_paid('1', 12900);
 operate('capture', '1');
@@ -288,7 +288,7 @@ is(get('/thanks?order=3')->status, 402, 'the rest was released, too: shut');
 
 
 
-=== TEST 21: two refunds at the same time are added up, too
+=== TEST 21: two simultaneous refunds are added up
 --- after
 sim_config(refunded_amount => 0);
 buy_paid('1', 12900);

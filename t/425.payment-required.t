@@ -68,7 +68,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a 402 from behind another nginx leads to the payment page
+=== TEST 1: a 402 from a shop behind another nginx redirects to the payment page
 --- request
 POST /shop/buy?order=1001&amount=12900
 address=somewhere
@@ -84,7 +84,7 @@ without an equals sign
 
 
 
-=== TEST 2: so does one without an equals sign, with a warning at start
+=== TEST 2: error_page 402 without an equals sign redirects, too, and logs a warning at start
 --- equals eval: ' '
 --- request
 GET /shop/buy?order=1001&amount=12900
@@ -96,7 +96,7 @@ GET /shop/buy?order=1001&amount=12900
 
 
 
-=== TEST 3: what the checkout itself refuses meets its error_page
+=== TEST 3: an order that the checkout rejects is shown by its error_page
 --- request
 GET /shop/buy?order=1001&amount=nothing
 --- error_code: 400
@@ -106,7 +106,7 @@ the shop's own page
 
 
 
-=== TEST 4: nobody but the shop can name the price
+=== TEST 4: the amount is taken from the shop's response only, not from the client's headers
 --- after
 my $r = get('/shop/closed?order=1001&amount=1',
     headers => { 'X-Payer-Amount' => 1, 'X-Payer-Reference' => '1001' });
@@ -117,7 +117,7 @@ is(books('1002')->{amount}, 12900, "a buyer's header is not the shop's");
 
 
 
-=== TEST 5: X-Accel-Redirect comes through an inner nginx with two lines
+=== TEST 5: X-Accel-Redirect passes an inner nginx with the two documented directives
 --- config
 location = /pay {
     internal;

@@ -31,7 +31,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: by default the buyer is redirected
+=== TEST 1: payer_present redirect, the default, redirects to the payment page
 --- config perl: checkout()
 --- request
 GET /checkout?order=1001
@@ -42,7 +42,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 2: the frame is on a page of its own
+=== TEST 2: payer_present iframe returns a page with a frame
 --- config perl: checkout(payer_present => 'iframe')
 --- request
 GET /checkout?order=1001
@@ -60,7 +60,7 @@ create: 1
 
 
 
-=== TEST 3: the frame shows the link that Payer made, and a second visit the same
+=== TEST 3: the frame shows the payment link, and the same one in a repeated visit
 --- config perl: checkout(payer_present => 'iframe')
 --- request
 GET /checkout?order=1001
@@ -75,7 +75,7 @@ Test::More::like($first, qr{/widget/\w+\z}, 'a widget');
 
 
 
-=== TEST 4: the policy permits the widget, the shop and the page's own script, and nothing else
+=== TEST 4: the policy of the page permits the payment page, the shop and the page's own script only
 --- config perl: checkout(payer_present => 'iframe')
 --- faults
 create: edit set={"url":"http://pay.example:8443?w=1"}
@@ -86,7 +86,7 @@ Content-Security-Policy: default-src 'none'; frame-src http://pay\.example:8443 
 
 
 
-=== TEST 5: each page has another nonce, and uses it
+=== TEST 5: each page has a new nonce and uses it
 --- config perl: checkout(payer_present => 'iframe')
 --- request
 GET /checkout?order=1001
@@ -104,7 +104,7 @@ for (1 .. 3) {
 
 
 
-=== TEST 6: addresses are escaped for HTML, and for nothing else
+=== TEST 6: addresses in the page are escaped for HTML only
 --- no_http3: the addresses are those of http
 --- config perl
 checkout(payer_present => 'iframe',
@@ -118,7 +118,7 @@ GET /checkout?order=10%2F%22%3E1
 
 
 
-=== TEST 7: the words are in the order's language
+=== TEST 7: the texts of the page are in the language of the order
 --- config perl
 checkout(payer_present => 'iframe', payer_language => '$arg_l')
 --- request eval
@@ -131,7 +131,7 @@ checkout(payer_present => 'iframe', payer_language => '$arg_l')
 
 
 
-=== TEST 8: in a language that the page does not know they are English
+=== TEST 8: the texts of the page are English if the language is unknown
 --- config perl
 checkout(payer_present => 'iframe', payer_language => 'is')
 --- request
@@ -142,7 +142,7 @@ create: "languageCode":"is"
 
 
 
-=== TEST 9: HEAD makes the link and sends the headers of the page
+=== TEST 9: HEAD creates the link and returns the headers of the page
 --- config perl: checkout(payer_present => 'iframe')
 --- request
 HEAD /checkout?order=1001
@@ -157,7 +157,7 @@ Content-Security-Policy: default-src 'none'; frame-src .*
 
 
 
-=== TEST 10: who has paid is not framed, but sent on
+=== TEST 10: a paid order is redirected instead of framed
 --- config perl
 checkout(payer_present => 'iframe')
     . "    location = /payment { payer_payment; payer_allow all; }"
@@ -175,7 +175,7 @@ Test::More::like($r->header('Location'), qr{/thanks\?order=1001\z}, 'to thanks')
 
 
 
-=== TEST 11: JSON has the payment and its link
+=== TEST 11: payer_present json returns the payment id and the link
 --- config perl: checkout(payer_present => 'json')
 --- request
 GET /checkout?order=1001
@@ -194,7 +194,7 @@ Test::More::is($said->{paymentId}, payment('1001'), 'the payment');
 
 
 
-=== TEST 12: HEAD of the JSON has its headers
+=== TEST 12: HEAD with payer_present json returns its headers
 --- config perl: checkout(payer_present => 'json')
 --- request
 HEAD /checkout?order=1001
@@ -206,7 +206,7 @@ Content-Length: [1-9]\d*
 
 
 
-=== TEST 13: the shop's own page knows the payment
+=== TEST 13: payer_present with a URI makes the payment available to the page
 --- config perl
 checkout(payer_present => '/frame?from=module') . <<'END'
     location = /frame {
@@ -221,7 +221,7 @@ GET /checkout?order=1001
 
 
 
-=== TEST 14: a page of the shop behind a proxy is handed the link in a header
+=== TEST 14: payer_present with a URI passes the link to a proxied page in a header
 --- no_http2: what is slow here is HTTP/1.0
 --- http_config
     server {
@@ -264,7 +264,7 @@ Test::More::like($answer, qr{^GET \|http://127\.0\.0\.1:\d+/widget/}m,
 
 
 
-=== TEST 15: a template of the shop can write the link into its page
+=== TEST 15: payer_present with a URI works with an SSI template
 --- config perl
 checkout(payer_present => '/frame.html') . <<'END'
     location = /frame.html {
@@ -284,7 +284,7 @@ GET /checkout?order=1001
 
 
 
-=== TEST 16: HEAD stays HEAD on the way to the shop's page
+=== TEST 16: payer_present with a URI keeps the method HEAD
 --- config perl
 checkout(payer_present => '/frame') . <<'END'
     location = /frame {
@@ -304,7 +304,7 @@ X-Url: http://127\.0\.0\.1:\d+/widget/[0-9a-f]+
 
 
 
-=== TEST 17: all of it over HTTP/2: the redirect
+=== TEST 17: payer_present redirect works over HTTP/2
 --- config perl
 "    listen 127.0.0.1:$ENV{TEST_NGINX_H2_PORT} http2;\n" . checkout()
 --- request
@@ -317,7 +317,7 @@ Test::More::like(h2('-I'), qr{\AHTTP/2 303}, 'HEAD');
 
 
 
-=== TEST 18: the frame
+=== TEST 18: payer_present iframe works over HTTP/2
 --- config perl
 "    listen 127.0.0.1:$ENV{TEST_NGINX_H2_PORT} http2;\n"
     . checkout(payer_present => 'iframe')
@@ -332,7 +332,7 @@ Test::More::like(h2('-I'), qr{\AHTTP/2 200.*content-security-policy.*\n\n\z}s, '
 
 
 
-=== TEST 19: JSON
+=== TEST 19: payer_present json works over HTTP/2
 --- config perl
 "    listen 127.0.0.1:$ENV{TEST_NGINX_H2_PORT} http2;\n"
     . checkout(payer_present => 'json')
@@ -346,7 +346,7 @@ Test::More::like(h2('-I'), qr{\AHTTP/2 200.*\n\n\z}s, 'HEAD');
 
 
 
-=== TEST 20: and the shop's own page
+=== TEST 20: payer_present with a URI works over HTTP/2
 --- config perl
 "    listen 127.0.0.1:$ENV{TEST_NGINX_H2_PORT} http2;\n"
     . checkout(payer_present => '/frame')

@@ -21,7 +21,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: GET shows what is to be paid, and makes nothing
+=== TEST 1: GET shows the order with a button and creates nothing
 --- config perl: checkout(payer_present => 'confirm', payer_language => 'en')
 --- request
 GET /checkout?order=1001
@@ -37,7 +37,7 @@ X-Content-Type-Options: nosniff
 
 
 
-=== TEST 2: HEAD has the headers of the page, and makes nothing
+=== TEST 2: HEAD returns the headers of the page and creates nothing
 --- config perl: checkout(payer_present => 'confirm')
 --- request
 HEAD /checkout?order=1001
@@ -50,7 +50,7 @@ Content-Length: [1-9]\d{2,}
 
 
 
-=== TEST 3: the button leads to the payment page, and twice to the same
+=== TEST 3: the button creates the link, and a second POST gets the same one
 --- config perl: checkout(payer_present => 'confirm')
 --- request
 POST /checkout?order=1001
@@ -65,7 +65,7 @@ is(get('/checkout?order=1001')->status, 200, 'who looks again sees the page');
 
 
 
-=== TEST 4: the policy permits the form and the page's style, and nothing else
+=== TEST 4: the policy of the page permits its form and style only
 --- config perl: checkout(payer_present => 'confirm')
 --- request
 GET /checkout?order=1001
@@ -86,7 +86,7 @@ unlike(get('/checkout?order=1001')->body, qr/<script|<img|https?:/, 'nothing fro
 
 
 
-=== TEST 5: the number of the order is escaped
+=== TEST 5: the order number is escaped in the page
 --- config perl: checkout(payer_present => 'confirm')
 --- request
 GET /checkout?order=%3Cb%3E%22%26%C3%A5
@@ -96,7 +96,7 @@ GET /checkout?order=%3Cb%3E%22%26%C3%A5
 
 
 
-=== TEST 6: the amount has the decimals of its currency, as the language writes them
+=== TEST 6: the amount has the decimals of its currency in the format of the language
 --- config perl
 join '', map {
     my ($currency, $amount, $name) = @$_;
@@ -110,7 +110,7 @@ join '', map {
 
 
 
-=== TEST 7: the words are in the order's language
+=== TEST 7: the texts of the page are in the language of the order
 --- config perl: checkout(payer_present => 'confirm', payer_language => '$arg_l')
 --- request eval
 [ map { "GET /checkout?order=1001&l=$_" } qw(sv en nb nn no da fi de is) ]
@@ -123,7 +123,7 @@ join '', map {
 
 
 
-=== TEST 8: what is wrong with an order is said at once
+=== TEST 8: an invalid order is rejected by GET
 --- config perl
 checkout(payer_present => 'confirm', payer_amount => '$price')
 --- http_config
@@ -137,7 +137,7 @@ field: ^payer_amount$
 
 
 
-=== TEST 9: a link with a wrong signature shows no page
+=== TEST 9: a link with an invalid signature is rejected by GET
 --- config perl
 write_file('link.key', "key\n", 0600);
 checkout(payer_present => 'confirm', payer_amount => '$arg_amount',
@@ -150,7 +150,7 @@ GET /checkout?order=1001&amount=1&sig=00
 
 
 
-=== TEST 10: who has paid is sent to the page of success, by GET, too
+=== TEST 10: a paid order is redirected to payer_return_success by GET
 --- config perl
 checkout(payer_present => 'confirm') . '
 location = /payment { payer_payment; payer_allow all; }'
@@ -168,7 +168,7 @@ like($r->header('Location'), qr{/thanks\?order=1001\z}, 'to thanks');
 
 
 
-=== TEST 11: a shop that answers 402 to GET and POST alike gets a page first
+=== TEST 11: a shop that returns 402 for GET and POST gets the page for GET and the redirect for POST
 --- http_config
     server {
         listen 127.0.0.1:$TEST_NGINX_SHOP_PORT;
@@ -200,7 +200,7 @@ is(books('1001')->{links}, 1, 'to a link');
 
 
 
-=== TEST 12: behind X-Accel-Redirect, which makes a GET of it, the buyer's own method counts
+=== TEST 12: after X-Accel-Redirect the method of the client's request is used
 --- http_config
     server {
         listen 127.0.0.1:$TEST_NGINX_SHOP_PORT;
@@ -233,7 +233,7 @@ is(books('1001')->{links}, 1, 'to one link');
 
 
 
-=== TEST 13: the page makes no record in the store
+=== TEST 13: the page stores nothing
 --- config perl
 checkout(payer_present => 'confirm') . '
 location = /payment { payer_payment; payer_allow all; }'

@@ -21,7 +21,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the redirect to the payment page
+=== TEST 1: after X-Accel-Redirect the shop's Cache-Control and Expires are not sent with the redirect
 --- http_config
 server {
     listen 127.0.0.1:$TEST_NGINX_CACHED_PORT;

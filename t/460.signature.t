@@ -56,7 +56,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a signed link leads the buyer to the payment
+=== TEST 1: a signed link creates a payment link
 --- config perl: signed()
 --- request perl: 'GET ' . link_to()
 --- error_code: 303
@@ -68,7 +68,7 @@ create: 1
 
 
 
-=== TEST 101: an expiry in milliseconds is no expiry
+=== TEST 101: an expiry in milliseconds is rejected
 --- config perl: signed()
 --- after
 is(get(link_to(expires => time . '000'))->status, 403, 'milliseconds');
@@ -81,7 +81,7 @@ GET /nothing
 --- error_code: 404
 
 
-=== TEST 2: it works with POST, and with HEAD
+=== TEST 2: a signed link works with POST and HEAD
 --- config perl: signed()
 --- request perl: 'HEAD ' . link_to()
 --- error_code: 303
@@ -93,7 +93,7 @@ Test::More::is($r->status, 303, 'a POST');
 
 
 
-=== TEST 3: the signature may be in capitals
+=== TEST 3: a signature in upper case is accepted
 --- config perl: signed()
 --- request perl
 my $expires = time + 600;
@@ -103,7 +103,7 @@ my $expires = time + 600;
 
 
 
-=== TEST 4: the signature may be base64url, with padding or without
+=== TEST 4: a signature in base64url is accepted with and without padding
 --- config perl: signed()
 --- request perl
 my $expires = time + 600;
@@ -115,7 +115,7 @@ my $sig = base64url("1001:12900:$expires", $KEY);
 
 
 
-=== TEST 5: a link without a signature is refused, and Payer is not called
+=== TEST 5: a link without a signature is rejected, and Payer is not called
 --- config perl: signed()
 --- request perl: 'GET ' . link_to(sig => '')
 --- error_code: 403
@@ -131,7 +131,7 @@ operation: ^create$
 
 
 
-=== TEST 6: another amount than the signed one is refused
+=== TEST 6: a link with another amount than the signed one is rejected
 --- config perl: signed()
 --- request perl: 'GET ' . link_to() =~ s/amount=12900/amount=100/r
 --- error_code: 403
@@ -141,7 +141,7 @@ detail: ^the signature is not valid$
 
 
 
-=== TEST 7: another order than the signed one is refused
+=== TEST 7: a link with another order than the signed one is rejected
 --- config perl: signed()
 --- request perl: 'GET ' . link_to() =~ s/order=1001/order=1002/r
 --- error_code: 403
@@ -151,7 +151,7 @@ detail: ^the signature is not valid$
 
 
 
-=== TEST 8: a later end than the signed one is refused
+=== TEST 8: a link with a later expiry than the signed one is rejected
 --- config perl: signed()
 --- request perl
 my $expires = time + 600;
@@ -164,7 +164,7 @@ detail: ^the signature is not valid$
 
 
 
-=== TEST 9: a link is refused once its time is over
+=== TEST 9: an expired link is rejected
 --- config perl: signed()
 --- request perl: 'GET ' . link_to(expires => time - 2)
 --- error_code: 403
@@ -174,7 +174,7 @@ detail: ^the link has expired$
 
 
 
-=== TEST 10: a signed end that is not Unix time is refused
+=== TEST 10: a signed expiry that is not Unix time is rejected
 --- config perl: signed()
 --- request perl
 [ map { 'GET ' . link_to(expires => $_) }
@@ -187,7 +187,7 @@ detail: ^the link has expired$
 
 
 
-=== TEST 11: a signature cut short, or of another key, is refused
+=== TEST 11: a truncated signature and one of another key are rejected
 --- config perl: signed()
 --- request perl
 [ 'GET ' . link_to() =~ s/.\z//r, 'GET ' . link_to() . '0',
@@ -200,7 +200,7 @@ detail: ^the link has expired$
 
 
 
-=== TEST 12: of an argument given twice the first is signed, used and paid
+=== TEST 12: if an argument occurs twice, the first one is signed and used
 --- config perl: signed()
 --- request perl
 [ 'GET ' . link_to() . '&amount=1&order=1002&AMOUNT=2&expires=1',
@@ -216,7 +216,7 @@ detail: ^the link has expired$
 
 
 
-=== TEST 13: the message is of the values as they are escaped in the URL
+=== TEST 13: the message contains the values as they are escaped in the URL
 --- config perl: signed()
 --- request perl
 [ map { 'GET ' . $_ } link_to(order => 'A%2010%2F7%3A1'),
@@ -230,7 +230,7 @@ Test::More::is(books('A 10/7:1')->{amount}, 12900, 'Payer has the order');
 
 
 
-=== TEST 14: a value that contains the separator cannot be moved into another
+=== TEST 14: a value that contains the separator is rejected
 --- config perl
 signed(
     payer_amount => '$arg_amount major',
@@ -250,7 +250,7 @@ my $sig = hmac_sha256_hex("7.12.50.$expires", $KEY);
 
 
 
-=== TEST 15: while the key changes both are good
+=== TEST 15: with two keys signatures of both are accepted
 --- config perl
 signed(payer_signature_key_file =>
     [ map { "$ENV{TEST_NGINX_DIR}/$_.key" } qw(link new) ])
@@ -264,7 +264,7 @@ signed(payer_signature_key_file =>
 
 
 
-=== TEST 16: error_page gives the buyer the shop's own words
+=== TEST 16: error_page 403 shows the shop's own page
 --- config perl
 signed(error_page => '403 /expired') . <<'END'
     location = /expired { return 200 "ask the shop for a new link\n"; }
@@ -277,7 +277,7 @@ ask the shop for a new link
 
 
 
-=== TEST 17: the whole query can be signed when the signature is elsewhere
+=== TEST 17: the message can be $args if the signature is in a header
 --- config perl
 signed(payer_signature => '$http_x_signature $args')
 --- request perl
@@ -291,7 +291,7 @@ signed(payer_signature => '$http_x_signature $args')
 
 
 
-=== TEST 18: a location inherits key and signature from its server
+=== TEST 18: a location inherits the signature and its key from the server
 --- config perl
 <<"END" . checkout('= /pay', payer_amount => '$arg_amount')
     payer_signature          \$arg_sig \$arg_order:\$arg_amount:\$arg_expires;
@@ -307,7 +307,7 @@ END
 
 
 
-=== TEST 19: no key and no signature is written to the log
+=== TEST 19: no key and no signature is logged
 --- config perl: signed()
 --- request perl: 'GET ' . link_to(order => 1002) =~ s/order=1002/order=1/r
 --- error_code: 403
@@ -318,7 +318,7 @@ the-key-that-shop
 
 
 
-=== TEST 20: an amount that the message does not contain is refused at start
+=== TEST 20: an amount that is not in the message is rejected at start
 --- config perl
 signed(payer_signature => '$arg_sig $arg_order:$arg_expires')
 --- must_die
@@ -327,7 +327,7 @@ the signature does not protect "payer_amount": "$arg_amount" is not in the messa
 
 
 
-=== TEST 21: and so is a currency
+=== TEST 21: a currency that is not in the message is rejected at start
 --- config perl
 signed(payer_currency => '$arg_currency')
 --- must_die
@@ -336,7 +336,7 @@ the signature does not protect "payer_currency": "$arg_currency" is not in the m
 
 
 
-=== TEST 22: and a reference
+=== TEST 22: a reference that is not in the message is rejected at start
 --- config perl
 signed(payer_reference => '$arg_order-$cookie_visit')
 --- must_die
@@ -345,7 +345,7 @@ the signature does not protect "payer_reference": "$cookie_visit" is not in the 
 
 
 
-=== TEST 23: and a price that a map takes from something unsigned
+=== TEST 23: an amount from a map whose source is not in the message is rejected at start
 --- http_config
     map $arg_product $price { default 12900; ticket 100; }
 --- config perl
@@ -356,7 +356,7 @@ the signature does not protect "payer_amount": "$price" is not in the message
 
 
 
-=== TEST 24: and the number of an order at Payer
+=== TEST 24: a payer_order_id that is not in the message is rejected at start
 --- config perl
 signed(payer_order_id => '$arg_oid')
 --- must_die
@@ -365,7 +365,7 @@ the signature does not protect "payer_order_id": "$arg_oid" is not in the messag
 
 
 
-=== TEST 25: and a time at which the link is to end
+=== TEST 25: a payer_signature_expires that is not in the message is rejected at start
 --- config perl
 signed(payer_signature => '$arg_sig $arg_order:$arg_amount')
 --- must_die
@@ -374,7 +374,7 @@ the signature does not protect "payer_signature_expires": "$arg_expires" is not 
 
 
 
-=== TEST 26: a capture by number changes between the message and the order
+=== TEST 26: a numbered capture in the message is rejected at start
 --- config perl
 signed(payer_amount => '$1', payer_signature =>
     '$arg_sig $arg_order:$1:$arg_expires') =~ s{= /pay}{~ "^/pay/(.*)"}r
@@ -384,7 +384,7 @@ cannot use the numbered capture "$1"
 
 
 
-=== TEST 27: a capture by name does not
+=== TEST 27: a named capture in the message is accepted
 --- config perl
 signed(payer_amount => '$sum', payer_signature =>
     '$arg_sig $arg_order:$sum:$arg_expires')
@@ -399,7 +399,7 @@ signed(payer_amount => '$sum', payer_signature =>
 
 
 
-=== TEST 28: two values without a separator are refused at start
+=== TEST 28: two values in the message without a separator are rejected at start
 --- config perl
 signed(payer_signature => '$arg_sig $arg_order$arg_amount:$arg_expires')
 --- must_die
@@ -408,7 +408,7 @@ there must be a separator in front of "$arg_amount" in the message "$arg_order$a
 
 
 
-=== TEST 29: a letter separates nothing
+=== TEST 29: a letter in the message does not count as a separator
 --- config perl
 signed(payer_signature => '$arg_sig ${arg_order}x${arg_amount}:$arg_expires')
 --- must_die
@@ -417,7 +417,7 @@ there must be a separator in front of "$arg_amount"
 
 
 
-=== TEST 30: a message that contains its own signature is refused at start
+=== TEST 30: a message that contains its own signature is rejected at start
 --- config perl
 signed(payer_signature => '$arg_sig $args')
 --- must_die
@@ -426,7 +426,7 @@ the message of "payer_signature" contains its own signature "$arg_sig"
 
 
 
-=== TEST 31: a message that is the same for all orders is refused at start
+=== TEST 31: a constant message is rejected at start
 --- config perl
 signed(payer_signature => '$arg_sig the-shop')
 --- must_die
@@ -435,7 +435,7 @@ the message "the-shop" has no variables
 
 
 
-=== TEST 32: a signature without a key is refused at start
+=== TEST 32: a signature without a key is rejected at start
 --- config perl
 signed(payer_signature_key_file => undef)
 --- must_die
@@ -444,7 +444,7 @@ signed(payer_signature_key_file => undef)
 
 
 
-=== TEST 33: a third key is refused at start
+=== TEST 33: a third key is rejected at start
 --- config perl
 signed(payer_signature_key_file =>
     [ map { "$ENV{TEST_NGINX_DIR}/$_.key" } qw(link new short) ])
@@ -454,7 +454,7 @@ signed(payer_signature_key_file =>
 
 
 
-=== TEST 34: a key file that is not there is refused at start
+=== TEST 34: a missing key file is rejected at start
 --- config perl
 signed(payer_signature_key_file => '/nonexistent/link.key')
 --- must_die
@@ -463,7 +463,7 @@ open() "/nonexistent/link.key" failed
 
 
 
-=== TEST 35: links that never end are warned of
+=== TEST 35: payer_signature without payer_signature_expires logs a warning
 --- config perl
 signed(payer_signature_expires => undef)
 --- request perl: 'GET ' . link_to()
@@ -474,7 +474,7 @@ has no "payer_signature_expires": a link can be used after
 
 
 
-=== TEST 36: a key that can be guessed is warned of
+=== TEST 36: a key of less than 16 bytes logs a warning
 --- config perl
 signed(payer_signature_key_file => "$ENV{TEST_NGINX_DIR}/short.key")
 --- request perl: 'GET ' . link_to(key => 'guess me')

@@ -9,7 +9,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: who has paid is let on, and the shop is told what Payer said
+=== TEST 1: a request for a paid order is passed with Payer's status
 --- after
 paid('1001');
 my $r = thanks('1001');
@@ -20,7 +20,7 @@ is(calls()->{read}, 1, 'Payer was asked');
 
 
 
-=== TEST 2: who has a link and has not paid is not let on
+=== TEST 2: a request for an unpaid order is rejected with 402
 --- after
 order('1001');
 is_refused(thanks('1001'), 402, 'refused');
@@ -28,14 +28,14 @@ is(calls()->{read}, 1, 'Payer was asked');
 
 
 
-=== TEST 3: an order that nobody knows is not paid, and Payer is not asked
+=== TEST 3: a request for an unknown order is rejected with 402, and Payer is not called
 --- after
 is_refused(thanks('1001'), 402, 'refused');
 --- calls: none
 
 
 
-=== TEST 4: a request that names no order is not let on
+=== TEST 4: a request without an order is rejected with 402
 --- after
 is_refused(get('/thanks'), 402, 'without the argument');
 is_refused(thanks(''), 402, 'with an empty one');
@@ -47,7 +47,7 @@ is_refused(thanks('10%FF'), 402, 'with what is not UTF-8');
 
 
 
-=== TEST 5: the reference is decoded as a browser has encoded it
+=== TEST 5: the reference is percent-decoded
 --- after
 order('A%2F1%C3%A5+b');
 pay("A/1\x{e5} b");
@@ -56,7 +56,7 @@ is_refused(thanks('A%252F1'), 402, 'twice encoded is another reference');
 
 
 
-=== TEST 6: captured money is as good as authorized money
+=== TEST 6: a request for a partially captured order is passed
 --- config
     location = /capture { payer_capture; payer_allow 127.0.0.1; }
 --- after
@@ -68,7 +68,7 @@ like($r->body, qr/PARTIALLY_CAPTURED/, 'Payer said so');
 
 
 
-=== TEST 7: an order that is captured in full was paid
+=== TEST 7: a request for a fully captured order is passed
 --- config
     location = /capture { payer_capture; payer_allow 127.0.0.1; }
 --- after
@@ -80,7 +80,7 @@ like($r->body, qr/FULLY_CAPTURED/, 'Payer said so');
 
 
 
-=== TEST 8: a link that the buyer has let expire is not paid
+=== TEST 8: a request for an order whose link has expired is rejected with 402
 --- after
 order('1001');
 advance(32 * 86400);
@@ -88,7 +88,7 @@ is_refused(thanks('1001'), 402, 'refused');
 
 
 
-=== TEST 9: the buyer whose card was declined is not let on, until another one is good
+=== TEST 9: after a declined card requests are rejected until another card is accepted
 --- after
 order('1001');
 pay('1001', card => 'decline');
@@ -100,7 +100,7 @@ is_thanked(thanks('1001'), 'approved');
 
 
 
-=== TEST 10: a cancelled order is not paid, even if an authorization overtakes the cancel
+=== TEST 10: a cancelled order is not paid even if it is authorized afterwards
 --- after
 order('1001');
 pay('1001', card => '3ds', threeds => 'start');
@@ -112,7 +112,7 @@ unlike(thanks('1001')->raw, qr/AUTHORIZED/, 'which is not even said');
 
 
 
-=== TEST 11: a cancel that was made elsewhere is believed, and stays
+=== TEST 11: a cancel that was made elsewhere is stored, and later requests are rejected
 --- after
 order('1001');
 faults({ match => 'read', action => 'edit',
@@ -123,7 +123,7 @@ is_refused(thanks('1001'), 402, 'and stays cancelled');
 
 
 
-=== TEST 12: a status that nobody knows is neither paid nor unpaid
+=== TEST 12: a request for an order with an unknown status gets 503
 --- after
 paid('1001');
 faults({ match => 'read', action => 'edit', times => 0,
@@ -135,7 +135,7 @@ is_refused(thanks('1001'), 503, 'also the second time');
 
 
 
-=== TEST 13: a new status does not undo for the store what was paid, and yet is not paid
+=== TEST 13: an unknown status returns 503 and does not change the stored record
 --- gate
 payer_verify $arg_order;
 payer_verify_cache 1h;
@@ -149,7 +149,7 @@ is_thanked(thanks('1001'), 'and then Payer says AUTHORIZED');
 
 
 
-=== TEST 14: the reply has to be about the payment that was asked for
+=== TEST 14: a reply about another payment, order, currency or a smaller amount is not accepted
 --- after
 paid('1001');
 for my $edit (
@@ -179,7 +179,7 @@ is_thanked(thanks('1001'), 'the true reply lets on');
 
 
 
-=== TEST 15: a reply without a currency counts when all else that it says is right
+=== TEST 15: a reply without a currency is accepted if all other fields match
 --- after
 paid('1001');
 faults({ match => 'read', action => 'edit', drop => ['payment.currencyCode'] });
@@ -187,7 +187,7 @@ is_thanked(thanks('1001'), 'let on');
 
 
 
-=== TEST 16: what cannot be found out is not known yet
+=== TEST 16: a reply that cannot be used returns 503
 --- gate
 payer_verify $arg_order;
 payer_timeout 1s;
@@ -215,7 +215,7 @@ is_thanked(thanks('1001'), 'and then it is known');
 
 
 
-=== TEST 17: without a token nothing is known
+=== TEST 17: without a token 503 is returned
 --- after
 paid('1001');
 revoke();
@@ -224,7 +224,7 @@ is_refused(thanks('1001'), 503, 'not known');
 
 
 
-=== TEST 18: an order whose link is being made is not known yet
+=== TEST 18: a request for an order whose link is being created gets 503
 --- gate
 payer_verify $arg_order;
 payer_timeout 1s;
@@ -237,7 +237,7 @@ is_refused($r, 503, 'not known');
 
 
 
-=== TEST 19: payer_verify off, where it would be inherited
+=== TEST 19: payer_verify off cancels an inherited payer_verify
 --- config
     location /members/ {
         payer_verify $arg_order;
@@ -265,7 +265,7 @@ is_thanked(get('/members/free/x'), 'the one with payer_verify off');
 
 
 
-=== TEST 20: payer_verify in the server
+=== TEST 20: payer_verify of the server applies to its locations
 --- config
     payer_verify $arg_order;
     location = /open { payer_verify off; proxy_pass http://127.0.0.1:$TEST_NGINX_SHOP_PORT; }
@@ -293,7 +293,7 @@ is_thanked(thanks('1001'), 'paid: calls to Payer are not held up by the gate');
 
 
 
-=== TEST 21: $payer_amount and its kin are what is stored
+=== TEST 21: $payer_amount and the other variables have the stored values
 --- thanks
 add_header X-What "$payer_reference $payer_amount $payer_currency $payer_authorized_amount $payer_operation" always;
 --- after

@@ -10,7 +10,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: 402 and 503 are nginx's own pages, and no cache keeps them
+=== TEST 1: 402 and 503 are nginx's own pages, with Cache-Control no-store
 --- after
 order('1001');
 my $r = thanks('1001');
@@ -25,7 +25,7 @@ is($r->header('Retry-After'), 3, 'in three seconds');
 
 
 
-=== TEST 2: Payer says when it can be asked again
+=== TEST 2: 503 has the Retry-After of Payer, of 60 seconds at most
 --- gate
 payer_verify $arg_order;
 payer_timeout 1s;
@@ -41,7 +41,7 @@ is(thanks('1001')->header('Retry-After'), 60, 'but nobody waits for a day');
 
 
 
-=== TEST 3: error_page sends who has not paid back to the basket
+=== TEST 3: error_page 402 redirects a buyer who has not paid to the cart
 --- thanks
 error_page 402 /cart?payment=missing;
 --- config
@@ -55,7 +55,7 @@ is($r->header('Cache-Control'), 'no-store', 'no cache keeps the page');
 
 
 
-=== TEST 4: the page of an error never tells the shop that the order is paid
+=== TEST 4: an error page does not get a status that means paid
 --- thanks
 error_page 402 503 /cart;
 --- config
@@ -75,7 +75,7 @@ unlike(thanks('1002')->body, qr/AUTHORIZED/, 'a smaller amount');
 
 
 
-=== TEST 5: a named location shows the page that looks again by itself
+=== TEST 5: error_page 503 can show a page that reloads itself
 --- thanks
 error_page 503 @checking;
 --- config
@@ -97,7 +97,7 @@ is_thanked(thanks('1001'), 'and in the end it is known');
 
 
 
-=== TEST 6: another status for the page, and a redirect
+=== TEST 6: error_page 402 can lead to a named location that redirects
 --- thanks
 error_page 402 = @pay;
 --- config
@@ -113,7 +113,7 @@ is($r->header('Cache-Control'), 'no-store', 'and asked again the next time');
 
 
 
-=== TEST 7: what the shop says about caches does not count behind the gate
+=== TEST 7: Cache-Control of the shop's response is replaced by no-store
 --- config
     location = /cacheable {
         payer_verify $arg_order;
@@ -141,7 +141,7 @@ is(get('/open')->header('Cache-Control'), 'public, max-age=3600',
 
 
 
-=== TEST 8: a file, as a whole, in parts, and its head
+=== TEST 8: a static file is protected for GET, range requests and HEAD
 --- user_files
 >>> book.txt
 THANK YOU, here is the book
@@ -169,7 +169,7 @@ is($r->header('Cache-Control'), 'no-store', 'if Payer still says so');
 
 
 
-=== TEST 9: POST goes through the same gate, with its body
+=== TEST 9: POST is passed with its body if the order is paid
 --- after
 order('1001');
 is_refused(post('/thanks?order=1001', body => 'x' x 100_000), 402, 'not paid');
@@ -182,7 +182,7 @@ like($r->body, qr/ POST$/, 'the method arrives');
 
 
 
-=== TEST 10: satisfy all: whom others refuse is refused, and Payer is not asked
+=== TEST 10: with satisfy all Payer is not called if another module denies access
 --- before
 write_file('htpasswd', "staff:{PLAIN}secret\n");
 --- thanks
@@ -202,7 +202,7 @@ unlike($call, qr/Basic/, 'went to Payer, and not the visitor\'s');
 
 
 
-=== TEST 11: satisfy any: the staff comes in without a payment, the buyer without a password
+=== TEST 11: with satisfy any a password or a payment is sufficient
 --- before
 write_file('htpasswd', "staff:{PLAIN}secret\n");
 --- thanks
@@ -222,7 +222,7 @@ is_thanked(thanks('1001'), 'the buyer');
 
 
 
-=== TEST 12: satisfy any with addresses
+=== TEST 12: with satisfy any and deny all a payment is required
 --- thanks
 satisfy any;
 deny all;
@@ -234,7 +234,7 @@ is_thanked(thanks('1001'), 'the payment is');
 
 
 
-=== TEST 13: auth_request and payer_verify, both
+=== TEST 13: auth_request and payer_verify are both required
 --- thanks
 auth_request /auth;
 --- config
@@ -254,7 +254,7 @@ is_thanked(get('/thanks?order=1001', %member), 'a member who has paid');
 
 
 
-=== TEST 14: the gate before an internal location that the shop redirects to
+=== TEST 14: payer_verify protects an internal location after a rewrite
 --- config
     location = /download {
         set $order $arg_order;
@@ -274,7 +274,7 @@ is_thanked(get('/download?order=1001'), 'paid');
 
 
 
-=== TEST 15: what was found out in one location does not open another one
+=== TEST 15: a verification in one location does not apply to another order in the next location
 --- config
     location = /mine {
         payer_verify $arg_order;
@@ -296,7 +296,7 @@ is(get('/mine?order=1001')->body =~ /THANK YOU for 1002/, 1, 'which is paid now'
 
 
 
-=== TEST 16: a part of the page that is included comes through with the page
+=== TEST 16: an SSI include for the order of its page is passed
 --- user_files
 >>> page.shtml
 <p><!--# include virtual="/inner/frame" --> <!--# include virtual="/inner/frame?order=1001" --> [<!--# include virtual="/inner/frame?order=1002" -->]</p>
@@ -320,7 +320,7 @@ unlike($r->body, qr/THANK YOU/, 'shows nothing of what is behind the gate');
 
 
 
-=== TEST 17: a gate as the target of auth_request opens nothing
+=== TEST 17: a location with payer_verify as the target of auth_request is rejected
 --- config
     location = /auth {
         payer_verify $arg_order;
@@ -337,7 +337,7 @@ is_refused($r, 500, 'refused');
 
 
 
-=== TEST 18: a return in front of the gate is refused
+=== TEST 18: return in a location with payer_verify is rejected
 --- config
     location = /free {
         payer_verify $arg_order;
@@ -349,7 +349,7 @@ is_refused($r, 500, 'refused');
 
 
 
-=== TEST 19: a return under a condition is not
+=== TEST 19: return inside if in a location with payer_verify is accepted
 --- config
     location = /free {
         payer_verify $arg_order;
@@ -362,7 +362,7 @@ is_refused(get('/free?order=1'), 402, 'it does not');
 
 
 
-=== TEST 20: a gate without a way to Payer is refused
+=== TEST 20: payer_verify without payer_api is rejected
 --- bare
 --- http_config
 payer_zone payer 1m;
@@ -376,7 +376,7 @@ payer_zone payer 1m;
 
 
 
-=== TEST 21: a gate without a zone is refused
+=== TEST 21: payer_verify without payer_zone is rejected
 --- bare
 --- config
     payer_api /_payer;
@@ -392,7 +392,7 @@ payer_zone payer 1m;
 
 
 
-=== TEST 22: a gate without a reference is refused
+=== TEST 22: payer_verify without a reference is rejected
 --- gate
 payer_verify "";
 --- must_die
@@ -401,7 +401,7 @@ payer_verify "";
 
 
 
-=== TEST 23: two gates in one place are refused
+=== TEST 23: two payer_verify in one location are rejected
 --- gate
 payer_verify $arg_order; payer_verify off;
 --- must_die

@@ -40,7 +40,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a positive answer is good for the next requests of the order, on all workers
+=== TEST 1: a successful verification is reused for the same order in all worker processes
 --- after
 paid('1001');
 is_thanked($_, 'thanked') for map { thanks('1001') } 1 .. 12;
@@ -48,7 +48,7 @@ is(reads(), 1, 'Payer was asked once');
 
 
 
-=== TEST 2: and for no other order
+=== TEST 2: a successful verification is not reused for another order
 --- after
 paid('1001');
 order('1002');
@@ -57,7 +57,7 @@ is_refused(thanks('1002'), 402, 'that one was not');
 
 
 
-=== TEST 3: a negative answer is good for nothing
+=== TEST 3: an unsuccessful verification is not reused
 --- after
 order('1001');
 is_refused(thanks('1001'), 402, 'not paid') for 1 .. 3;
@@ -67,7 +67,7 @@ is_thanked(thanks('1001'), 'paid');
 
 
 
-=== TEST 4: a positive answer grows old
+=== TEST 4: a successful verification expires after payer_verify_cache
 --- gate
 payer_verify $arg_order;
 payer_verify_cache 1s;
@@ -78,7 +78,7 @@ ok(wait_until(sub { thanks('1001'); reads() > 1 }, 5), 'and asked again');
 
 
 
-=== TEST 5: when it is old, and Payer does not answer, nobody is let on
+=== TEST 5: after payer_verify_cache 503 is returned if Payer does not reply
 --- gate
 payer_verify $arg_order;
 payer_verify_cache 1s;
@@ -93,7 +93,7 @@ is_refused($r, 503, 'not known any more');
 
 
 
-=== TEST 6: payer_verify_cache 0 asks each time
+=== TEST 6: payer_verify_cache 0 reads the payment for each request
 --- gate
 payer_verify $arg_order;
 payer_verify_cache 0;
@@ -104,7 +104,7 @@ is(reads(), 3, 'asked each time');
 
 
 
-=== TEST 7: a page with many parts is one question
+=== TEST 7: simultaneous requests for one order share one read
 --- after
 paid('1001');
 faults({ match => 'read', delay => 0.4, times => 0 });
@@ -114,7 +114,7 @@ is(reads(), 1, 'Payer was asked once');
 
 
 
-=== TEST 8: those who wait for somebody else's answer are told the truth, too
+=== TEST 8: requests that wait for another request's read get its result
 --- after
 order('1001');
 faults({ match => 'read', delay => 0.2, times => 0 });
@@ -125,7 +125,7 @@ cmp_ok(time - $start, '<', 4, 'in good time');
 
 
 
-=== TEST 9: a worker that dies while it asks holds nobody up
+=== TEST 9: a worker process that is killed during a read does not block other requests
 --- alert: exited on signal 9
 --- after
 paid('1001');
@@ -150,7 +150,7 @@ cmp_ok($r->time, '<', 4, 'before long');
 
 
 
-=== TEST 10: the answer is stored although the buyer has left
+=== TEST 10: the result of a read is stored even if the buyer has closed the connection
 --- after
 paid('1001');
 faults({ match => 'read', delay => 0.3 });
@@ -163,7 +163,7 @@ is(reads(), 1, 'and not asked again');
 
 
 
-=== TEST 11: payer_verify_wait asks again until the buyer has paid
+=== TEST 11: payer_verify_wait reads the payment until it is paid
 --- gate
 payer_verify $arg_order;
 payer_verify_wait 5s;
@@ -178,7 +178,7 @@ cmp_ok($r->time, '>', 1.9, 'a second apart');
 
 
 
-=== TEST 12: payer_verify_wait has an end
+=== TEST 12: payer_verify_wait ends with 402
 --- gate
 payer_verify $arg_order;
 payer_verify_wait 1500ms;
@@ -192,7 +192,7 @@ cmp_ok($r->time, '<', 3, 'but not forever');
 
 
 
-=== TEST 13: without payer_verify_wait the answer is there at once
+=== TEST 13: without payer_verify_wait 402 is returned immediately
 --- after
 order('1001');
 my $r = thanks('1001');
@@ -201,7 +201,7 @@ is(reads(), 1, 'asked once');
 
 
 
-=== TEST 21: payer_verify_wait with a value waits only where the value is set
+=== TEST 21: payer_verify_wait with a value waits only if the value is set
 --- thanks
 payer_verify_wait 3s $arg_paid;
 --- after
@@ -216,7 +216,7 @@ cmp_ok(calls()->{read}, '>', 4, 'with a value Payer is asked again');
 
 
 
-=== TEST 22: payer_verify_wait has no third value
+=== TEST 22: payer_verify_wait with three parameters is rejected
 --- thanks
 payer_verify_wait 1s $arg_a $arg_b;
 --- must_die
@@ -225,7 +225,7 @@ invalid number of arguments in "payer_verify_wait" directive
 
 
 
-=== TEST 14: there is nothing to wait for when the link is cancelled, or nobody knows
+=== TEST 14: payer_verify_wait does not wait for a cancelled link, a failed read or an unknown status
 --- gate
 payer_verify $arg_order;
 payer_verify_wait 20s;
@@ -244,7 +244,7 @@ is(reads(), 3, 'each asked once');
 
 
 
-=== TEST 15: who waits holds nobody else up
+=== TEST 15: a request in payer_verify_wait does not block other requests
 --- gate
 payer_verify $arg_order;
 payer_verify_wait 1s;
@@ -257,7 +257,7 @@ cmp_ok($r[$_]->time, '<', 0.5, 'did not wait') for 9 .. 17;
 
 
 
-=== TEST 16: each question has all of payer_timeout, however long the buyer is waited for
+=== TEST 16: each read during payer_verify_wait has the whole payer_timeout
 --- gate
 payer_verify $arg_order;
 payer_verify_wait 4s;
@@ -272,7 +272,7 @@ is(reads(), 4, 'in the end');
 
 
 
-=== TEST 17: a reload in the middle of a question
+=== TEST 17: a request is passed if nginx is reloaded during its read
 --- after
 paid('1001');
 faults({ match => 'read', delay => 1 });
@@ -294,7 +294,7 @@ is_refused(thanks('1002'), 402, 'the gate is still there');
 
 
 
-=== TEST 18: a cancel that comes while Payer is asked is stronger than its AUTHORIZED
+=== TEST 18: a cancel during a read is not overridden by AUTHORIZED in its reply
 --- after
 order('1001');
 pay('1001', card => '3ds', threeds => 'start');
@@ -308,7 +308,7 @@ is(books('1001')->{status}, 'AUTHORIZED', 'and AUTHORIZED it was');
 
 
 
-=== TEST 19: so is a new link of the order
+=== TEST 19: a new link during a read is not overridden by AUTHORIZED in its reply
 --- after
 order('1001', amount => 100);
 my $old = payment('1001');
@@ -321,7 +321,7 @@ is_refused(thanks('1001'), 402, 'nor afterwards');
 
 
 
-=== TEST 20: who pays while Payer is asked has paid
+=== TEST 20: a payment during a read is accepted
 --- after
 order('1001');
 is(meanwhile('1001', sub { pay('1001') }), 200, 'paid');

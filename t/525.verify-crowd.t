@@ -63,7 +63,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a crowd at an order that is not paid is a read a second
+=== TEST 1: simultaneous requests for an unpaid order cause one read per second
 --- after
 order('1001');
 my @r = crowd(200, '1001');
@@ -73,7 +73,7 @@ cmp_ok(shortest(), '>', 0.95, 'a second apart');
 
 
 
-=== TEST 2: a crowd that waits for its payment is a read a second
+=== TEST 2: simultaneous requests in payer_verify_wait cause one read per second
 --- gate
 payer_verify $arg_order;
 payer_verify_wait 3s;
@@ -90,7 +90,7 @@ cmp_ok(shortest(), '>', 0.95, 'a second apart');
 
 
 
-=== TEST 3: all of them are let on when the buyer has paid
+=== TEST 3: all waiting requests are passed when the buyer has paid
 --- gate
 payer_verify $arg_order;
 payer_verify_wait 8s;
@@ -109,7 +109,7 @@ cmp_ok(calls()->{read}, '<=', 5, 'by a few reads: ' . calls()->{read});
 
 
 
-=== TEST 4: who comes after a read began is not told what it says of before
+=== TEST 4: a request received after a read began does not get the result of that read
 --- after
 order('1001');
 faults({ match => 'read', delay_after => 0.7 });
@@ -124,7 +124,7 @@ is(calls()->{read}, 2, 'by a read of its own');
 
 
 
-=== TEST 5: nor does a slow read hold up who comes later
+=== TEST 5: a slow read does not delay a request received after it began
 --- gate
 payer_verify $arg_order;
 payer_timeout 8s;
@@ -138,7 +138,7 @@ is(calls()->{read}, 2, 'by another read');
 
 
 
-=== TEST 6: an answer that was not paid delays who has paid by a second at most
+=== TEST 6: after a negative result a buyer who has paid waits for one second at most
 --- after
 order('1001');
 is_refused(thanks('1001'), 402, 'not paid');
@@ -151,7 +151,7 @@ is(calls()->{read}, 2, 'without another read');
 
 
 
-=== TEST 7: a positive answer that is not reused is shared by those who waited for it
+=== TEST 7: with payer_verify_cache 0 a positive result is shared by the requests that waited for it
 --- gate
 payer_verify $arg_order;
 payer_verify_cache 0;
@@ -166,7 +166,7 @@ cmp_ok((journal('read'))[-1]{time}, '>', time - 1, 'has a read of his own');
 
 
 
-=== TEST 8: what is released while others read is open to nobody who came later
+=== TEST 8: a release during a read rejects all requests received afterwards
 --- gate
 payer_verify $arg_order;
 payer_verify_cache 0;
@@ -183,7 +183,7 @@ is(statuses(@later), '402 x 20', 'nobody of those who came later is let on');
 
 
 
-=== TEST 9: the failure of a read is one answer for all who waited for it
+=== TEST 9: a failed read is answered with 503 to all requests that waited for it
 --- gate
 payer_verify $arg_order;
 payer_tries 1;
@@ -197,7 +197,7 @@ ok(!(grep { !$_->header('Retry-After') } @r), 'each is told when to come again')
 
 
 
-=== TEST 10: a reader that dies holds nobody up
+=== TEST 10: a worker process that is killed during a read does not block the crowd
 --- alert: exited on signal 9
 --- after
 order('1001');
@@ -214,7 +214,7 @@ cmp_ok($r->time, '<', 3, 'before long');
 
 
 
-=== TEST 11: two orders do not wait for one another
+=== TEST 11: reads of two orders do not wait for each other
 --- after
 order($_) for qw(1001 1002);
 my $start = time;
@@ -223,7 +223,7 @@ cmp_ok(time - $start, '<', 0.8, 'without a pause');
 
 
 
-=== TEST 12: a read of the payment before says nothing of the one that replaced it
+=== TEST 12: a read of a replaced payment is not used for the new payment
 --- after
 order('1001');
 faults({ match => 'read', delay_after => 1.5 });

@@ -25,7 +25,7 @@ sub shown { return get("/thanks?order=$_[0]&ticket=$_[1]") }
 
 __DATA__
 
-=== TEST 1: who comes back with the ticket is let in, and nobody else
+=== TEST 1: a request with the ticket of the order is passed, all others get 403
 --- thanks
 payer_verify_ticket $arg_ticket;
 --- config
@@ -61,7 +61,7 @@ is_refused(shown('1001', 'A' x 22), 403,
 
 
 
-=== TEST 2: a wrong ticket tells nothing of the order
+=== TEST 2: with a wrong ticket no variable of the order is set in the error page
 --- thanks
 payer_verify_ticket $arg_ticket;
 error_page 403 = @stranger;
@@ -79,7 +79,7 @@ is($r->header('Cache-Control'), 'no-store', 'not for a cache');
 
 
 
-=== TEST 3: two orders have two tickets, and one order has one
+=== TEST 3: two orders have different tickets, and an order keeps its ticket
 --- config
 location = /ticketed {
     payer_checkout;
@@ -110,7 +110,7 @@ like($r->header('Location') // '', qr/ticket=\Q$first\E$/,
 
 
 
-=== TEST 4: the error log shows no ticket, whoever writes the line
+=== TEST 4: tickets are masked in all lines of the error log
 --- config
 location = /ticketed {
     payer_checkout;
@@ -145,7 +145,7 @@ is(join("\n", grep { /\Q$ticket\E/ } @lines), '', 'the ticket is nowhere');
 
 
 
-=== TEST 5: what a client sends as its ticket hides nothing else in the log
+=== TEST 5: a ticket made up by the client does not mask other parts of the log line
 --- server_name: a-shop-with-a-long-name.example
 --- bare
 --- http_config eval
@@ -196,7 +196,7 @@ is(scalar(grep { /ticket=\*+\.example / } @lines), 1,
 
 
 
-=== TEST 6: a ticket is hidden wherever an address has it
+=== TEST 6: tickets are masked in paths, arguments and referrers in the log
 --- config
 location = /ticketed {
     payer_checkout;

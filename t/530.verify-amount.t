@@ -17,7 +17,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an order that was paid with as much, or with more
+=== TEST 1: an order paid with at least payer_verify_amount is passed
 --- gate
 payer_verify_amount 12900 SEK;
 --- after
@@ -28,7 +28,7 @@ is(get('/thanks?order=2')->status, 200, 'more');
 
 
 
-=== TEST 2: an order that was paid with less, or in another currency
+=== TEST 2: an order paid with less than payer_verify_amount or in another currency is rejected
 --- gate
 payer_verify_amount 12900 SEK;
 --- after
@@ -43,7 +43,7 @@ logged(qr/\[error\].*order "2" was paid with 12900 NOK, but 12900 SEK is require
 
 
 
-=== TEST 3: a word that is none of payer_amount's is refused
+=== TEST 3: an unknown parameter of payer_verify_amount is rejected
 --- gate
 payer_verify_amount 129 roughly SEK;
 --- must_die
@@ -52,7 +52,7 @@ invalid parameter "roughly", it must be one of "minor" and "major", "float", or 
 
 
 
-=== TEST 4: the words behind the value are those of payer_amount
+=== TEST 4: payer_verify_amount accepts the parameters of payer_amount
 --- config
 location = /major { payer_verify $arg_order; payer_verify_amount 129.0000 major SEK; proxy_pass http://127.0.0.1:$TEST_NGINX_SHOP_PORT; }
 location = /dear { payer_verify $arg_order; payer_verify_amount 129.01 major SEK; proxy_pass http://127.0.0.1:$TEST_NGINX_SHOP_PORT; }
@@ -69,7 +69,7 @@ is(get('/yen?order=2')->status, 200, 'a currency without decimals');
 
 
 
-=== TEST 5: what the shop says with the request is what is wanted
+=== TEST 5: an amount from the shop's response replaces the stored amount
 --- config
 location = /dear { proxy_pass http://127.0.0.1:$TEST_NGINX_SHOP_PORT; }
 location = /dear/thanks {
@@ -90,7 +90,7 @@ is(get('/dear?order=1&amount=12901')->status, 402, 'or that it is more');
 
 
 
-=== TEST 6: values that are no sum of money let nobody on
+=== TEST 6: values of payer_verify_amount that are not an amount reject all requests
 --- gate
 set $asked $arg_sum;
 payer_verify_amount $asked trusted SEK;
@@ -105,7 +105,7 @@ is(get('/thanks?order=1&sum=1.0')->status, 402, 'not in minor units');
 
 
 
-=== TEST 7: it is inherited, and does nothing without payer_verify
+=== TEST 7: payer_verify_amount is inherited and has no effect without payer_verify
 --- config
 payer_verify_amount 20000 SEK;
 location = /free { proxy_pass http://127.0.0.1:$TEST_NGINX_SHOP_PORT; }
@@ -116,7 +116,7 @@ is(get('/free?order=1')->status, 200, 'no gate');
 
 
 
-=== TEST 8: a part of a page that costs more than the page
+=== TEST 8: an SSI include with a larger payer_verify_amount than its page is rejected
 --- config
 location = /page.shtml {
     ssi on;
@@ -146,7 +146,7 @@ is($n, 2, 'is not shown with it, one that costs less is');
 
 
 
-=== TEST 9: the sums are told to the shop
+=== TEST 9: the authorized, captured and refunded amounts are passed to the shop
 --- after
 buy_paid('1', 12900);
 like(get('/thanks?order=1')->body, qr/status=AUTHORIZED authorized=12900 captured=0 refunded=0 currency=SEK/, 'authorized');
@@ -157,7 +157,7 @@ like(get('/thanks?order=1')->body, qr/status=PARTIALLY_CAPTURED authorized=12900
 
 
 
-=== TEST 10: a page that is open, and an amount that is the same for all orders
+=== TEST 10: payer_verify without payer_verify_amount and a constant payer_amount log a warning
 --- config
 location = /gift {
     payer_checkout;
@@ -174,7 +174,7 @@ location = /gift {
 
 
 
-=== TEST 11: with the amount there is nothing to warn of
+=== TEST 11: payer_verify with payer_verify_amount logs no warning
 --- gate
 payer_verify_amount 12900 SEK;
 --- no_error_log
@@ -182,7 +182,7 @@ has no "payer_verify_amount"
 
 
 
-=== TEST 12: a constant amount that is none is refused
+=== TEST 12: a constant payer_verify_amount that is not an amount is rejected
 --- gate
 payer_verify_amount 0 SEK;
 --- must_die
@@ -191,7 +191,7 @@ invalid amount "0" of "payer_verify_amount"
 
 
 
-=== TEST 13: a currency that is none is refused
+=== TEST 13: an unknown currency of payer_verify_amount is rejected
 --- gate
 payer_verify_amount 100 sek;
 --- must_die
@@ -200,7 +200,7 @@ invalid currency "sek" of "payer_verify_amount"
 
 
 
-=== TEST 14: float alone is refused
+=== TEST 14: float without major is rejected
 --- gate
 payer_verify_amount 100 float SEK;
 --- must_die
@@ -209,7 +209,7 @@ has "float" without "major"
 
 
 
-=== TEST 15: once for a location
+=== TEST 15: payer_verify_amount can be specified once on a level
 --- gate
 payer_verify_amount 100 SEK;
 payer_verify_amount 100 SEK;

@@ -15,7 +15,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an unpaid order is sent to pay what the shop's API says
+=== TEST 1: an unpaid order is redirected to Payer with the amount from the shop's API
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -38,7 +38,7 @@ is($h{cookie}, undef, 'and nothing of the buyer\'s');
 
 
 
-=== TEST 2: who has paid sees the page, and the shop is asked once more only
+=== TEST 2: a paid order is passed with one further lookup
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -56,7 +56,7 @@ is(lookups(), 2, 'two visits, two questions');
 
 
 
-=== TEST 3: a wrong key is the same 404 as an order that is not there
+=== TEST 3: a wrong key gets 404, like an order that does not exist
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -77,7 +77,7 @@ is(calls()->{create}, undef, 'nothing was made');
 
 
 
-=== TEST 4: what is no plain order number is 404 without a question
+=== TEST 4: an invalid order number gets 404 without a lookup
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -101,7 +101,7 @@ is(received('x' x 64, 'wc_order_abc')->status, 303, '64 characters are taken');
 
 
 
-=== TEST 5: an order paid for in another way is not ours
+=== TEST 5: an order paid by another method is passed with the outcome other
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -117,7 +117,7 @@ is(calls()->{create}, undef, 'no link');
 
 
 
-=== TEST 6: the shop itself says that an order is paid
+=== TEST 6: an order that is paid in the shop is passed with the outcome shop
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -133,7 +133,7 @@ is(calls()->{create}, undef, 'no link');
 
 
 
-=== TEST 7: an order that is not open cannot be paid
+=== TEST 7: an order that is not open in the shop gets 409
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -149,7 +149,7 @@ is(calls()->{create}, undef, 'no link');
 
 
 
-=== TEST 8: an order cancelled in the shop loses its live link
+=== TEST 8: the usable link of an order cancelled in the shop is cancelled
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -165,7 +165,7 @@ is(books('1001')->{status}, 'CANCELLED', 'the link is cancelled at Payer');
 
 
 
-=== TEST 9: a trouble of the shop is 503, and nothing is made
+=== TEST 9: an error of the shop's API returns 503, and nothing is created
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -196,7 +196,7 @@ like(error_log_text(), qr{lookup "/_shop/order\?id=1001"}, 'and the order');
 
 
 
-=== TEST 10: identical lookups of one moment share a call
+=== TEST 10: identical simultaneous lookups share one request
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -212,7 +212,7 @@ is(books('1001')->{links}, 1, 'and one link');
 
 
 
-=== TEST 11: a wrong key beside a good one is told apart in a shared call
+=== TEST 11: a wrong key is rejected in a shared lookup
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -231,7 +231,7 @@ is(lookups(), 1, 'by one question');
 
 
 
-=== TEST 12: a raised order is not paid by what was paid before
+=== TEST 12: an order whose total was raised after the payment gets 409
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -250,7 +250,7 @@ like($r->json->{type}, qr/amount-differs/, 'the amount differs');
 
 
 
-=== TEST 13: a header of the buyer's goes along if it is named, and no other
+=== TEST 13: only headers listed in payer_lookup_header are passed to the shop
 --- http_config eval: ::page()
 --- config eval: ::lookup(payer_lookup_header => 'Cookie X-Shop')
 --- request
@@ -275,7 +275,7 @@ is(join(' ', sort keys %cookies), 's=1 s=2 s=3', 'each with his own');
 
 
 
-=== TEST 14: no more lookups are under way than payer_lookup_inflight says
+=== TEST 14: payer_lookup_inflight limits simultaneous lookups
 --- http_config eval: ::page()
 --- config eval: ::lookup(payer_lookup_inflight => 2)
 --- request
@@ -295,7 +295,7 @@ like(error_log_text(), qr/the limit of "payer_lookup_inflight" is reached/, 'and
 
 
 
-=== TEST 40: how long the shop took is counted
+=== TEST 40: the duration of lookups is counted in the metrics
 --- http_config eval: ::page()
 --- config eval: ::lookup() . 'location = /metrics { payer_metrics; payer_allow 127.0.0.1; }'
 --- request

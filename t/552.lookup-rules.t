@@ -31,7 +31,7 @@ sub lines { map { $_->{line} =~ /^(\S+ \S+)/ } shop_requests() }
 
 __DATA__
 
-=== TEST 1: the number is encoded in the shop's location, and two dots are none
+=== TEST 1: $payer_reference is encoded in the lookup location, and .. gets 404
 --- http_config eval: ::page()
 --- config eval
 ::shop_location('/orders/$payer_reference/x') . '
@@ -81,7 +81,7 @@ is((lines())[0], 'GET /orders/no%2Fa%2Bb%40x%3Fx/x', 'stays one');
 
 
 
-=== TEST 2: orders that differ only in $payer_reference share nothing
+=== TEST 2: lookups that differ in $payer_reference are not shared
 --- http_config eval: ::page()
 --- config eval
 ::shop_location('/orders/$payer_reference') . '
@@ -116,7 +116,7 @@ is(get('/thanks?order=4')->status, 303, 'and one that is, in the same second');
 
 
 
-=== TEST 3: the number may be a field of the reply
+=== TEST 3: the order number can be a field of the response
 --- http_config eval: ::page()
 --- config eval
 ::shop_location('/wc/$arg_id') . '
@@ -170,7 +170,7 @@ is(get('/direct?id=1001&key=wc_order_abc')->status, 503, 'nor there');
 
 
 
-=== TEST 4: a checkout that uses a field without a lookup is 503
+=== TEST 4: a checkout with a field of a lookup and without a lookup gets 503
 --- http_config eval: ::page()
 --- config eval
 ::shop_location('/wc/$arg_id') . ::lookup() =~ s/location = \/_shop.*?\n        }//sr . '
@@ -203,7 +203,7 @@ is(calls()->{create}, undef, 'nothing was made');
 
 
 
-=== TEST 5: a later location obeys the verdict, whatever it costs there
+=== TEST 5: a later location with a constant amount uses the result of the lookup
 --- http_config eval: ::page()
 --- config eval
 ::lookup(payer_verify_amount => undef) =~ s/payer_amount .*?;/payer_amount 100;/r =~ s/payer_currency .*?;/payer_currency SEK;/r =~ s/payer_reference .*?;/payer_reference \$payer_reference public;/r
@@ -221,7 +221,7 @@ is(lookups(), 2, 'one question a visit');
 
 
 
-=== TEST 6: the same URI uses the answer again, another one replaces all fields
+=== TEST 6: a location with the same URI reuses the response, another URI replaces all fields
 --- http_config eval: ::page()
 --- config eval
 ::shop_location('/wc/$arg_id') . '
@@ -265,7 +265,7 @@ is(join(' ', lines()), 'GET /wc/1001 GET /wc/77', 'two questions for three locat
 
 
 
-=== TEST 7: an order paid at the counter, or cancelled, loses its link
+=== TEST 7: the link of an order that is paid or cancelled in the shop is cancelled
 --- http_config eval: ::page()
 --- config eval
 ::lookup() . '
@@ -306,7 +306,7 @@ is(books('24')->{status}, 'INITIATED', 'is left alone while the order is open');
 
 
 
-=== TEST 8: what was paid here counts more than the shop's word
+=== TEST 8: a payment known here has priority over the state in the shop
 --- http_config eval: ::page()
 --- config eval: ::lookup() . 'location = /refund { payer_refund; payer_allow 127.0.0.1; } location = /cap { payer_capture; payer_allow 127.0.0.1; }'
 --- request
@@ -328,7 +328,7 @@ is(received(31, 'wc_order_abc')->status, 409, 'the shop\'s word does not open th
 
 
 
-=== TEST 9: a payment that crossed the cancellation is a payment
+=== TEST 9: an order that was paid before it was cancelled in the shop is passed
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request

@@ -111,7 +111,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the client that asked closes its connection
+=== TEST 1: waiting requests get the lookup if the requesting client closes its connection
 --- config eval: ::places()
 --- request
 GET /nothing
@@ -129,7 +129,7 @@ cmp_ok($_->time, '<', 2.5, 'and do not wait for what nobody asks for')
 
 
 
-=== TEST 2: the client that asked resets its stream
+=== TEST 2: waiting requests get the lookup if the requesting client resets its stream
 --- config eval: ::places()
 --- request
 GET /nothing
@@ -152,7 +152,7 @@ cmp_ok($_->time, '<', 2.5, 'and do not wait for what nobody asks for')
 
 
 
-=== TEST 3: the client that asked over HTTP/2 is gone
+=== TEST 3: waiting requests get the lookup if the requesting client over HTTP/2 has gone
 --- config eval: ::places()
 --- request
 GET /nothing
@@ -170,7 +170,7 @@ waitpid $pid, 0;
 
 
 
-=== TEST 4: the request that asked has no time left, and the others have
+=== TEST 4: waiting requests get the lookup if the payer_timeout of the requesting one expires
 --- config eval: ::places()
 --- request
 GET /nothing
@@ -187,7 +187,7 @@ cmp_ok($short->time, '<', 1, 'which is said in its own time');
 
 
 
-=== TEST 5: one that waits goes away, and the others have their answer
+=== TEST 5: the other requests get the lookup if a waiting client closes its connection
 --- config eval: ::places()
 --- request
 GET /nothing

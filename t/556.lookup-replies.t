@@ -47,7 +47,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a pattern finds what stands there once, its groups joined
+=== TEST 1: a regular expression must match exactly once, and its groups are joined
 --- http_config eval: ::page()
 --- config eval: ::asks($::PROXY, '~<b>([0-9]+)(?: |&nbsp;)?([0-9]*),([0-9]{2}) kr</b>')
 --- request
@@ -71,7 +71,7 @@ like(error_log_text(), qr/does not match in the reply/, 'none is none');
 
 
 
-=== TEST 2: whatever a buyer has written on the page holds no worker
+=== TEST 2: a regular expression with many steps does not block the worker process
 --- http_config eval: ::page()
 --- config eval: ::asks($::PROXY, '~([0-9]+)(?: |&nbsp;)?([0-9]*),([0-9]{2}) <b>kr')
 --- request
@@ -90,7 +90,7 @@ like(error_log_text(), qr/needs too many steps to match/, 'the log says why');
 
 
 
-=== TEST 3: amounts as shops write them
+=== TEST 3: amounts in the formats of shops are parsed exactly or rejected
 --- http_config eval: ::page()
 --- config eval: ::asks($::PROXY)
 --- request
@@ -110,7 +110,7 @@ for my $case (['149.85000000000002', 14985], ['"129.5000"', 12950],
 
 
 
-=== TEST 4: a value with a control character is none
+=== TEST 4: a field with a control character is missing
 --- http_config eval: ::page()
 --- config eval: ::asks($::PROXY, '/total', 'payer_lookup_field $note /note optional; add_header X-Note "[$note]" always;')
 --- request
@@ -129,7 +129,7 @@ is(get('/pay?id=402')->header('X-Note'), "[\xc3\xa5 b]", 'a letter is none');
 
 
 
-=== TEST 5: replies that are no good are 503, and what was tried is not kept
+=== TEST 5: invalid responses return 503 and are not cached
 --- http_config eval: ::page()
 --- config eval: ::asks("$::PROXY proxy_read_timeout 1s;")
 --- request
@@ -160,7 +160,7 @@ is(calls()->{create}, 1, 'nothing but the one link was made');
 
 
 
-=== TEST 6: the shop says itself when to come again
+=== TEST 6: 503 has the Retry-After of the shop
 --- http_config eval: ::page()
 --- config eval: ::asks($::PROXY) . 'location = /gate { payer_lookup /_shop/order?id=$arg_id; payer_lookup_field $total /total; payer_verify $arg_id; try_files /no =204; }'
 --- request
@@ -180,7 +180,7 @@ for my $url ('/pay?id=601', '/gate?id=601') {
 
 
 
-=== TEST 7: an order that is not there is asked for once a second
+=== TEST 7: a 404 of the shop is cached for one second
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -198,7 +198,7 @@ ok(1, 'after a second it is asked for again');
 
 
 
-=== TEST 8: what leads the lookup elsewhere ends it
+=== TEST 8: a lookup in an if block or behind a rewrite is not sent, and 503 is returned
 --- http_config eval: ::page()
 --- config eval: ::asks("$::PROXY if (\$arg_id = 801) { set \$x 1; } if (\$arg_id = 802) { rewrite ^ /elsewhere last; } limit_except POST { proxy_pass http://shop/le; }") =~ s/limit_except.*?\}//r
 --- request
@@ -214,7 +214,7 @@ like(error_log_text(), qr/a lookup was not sent: it was redirected/, 'the log sa
 
 
 
-=== TEST 9: so does limit_except
+=== TEST 9: a lookup in a limit_except block is not sent, and 503 is returned
 --- http_config eval: ::page()
 --- config eval: ::asks("$::PROXY limit_except POST { deny all; }")
 --- request
@@ -227,7 +227,7 @@ is(lookups(), 0, 'nothing was sent');
 
 
 
-=== TEST 10: X-Accel-Redirect of the shop's API leads nowhere
+=== TEST 10: X-Accel-Redirect in the response to a lookup is ignored
 --- http_config eval: ::page()
 --- config eval: ::asks($::PROXY)
 --- request
@@ -241,7 +241,7 @@ is(lookups(), 1, 'one question');
 
 
 
-=== TEST 11: FastCGI has a request of its own, and nothing of the buyer's
+=== TEST 11: fastcgi_pass gets the parameters of the lookup, not those of the buyer's request
 --- http_config eval: ::page()
 --- config eval
 my $params = CORE::join '', map { "fastcgi_param $_->[0] $_->[1]; " }
@@ -267,7 +267,7 @@ is($p->{HTTP_X_FORWARDED_FOR} // $p->{HTTP_COOKIE}, undef, 'and no header');
 
 
 
-=== TEST 12: uwsgi is taken, too
+=== TEST 12: uwsgi_pass can be used for a lookup
 --- http_config eval: ::page()
 --- config eval: ::asks("uwsgi_param QUERY_STRING \$query_string; uwsgi_param REQUEST_METHOD \$request_method; uwsgi_pass 127.0.0.1:$::cgi;")
 --- request
@@ -281,7 +281,7 @@ is(cgi_request()->{param}{QUERY_STRING}, 'id=1201', 'its arguments');
 
 
 
-=== TEST 13: a question in a body (GraphQL)
+=== TEST 13: a lookup can be a POST with proxy_set_body (GraphQL)
 --- http_config eval: ::page()
 --- config eval: ::asks('proxy_method POST; proxy_set_header Content-Type application/json; proxy_set_body "{\"query\":\"{order(id:\\\\\"$arg_id\\\\\"){total}}\"}"; proxy_pass http://shop/graphql;', '/data/order/total')
 --- request
@@ -315,7 +315,7 @@ is(get('/pay?id=1402')->status, 400, 'what the map does not know is no amount');
 
 
 
-=== TEST 15: neither the shop's credentials nor its reply are in the debug log
+=== TEST 15: the shop's credentials and response are not in the debug log
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- log_level: debug
@@ -336,7 +336,7 @@ unlike($log, qr/wc_order_a1b2c3/, 'nor the order\'s');
 
 
 
-=== TEST 16: the log line of a lookup is one line, without the buyer's secret
+=== TEST 16: the log message of a lookup is one line without the buyer's key
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request

@@ -89,7 +89,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the address alone
+=== TEST 1: a direct request for the page without a payment is rejected
 --- after
 attack('success URL of an order that was never made', 402, thanks('made-up'));
 attack('success URL without an order', 402, get('/thanks'));
@@ -108,7 +108,7 @@ attack('after the link has expired', 402, thanks('1001'));
 
 
 
-=== TEST 2: an order that was paid, for one that was not
+=== TEST 2: the payment of another order is rejected
 --- config
     location /files/ {
         payer_verify $arg_order;
@@ -140,7 +140,7 @@ is_thanked(get('/thanks?order=1001&reorder=1&order_id=2&orders=3'),
 
 
 
-=== TEST 3: another spelling
+=== TEST 3: other spellings of the reference are rejected
 --- after
 paid('1001');
 order('1002');
@@ -160,7 +160,7 @@ for my $path ('//thanks', '/./thanks', '/x/../thanks', '/%74hanks',
 
 
 
-=== TEST 4: another method, another header, another protocol
+=== TEST 4: other methods, headers and protocols are rejected
 --- config
     location = /file.txt { payer_verify $arg_order; }
 --- user_files
@@ -188,7 +188,7 @@ attack('Upgrade to another protocol', 402, get('/thanks?order=1001',
 
 
 
-=== TEST 5: HTTP/2
+=== TEST 5: the same requests over HTTP/2 are rejected
 --- http_config perl
 "server {
     listen 127.0.0.1:" . ($ENV{TEST_NGINX_H2_PORT} //= free_port())
@@ -213,7 +213,7 @@ like($r->raw, qr{^HTTP/2 200.*^cache-control: no-store.*THANK YOU}sm,
 
 
 
-=== TEST 6: a way around payer_verify inside the server
+=== TEST 6: internal redirects and subrequests do not bypass payer_verify
 --- user_files
 >>> page.shtml
 <!--# include virtual="/thanks?order=1001" --> <!--# include virtual="/thanks?order=1002" -->
@@ -269,7 +269,7 @@ attack('try_files to the gate', 402, get('/tried'));
 
 
 
-=== TEST 7: less money, or other money
+=== TEST 7: a smaller amount or another currency is rejected
 --- after
 paid('1001');
 
@@ -309,7 +309,7 @@ attack('the currency of the order has changed', 402, thanks('1003'));
 
 
 
-=== TEST 8: money that was given back
+=== TEST 8: a released or cancelled payment is rejected
 --- config
     location = /release { payer_release; payer_allow 127.0.0.1; }
 --- after
@@ -326,7 +326,7 @@ attack('authorized, and then released', 402, thanks('1002'));
 
 
 
-=== TEST 9: Payer in trouble
+=== TEST 9: requests are rejected while Payer fails
 --- gate
 payer_verify $arg_order;
 payer_timeout 1s;
@@ -361,7 +361,7 @@ attack('Payer does not give a token', 503, thanks('1001'));
 
 
 
-=== TEST 10: a worker that dies, a reload in the middle
+=== TEST 10: requests are rejected after a worker process was killed and during a reload
 --- alert: exited on signal 9
 --- after
 order('1001');
@@ -413,7 +413,7 @@ attack('after a reload', 402, thanks('1001'));
 
 
 
-=== TEST 11: a full zone
+=== TEST 11: requests are rejected while the zone is full
 --- bare
 --- http_config perl
 "payer_zone payer 256k;
@@ -465,7 +465,7 @@ cmp_ok($seen{200}, '>', $seen{503} // 0, 'most are passed');
 
 
 
-=== TEST 12: a store that is lost
+=== TEST 12: after the loss of the store requests for paid orders are rejected
 --- after
 paid('1001');
 is_thanked(thanks('1001'), 'paid');
@@ -484,7 +484,7 @@ attack('everything is forgotten, even what was paid', 402, thanks('1001'));
 
 
 
-=== TEST 13: all of them
+=== TEST 13: all attempts were rejected
 --- after
 print_table();
 
