@@ -8,7 +8,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: nginx starts with the module and serves
+=== TEST 1: nginx starts with the module and answers requests
 --- config
     location = /hello {
         return 200 "hello\n";
@@ -21,7 +21,7 @@ hello
 
 
 
-=== TEST 2: nginx starts without a word of ours in its configuration
+=== TEST 2: nginx starts with a configuration without directives of the module
 --- bare
 --- config
     location = /hello {
@@ -34,7 +34,7 @@ hello
 
 
 
-=== TEST 3: a directive that nobody knows stops nginx
+=== TEST 3: nginx does not start with an unknown directive
 --- config
     location = /hello {
         payer_no_such_directive;
@@ -45,7 +45,7 @@ unknown directive "payer_no_such_directive"
 
 
 
-=== TEST 4: the simulator sees what reaches it, and is asked about it
+=== TEST 4: the simulator records the requests that it gets
 --- config
     location /sim/ {
         proxy_set_header  X-Seen yes;
@@ -67,7 +67,7 @@ token: ^X-Seen: yes$
 
 
 
-=== TEST 5: a fault is met once
+=== TEST 5: a fault applies to one request
 --- config
     location /sim/ {
         proxy_pass  http://payer/;
@@ -83,7 +83,7 @@ is(calls()->{token}, 2, 'and both were counted');
 
 
 
-=== TEST 6: books are empty again
+=== TEST 6: the simulator's books are empty at the beginning of a test
 --- config
 --- request
 GET /
@@ -91,7 +91,7 @@ GET /
 
 
 
-=== TEST 7: many requests at once, and one that hangs up
+=== TEST 7: together() sends simultaneous requests, and one of them closes its connection
 --- config
     location = /slow {
         proxy_pass  http://payer/oauth2/token;
@@ -118,7 +118,7 @@ is($r[6]->error, 'hung up', 'one buyer left');
 
 
 
-=== TEST 8: the secret file is the owner's only
+=== TEST 8: the secret file is readable for its owner only
 --- config
 --- request
 GET /
@@ -128,7 +128,7 @@ is($stat[2] & 0777, 0600, 'mode');
 
 
 
-=== TEST 9: Payer's clock and settings can be changed
+=== TEST 9: the simulator's clock and settings can be changed
 --- config
 --- request
 GET /

@@ -77,7 +77,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: while Payer takes its time the same worker serves everything else
+=== TEST 1: a worker process that waits for Payer serves other requests
 --- config perl
 checkout() . operations() . 'location = /hello { return 200 "hello"; }'
 --- faults
@@ -99,7 +99,7 @@ cmp_ok($_->time, '<', 4, 'nor did one buyer for the other') for $r[0], $r[19];
 
 
 
-=== TEST 2: a buyer who leaves in the middle does not lose the link
+=== TEST 2: if a buyer closes the connection during a create, the link is stored
 --- config perl: checkout()
 --- faults
 create: delay=0.5
@@ -117,7 +117,7 @@ is(calls()->{create}, 1, 'without a call');
 
 
 
-=== TEST 3: a buyer who leaves in the middle over HTTP/2 does not lose it either
+=== TEST 3: if a buyer closes the connection during a create over HTTP/2, the link is stored
 --- http_config perl
 "server {
     listen 127.0.0.1:$h2 http2;
@@ -141,7 +141,7 @@ is(calls()->{create}, 1, 'without a call');
 
 
 
-=== TEST 4: buyers who leave leave no descriptors behind
+=== TEST 4: closed client connections leave no open file descriptors
 --- config perl: checkout()
 --- faults
 create: delay=0.3 times=0
@@ -164,7 +164,7 @@ is((worker_pids())[0], $worker, 'in the same worker');
 
 
 
-=== TEST 5: nor over HTTP/2
+=== TEST 5: closed client connections over HTTP/2 leave no open file descriptors
 --- http_config perl
 "server {
     listen 127.0.0.1:$h2 http2;
@@ -198,7 +198,7 @@ is((worker_pids())[0], $worker, 'in the same worker');
 
 
 
-=== TEST 6: who has left does not keep a worker from quitting
+=== TEST 6: a closed client connection does not prevent a worker process from exiting gracefully
 --- config perl: checkout()
 --- faults
 create: delay=0.3
@@ -213,7 +213,7 @@ is(books('1')->{links}, 1, 'which was made');
 
 
 
-=== TEST 7: a buyer who leaves while the token is fetched leaves the token
+=== TEST 7: if a buyer closes the connection during a token request, the token is stored
 --- config perl: checkout()
 --- faults
 token: delay=0.4
@@ -226,7 +226,7 @@ is(calls()->{token}, 1, 'goes on with it');
 
 
 
-=== TEST 8: a caller who leaves in the middle of a capture finds it done
+=== TEST 8: if a client closes the connection during a capture, a repeat finds it done
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -249,7 +249,7 @@ is(books('1')->{captured}, 400, 'and it was captured once');
 
 
 
-=== TEST 9: a reload in the middle of a call loses nothing
+=== TEST 9: a call in progress is completed during a reload
 --- config perl: checkout()
 --- faults
 create: delay=0.8
@@ -274,7 +274,7 @@ ok(gone($old, 3), 'the old worker quits');
 
 
 
-=== TEST 10: a configuration that is refused changes nothing
+=== TEST 10: a rejected configuration does not change the running one
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -294,7 +294,7 @@ is(calls()->{create}, 1, 'at all');
 
 
 
-=== TEST 11: a graceful end waits for the call
+=== TEST 11: a graceful shutdown waits for a call in progress
 --- config perl: checkout()
 --- faults
 create: delay=0.5
@@ -311,7 +311,7 @@ ok(gone($master, 3), 'and then nginx quits');
 
 
 
-=== TEST 12: a quick end in the middle of a call is quick
+=== TEST 12: a fast shutdown does not wait for a call in progress
 --- config perl: checkout() . operations()
 --- faults
 create: silence
@@ -328,7 +328,7 @@ ok(error_log_text() !~ /exited on signal/, 'and nothing crashed');
 
 
 
-=== TEST 13: a graceful end that takes too long is cut off in good order
+=== TEST 13: worker_shutdown_timeout ends a checkout in progress without a crash
 --- main_config
     worker_shutdown_timeout  300ms;
 --- config perl: checkout() . operations()
@@ -347,7 +347,7 @@ ok(error_log_text() !~ /exited on signal/, 'and nothing crashed');
 
 
 
-=== TEST 14: a worker that dies takes no order with it
+=== TEST 14: an order is known after a worker process was killed
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -366,7 +366,7 @@ is(calls()->{token}, 1, 'and so is the token');
 
 
 
-=== TEST 15: a Payer that goes away and comes back is found again
+=== TEST 15: calls succeed again after Payer was unavailable
 --- config perl: checkout(payer_tries => 1)
 --- faults
 create: reset times=5
@@ -378,7 +378,7 @@ is(get('/checkout?order=6')->status, 303, 'at once');
 
 
 
-=== TEST 16: an operation that is cut off in the middle crashes nothing
+=== TEST 16: worker_shutdown_timeout ends an operation in progress without a crash
 --- main_config
     worker_shutdown_timeout  300ms;
 --- config perl: checkout() . operations()

@@ -61,7 +61,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the body of a callback comes late
+=== TEST 1: an event callback is answered once if its body arrives late
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -93,7 +93,7 @@ each_front(sub {
 
 
 
-=== TEST 2: the body of a callback comes right after the header, many times
+=== TEST 2: an event callback is answered if its body arrives right after the header
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -116,7 +116,7 @@ each_front(sub {
 
 
 
-=== TEST 3: a request that is hidden in the body of a checkout is not answered
+=== TEST 3: a request inside the body of a checkout is not processed
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -150,7 +150,7 @@ each_front(sub {
 
 
 
-=== TEST 4: a create that is sent again while the body comes is whole
+=== TEST 4: a create that is sent again while the client's body arrives is complete
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -175,7 +175,7 @@ each_front(sub {
 
 
 
-=== TEST 5: a reconcile with a body, and a request behind it
+=== TEST 5: payer_reconcile with a body and a pipelined request get one answer each
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -204,7 +204,7 @@ each_front(sub {
 
 
 
-=== TEST 6: every handler, with a body that comes late, answers once and in order
+=== TEST 6: each handler answers once and in order if the body arrives late
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -249,7 +249,7 @@ each_front(sub {
 
 
 
-=== TEST 7: chunked bodies
+=== TEST 7: each handler reads chunked bodies
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -278,7 +278,7 @@ each_front(sub {
 
 
 
-=== TEST 8: a client that asks first is told to go on, and nothing is done before
+=== TEST 8: a request with Expect gets 100 Continue, and is processed after its body
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -299,7 +299,7 @@ for my $front (qw(http https)) {
 
 
 
-=== TEST 9: a body that ends before its end leaves nothing behind
+=== TEST 9: a request with an incomplete body leaves no lock and no record
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -325,7 +325,7 @@ is(books('short'), undef, 'nothing was made');
 
 
 
-=== TEST 10: a body that does not come is waited for as long as nginx is told
+=== TEST 10: client_body_timeout ends the wait for a body
 --- http_config eval: ::shop_upstream()
 --- config eval
 "client_body_timeout 300ms;" . ::fronts()
@@ -344,7 +344,7 @@ for my $path ('/checkout?order=never', '/events?token=none', '/reconcile') {
 
 
 
-=== TEST 11: a body that is too large is refused, however it comes
+=== TEST 11: a body above client_max_body_size is rejected with and without Content-Length
 --- config perl
 my @max = (client_max_body_size => '1k');
 checkout(@max) . operations(@max) . <<'EOF_CONF'
@@ -379,7 +379,7 @@ for my $path ('/checkout?order=large', '/events?token=none', '/reconcile',
 
 
 
-=== TEST 12: the time of the client is not that of Payer
+=== TEST 12: payer_timeout does not include the time in which the client sends its body
 --- http_config eval: ::shop_upstream()
 --- config eval
 "payer_timeout 1s;" . ::fronts()

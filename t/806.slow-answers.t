@@ -52,7 +52,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an answer is whole however slowly it is taken
+=== TEST 1: an answer to a slow client is complete
 --- config eval: ::fronts()
 --- request
 GET /metrics
@@ -80,7 +80,7 @@ is($r->error, undef, 'as long as it says');
 
 
 
-=== TEST 2: what is never taken leaves no connection behind
+=== TEST 2: an answer that the client does not read leaves no connection
 --- config eval: ::fronts()
 --- request
 GET /metrics
@@ -116,7 +116,7 @@ ok(wait_until(sub { !grep { $_ == $worker } worker_pids() }),
 
 
 
-=== TEST 3: send_timeout ends what is not taken
+=== TEST 3: send_timeout closes the connection of a client that does not read
 --- config eval: ::fronts('send_timeout 500ms;')
 --- request
 GET /metrics
@@ -135,7 +135,7 @@ is($r && $r->error, 'reset', 'over HTTP/2 the stream is reset');
 
 
 
-=== TEST 4: the deadline holds while the name of Payer is looked up
+=== TEST 4: payer_timeout applies while the name of Payer's host is resolved
 --- bare
 --- http_config perl
 bare_http() . "resolver 127.0.0.1:" . $deaf->sockport . ';'
@@ -162,7 +162,7 @@ is($_->status, 504, 'two at once') for $two, $three;
 
 
 
-=== TEST 5: and while limit_req of the API location lets it wait
+=== TEST 5: payer_timeout applies while limit_req of the API location delays a call
 --- bare
 --- http_config perl
 bare_http('simulator')

@@ -81,7 +81,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a page of an error gets no body and is announced none
+=== TEST 1: a proxied error page gets neither the client's body nor its length
 --- http_config
 upstream shop { server 127.0.0.1:$TEST_NGINX_SHOP_PORT; }
 --- config eval: ::server()
@@ -102,7 +102,7 @@ for my $path ('/checkout?order=', '/shown?order=1') {
 
 
 
-=== TEST 2: a mirror still has the whole body
+=== TEST 2: a mirror gets the complete body of the client
 --- http_config
 upstream shop { server 127.0.0.1:$TEST_NGINX_SHOP_PORT; }
 --- config eval: ::server(mirror => '/copy')
@@ -121,7 +121,7 @@ is($page && $page->{body}, '', 'and the page of the error without');
 
 
 
-=== TEST 3: a page by uwsgi is told of no body
+=== TEST 3: an error page by uwsgi_pass gets neither the client's body nor its length
 --- config perl
 server() =~ s{proxy_pass http://shop;}{uwsgi_pass 127.0.0.1:$uwsgi;
     uwsgi_param CONTENT_LENGTH \$content_length;

@@ -26,7 +26,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a page of the shop gets the headers that were added
+=== TEST 1: a proxied error page gets request headers that were added after the body was dropped
 --- main_config eval: $::load
 --- http_config eval: ::shop_upstream()
 --- config

@@ -112,7 +112,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a reload every 100 ms, with the memory store
+=== TEST 1: payments continue during reloads every 100 ms with the memory store
 --- bare
 --- http_config perl: memory()
 --- config perl: payer_server() . storm_conf('10s')
@@ -128,7 +128,7 @@ is(calls()->{token}, 1, 'the token was fetched once');
 
 
 
-=== TEST 2: a reload every 100 ms, with the LMDB store
+=== TEST 2: payments continue during reloads every 100 ms with the lmdb store
 --- bare
 --- http_config perl: lmdb()
 --- config perl: payer_server() . storm_conf('10s')
@@ -158,7 +158,7 @@ cmp_ok($after[1], '<=', $before[1], 'nor has it more descriptors');
 
 
 
-=== TEST 3: binary upgrades, done and taken back
+=== TEST 3: payments continue during binary upgrades and rollbacks
 --- bare
 --- main_config
     env ASAN_OPTIONS;
@@ -178,7 +178,7 @@ cmp_ok($::upgraded, '>=', 2, 'there and back');
 
 
 
-=== TEST 4: quitting with calls in flight
+=== TEST 4: calls in progress are completed when nginx quits
 --- bare
 --- http_config perl: lmdb()
 --- config perl: payer_server() . storm_conf('10s')
@@ -193,7 +193,7 @@ $storm->reckon;
 
 
 
-=== TEST 5: workers are killed
+=== TEST 5: payments continue when worker processes are killed
 --- bare
 --- http_config perl: lmdb()
 --- config perl: payer_server() . storm_conf(3 * slow() . 's')

@@ -41,7 +41,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the clock jumps back and forth
+=== TEST 1: payments continue while the clock jumps
 --- bare
 --- http_config perl: payer_http()
 --- config perl: payer_server() . storm_conf('10s')
@@ -61,7 +61,7 @@ storm('clock',
 
 
 
-=== TEST 2: the disk fills up and breaks
+=== TEST 2: payments continue while the disk is full or fails
 --- bare
 --- http_config perl: payer_http()
 --- config perl: payer_server() . storm_conf('10s')
@@ -85,7 +85,7 @@ storm('disk',
 
 
 
-=== TEST 3: descriptors run out
+=== TEST 3: payments continue while no file descriptors are left
 --- bare
 --- http_config perl: payer_http()
 --- config perl: payer_server() . storm_conf('10s')

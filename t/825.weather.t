@@ -40,7 +40,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a clock that leaps ahead by a year and comes back forgets nothing
+=== TEST 1: no record is deleted when the clock jumps ahead by a year and back
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -58,7 +58,7 @@ is(get('/checkout?order=1')->header('Location'), $first, 'the link is known');
 
 
 
-=== TEST 2: the memory store, too, when it is full
+=== TEST 2: a full memory store deletes no valid record when the clock jumps ahead by a year and back
 --- bare
 --- http_config perl: payer_http() =~ s/payer_store .*?;/payer_store memory;/r =~ s/payer 1m/payer 64k/r
 --- config perl: payer_server() . checkout() . operations()
@@ -77,7 +77,7 @@ is(get('/checkout?order=1')->header('Location'), $first, 'the link is known');
 
 
 
-=== TEST 3: a link from the future is replaced, as nobody knows how old it is
+=== TEST 3: a link with a creation time in the future is replaced
 --- before
 clock_is_off(2 * $::day);
 --- config perl: checkout() . operations()
@@ -97,7 +97,7 @@ is($new->{status}, 'INITIATED', 'the new one is alive');
 
 
 
-=== TEST 4: a capture whose outcome cannot be stored is a capture, and is logged
+=== TEST 4: a capture whose outcome cannot be stored is returned and logged
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -128,7 +128,7 @@ is(post('/capture', %capture)->header('Idempotency-Replayed'), 'true', 'and has 
 
 
 
-=== TEST 5: what cannot be stored is not sent, and what is stored is presented
+=== TEST 5: with a failing disk new orders are not sent, and stored links are presented
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -150,7 +150,7 @@ is(get('/checkout?order=2')->status, 303, 'at once when the disk is good again')
 
 
 
-=== TEST 6: workers that could not write to the store do not take over
+=== TEST 6: a reload is rejected if the store is not writable for the worker processes
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -179,7 +179,7 @@ is(get('/checkout?order=1')->header('Location'), $first, 'and then it does');
 
 
 
-=== TEST 7: the directory itself is given back to the workers
+=== TEST 7: a reload corrects the mode of the store's directory
 --- config perl: checkout()
 --- request
 GET /checkout?order=1
@@ -192,7 +192,7 @@ is((stat work_dir() . '/payments')[2] & 0777, 0700, 'which makes it theirs');
 
 
 
-=== TEST 8: a disk that was full when the store was made is no damage
+=== TEST 8: an empty data.mdb of a full disk is not reported as damaged
 --- before
 mkdir work_dir() . '/payments';
 write_file(work_dir() . '/payments/data.mdb', '', 0600);
@@ -203,7 +203,7 @@ GET /checkout?order=1
 
 
 
-=== TEST 9: a capture from the future, in whose middle the worker died, is found out
+=== TEST 9: a capture of a killed worker process is settled after the clock was set back
 --- config perl: checkout() . operations() . 'location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }'
 --- request
 GET /checkout?order=1
@@ -238,7 +238,7 @@ is(post('/capture', %capture)->header('Idempotency-Replayed'), 'true', 'and the 
 
 
 
-=== TEST 10: an operation that had no token says nothing of the store
+=== TEST 10: an operation without a token does not report a failure of the store
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -253,7 +253,7 @@ unlike(error_log_text(), qr{could not be stored}, 'nothing was wrong with the st
 
 
 
-=== TEST 11: a start with a clock that is 400 days ahead forgets nothing
+=== TEST 11: no record is deleted when nginx starts with a clock that is 400 days ahead
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -276,7 +276,7 @@ is(get('/checkout?order=1')->header('Location'), $first, 'the link is known');
 
 
 
-=== TEST 12: a clock that goes on by half a day, over a restart too, drops what expired
+=== TEST 12: expired records are deleted after half a day, also after a restart
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1

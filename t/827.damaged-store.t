@@ -93,7 +93,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the file is cut off
+=== TEST 1: after data.mdb was truncated payments get 503, and other requests are served
 --- config perl: checkout() . operations() . rest()
 --- request
 GET /checkout?order=1
@@ -104,7 +104,7 @@ like(error_log_text(), qr/\[crit\].*data\.mdb" is damaged/, 'the log says what h
 
 
 
-=== TEST 2: the file is written over
+=== TEST 2: after data.mdb was overwritten payments get 503, and other requests are served
 --- config perl: checkout() . operations() . rest()
 --- request
 GET /checkout?order=1
@@ -119,7 +119,7 @@ like(error_log_text(), qr/\[crit\].*data\.mdb" (?:is damaged|was replaced)/, 'th
 
 
 
-=== TEST 3: the directory is deleted
+=== TEST 3: after the directory was deleted payments get 503, and other requests are served
 --- config perl: checkout() . operations() . rest()
 --- request
 GET /checkout?order=1

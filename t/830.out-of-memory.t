@@ -315,7 +315,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the memory store
+=== TEST 1: each failed allocation is handled with the memory store
 --- bare
 --- http_config eval: ::http('memory')
 --- config eval: ::server()
@@ -331,7 +331,7 @@ torture_all('memory', 0);
 
 
 
-=== TEST 2: LMDB
+=== TEST 2: each failed allocation is handled with the lmdb store
 --- bare
 --- http_config eval: ::http('lmdb:' . ::work_dir() . '/payments')
 --- config eval: ::server()
@@ -347,7 +347,7 @@ torture_all('LMDB', 0);
 
 
 
-=== TEST 3: reconcile, which reads all orders, with few of them
+=== TEST 3: each failed allocation in payer_reconcile is handled
 --- bare
 --- http_config eval: ::http('memory')
 --- config eval: ::server()

@@ -75,7 +75,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: what watches the mutex finds each misdeed
+=== TEST 1: the checker of the zone's mutex detects each violation
 --- bare
 --- http_config eval: ::http('memory')
 --- config eval: ::server()
@@ -113,7 +113,7 @@ is(get('/checkout?order=2')->status, 303, 'the mutex can be taken');
 
 
 
-=== TEST 2: whatever the module does, with the memory store
+=== TEST 2: the zone's mutex is held correctly with the memory store
 --- bare
 --- http_config eval: ::http('memory')
 --- config eval: ::server()
@@ -127,7 +127,7 @@ all_scenes('memory');
 
 
 
-=== TEST 3: whatever the module does, with LMDB
+=== TEST 3: the zone's mutex is held correctly with the lmdb store
 --- bare
 --- http_config eval: ::http('lmdb:' . ::work_dir() . '/payments')
 --- config eval: ::server()

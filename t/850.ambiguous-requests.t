@@ -205,7 +205,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: two lengths of one body, and chunks that are none
+=== TEST 1: two different lengths and invalid chunks are rejected
 --- after
 my $order = paid();
 my $body = "reference=$order&amount=1";
@@ -255,7 +255,7 @@ is(books($order)->{captured}, 1, 'nothing that was hidden was done');
 
 
 
-=== TEST 2: bodies in pieces, and requests in a row
+=== TEST 2: split bodies and pipelined requests are answered correctly
 --- after
 my $order = paid();
 my $body = "reference=$order&amount=1";
@@ -317,7 +317,7 @@ is(books($order)->{captured}, 12 + 3 + 2 + 6 + 2 + 1, 'the books agree');
 
 
 
-=== TEST 3: too much
+=== TEST 3: bodies, arguments and headers that are too large are rejected
 --- after
 my $order = paid();
 my $body = "reference=$order&amount=1";
@@ -365,7 +365,7 @@ is(books($order)->{captured}, 0, 'no money moved');
 
 
 
-=== TEST 4: methods
+=== TEST 4: methods that an operation does not support are rejected
 --- after
 my $order = paid();
 
@@ -417,7 +417,7 @@ is(books($order)->{captured}, 0, 'no money moved');
 
 
 
-=== TEST 5: what asks for a part, or for what has changed, gets the whole answer
+=== TEST 5: range and conditional requests get the complete answer
 --- after
 my $order = paid();
 get('/iframe?order=part');
@@ -445,7 +445,7 @@ for my $header ('Range: bytes=0-9', 'Range: bytes=0-0,-1', 'If-Range: "x"',
 
 
 
-=== TEST 6: nothing of a request goes on to Payer
+=== TEST 6: headers and framing of a client's request are not passed to Payer
 --- after
 my $order = paid();
 my @headers = ('Transfer-Encoding: chunked', 'Expect: 100-continue', 'TE: trailers',
@@ -488,7 +488,7 @@ unlike((sent('create'))[-1], qr/evil|amount=1|chunked/,
 
 
 
-=== TEST 7: texts that would begin a header, or end a path
+=== TEST 7: values with line breaks, NUL or invalid UTF-8 are rejected
 --- after
 my @bad = ('%0d%0aX-Evil:1', 'a%0d%0aX-Evil:1', 'a%0aX-Evil:1', 'a%00',
     'a%7f', 'a%1b', '%c0%ae', '%ed%a0%80', '%ff', '%', '%2', '%zz',
@@ -536,7 +536,7 @@ for my $text ('%0d%0aX-Evil:1', '%00', '"', '%22%3E%3Cscript%3E', '\\evil',
 
 
 
-=== TEST 8: ids that would lead to another path
+=== TEST 8: payment ids and tokens with a path are rejected
 --- after
 my @ids = ('..%2f..%2fevents', '..%2F', '%2e%2e%2f', '%2e%2e', '..', '.',
     '%252e%252e%252f', 'a%2fb', 'a/b', 'a%3fb', 'a?b', 'a%23b', 'a;b', 'a%00',
@@ -575,7 +575,7 @@ for my $uri (qw(/_payer/api/v2/payments/x /_payer /_payer/ /%5fpayer/x
 
 
 
-=== TEST 9: addresses to come back to are on the shop's own host
+=== TEST 9: return addresses have a host of server_name
 --- after
 my $port = nginx_port();
 my $own = qr{^http://localhost:$port/};
@@ -633,7 +633,7 @@ shape('no Host', visit('/checkout?order=none') =~ s/Host:.*?\r\n//r, 400, '');
 
 
 
-=== TEST 10: HTTP/2
+=== TEST 10: ambiguous requests over HTTP/2 are rejected
 --- after
 my $order = paid();
 
@@ -662,7 +662,7 @@ for my $row (
 
 
 
-=== TEST 11: all of them
+=== TEST 11: at least 250 forms of requests were tested
 --- after
 Test::More::diag("$shapes shapes");
 cmp_ok($shapes, '>=', 250, 'a good many shapes');

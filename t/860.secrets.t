@@ -204,7 +204,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: every path, with a Payer that works
+=== TEST 1: no log, answer or metric contains a secret if Payer works
 --- http_config eval: ::http()
 --- config eval: ::server()
 --- log_level: debug
@@ -234,7 +234,7 @@ nothing_is_seen(%texts);
 
 
 
-=== TEST 2: the address of a payment page is for its buyer alone
+=== TEST 2: the address of a payment page is sent to its buyer only
 --- http_config eval: ::http()
 --- config eval: ::server('a frame')
 --- log_level: debug
@@ -253,7 +253,7 @@ nothing_is_seen(map { ("page $_" => $pages[$_]) } 0 .. $#pages);
 
 
 
-=== TEST 3: every path, with a Payer in trouble
+=== TEST 3: no log, answer or metric contains a secret if Payer fails
 --- http_config eval: ::http()
 --- config eval: 'payer_tries 2; payer_timeout 2s;' . ::server()
 --- log_level: debug
@@ -279,7 +279,7 @@ nothing_is_seen(%texts);
 
 
 
-=== TEST 4: every path, with a Payer that repeats what it was sent
+=== TEST 4: no log, answer or metric contains a secret if Payer repeats it in a reply
 --- http_config eval: ::http()
 --- config eval: ::server()
 --- log_level: debug
@@ -323,7 +323,7 @@ write_file('payer.secret', (merchant())[1] . "\n", 0600);
 
 
 
-=== TEST 5: what Payer repeats is not handed to the shop
+=== TEST 5: a token in Payer's reply is masked before an event is passed to the shop
 --- http_config eval: ::http()
 --- config eval: ::server()
 --- request

@@ -215,7 +215,7 @@ if (may_look()) {
 
 
 
-=== TEST 2: a token that was replaced is nowhere
+=== TEST 2: a replaced token is erased from memory
 --- before: ::begin()
 --- after
 busy();
@@ -232,7 +232,7 @@ if (may_look()) {
 
 
 
-=== TEST 3: a secret that was replaced is nowhere after a reload
+=== TEST 3: a replaced secret is erased from memory after a reload
 --- before: ::begin()
 --- after
 busy();
@@ -258,7 +258,7 @@ if (may_look()) {
 
 
 
-=== TEST 4: a token of a secret that was replaced goes when it has expired
+=== TEST 4: a token of a replaced secret is erased when it has expired
 --- before
 begin();
 sim_config(token_ttl => 3);
@@ -277,7 +277,7 @@ may_look() and ok(wait_until(sub {
 
 
 
-=== TEST 5: a core dump that the kernel wrote
+=== TEST 5: a core dump written by the kernel has neither secrets nor tokens
 --- main_config eval: "worker_rlimit_core 2000m; working_directory " . ::dump_dir() . ";"
 --- before: ::begin()
 --- alert: exited on signal 6

@@ -91,7 +91,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a reconcile of many reads gives the memory of each call back
+=== TEST 1: payer_reconcile frees the memory of each read
 --- config perl
 "payer_timeout 60s; location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }"
 . checkout()
@@ -125,7 +125,7 @@ cmp_ok($most - $before, '<', $ENV{ASAN_OPTIONS} ? 200 * 60 : 200 * 6,
     'each took less than 6 kB') or diag "$before kB before, $most at most";
 
 
-=== TEST 2: to wait for another visit of the order takes neither memory nor time
+=== TEST 2: requests that wait for a link use neither memory nor processor time
 --- config perl
 "payer_timeout 30s;" . checkout()
 . 'location = /thanks { payer_verify $arg_order; }'
@@ -155,7 +155,7 @@ if (!$ENV{ASAN_OPTIONS}) {
 
 
 
-=== TEST 3: buyers who wait at the gate take as little
+=== TEST 3: requests in payer_verify_wait use neither memory nor processor time
 --- config perl
 "payer_timeout 30s;" . checkout()
 . 'location = /thanks { payer_verify $arg_order; payer_verify_wait 7s; }'
@@ -187,7 +187,7 @@ if (!$ENV{ASAN_OPTIONS}) {
 
 
 
-=== TEST 4: callbacks of one event that wait for the first take as little
+=== TEST 4: event callbacks that wait for the first one use neither memory nor processor time
 --- config perl
 my $port = $ENV{TEST_NGINX_SHOP_PORT} = free_port();
 "payer_timeout 30s;" . checkout() . "location = /events {

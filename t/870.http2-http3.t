@@ -77,7 +77,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a purchase, from the link to the captured money
+=== TEST 1: a purchase from the link to the capture works
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -115,7 +115,7 @@ each_front(sub {
 });
 
 
-=== TEST 2: the page that frames the widget comes whole
+=== TEST 2: the page with the frame is complete
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -134,7 +134,7 @@ each_front(sub {
 });
 
 
-=== TEST 3: the buyer comes back to the scheme and the port that were asked, at a name of the server
+=== TEST 3: return addresses have the scheme and port of the connection and a name of the server
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -162,7 +162,7 @@ each_front(sub {
 });
 
 
-=== TEST 4: twenty at once get one link
+=== TEST 4: twenty simultaneous requests get one link
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -182,7 +182,7 @@ each_front(sub {
 });
 
 
-=== TEST 5: an event is fetched, told to the shop, and acknowledged
+=== TEST 5: an event is fetched, passed to the shop and acknowledged
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -200,7 +200,7 @@ each_front(sub {
 });
 
 
-=== TEST 6: what is wrong is said as a problem
+=== TEST 6: errors are returned as problem+json
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request
@@ -221,7 +221,7 @@ each_front(sub {
 });
 
 
-=== TEST 7: a buyer who leaves in the middle does not lose the link
+=== TEST 7: if a buyer closes the connection during a create, the link is stored
 When a browser closes the connection, nginx ends the requests of HTTP/3 by
 force: the link is not known then, and whoever comes next gets another one.
 --- http_config eval: ::shop_upstream()
@@ -248,7 +248,7 @@ each_front(sub {
 });
 
 
-=== TEST 8: a body of any size, and none, is read
+=== TEST 8: bodies of different sizes and empty ones are read
 --- http_config eval: ::shop_upstream()
 --- config eval: ::fronts()
 --- request

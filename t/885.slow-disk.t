@@ -78,7 +78,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a deadline in the middle of every handler ends no worker
+=== TEST 1: no worker process dies if payer_timeout expires in any step of a handler
 --- http_config eval: ::shop_upstream()
 --- config eval: ::places()
 --- request
@@ -111,7 +111,7 @@ is(join(' ', worker_pids()), "@workers", 'all workers are still there');
 
 
 
-=== TEST 2: what was cut short can be asked for at once
+=== TEST 2: a request that payer_timeout has ended can be repeated immediately
 --- http_config eval: ::shop_upstream()
 --- config eval: ::places()
 --- request
@@ -135,7 +135,7 @@ is(event_of($token)->{acked}, 1, 'and acknowledged');
 
 
 
-=== TEST 3: the first visit of all, which needs a token as well
+=== TEST 3: no worker process dies if payer_timeout expires in a first visit without a token
 --- http_config eval: ::shop_upstream()
 --- config eval: ::places()
 --- request
@@ -173,7 +173,7 @@ is(join(' ', worker_pids()), "@workers", 'all workers are still there');
 
 
 
-=== TEST 4: no token, so that the outcome is known before anything is sent
+=== TEST 4: no worker process dies if no token can be obtained with a slow disk
 --- http_config eval: ::shop_upstream()
 --- config eval: ::places()
 --- request

@@ -9,7 +9,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: payer_verify_wait lets the buyer in who is faster than Payer's books
+=== TEST 1: payer_verify_wait waits until Payer has updated the status
 --- config perl
 checkout() . 'location = /thanks {
     payer_verify       $arg_order;
@@ -31,7 +31,7 @@ create: 1
 read: 3
 
 
-=== TEST 2: and without it answers at once
+=== TEST 2: without payer_verify_wait 402 is returned immediately
 --- config perl
 checkout() . 'location = /thanks {
     payer_verify  $arg_order;
@@ -52,7 +52,7 @@ create: 1
 read: 1
 
 
-=== TEST 3: the secret's relative path begins at the directory of nginx.conf
+=== TEST 3: a relative path of payer_client_secret_file starts at the directory of nginx.conf
 --- config perl
 write_file('relative.secret', (merchant())[1] . "\n", 0600);
 checkout(payer_client_secret_file => '../../relative.secret')
@@ -61,7 +61,7 @@ GET /checkout?order=1
 --- error_code: 303
 
 
-=== TEST 4: a parameter whose name is not known is refused
+=== TEST 4: an unknown parameter of an operation is rejected
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -79,7 +79,7 @@ for my $r (post('/capture', form => { reference => '1', amout => 100 }),
 1: captured=0
 
 
-=== TEST 5: what is captured, and by which request
+=== TEST 5: $payer_captured_amount and $payer_request_id are set by a capture
 --- config perl
 checkout() . operations(
     add_header => '"X-Seen" "$payer_operation $payer_captured_amount $payer_request_id"'
@@ -97,7 +97,7 @@ my $id = $r->header('Payer-Request-Id');
 like($sent, qr/^payer-request-id: \Q$id\E$/mi, 'which Payer has seen');
 
 
-=== TEST 6: the time that Payer took, in seconds
+=== TEST 6: $payer_api_time is the time spent waiting for Payer in seconds
 --- config perl
 checkout(add_header => '"X-Time" "$payer_api_time" always')
 --- faults
@@ -109,7 +109,7 @@ GET /checkout?order=1
 X-Time: 0\.[2-9]\d\d
 
 
-=== TEST 7: Payer's name is known to the request that calls it, and to no other
+=== TEST 7: $payer_api_host is set in the request that makes the call only
 --- config perl
 checkout(add_header => '"X-Host" "[$payer_api_host]"')
 . 'location = /other { return 200 "[$payer_api_host]\n"; }'
@@ -122,7 +122,7 @@ X-Host: [127.0.0.1]
 is(get('/other')->body, "[]\n", 'elsewhere it is empty');
 
 
-=== TEST 8: a constant maximum is inclusive, and a link of another age is replaced
+=== TEST 8: payer_max_amount is inclusive, and payer_link_ttl replaces an old link
 --- config perl
 checkout(payer_max_amount => '12900', payer_link_ttl => '1s',
     add_header => '"X-Link" "$payer_link"')

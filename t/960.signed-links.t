@@ -91,7 +91,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the link of each language is taken
+=== TEST 1: the link of each documented language is accepted
 --- config eval: ::at_home(::shown('nginx'))
 --- request
 GET /pay
@@ -101,7 +101,7 @@ try_out($_, "B-$_-7") for qw(php python perl sh);
 
 
 
-=== TEST 2: also for an order number that has to be escaped
+=== TEST 2: the link of each documented language is accepted for an order number that must be escaped
 --- config eval: ::at_home(::shown('nginx'))
 --- request
 GET /pay
