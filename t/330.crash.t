@@ -7,48 +7,11 @@
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
-use File::Path qw(make_path);
-use File::Temp qw(tempdir);
-
 use lib 't/lib';
 
-our $point;
+BEGIN { $ENV{PAYER_TEST_STORE} = 'lmdb' }
 
-BEGIN {
-    my $root = abs_path(dirname(__FILE__) . '/..');
-
-    make_path("$root/build/t");
-
-    # the workers' user has to remove the file
-    my $dir = tempdir('crash-XXXXXX', DIR => "$root/build/t", CLEANUP => 1);
-    chmod 0777, $dir;
-    $point = "$dir/point";
-
-    system($ENV{CC} // 'cc', qw(-shared -fPIC -O1 -g -Wall -Wextra), '-o',
-        "$dir/points.so", "$root/t/crash/points.c", '-ldl') == 0
-        or die "t/crash/points.c does not build\n";
-
-    my $nginx = $ENV{TEST_NGINX_BINARY}
-        || (-x '/usr/sbin/nginx' ? '/usr/sbin/nginx' : 'nginx');
-
-    open my $fh, '>', "$dir/nginx" or die "$dir/nginx: $!\n";
-    print $fh <<"EOT";
-#!/bin/sh
-export ASAN_OPTIONS="\$ASAN_OPTIONS:verify_asan_link_order=0"
-export PAYER_CRASH_FILE="$point" PAYER_CRASH_PORT=\$TEST_NGINX_SIM_PORT
-export PAYER_CRASH_SHIFT="\$(cat "$point.shift" 2>/dev/null)"
-export LD_PRELOAD="$dir/points.so"
-exec $nginx "\$@"
-EOT
-    close $fh;
-    chmod 0755, "$dir/nginx";
-
-    $ENV{TEST_NGINX_BINARY} = "$dir/nginx";
-    $ENV{PAYER_TEST_STORE}  = 'lmdb';
-}
-
+use Payer::Crash;
 use Payer::Test;
 use Payer::Life;
 use Time::HiRes qw(sleep time);
@@ -150,23 +113,8 @@ sub capture {
 sub die_at {
     my ($where, $nth, $call, $code) = @_;
 
-    if ($where eq 'worked') {
-        return die_while_payer_works($call, $code);
-    }
-
-    open my $fh, '>', "$point.new" or die "$point: $!\n";
-    print $fh "$where $nth\n";
-    close $fh;
-    rename "$point.new", $point or die "$point: $!\n";
-
-    my $r = eval { killed($code) };
-
-    if (!defined $r || -e $point) {
-        unlink $point;
-        fail("a worker dies at $where $nth: " . ($@ || 'it does not'));
-    }
-
-    return $r;
+    return $where eq 'worked' ? die_while_payer_works($call, $code)
+                              : crash("$where $nth", $code);
 }
 
 
@@ -192,20 +140,6 @@ sub die_while_payer_works {
     sim('DELETE', 'faults');
 
     return $r;
-}
-
-
-# The server is started again so much later; Payer stays in the present.
-
-sub seconds_later {
-    my ($seconds) = @_;
-
-    open my $fh, '>', "$point.shift" or die "$point.shift: $!\n";
-    print $fh $seconds;
-    close $fh;
-
-    restart('QUIT');
-    unlink "$point.shift";
 }
 
 

@@ -59,7 +59,7 @@ sub _prepare {
 #!/bin/sh
 export ASAN_OPTIONS="\$ASAN_OPTIONS:verify_asan_link_order=0"
 export PAYER_WEATHER="$file"
-export LD_PRELOAD="$dir/weather.so"
+export LD_PRELOAD="$dir/weather.so\${LD_PRELOAD:+:\$LD_PRELOAD}"
 exec $nginx "\$@"
 EOT
     close $fh;
