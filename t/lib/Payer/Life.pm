@@ -77,7 +77,7 @@ sub start {
 
     system("$ENV{TEST_NGINX_BINARY} -e $Test::Nginx::Util::ErrLogFile"
         . " -p $Test::Nginx::Util::ServRoot/"
-        . " -c $Test::Nginx::Util::ConfFile >/dev/null") == 0
+        . " -c $Test::Nginx::Util::ConfFile >/dev/null 2>&1") == 0
         or die "nginx does not start again\n";
 
     wait_until(sub { nginx_pid() && get('/')->status }, 10)
