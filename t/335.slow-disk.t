@@ -285,3 +285,41 @@ open my $fh, '<:raw', Payer::Test::work_dir() . '/payments/data.mdb' or die $!;
 my $records = do { local $/; <$fh> };
 
 like($records, qr{order/[^/]+/late-$_}, "order $_ is stored") for 1 .. 6;
+
+
+
+=== TEST 10: a completed capture that is stored after its lock would have ended stays locked until then
+--- http_config eval: ::shop_upstream()
+--- config eval: ::handlers()
+--- faults
+capture: delay=0.5
+--- request
+GET /
+--- timeout: 40
+--- after
+get('/checkout?order=1');
+pay('1');
+
+my $pid = fork // die;
+if (!$pid) {
+    select undef, undef, undef, 0.01 until (calls()->{capture} // 0) == 1;
+    disk_takes(9000);
+    POSIX::_exit(0);
+}
+
+my @capture = (POST => '/capture', json => { reference => '1' },
+    headers => { 'Idempotency-Key' => 'k' });
+my $begin = Time::HiRes::time();
+is(request(@capture)->status, 200, 'Payer has done it');
+waitpid $pid, 0;
+
+# payer_timeout and 5 seconds are over, and the disk is still at it
+select undef, undef, undef, 0.05 until Time::HiRes::time() > $begin + 7.5;
+is(request(@capture)->status, 409, 'the key is still locked');
+is(calls()->{capture}, 1, 'nothing is sent');
+
+disk_takes(0);
+my $r;
+ok(wait_until(sub { $r = request(@capture); $r->status == 200 }, 15), 'a repeat has the answer');
+is($r->header('Idempotency-Replayed'), 'true', 'from the store');
+is(calls()->{capture}, 1, 'it was sent once');

@@ -22,7 +22,8 @@ typedef struct {
     ngx_http_payer_store_t       *store;
     ngx_http_payer_main_conf_t      *wake;       /* what is due is in it */
     ngx_http_payer_claim_t       *taken;        /* of ctx, in this write */
-    ngx_http_payer_claim_t        claims[2];    /* then they are here */
+    ngx_http_payer_claim_t        given;        /* back, with this write */
+    ngx_http_payer_claim_t        claims[3];    /* of a request that is over */
     ngx_uint_t                    nclaims;
     ngx_event_t                   lease;
 } ngx_http_payer_write_t;
@@ -33,6 +34,7 @@ static void ngx_http_payer_flow_failed(ngx_http_payer_ctx_t *ctx,
 static void ngx_http_payer_flow_written(ngx_http_payer_io_t *io);
 static void ngx_http_payer_flow_inherit(ngx_http_payer_write_t *w,
     ngx_http_payer_claim_t *claim);
+static void ngx_http_payer_flow_hold(ngx_http_payer_write_t *w);
 static void ngx_http_payer_flow_extend(ngx_event_t *ev);
 static ngx_uint_t ngx_http_payer_flow_due(
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n);
@@ -88,6 +90,12 @@ ngx_http_payer_flow_put_claim(ngx_http_payer_ctx_t *ctx,
 
     if (act == NGX_HTTP_PAYER_CLAIM_TAKE) {
         w->taken = claim;
+
+    } else if (act == NGX_HTTP_PAYER_CLAIM_RELEASE) {
+
+        /* it is held until the write is over, which may be later */
+
+        w->given = *claim;
     }
 
     rc = w->store->ops->put(w->store, entries, n, act, claim, &w->io);
@@ -217,6 +225,9 @@ ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx)
 
         w->ctx = NULL;
         w->io.pool = NULL;
+
+        ngx_http_payer_flow_inherit(w, &w->given);
+        ngx_http_payer_flow_hold(w);
     }
 
     if (w == NULL) {
@@ -225,8 +236,14 @@ ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx)
 
     ngx_http_payer_flow_inherit(w, &ctx->claim);
     ngx_http_payer_flow_inherit(w, &ctx->event_claim);
+    ngx_http_payer_flow_hold(w);
+}
 
-    if (w->nclaims == 0) {
+
+static void
+ngx_http_payer_flow_hold(ngx_http_payer_write_t *w)
+{
+    if (w->nclaims == 0 || w->lease.timer_set) {
         return;
     }
 
