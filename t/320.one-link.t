@@ -262,3 +262,40 @@ kill 'QUIT', $new;
 ok(wait_until(sub { (nginx_pid() // 0) == $old }, 10), 'back to one');
 --- books
 1: links=2 liveLinks=1
+
+
+
+=== TEST 10: an operation that is under way in another nginx instance with the same store is not settled by hand
+--- config perl: checkout() . operations() . 'payer_tries 1; location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }'
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+pay('1');
+is(post('/capture', json => { reference => '1' })->status, 200, 'captured');
+
+my @refund = (POST => '/refund', json => { reference => '1', amount => 700 },
+    headers => { 'Idempotency-Key' => 'k' });
+
+faults('refund: reset', 'read: edit times=0 drop=["payment.refundedAmount"]');
+my $id = request(@refund)->json->{requestId};
+ok($id, 'nobody knows whether it was done');
+
+faults('refund: delay=3');
+my $child = fork // die "fork: $!\n";
+
+if ($child == 0) {
+    request(@refund);
+    POSIX::_exit(0);
+}
+
+my $before = calls()->{refund};
+ok(wait_until(sub { calls()->{refund} > $before }, 5), 'it is sent again');
+lose_the_zone();
+
+my $settled = post("/reconcile?operation=$id&outcome=refused");
+waitpid $child, 0;
+
+is($settled->status, 409, 'refused while it is under way');
+is(books('1')->{refunded}, 700, 'it is done');
+is(request(@refund)->status, 200, 'and the repeat says so');

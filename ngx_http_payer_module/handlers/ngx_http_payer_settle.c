@@ -3,7 +3,7 @@
  * payer_reconcile?operation=...&outcome=done|refused: what no read can tell is
  * settled by somebody who has asked Payer.
  *
- *     arguments -> search -> claim -> get -> find the order -> written
+ *     arguments -> search -> claim -> take -> get -> find the order -> written
  *
  * The operation is named by its Payer-Request-ID, which the 504 and the log
  * tell, or by its key in the store.  Only one in doubt can be settled: what
@@ -46,6 +46,8 @@ static ngx_int_t ngx_http_payer_settle_search(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_payer_settle_meant(ngx_http_payer_settle_t *st,
     ngx_http_payer_io_t *io);
 static ngx_int_t ngx_http_payer_settle_claim(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_settle_taken(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_settle_get(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -215,7 +217,7 @@ ngx_http_payer_settle_meant(ngx_http_payer_settle_t *st,
 }
 
 
-/* a repeat with its key is not to be sent meanwhile */
+/* a repeat with its key is not to be sent meanwhile, from no host */
 
 static ngx_int_t
 ngx_http_payer_settle_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -235,6 +237,28 @@ ngx_http_payer_settle_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     if (rc != NGX_OK) {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
                                             "the operation is under way");
+    }
+
+    ctx->step = ngx_http_payer_settle_taken;
+
+    return ngx_http_payer_flow_put_claim(ctx, NULL, 0,
+                                         NGX_HTTP_PAYER_CLAIM_TAKE,
+                                         &ctx->claim)
+           == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_settle_taken(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    if (ctx->io.rc == NGX_BUSY) {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
+                                            "the operation is under way");
+    }
+
+    if (ctx->io.rc != NGX_OK) {
+        return ngx_http_payer_settle_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the store could not be written");
     }
 
     ctx->step = ngx_http_payer_settle_get;
