@@ -32,7 +32,14 @@ is(books('1')->{links}, 1, 'one link');
 
 
 === TEST 2: if the shop raises the amount after the payment, 409 and 402 are returned
+--- config
+server_name localhost;
+location /office/ { payer_office; payer_allow 127.0.0.1; }
 --- after
+my $odd = sub {
+    my $page = get('/office/orders?attention=1', headers => { Host => 'localhost' })->json;
+    return join ' ', map { "$_->{reference}:@{ $_->{attention} }" } @{ $page->{orders} };
+};
 buy_paid('1', 12900);
 is(get('/thanks?order=1')->status, 200, 'let on before');
 is_problem(told('1', 99900), 409, 'amount-differs', 'refused');
@@ -40,8 +47,10 @@ logged(qr/\[error\].*order "1" was paid with 12900 SEK, but 99900 SEK is require
 is(books('1')->{links}, 1, 'no other link');
 is(get('/thanks?order=1')->status, 402, 'not let on any more, though it had just been read');
 is_problem(told('1', 99900), 409, 'amount-differs', 'refused again');
+is($odd->(), '1:amount_differs', 'the office finds it');
 to_thanks(told('1', 12900), 'until the shop wants what was paid');
 is(get('/thanks?order=1')->status, 200, 'let on again');
+is($odd->(), '', 'and the office has nothing to find');
 
 
 

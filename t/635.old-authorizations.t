@@ -57,6 +57,31 @@ location = /metrics   { payer_metrics;   payer_allow 127.0.0.1; }
 EOT
 
 
+our $office = 'server_name localhost; location /office/ { payer_office; payer_allow 127.0.0.1; }';
+
+# another server, which captures by itself
+
+our $acting = <<'EOT';
+}
+server {
+    listen $TEST_NGINX_SERVER_PORT;
+    server_name acting;
+    payer_api /_payer;
+    payer_client_id 4711;
+    payer_client_secret_file $TEST_NGINX_DIR/payer.secret;
+    payer_insecure_upstream on;
+    payer_authorization_limit 2d capture;
+    location /office/ { payer_office; payer_allow 127.0.0.1; }
+    location /_payer/ {
+        internal;
+        include $TEST_NGINX_ROOT/conf/payer_api.conf;
+        proxy_pass http://payer/;
+    }
+EOT
+
+sub office { return get("/office/$_[0]", headers => { Host => 'localhost' }) }
+
+
 # The server is started again so many days later.
 
 sub days_later {
@@ -227,18 +252,59 @@ is(get('/checkout?order=9')->status, 303, 'and it can be paid');
 
 
 
-=== TEST 8: the office says of one of more than five days that it is old
---- config perl: checkout() . $::back_office . 'server_name localhost; location /office/ { payer_office; payer_allow 127.0.0.1; }'
+=== TEST 8: the office says of an old authorization that it is old, and finds it without anybody having touched it
+--- config perl: checkout() . $::back_office . $::office
 --- request
 GET /
 --- after
-sub office { return get("/office/$_[0]", headers => { Host => 'localhost' }) }
-
 authorized('1');
 is_deeply(office('order?reference=1')->json->{attention}, [], 'not on the first day');
-days_later(5.1);
+is(scalar @{ office('orders?attention=1')->json->{orders} }, 0, 'nor is it found');
+days_later(5.9);
+is_deeply(office('order?reference=1')->json->{attention}, [], 'nor after less than the default of payer_authorization_limit');
+is(scalar @{ office('orders?attention=1')->json->{orders} }, 0, 'nor is it found then');
+days_later(6.1);
 
-is_deeply(office('order?reference=1')->json->{attention}, ['old_authorization'], 'the order');
-is_deeply(office('orders')->json->{orders}[0]{attention}, ['old_authorization'], 'the list');
-like(office('orders?format=csv')->body, qr/old_authorization/, 'and as CSV');
-is(scalar @{ office('orders?q=1&attention=1')->json->{orders} }, 1, 'it is found');
+my $told = ['old_authorization'];
+is_deeply(office('order?reference=1')->json->{attention}, $told, 'the order');
+is_deeply(office('orders')->json->{orders}[0]{attention}, $told, 'the list');
+is_deeply(office('orders?attention=1')->json->{orders}[0]{attention}, $told, 'the list of what needs attention');
+is_deeply(office('orders?attention=1&state=authorized')->json->{orders}[0]{attention}, $told, 'with its state');
+is(scalar @{ office('orders?attention=1&state=released')->json->{orders} }, 0, 'and not with another one');
+like(office('orders?attention=1&format=csv')->body, qr/^"1",.*,old_authorization\r$/m, 'and as CSV');
+is(scalar @{ office('orders?q=1&attention=1')->json->{orders} }, 1, 'it is found by a text');
+is(reconcile('/reconcile')->{oldAuthorizations}, 1, 'reconcile counts the same');
+
+
+
+=== TEST 9: the age is that of payer_authorization_limit, and an hour more where something is done about it
+--- config perl: 'payer_authorization_limit 2d;' . checkout() . $::back_office . $::office . $::acting
+--- request
+GET /
+--- after
+authorized('1');
+days_later(2.01);
+is_deeply(office('orders?attention=1')->json->{orders}[0]{attention}, ['old_authorization'], 'two days');
+my $acting = sub { get('/office/orders?attention=1', headers => { Host => 'acting' })->json->{orders} };
+is_deeply($acting->(), [], 'the office of a server that captures says nothing yet');
+days_later(2.05);
+is($acting->()[0]{reference}, '1', 'an hour later it does');
+
+
+
+=== TEST 10: those that are not old yet are in nobody's way
+--- config perl: 'payer_authorization_limit 2d;' . checkout() . $::back_office . $::office
+--- request
+GET /
+--- after
+days_later(-2.1);
+authorized('old1', 'old2');
+days_later(0);
+authorized(map {"new$_"} 1 .. 7);
+my $page = office('orders?attention=1&limit=2')->json;
+is(join(' ', map { $_->{reference} } @{ $page->{orders} }), 'old2 old1', 'one page');
+is($page->{next}, undef, 'which is the last');
+$page = office('orders?attention=1&limit=1')->json;
+is($page->{orders}[0]{reference}, 'old2', 'a page of one');
+$page = office("orders?attention=1&limit=1&after=$page->{next}")->json;
+is($page->{orders}[0]{reference}, 'old1', 'and the next');

@@ -95,6 +95,14 @@ is(scalar(split ' ', references("orders?from=$today&to=$today")), 4, 'of today')
 is(references('orders?to=2020-01-31'), '', 'of the past');
 is(references('orders?from=' . (time + 100)), '', 'of a time to come');
 is(references("orders?q=x&to=2020-01-31"), '', 'a text and a day');
+my $both;
+for (1 .. 300) {
+    $both = sprintf '%x-%d', $_ % 16, $_;
+    get("/checkout?order=$both");
+    last if substr(payment($both), 0, 1) eq substr $both, 0, 1;
+}
+my $found = references('orders?limit=500&q=' . substr $both, 0, 1);
+is(scalar(grep { $_ eq $both } split ' ', $found), 1, 'one whose number and payment id begin alike is there once');
 
 
 
@@ -330,6 +338,8 @@ is(act('cancel', { reference => '1' })->status, 200, 'cancelled in the middle of
 pay('1', threeds => 'approve');
 read_back('1');
 is_deeply(ask('order?reference=1')->json->{attention}, ['cancelled_but_authorized'], 'and authorized since');
+is(join(' ', sort split ' ', references('orders?attention=1')), '1 4', 'is listed, too');
+is(references('orders?attention=1&state=cancelled'), '1', 'with its state');
 is(ask('order?reference=1')->json->{state}, 'cancelled', 'it stays cancelled');
 
 

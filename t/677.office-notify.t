@@ -23,6 +23,16 @@ sub notifications {
     return grep { $_->{what} eq 'notification' } @{ in_office($_[0])->{history} };
 }
 
+# what needs attention, as "ORDER:REASON ORDER:REASON,REASON"
+
+sub needing {
+    my ($args) = @_;
+
+    my $page = get('/office/orders?attention=1' . ($args // ''), headers => { Host => 'localhost' })->json;
+
+    return join ' ', map { "$_->{reference}:" . join ',', @{ $_->{attention} } } @{ $page->{orders} };
+}
+
 told_shop();
 run_payer_tests();
 
@@ -63,5 +73,42 @@ is_deeply(in_office('1001')->{attention}, [], 'nothing yet');
 shop_answers('500', '500', '204');
 pay('1001');
 thanks('1001');
-ok(wait_until(sub { "@{ in_office('1001')->{attention} }" eq 'notification_owed' }), 'refused by the shop');
-ok(wait_until(sub { "@{ in_office('1001')->{attention} }" eq '' }, 20), 'taken at last');
+ok(wait_until(sub { needing() eq '1001:notification_owed' }), 'refused by the shop: found in the list');
+is("@{ in_office('1001')->{attention} }", 'notification_owed', 'the order says so, too');
+like(get('/office/orders?attention=1&format=csv', headers => { Host => 'localhost' })->body, qr/,notification_owed\r$/m, 'and the CSV');
+is(needing('&q=100'), '1001:notification_owed', 'found by a text');
+post('/capture?reference=1001')->status == 200 or die "not captured\n";
+is(needing(), '1001:notification_owed', 'another change of the order leaves that as it is');
+ok(wait_until(sub { needing() eq '' }, 20), 'taken at last');
+is("@{ in_office('1001')->{attention} }", '', 'and no more to be looked at');
+
+
+
+=== TEST 4: one that was given up stays in the list until it is taken
+--- config eval: ::telling('payer_notify_retry 2s interval=1s max=1s;') . $::office
+--- after
+order('1001');
+order('1002');
+shop_answers(map {'500'} 1 .. 9);
+pay('1001');
+thanks('1001');
+ok(wait_until(sub { my ($n) = notifications('1001'); $n && $n->{result} eq 'given_up' }, 20), 'given up');
+is(needing(), '1001:notification_owed', 'found');
+shop_answers('204');
+is(act('notify', { reference => '1001' })->status, 200, 'sent again by hand');
+ok(wait_until(sub { needing() eq '' }, 20), 'taken, and no more in the list');
+
+
+
+=== TEST 5: of two notifications one that is in trouble is enough
+--- config eval: ::telling('payer_notify_on paid captured; payer_notify_retry 2s interval=1s max=1s;') . $::office
+--- after
+order('1001');
+shop_answers('500', '500', '500', '500');
+pay('1001');
+thanks('1001');
+ok(wait_until(sub { my ($n) = notifications('1001'); $n && $n->{result} eq 'given_up' }, 20), 'the first one is given up');
+shop_answers('204');
+post('/capture?reference=1001')->status == 200 or die "not captured\n";
+ok(wait_until(sub { grep { $_->{by} eq 'captured' && $_->{result} eq 'taken' } notifications('1001') }, 20), 'the second one is taken');
+is(needing(), '1001:notification_owed', 'the order is in the list all the same');

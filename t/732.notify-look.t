@@ -109,6 +109,7 @@ is(scalar(paid_told()), 0, 'and the shop is not told');
 like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="conflict"\} 1\n/m, 'counted');
 like(get('/metrics')->body, qr/^payer_notifications_owed 0\n/m, 'nothing is owed any more');
 is_deeply(get('/office/order?reference=1001', headers => { Host => 'localhost' })->json->{attention}, ['notification_conflict'], 'the office shows it');
+is_deeply(get('/office/orders?attention=1', headers => { Host => 'localhost' })->json->{orders}[0]{attention}, ['notification_conflict'], 'and finds it');
 
 
 

@@ -10,6 +10,8 @@
 
 #include "ngx_http_payer_office.h"
 #include "ngx_http_payer_answer_reply.h"
+#include "ngx_http_payer_auto_capture.h"
+#include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_ledger.h"
 
 
@@ -19,7 +21,10 @@ typedef struct {
     ngx_str_t                        prefix;    /* of keys */
     ngx_str_t                        after;     /* a key */
     ngx_str_t                        next;      /* for the answer after */
+    ngx_uint_t                       by_id;     /* found by payment ids */
     ngx_uint_t                       shown;
+    ngx_uint_t                       calls;     /* of the index */
+    ngx_uint_t                       looks;     /* at what it has answered */
 } ngx_http_payer_office_page_t;
 
 
@@ -33,7 +38,7 @@ static ngx_int_t ngx_http_payer_office_failed(ngx_http_request_t *r);
 static void ngx_http_payer_office_show(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_item_t *item);
 static ngx_uint_t ngx_http_payer_office_wanted(
-    ngx_http_payer_office_query_t *query, ngx_http_payer_record_t *record,
+    ngx_http_payer_office_page_t *page, ngx_http_payer_record_t *record,
     uint32_t attention);
 static ngx_int_t ngx_http_payer_office_page(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
@@ -42,6 +47,8 @@ static ngx_int_t ngx_http_payer_office_key(ngx_http_payer_ctx_t *ctx,
 
 
 #define NGX_HTTP_PAYER_OFFICE_PAYMENTS  20      /* found by their ids */
+#define NGX_HTTP_PAYER_OFFICE_CALLS     100     /* of the index, for a page */
+#define NGX_HTTP_PAYER_OFFICE_BREATH    4       /* of these without a pause */
 
 
 ngx_int_t
@@ -129,11 +136,16 @@ ngx_http_payer_office_key(ngx_http_payer_ctx_t *ctx, const char *kind,
 }
 
 
+/*
+ * What the index has and is not wanted is made up for by asking again, until
+ * so many were looked at; then the page is short.
+ */
+
 static ngx_int_t
 ngx_http_payer_office_listed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                       rc;
-    ngx_uint_t                      i;
+    ngx_uint_t                      i, left;
     ngx_http_payer_list_t           list;
     ngx_http_payer_store_t         *store;
     ngx_http_payer_office_page_t   *page;
@@ -141,6 +153,7 @@ ngx_http_payer_office_listed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     page = ctx->data;
     query = &page->query;
+    left = query->limit - page->shown;
 
     if (ctx->asked) {
         rc = ctx->io.rc;
@@ -150,11 +163,11 @@ ngx_http_payer_office_listed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         list.prefix = page->prefix;
         list.states = query->states;
-        list.attention = query->attention ? 0xffffffff : 0;
+        list.attention = query->attention ? NGX_HTTP_PAYER_ATTENTION_ALL : 0;
         list.from = query->from;
         list.to = query->to;
-        list.after = query->after;
-        list.limit = query->limit;
+        list.after = page->calls ? page->next : query->after;
+        list.limit = left;
 
         store = ctx->conf->main->store;
 
@@ -174,8 +187,28 @@ ngx_http_payer_office_listed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         }
 
         page->next = ctx->io.next;
+        page->looks += ctx->io.nitems;
 
-    } else if (rc != NGX_DECLINED) {
+        if (page->next.len && ctx->io.nitems == left
+            && page->shown < query->limit
+            && page->looks < NGX_HTTP_PAYER_STORE_MAX_LOOKS
+            && page->calls < NGX_HTTP_PAYER_OFFICE_CALLS)
+        {
+            if (++page->calls % NGX_HTTP_PAYER_OFFICE_BREATH != 0) {
+                return NGX_OK;
+            }
+
+            /* other requests have their turn; no time left: a short page */
+
+            if (ngx_http_payer_flow_wait(ctx, 1) == NGX_AGAIN) {
+                return NGX_AGAIN;
+            }
+        }
+
+    } else if (rc == NGX_DECLINED) {
+        ngx_str_null(&page->next);
+
+    } else {
         return ngx_http_payer_office_failed(r);
     }
 
@@ -251,6 +284,7 @@ ngx_http_payer_office_payment(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_office_page_t  *page;
 
     page = ctx->data;
+    page->by_id = 1;
 
     rc = ngx_http_payer_office_scan(ctx, &page->prefix, &page->after,
                                     NGX_HTTP_PAYER_OFFICE_PAYMENTS);
@@ -316,12 +350,10 @@ ngx_http_payer_office_show(ngx_http_payer_ctx_t *ctx,
         return;
     }
 
-    /* the label is as old as the last change */
+    attention = ngx_http_payer_record_attention(&record, &item->label,
+                                        ngx_http_payer_auto_age(ctx->conf));
 
-    attention = item->label.attention
-                | ngx_http_payer_record_attention(&record, ngx_time());
-
-    if (!ngx_http_payer_office_wanted(&page->query, &record, attention)) {
+    if (!ngx_http_payer_office_wanted(page, &record, attention)) {
         return;
     }
 
@@ -338,19 +370,40 @@ ngx_http_payer_office_show(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* what was found by a text has not gone through the filters of the index */
+/*
+ * What was found by a text has not gone through the filters of the index, and
+ * an authorization is in the index of what needs attention before it is old.
+ */
 
 static ngx_uint_t
-ngx_http_payer_office_wanted(ngx_http_payer_office_query_t *query,
+ngx_http_payer_office_wanted(ngx_http_payer_office_page_t *page,
     ngx_http_payer_record_t *record, uint32_t attention)
 {
+    ngx_http_payer_office_query_t  *query;
+
+    query = &page->query;
+
+    if (query->attention && attention == 0) {
+        return 0;
+    }
+
     if (query->q.len == 0) {
         return 1;
     }
 
+    /* whose number and payment id both begin with it has its place by the
+     * number */
+
+    if (page->by_id
+        && record->reference.len >= query->q.len
+        && ngx_memcmp(record->reference.data, query->q.data, query->q.len)
+           == 0)
+    {
+        return 0;
+    }
+
     return (query->states == 0
             || (query->states & ((uint64_t) 1 << record->state)))
-           && (!query->attention || attention)
            && (query->from == 0 || record->updated >= query->from)
            && (query->to == 0 || record->updated < query->to);
 }

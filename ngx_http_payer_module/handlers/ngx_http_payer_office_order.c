@@ -9,6 +9,7 @@
 
 #include "ngx_http_payer_office.h"
 #include "ngx_http_payer_answer_reply.h"
+#include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_notice.h"
 #include "ngx_http_payer_op.h"
@@ -21,7 +22,7 @@ typedef struct {
     ngx_array_t      payments;          /* ngx_str_t, their ids */
     ngx_uint_t       payment;           /* the one whose turn it is */
     ngx_uint_t       told;              /* those that were taken are next */
-    uint32_t         attention;
+    uint32_t         attention;         /* why somebody should look at it */
 } ngx_http_payer_office_case_t;
 
 
@@ -77,6 +78,9 @@ ngx_http_payer_office_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     c = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_office_case_t));
 
     if (rc != NGX_OK || c == NULL
+        || ngx_http_payer_record_order_key(r->pool, &ctx->conf->merchant->id,
+                                           &query.reference, &ctx->key)
+           != NGX_OK
         || ngx_array_init(&c->events, r->pool, 16,
                           sizeof(ngx_http_payer_history_t))
            != NGX_OK
@@ -99,6 +103,8 @@ static ngx_int_t
 ngx_http_payer_office_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_int_t                      rc;
+    ngx_str_t                      none;
+    ngx_http_payer_item_t         *item;
     ngx_http_payer_record_t       *record;
     ngx_http_payer_history_t      *event;
     ngx_http_payer_office_case_t  *c;
@@ -106,20 +112,33 @@ ngx_http_payer_office_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     c = ctx->data;
     record = &ctx->record;
 
-    rc = ngx_http_payer_ledger_find(ctx, &c->reference);
+    /* with its label, which a get() does not tell; the first of the keys that
+     * begin with a key is that */
+
+    ngx_str_null(&none);
+
+    rc = ngx_http_payer_office_scan(ctx, &ctx->key, &none, 1);
 
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
-    if (rc != NGX_OK) {
+    item = ctx->io.items;
+
+    if (rc == NGX_ERROR
+        || (rc == NGX_OK && item->key.len == ctx->key.len
+            && ngx_http_payer_record_decode(&item->value, record) != NGX_OK))
+    {
         return ngx_http_payer_office_unreadable(r);
     }
 
-    if (!ctx->found) {
+    if (rc == NGX_DECLINED || item->key.len != ctx->key.len) {
         return ngx_http_payer_answer_refuse(r, NGX_HTTP_NOT_FOUND,
                                       "no order of this reference is known");
     }
+
+    c->attention = ngx_http_payer_record_attention(record, &item->label,
+                                        ngx_http_payer_auto_age(ctx->conf));
 
     event = ngx_array_push(&c->events);
 
@@ -442,16 +461,6 @@ ngx_http_payer_office_notice(ngx_http_payer_office_case_t *c,
     event->request_id = notice.id;
     event->payment_id = notice.payment_id;
 
-    if (notice.state == NGX_HTTP_PAYER_NOTICE_CONFLICT) {
-        c->attention |= NGX_HTTP_PAYER_ATTENTION_CONFLICT;
-
-    } else if (notice.state == NGX_HTTP_PAYER_NOTICE_GIVEN_UP
-               || (notice.state == NGX_HTTP_PAYER_NOTICE_OWED
-                   && notice.attempts))
-    {
-        c->attention |= NGX_HTTP_PAYER_ATTENTION_OWED;
-    }
-
     return NGX_OK;
 }
 
@@ -484,10 +493,7 @@ ngx_http_payer_office_answer(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_json_out(&out, r->pool);
 
     ngx_http_payer_json_out_open(&out, '{');
-    ngx_http_payer_office_json(&out, &ctx->record,
-                            c->attention
-                            | ngx_http_payer_record_attention(&ctx->record,
-                                                              ngx_time()));
+    ngx_http_payer_office_json(&out, &ctx->record, c->attention);
     ngx_http_payer_json_out_name(&out, "history");
     ngx_http_payer_json_out_open(&out, '[');
 

@@ -7,11 +7,9 @@
 
 #include "ngx_http_payer_reconcile_walk.h"
 #include "ngx_http_payer_api.h"
+#include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_log.h"
 #include "ngx_http_payer_sweep_merchant.h"
-
-
-#define NGX_HTTP_PAYER_RECONCILE_GRACE  3600    /* s, for capture, release */
 
 
 static ngx_http_payer_reconcile_task_e ngx_http_payer_reconcile_op(
@@ -223,15 +221,7 @@ ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
 
     if (limit == 0) {
         conf = ngx_http_payer_reconcile_conf(ctx, record);
-
-        limit = conf->sweep.limit;
-
-        if (conf->sweep.act != NGX_HTTP_PAYER_LIMIT_WARN) {
-
-            /* something is being done about it */
-
-            limit += NGX_HTTP_PAYER_RECONCILE_GRACE;
-        }
+        limit = ngx_http_payer_auto_age(conf);
     }
 
     age = ngx_time() - record->created;

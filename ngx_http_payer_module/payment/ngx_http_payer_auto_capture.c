@@ -19,6 +19,9 @@
 #include "ngx_http_payer_look.h"
 
 
+#define NGX_HTTP_PAYER_AUTO_GRACE  3600         /* s, for capture, release */
+
+
 typedef struct {
     ngx_http_payer_call_e         operation;
     ngx_str_t                     key;
@@ -87,6 +90,15 @@ ngx_http_payer_auto_limit(ngx_http_payer_ctx_t *ctx)
     default: /* NGX_HTTP_PAYER_LIMIT_WARN */
         return NGX_OK;
     }
+}
+
+
+time_t
+ngx_http_payer_auto_age(ngx_http_payer_loc_conf_t *conf)
+{
+    return conf->sweep.limit
+           + (conf->sweep.act != NGX_HTTP_PAYER_LIMIT_WARN
+              ? NGX_HTTP_PAYER_AUTO_GRACE : 0);
 }
 
 

@@ -24,5 +24,9 @@ ngx_int_t ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx);
 /* the same of whoever knows that the authorization of ctx->record is old */
 ngx_int_t ngx_http_payer_auto_limit(ngx_http_payer_ctx_t *ctx);
 
+/* the age from which an authorization is old to people, seconds: where
+ * something is done about it, that had its time */
+time_t ngx_http_payer_auto_age(ngx_http_payer_loc_conf_t *conf);
+
 
 #endif /* _NGX_HTTP_PAYER_AUTO_CAPTURE_H_INCLUDED_ */

@@ -251,13 +251,18 @@ ngx_http_payer_delivery_page(ngx_http_payer_ctx_t *ctx,
 
         /* the reference of another order may go on behind a slash */
 
-        if (other.state == NGX_HTTP_PAYER_NOTICE_OWED
-            && other.reference.len == delivery->notice.reference.len
-            && ngx_memcmp(other.reference.data,
+        if (other.reference.len != delivery->notice.reference.len
+            || ngx_memcmp(other.reference.data,
                           delivery->notice.reference.data,
                           other.reference.len)
-               == 0)
+               != 0)
         {
+            continue;
+        }
+
+        delivery->others |= ngx_http_payer_delivery_attention(&other);
+
+        if (other.state == NGX_HTTP_PAYER_NOTICE_OWED) {
             ngx_http_payer_delivery_beside(delivery, &key, &other);
         }
     }

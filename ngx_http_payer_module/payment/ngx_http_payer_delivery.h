@@ -39,6 +39,8 @@ struct ngx_http_payer_delivery_s {
     ngx_http_payer_notice_t        notice;
     ngx_str_t                      scanned;     /* the last key */
     ngx_uint_t                     found;       /* it is still there */
+    uint32_t                       others;      /* why those of the order
+                                                 * need attention, as bits */
 
     ngx_str_t                      next_key;    /* of what comes after it */
     ngx_http_payer_notice_t        next;
@@ -52,6 +54,12 @@ struct ngx_http_payer_delivery_s {
     ngx_http_payer_delivery_e      result;
     const char                    *reason;      /* of a conflict */
     ngx_uint_t                     more;        /* is due at once, too */
+
+    ngx_str_t                      order_key;
+    ngx_str_t                      order;       /* its record, to be marked;
+                                                 * empty: none */
+    ngx_uint_t                     settled;     /* only that is left */
+    ngx_uint_t                     marks;       /* how often it was tried */
 };
 
 
@@ -67,13 +75,25 @@ ngx_int_t ngx_http_payer_deliver(ngx_http_payer_main_conf_t *pmcf,
 void ngx_http_payer_notify_delivered(ngx_http_payer_main_conf_t *pmcf,
     ngx_uint_t more, time_t again);
 
+/* why an order with this notification needs attention, as bits; 0: it is not
+ * the reason */
+uint32_t ngx_http_payer_delivery_attention(ngx_http_payer_notice_t *notice);
+
+/* the order, to be marked in the same transaction */
+void ngx_http_payer_delivery_mark_entry(ngx_http_payer_delivery_t *delivery,
+    ngx_http_payer_store_entry_t *entry);
+
 /*
  * steps before and after: looks at the shop, NGX_OK with delivery->result set
- * if that decides; stores what became of it
+ * if that decides; what became of it, the order's record, and both stored
  */
 ngx_int_t ngx_http_payer_delivery_look(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_delivery_settle(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_delivery_mark(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_delivery_store(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_delivery_send(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);

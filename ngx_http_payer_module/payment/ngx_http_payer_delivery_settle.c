@@ -1,6 +1,8 @@
 
 /*
  * What becomes of an attempt to tell the shop, in the store and in the log.
+ *
+ *     settle -> mark -> store -> stored (-> mark -> store -> stored)
  */
 
 
@@ -25,18 +27,20 @@ static void ngx_http_payer_delivery_log(ngx_http_payer_ctx_t *ctx,
 
 #define NGX_HTTP_PAYER_KEEP_TOLD  (62 * 86400)
 
-/* itself, where it goes, and the one behind it */
+/* the order, itself, where it goes, and the one behind it */
 
-#define NGX_HTTP_PAYER_DELIVERY_ENTRIES  3
+#define NGX_HTTP_PAYER_DELIVERY_ENTRIES  4
+
+/* an order that changes each time is marked at the next attempt */
+
+#define NGX_HTTP_PAYER_DELIVERY_MARKS    5
 
 
 ngx_int_t
 ngx_http_payer_delivery_settle(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_uint_t                     n;
-    ngx_http_payer_delivery_t     *delivery;
-    ngx_http_payer_store_entry_t   entries[NGX_HTTP_PAYER_DELIVERY_ENTRIES];
+    ngx_http_payer_delivery_t  *delivery;
 
     delivery = ctx->data;
 
@@ -60,8 +64,35 @@ ngx_http_payer_delivery_settle(ngx_http_request_t *r,
         break;
     }
 
-    if (ngx_http_payer_delivery_entries(ctx, delivery, entries, &n)
-        != NGX_OK)
+    ctx->step = ngx_http_payer_delivery_mark;
+
+    return NGX_OK;
+}
+
+
+/* first the order, as put() tells of the first entry whether it was kept */
+
+ngx_int_t
+ngx_http_payer_delivery_store(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
+{
+    ngx_uint_t                     n;
+    ngx_http_payer_delivery_t     *delivery;
+    ngx_http_payer_store_entry_t   entries[NGX_HTTP_PAYER_DELIVERY_ENTRIES];
+
+    delivery = ctx->data;
+    n = 0;
+
+    if (delivery->order.len) {
+        ngx_http_payer_delivery_mark_entry(delivery, &entries[n++]);
+        delivery->marks++;
+
+    } else if (delivery->settled) {
+        return NGX_DONE;
+    }
+
+    if (!delivery->settled
+        && ngx_http_payer_delivery_entries(ctx, delivery, entries, &n)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -117,10 +148,10 @@ ngx_http_payer_delivery_entries(ngx_http_payer_ctx_t *ctx,
     pool = ctx->request->pool;
     notice = &delivery->notice;
 
-    ngx_memzero(entries, NGX_HTTP_PAYER_DELIVERY_ENTRIES
-                         * sizeof(ngx_http_payer_store_entry_t));
+    i = *n;
 
-    i = 0;
+    ngx_memzero(&entries[i], (NGX_HTTP_PAYER_DELIVERY_ENTRIES - i)
+                             * sizeof(ngx_http_payer_store_entry_t));
 
     entries[i].key = delivery->key;
 
@@ -181,6 +212,10 @@ ngx_http_payer_delivery_stored(ngx_http_request_t *r,
 
     delivery = ctx->data;
 
+    if (delivery->settled && ctx->io.rc != NGX_OK) {
+        return NGX_DONE;
+    }
+
     if (ctx->io.rc != NGX_OK) {
 
         /* it stays owed, and is sent again under its id */
@@ -194,13 +229,27 @@ ngx_http_payer_delivery_stored(ngx_http_request_t *r,
         return NGX_DONE;
     }
 
-    ngx_http_payer_count(ctx->conf->main->zone,
-                         NGX_HTTP_PAYER_COUNT_NOTIFICATIONS,
-                         delivery->notice.type, delivery->result);
+    if (!delivery->settled) {
+        delivery->settled = 1;
 
-    ngx_http_payer_delivery_log(ctx, delivery);
+        ngx_http_payer_count(ctx->conf->main->zone,
+                             NGX_HTTP_PAYER_COUNT_NOTIFICATIONS,
+                             delivery->notice.type, delivery->result);
 
-    return NGX_DONE;
+        ngx_http_payer_delivery_log(ctx, delivery);
+    }
+
+    if (delivery->order.len == 0 || !ctx->io.kept
+        || delivery->marks == NGX_HTTP_PAYER_DELIVERY_MARKS)
+    {
+        return NGX_DONE;
+    }
+
+    /* it became another record meanwhile, which is not marked yet */
+
+    ctx->step = ngx_http_payer_delivery_mark;
+
+    return NGX_OK;
 }
 
 

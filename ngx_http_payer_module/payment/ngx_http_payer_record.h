@@ -50,13 +50,22 @@ typedef enum {
 /* why somebody should look at an order, as bits of its label */
 
 #define NGX_HTTP_PAYER_ATTENTION_UNKNOWN    0x01    /* an outcome is open */
-#define NGX_HTTP_PAYER_ATTENTION_OLD        0x02    /* authorized for long, as
-                                                     * it was last written */
+#define NGX_HTTP_PAYER_ATTENTION_OLD        0x02    /* authorized for long; in
+                                                     * a label: authorized,
+                                                     * the reader tells how
+                                                     * long */
 #define NGX_HTTP_PAYER_ATTENTION_CANCELLED  0x04    /* authorized at Payer */
-#define NGX_HTTP_PAYER_ATTENTION_OWED       0x10    /* the shop is not told */
-#define NGX_HTTP_PAYER_ATTENTION_CONFLICT   0x20    /* and must not be */
 #define NGX_HTTP_PAYER_ATTENTION_AMOUNT     0x08    /* the shop wants another
                                                      * sum than was paid */
+#define NGX_HTTP_PAYER_ATTENTION_OWED       0x10    /* the shop is not told */
+#define NGX_HTTP_PAYER_ATTENTION_CONFLICT   0x20    /* and must not be */
+
+#define NGX_HTTP_PAYER_ATTENTION_ALL        0x3f
+
+/* those that come from the order's notifications, not from its record */
+
+#define NGX_HTTP_PAYER_ATTENTION_NOTICES                                     \
+    (NGX_HTTP_PAYER_ATTENTION_OWED | NGX_HTTP_PAYER_ATTENTION_CONFLICT)
 
 
 /* where the last change of a record came from */
@@ -163,15 +172,25 @@ ngx_uint_t ngx_http_payer_record_current(ngx_str_t *value);
 ngx_int_t ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh);
 
 /*
- * the label of an order's record: its state and the time of its last change;
- * it needs attention while an outcome is open
+ * the label of an order's record: its state, the time of its last change, and
+ * why it needs attention; what notifications say of it stays
  */
 void ngx_http_payer_record_describe(ngx_str_t *value,
     ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh);
 
-/* the bits above that the record alone tells */
+/*
+ * the same with what the caller says of the notifications in the label; and
+ * the merge of such a put, which leaves the record as it is stored, and the
+ * label too if the record is another one by now
+ */
+void ngx_http_payer_record_mark(ngx_str_t *value,
+    ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh);
+ngx_int_t ngx_http_payer_record_touch(ngx_str_t *stored, ngx_str_t *fresh);
+
+/* why somebody should look at the order now: "age" is that of an old
+ * authorization, in seconds */
 uint32_t ngx_http_payer_record_attention(ngx_http_payer_record_t *record,
-    time_t now);
+    ngx_http_payer_label_t *label, time_t age);
 
 /* how entries of that key are described, NULL: not at all */
 ngx_http_payer_describe_pt ngx_http_payer_record_describer(ngx_str_t *key);

@@ -2,8 +2,10 @@
 /*
  * What the store's indexes know of an order.
  *
- * It follows from the record alone, and is made at each write of it, when the
- * merge has said what is to be written.
+ * It follows from the record, and is made at each write of it, when the merge
+ * has said what is to be written; and from the order's notifications, whose
+ * delivery marks it.  Whether an authorization is old is asked of the clock by
+ * whoever reads: nobody writes the record on the day when it becomes so.
  */
 
 
@@ -12,31 +14,71 @@
 #include "ngx_http_payer_record.h"
 
 
-/* an authorization may run out after a week, seconds */
-
-#define NGX_HTTP_PAYER_RECORD_OLD  (5 * 86400)
+static void ngx_http_payer_record_label(ngx_str_t *value,
+    ngx_http_payer_label_t *label, uint32_t notices);
+static uint32_t ngx_http_payer_record_reasons(ngx_http_payer_record_t *record);
 
 
 void
 ngx_http_payer_record_describe(ngx_str_t *value,
     ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh)
 {
+    ngx_http_payer_record_label(value, fresh,
+                                stored != NULL ? stored->attention : 0);
+}
+
+
+void
+ngx_http_payer_record_mark(ngx_str_t *value, ngx_http_payer_label_t *stored,
+    ngx_http_payer_label_t *fresh)
+{
+    ngx_http_payer_record_label(value, fresh, fresh->attention);
+}
+
+
+static void
+ngx_http_payer_record_label(ngx_str_t *value, ngx_http_payer_label_t *label,
+    uint32_t notices)
+{
     ngx_http_payer_record_t  record;
+
+    label->attention = notices & NGX_HTTP_PAYER_ATTENTION_NOTICES;
 
     if (ngx_http_payer_record_peek(value, &record) != NGX_OK) {
         return;
     }
 
-    fresh->state = record.state;
-    fresh->updated = record.updated;
+    /* of the texts the status is asked for, and only then */
 
-    fresh->attention |= ngx_http_payer_record_attention(&record,
-                                                        record.updated);
+    ngx_str_null(&record.status);
+
+    if (record.state == NGX_HTTP_PAYER_CANCELLED
+        && ngx_http_payer_record_decode(value, &record) != NGX_OK)
+    {
+        return;
+    }
+
+    label->state = record.state;
+    label->updated = record.updated;
+    label->attention |= ngx_http_payer_record_reasons(&record);
 }
 
 
-uint32_t
-ngx_http_payer_record_attention(ngx_http_payer_record_t *record, time_t now)
+ngx_int_t
+ngx_http_payer_record_touch(ngx_str_t *stored, ngx_str_t *fresh)
+{
+    if (stored->len != fresh->len) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(fresh->data, stored->data, stored->len);
+
+    return NGX_OK;
+}
+
+
+static uint32_t
+ngx_http_payer_record_reasons(ngx_http_payer_record_t *record)
 {
     uint32_t                attention;
     ngx_http_payer_state_e  state;
@@ -48,9 +90,7 @@ ngx_http_payer_record_attention(ngx_http_payer_record_t *record, time_t now)
         attention |= NGX_HTTP_PAYER_ATTENTION_UNKNOWN;
     }
 
-    if (state == NGX_HTTP_PAYER_AUTHORIZED
-        && now - record->created > NGX_HTTP_PAYER_RECORD_OLD)
-    {
+    if (state == NGX_HTTP_PAYER_AUTHORIZED) {
         attention |= NGX_HTTP_PAYER_ATTENTION_OLD;
     }
 
@@ -62,6 +102,23 @@ ngx_http_payer_record_attention(ngx_http_payer_record_t *record, time_t now)
 
     if (record->wanted && ngx_http_payer_state_paid(state)) {
         attention |= NGX_HTTP_PAYER_ATTENTION_AMOUNT;
+    }
+
+    return attention;
+}
+
+
+uint32_t
+ngx_http_payer_record_attention(ngx_http_payer_record_t *record,
+    ngx_http_payer_label_t *label, time_t age)
+{
+    uint32_t  attention;
+
+    attention = ngx_http_payer_record_reasons(record)
+                | (label->attention & NGX_HTTP_PAYER_ATTENTION_NOTICES);
+
+    if (ngx_time() - record->created <= age) {
+        attention &= ~NGX_HTTP_PAYER_ATTENTION_OLD;
     }
 
     return attention;

@@ -286,7 +286,14 @@ async function list(after) {
     $('alert').textContent = '';
     $('status').textContent = t('loading');
 
-    const { data, problem } = await ask('orders?' + args);
+    let { data, problem } = await ask('orders?' + args);
+
+    /* A page may be empty while there are more: so many are looked at. */
+
+    for (let n = 1; n < 20 && data?.next && !data.orders.length; n++) {
+        args.set('after', data.next);
+        ({ data, problem } = await ask('orders?' + args));
+    }
 
     $('status').textContent = '';
 
