@@ -1,7 +1,7 @@
 
 /*
- * The checks of one location: one that would lose money or let strangers
- * in does not start.
+ * The checks of one location: one that could lose money or admit any client is
+ * rejected.
  */
 
 
@@ -178,7 +178,7 @@ ngx_http_payer_check_order(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    /* an order in a URL, but nobody else's than the shop's */
+    /* an order in a URL, which only the shop can have signed */
 
     if (conf->signature
         && ngx_http_payer_signature_check(cf, conf) != NGX_OK)
@@ -191,8 +191,8 @@ ngx_http_payer_check_order(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
 
 /*
- * what has no variables can be refused now instead of at the first buyer, and
- * need not be read again at each
+ * a constant can be rejected now instead of at the first buyer, and need not
+ * be parsed again for each request
  */
 
 static ngx_int_t
@@ -220,7 +220,7 @@ ngx_http_payer_check_constants(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     } else if (conf->amount_unit != NGX_HTTP_PAYER_MINOR) {
 
-        /* what fits depends on the currency */
+        /* what is valid depends on the currency */
 
         known = 0;
     }

@@ -1,7 +1,7 @@
 
 /*
- * The checks of the API location: credentials and calls travel safely to
- * Payer, or nginx does not start.
+ * The checks of the API location: a configuration in which credentials or
+ * calls could go elsewhere is rejected.
  */
 
 
@@ -114,7 +114,10 @@ ngx_http_payer_check_api_loc(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
 #if (NGX_HTTP_SSL && defined SSL_OP_CLEANSE_PLAINTEXT)
 
-    /* what OpenSSL decrypts may be a token: it is not to stay in a buffer */
+    /*
+     * what OpenSSL decrypts may contain a token, which must not stay in a
+     * buffer
+     */
 
     if (proxy->upstream.ssl && proxy->upstream.ssl->ctx) {
         SSL_CTX_set_options(proxy->upstream.ssl->ctx,
@@ -254,7 +257,7 @@ ngx_http_payer_api_loc_name(ngx_http_payer_api_loc_t *api_loc, ngx_str_t *host)
 }
 
 
-/* a shop that tests in one location and sells in another shares no zone */
+/* test and live payments must not share a zone */
 
 static ngx_int_t
 ngx_http_payer_check_hosts(ngx_conf_t *cf)
@@ -315,7 +318,9 @@ ngx_http_payer_check_hosts(ngx_conf_t *cf)
 }
 
 
-/* last, as the files of a store say for which host it was made */
+/*
+ * last, since the store's files contain the host for which they were created
+ */
 
 ngx_int_t
 ngx_http_payer_check_store(ngx_conf_t *cf)

@@ -1,7 +1,7 @@
 
 /*
- * Constants of an order that no buyer could ever pay with: they are refused
- * when nginx starts, and not at the first buyer.
+ * Constants with which no order could ever be paid: they are rejected when
+ * nginx starts, and not at the first buyer.
  */
 
 
@@ -15,7 +15,7 @@
 typedef struct {
     ngx_http_payer_unit_e         unit;
     ngx_int_t                     exponent;
-    ngx_str_t                     wrong;        /* the first that is */
+    ngx_str_t                     wrong;        /* the first one that fails */
 } ngx_http_payer_results_t;
 
 
@@ -100,7 +100,7 @@ ngx_http_payer_check_most(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 }
 
 
-/* a path, an address of the web, or a variable that may be either */
+/* a path, a URL, or a variable that may be either */
 
 static ngx_int_t
 ngx_http_payer_check_return(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
@@ -138,7 +138,7 @@ ngx_http_payer_is_return(ngx_http_complex_value_t *value)
         return ngx_http_payer_check_url(text, 0) == NGX_OK;
     }
 
-    /* what stands before the first variable */
+    /* the text before the first variable */
 
     p = ngx_strlchr(text->data, text->data + text->len, '$');
     len = p ? (size_t) (p - text->data) : text->len;
@@ -170,7 +170,7 @@ ngx_http_payer_check_results(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 
     if (unit != NGX_HTTP_PAYER_MINOR) {
 
-        /* what fits depends on the currency */
+        /* what is valid depends on the currency */
 
         if (currency->lengths) {
             return NGX_OK;
@@ -206,7 +206,7 @@ ngx_http_payer_check_results(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 }
 
 
-/* an empty one says that there is no such thing to pay for */
+/* an empty one means that this cannot be bought */
 
 static ngx_uint_t
 ngx_http_payer_result_amount(ngx_str_t *result, void *data)

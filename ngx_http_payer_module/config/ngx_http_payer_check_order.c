@@ -1,9 +1,9 @@
 
 /*
- * The refusals of an order: its amount, its currency and its number are the
- * shop's or the operator's, in every kind of location.  "internal" is no
- * help: any rewrite, try_files or error_page leads there with the buyer's own
- * arguments.
+ * The checks of an order: its amount, its currency and its number must be set
+ * by the shop or the operator, in each kind of location. "internal" does not
+ * ensure that: rewrite, try_files and error_page lead there with the client's
+ * own arguments.
  */
 
 
@@ -121,7 +121,7 @@ ngx_http_payer_check_money(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 }
 
 
-/* a signature covers all of what the reference is made of, see there */
+/* a signature covers all variables of the reference, see signature_conf.c */
 
 static ngx_int_t
 ngx_http_payer_check_reference_of(ngx_conf_t *cf,

@@ -79,8 +79,8 @@ ngx_http_payer_checked(ngx_http_payer_loc_conf_t *conf, void **loc_conf)
 
 
 /*
- * Calls do not look for a location inside of this one, but who wrote it there
- * thinks so: what is wrong in it is not what he wants.
+ * Calls are never sent to a location nested in this one, but its author may
+ * expect that: a fault in it is reported, too.
  */
 
 static ngx_int_t
@@ -341,7 +341,7 @@ ngx_http_payer_wrong_place(ngx_conf_t *cf, void **loc_conf)
 }
 
 
-/* what a log format is made of is not for us to read; that it is used is */
+/* the text of a log format cannot be read here, only whether it is used */
 
 static ngx_uint_t
 ngx_http_payer_authorization_logged(ngx_conf_t *cf, void **loc_conf)
@@ -451,7 +451,7 @@ ngx_http_payer_strips(ngx_str_t *url, ngx_http_payer_leads_t *leads)
 }
 
 
-/* many locations share one way to Payer, of which to warn once is enough */
+/* many locations share one API location: one warning is enough */
 
 static ngx_uint_t
 ngx_http_payer_first_of_api_loc(ngx_conf_t *cf,

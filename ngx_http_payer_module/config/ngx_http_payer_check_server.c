@@ -1,7 +1,6 @@
 
 /*
- * What is wrong with a server as a whole: said once for each, and no reason
- * not to start.
+ * Warnings about a server as a whole, each logged once.
  */
 
 
@@ -24,7 +23,7 @@ static ngx_uint_t ngx_http_payer_is_local(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_payer_is_loopback(struct sockaddr *sa);
 
 
-/* the locations of a server stand one behind the other */
+/* the locations of a server are adjacent in the list */
 
 ngx_int_t
 ngx_http_payer_check_servers(ngx_conf_t *cf)
@@ -125,7 +124,7 @@ ngx_http_payer_note_page(ngx_conf_t *cf)
 }
 
 
-/* payer_checkout does without the "=", other handlers there would not */
+/* payer_checkout works without the "=", other handlers do not */
 
 static void
 ngx_http_payer_check_pages(ngx_conf_t *cf, ngx_http_payer_main_conf_t *pmcf)
@@ -220,7 +219,7 @@ ngx_http_payer_is_relative(ngx_http_complex_value_t *value)
 }
 
 
-/* whether nobody but programs on this machine can connect */
+/* whether only programs on this machine can connect */
 
 static ngx_uint_t
 ngx_http_payer_is_local(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
@@ -293,7 +292,7 @@ ngx_http_payer_is_loopback(struct sockaddr *sa)
 }
 
 
-/* nginx forgets the list when it has read the configuration */
+/* nginx frees the list when the configuration is complete */
 
 static ngx_int_t
 ngx_http_payer_keep_names(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
@@ -326,7 +325,7 @@ ngx_http_payer_keep_names(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 }
 
 
-/* the first name by which others can come here, or NULL */
+/* the first name that clients can use, or NULL */
 
 static ngx_str_t *
 ngx_http_payer_first_name(ngx_array_t *names)

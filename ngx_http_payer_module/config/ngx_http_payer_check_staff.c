@@ -1,7 +1,7 @@
 
 /*
- * The refusals of locations for staff, which show orders or move money: they
- * are for people who can be told apart.
+ * The checks of locations for staff, which show orders or move money: their
+ * clients must be identified.
  */
 
 
@@ -51,7 +51,7 @@ ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 
     if (ngx_http_payer_asks_certificate(srv_conf)) {
 
-        /* which a client of a listener without TLS is not asked for */
+        /* a listener without TLS does not ask for a certificate */
 
         conf->allow_tls = 1;
 
@@ -67,7 +67,7 @@ ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 }
 
 
-/* of a realm with variables nobody knows when it is "off" */
+/* whether a realm with variables is "off" is not known here */
 
 ngx_uint_t
 ngx_http_payer_asks_password(ngx_conf_t *cf, void **loc_conf)
@@ -113,7 +113,7 @@ ngx_http_payer_asks_certificate(void **srv_conf)
 
     sscf = srv_conf[ngx_http_ssl_module.ctx_index];
 
-    /* 2 and 3 are "optional", which lets a client without one in */
+    /* 2 and 3 are "optional", which allows clients without a certificate */
 
     return sscf->verify == 1;
 

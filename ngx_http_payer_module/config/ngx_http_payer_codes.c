@@ -117,7 +117,7 @@ ngx_http_payer_codes_next(ngx_http_payer_codes_t *codes)
 
         if (code == NULL) {
 
-            /* the end of what runs, but not of what there is */
+            /* the end of what is run, but more code may follow */
 
             continue;
         }
@@ -135,8 +135,8 @@ ngx_http_payer_codes_next(ngx_http_payer_codes_t *codes)
 
 
 /*
- * What is not known was added by another module, and is skipped word by word:
- * it cannot contain the address of a function of these.
+ * An unknown code was added by another module, and is skipped word by word: it
+ * cannot contain the address of a known function.
  */
 
 static size_t
@@ -208,7 +208,7 @@ ngx_http_payer_codes_lead(ngx_conf_t *cf, void **loc_conf, ngx_uint_t errors,
 
         } else if (code == ngx_http_script_break_code && !codes.conditional) {
 
-            /* it also undoes what a rewrite without a flag has begun */
+            /* it also cancels a rewrite without a flag */
 
             leads->keeps |= (pending != NULL);
             pending = NULL;
@@ -234,7 +234,7 @@ ngx_http_payer_codes_lead(ngx_conf_t *cf, void **loc_conf, ngx_uint_t errors,
 
         if (what && codes.conditional) {
 
-            /* the one that leads away is the worse one */
+            /* a redirect outside of an "if" is the more serious one */
 
             if (leads->sometimes == NULL
                 || code != ngx_http_script_return_code)

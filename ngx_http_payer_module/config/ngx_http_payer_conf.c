@@ -219,9 +219,9 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 /*
- * An inherited payer_verify protects pages of the shop, not of what
- * we answer ourselves: a till behind it could sell nothing.  The locations
- * inside inherit it all the same.
+ * An inherited payer_verify protects pages of the shop, not the answers of our
+ * handlers: nothing could be bought at a checkout behind it.  Nested locations
+ * still inherit it.
  */
 
 static char *
@@ -266,8 +266,8 @@ ngx_http_payer_merge_verify(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
 
 
 /*
- * A location that says what it asks of a buyer and has no payer_verify looks
- * protected and is open.  What a server says is for its locations.
+ * A location with directives of payer_verify but without payer_verify looks
+ * protected and is open.  On the server level they are for its locations.
  */
 
 static ngx_int_t
@@ -288,7 +288,7 @@ ngx_http_payer_check_more(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     if (clcf->internal && conf->lookup) {
 
-        /* the total of the look before payer_notify */
+        /* the total that is compared before a notification is sent */
 
         return NGX_OK;
     }
@@ -416,7 +416,7 @@ ngx_http_payer_merge_handler(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *prev,
 }
 
 
-/* "Basic base64(id:secret)", kept as the secret that it is */
+/* "Basic base64(id:secret)", in memory for secrets */
 
 static char *
 ngx_http_payer_merchant(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)

@@ -1,7 +1,7 @@
 
 /*
- * Configuration: create, merge, setters, and every refusal of a dangerous
- * one.
+ * Configuration: create, merge, setters, and the checks that reject dangerous
+ * configurations.
  */
 
 
@@ -110,7 +110,7 @@ ngx_int_t ngx_http_payer_check_proxy(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_proxy_conf_t *proxy);
 
 /*
- * whether amount or currency are of those who may choose them; "is_signed":
+ * whether amount and currency come from a permitted source; "is_signed":
  * payer_signature of the location is verified before the value is used
  */
 ngx_int_t ngx_http_payer_check_money(ngx_conf_t *cf,
@@ -127,15 +127,15 @@ ngx_uint_t ngx_http_payer_has_cache(ngx_conf_t *cf,
 /* warnings about servers as a whole: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_payer_check_servers(ngx_conf_t *cf);
 
-/* who acts, what they may, and where it is written down */
+/* payer_actor, payer_office_operate, payer_refund_max, payer_audit */
 void ngx_http_payer_actor_merge(ngx_http_payer_loc_conf_t *prev,
     ngx_http_payer_loc_conf_t *conf);
 
-/* refuses a name that nobody has checked: NGX_OK or NGX_ERROR */
+/* rejects an actor that is not authenticated: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_payer_actor_check(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
-/* the same for what such a name may do in the office, whose check it is */
+/* the same for the limits of the office that depend on the actor */
 ngx_int_t ngx_http_payer_check_office(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 

@@ -1,7 +1,7 @@
 
 /*
- * The directives about people: who acts, what they may, and where it is
- * written down.
+ * The directives about actors: payer_actor, payer_office_operate,
+ * payer_refund_max and payer_audit.
  */
 
 
@@ -96,7 +96,7 @@ ngx_http_payer_refund_max(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* what is asked for is below the location */
+/* the requests of the page are below the location */
 
 char *
 ngx_http_payer_office_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -173,7 +173,7 @@ ngx_http_payer_check_office(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 }
 
 
-/* without a password to it, the name is whatever the client has sent */
+/* without a password check, the name is whatever the client has sent */
 
 static ngx_int_t
 ngx_http_payer_check_user(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
@@ -195,7 +195,10 @@ ngx_http_payer_check_user(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 }
 
 
-/* itself, or in what a map is of; a map of a map is not followed */
+/*
+ * $remote_user itself, or as the source of a map; a map of a map is not
+ * followed
+ */
 
 static ngx_uint_t
 ngx_http_payer_has_user(ngx_conf_t *cf, ngx_str_t *text, ngx_uint_t maps)

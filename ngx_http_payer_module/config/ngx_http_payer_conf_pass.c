@@ -1,7 +1,7 @@
 
 /*
- * payer_event_pass: the shop's location for events, which must be there and
- * must be closed to everybody else.
+ * payer_event_pass: the shop's location for events, which must exist and must
+ * not be reachable for clients.
  */
 
 

@@ -270,7 +270,7 @@ found:
         return NGX_CONF_ERROR;
     }
 
-    /* nothing is put in place of other braces, or of a second pair */
+    /* other braces and a second pair are not replaced */
 
     braces = 0;
 
@@ -293,7 +293,7 @@ found:
 }
 
 
-/* nginx and Payer may not agree about what "." and ".." in a path mean */
+/* nginx and Payer may interpret "." and ".." in a path in different ways */
 
 static ngx_uint_t
 ngx_http_payer_path_climbs(ngx_str_t *path)

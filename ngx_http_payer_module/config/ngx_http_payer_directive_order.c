@@ -1,7 +1,7 @@
 
 /*
- * The setters of an order: its values, its ticket, where its buyer comes back,
- * and how the payment page is presented.
+ * The setters of an order: its values, its ticket, its return addresses, and
+ * how the payment page is presented.
  */
 
 

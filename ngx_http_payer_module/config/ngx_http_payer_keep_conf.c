@@ -1,6 +1,6 @@
 
 /*
- * payer_keep: how long records stay.
+ * payer_keep: how long records are kept.
  */
 
 

@@ -1,10 +1,9 @@
 
 /*
- * payer_link: the checkout that it makes signed links to, and what of it is
- * refused.
+ * payer_link: the checkout to which it signs links, and the checks of it.
  *
- * Whatever is signed has to be known when a link is made, so that the order,
- * its amount and the time of expiry are one argument each.
+ * All values that are signed must be known when a link is created, so the
+ * order, its amount and the time of expiry must be one argument each.
  */
 
 
@@ -101,7 +100,7 @@ ngx_http_payer_check_link(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 }
 
 
-/* the location that buyers get to with the link */
+/* the location to which the link leads */
 
 static ngx_int_t
 ngx_http_payer_link_locate(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
@@ -310,7 +309,10 @@ ngx_http_payer_link_message(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 }
 
 
-/* a value that contains one is refused: those that a link has to contain */
+/*
+ * a value that contains a separator is rejected, so the values of a link must
+ * not need it
+ */
 
 static ngx_int_t
 ngx_http_payer_link_separators(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,

@@ -1,7 +1,7 @@
 
 /*
- * The refusals of lookups: the location that is asked, and that price and
- * number belong together.
+ * The checks of lookups: the location that is requested, and that amount and
+ * order number belong together.
  */
 
 
@@ -123,7 +123,8 @@ ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
 /*
  * "if" and "limit_except" replace the configuration of the lookup, which is
- * not sent then: with another place to ask that is a mistake, else a warning.
+ * then not sent: a block with its own handler is rejected, any other one
+ * causes a warning.
  */
 
 static ngx_int_t
@@ -233,7 +234,7 @@ ngx_http_payer_passes_elsewhere(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf,
 }
 
 
-/* here, since a capture that is set anywhere is known only now */
+/* here, since all captures of the configuration are known only now */
 
 static void
 ngx_http_payer_check_match(ngx_conf_t *cf,
@@ -280,7 +281,7 @@ ngx_http_payer_buyer_chooses(ngx_conf_t *cf,
 }
 
 
-/* an old answer would be an old price */
+/* a cached response could contain an old price */
 
 static ngx_int_t
 ngx_http_payer_check_lookup_cache(ngx_conf_t *cf,
@@ -327,8 +328,8 @@ ngx_http_payer_has_cache(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
 
 
 /*
- * Who takes the number of one order and the price of another buys the dear
- * one for the cheap one's price.
+ * A client that could combine the number of one order with the amount of
+ * another one would get an expensive order for a low price.
  */
 
 static ngx_int_t
@@ -437,7 +438,7 @@ ngx_http_payer_check_belongs(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 }
 
 
-/* an argument, a field, or the number that was taken before */
+/* an argument, a field, or the order number of the request */
 
 static ngx_uint_t
 ngx_http_payer_number_belongs(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
@@ -461,8 +462,8 @@ ngx_http_payer_number_belongs(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 
 
 /*
- * Without a lookup of its own the location takes the price of the one that led
- * to it, and the number that this one was asked with.
+ * Without a lookup of its own the location uses the amount of the location
+ * that led to it, and the order number of that lookup.
  */
 
 ngx_uint_t

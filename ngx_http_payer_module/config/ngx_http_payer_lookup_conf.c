@@ -134,7 +134,7 @@ ngx_http_payer_lookup_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* NGX_OK, or NGX_DECLINED for one that is no name, nginx's own, or there */
+/* NGX_OK, or NGX_DECLINED for an invalid or existing name, or one of nginx */
 
 static ngx_int_t
 ngx_http_payer_lookup_header_name(ngx_array_t *headers, ngx_str_t *name)
@@ -222,7 +222,7 @@ ngx_http_payer_lookup_match(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    /* an argument is as the buyer's browser has escaped it */
+    /* an argument is escaped as in the request */
 
     if (ngx_http_payer_value(cf, cmd, &value[2]) != NGX_OK
         || ngx_http_payer_query_names(cf->pool, &value[2], &args) != NGX_OK)

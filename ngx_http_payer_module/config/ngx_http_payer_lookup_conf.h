@@ -32,8 +32,10 @@ char *ngx_http_payer_lookup_regex(ngx_conf_t *cf,
 char *ngx_http_payer_lookup_pointer(ngx_conf_t *cf,
     ngx_http_payer_lookup_field_t *field, ngx_str_t *text);
 
-/* an expression of which only matters whether it matches, for
- * ngx_http_payer_lookup_found() */
+/*
+ * an expression that is only tested for a match, for
+ * ngx_http_payer_lookup_found()
+ */
 char *ngx_http_payer_lookup_pattern(ngx_conf_t *cf,
     ngx_http_payer_lookup_field_t *field, ngx_str_t *text);
 

@@ -108,7 +108,7 @@ ngx_http_payer_lookup_pointer(ngx_conf_t *cf,
 }
 
 
-/* the variable, which several lookups may fill and nobody else may own */
+/* the variable, which several lookups may set, but no other module */
 
 static char *
 ngx_http_payer_lookup_declare(ngx_conf_t *cf, ngx_str_t *name, ngx_uint_t *id)
@@ -157,7 +157,7 @@ ngx_http_payer_lookup_declare(ngx_conf_t *cf, ngx_str_t *name, ngx_uint_t *id)
 }
 
 
-/* somebody else's variable, or one of a family such as $arg_... */
+/* a variable of another module, or a prefix variable such as $arg_... */
 
 static ngx_uint_t
 ngx_http_payer_lookup_taken(ngx_conf_t *cf, ngx_str_t *name)

@@ -2,9 +2,9 @@
 /*
  * Fields that a regular expression finds in the shop's reply.
  *
- * A page may hold what a buyer has written, long enough to keep a regular
- * expression busy for seconds.  PCRE counts the steps from one start to the
- * next only, so the time of all of them is bounded here.
+ * A page may contain a text of a buyer that keeps a regular expression busy
+ * for seconds.  PCRE limits the steps for each starting position only, so the
+ * total time is limited here.
  */
 
 
@@ -41,7 +41,7 @@ static ngx_msec_t ngx_http_payer_lookup_used(void);
 
 #if (NGX_PCRE2)
 
-/* the callout comes at each place at which a match may begin */
+/* the callout is called at each position at which a match may begin */
 #define NGX_HTTP_PAYER_LOOKUP_LIMIT   "(*LIMIT_MATCH=10000)(?C)"
 
 #define NGX_HTTP_PAYER_LOOKUP_STARTS    32
@@ -159,7 +159,7 @@ ngx_http_payer_lookup_found(ngx_http_payer_lookup_field_t *field,
 }
 
 
-/* the pattern has to match exactly once: two prices are none */
+/* the pattern must match exactly once: two amounts are ambiguous */
 
 ngx_int_t
 ngx_http_payer_lookup_search(ngx_pool_t *pool,
@@ -287,7 +287,9 @@ ngx_http_payer_lookup_callout(pcre2_callout_block *block, void *data)
 }
 
 
-/* of this thread alone: on a busy machine a match takes no more of it */
+/*
+ * processor time of this thread: it does not depend on the load of the machine
+ */
 
 static ngx_msec_t
 ngx_http_payer_lookup_used(void)
@@ -322,7 +324,7 @@ ngx_http_payer_lookup_match_at(ngx_http_payer_lookup_field_t *field,
         return rc == NGX_REGEX_NO_MATCHED ? NGX_DECLINED : NGX_BUSY;
     }
 
-    /* 0: there are more groups than have room */
+    /* 0: there are more groups than the vector has room for */
 
     groups->n = rc ? rc : NGX_HTTP_PAYER_LOOKUP_GROUPS + 1;
 

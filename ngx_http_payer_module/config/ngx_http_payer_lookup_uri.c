@@ -1,6 +1,6 @@
 
 /*
- * payer_lookup: the URI that the shop is asked at.
+ * payer_lookup: the URI of the request to the shop.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * The refusals of notifications: the location where the shop is told, and what
- * a request that nobody has made does not have.
+ * The checks of notifications: the location to which they are sent, and the
+ * variables that are empty in a request without a client.
  */
 
 
@@ -32,7 +32,7 @@ static ngx_uint_t ngx_http_payer_buyer_codes(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_payer_of_buyer(ngx_str_t *name);
 
 
-/* those that make payments come first: it is they whom records speak of */
+/* locations that create payments come first: records contain their URIs */
 
 ngx_int_t
 ngx_http_payer_check_notify(ngx_conf_t *cf)
@@ -88,7 +88,10 @@ ngx_http_payer_check_told(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
         if (notify->outside && !conf->handler->order) {
 
-            /* a server of the back office: its orders are of another one */
+            /*
+             * a server for the back office only: its orders belong to another
+             * server
+             */
 
             return NGX_OK;
         }
@@ -179,7 +182,7 @@ ngx_http_payer_check_notify_location(ngx_conf_t *cf,
 }
 
 
-/* the rules of the look may stand in the location where the shop is told */
+/* the rules of the lookup may be set in the location of the notification */
 
 static ngx_int_t
 ngx_http_payer_check_notify_lookup(ngx_conf_t *cf,
@@ -217,7 +220,7 @@ ngx_http_payer_check_notify_lookup(ngx_conf_t *cf,
 }
 
 
-/* the shop is looked at before it is told, by the lookups of this server */
+/* before a notification the shop is asked by the lookups of this server */
 
 static ngx_int_t
 ngx_http_payer_check_notify_headers(ngx_conf_t *cf,
@@ -251,7 +254,7 @@ ngx_http_payer_check_notify_headers(ngx_conf_t *cf,
 }
 
 
-/* one of each server and URI */
+/* one for each server and URI */
 
 static ngx_int_t
 ngx_http_payer_notify_add(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
@@ -279,7 +282,7 @@ ngx_http_payer_notify_add(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 }
 
 
-/* what a location uses of a buyer's request would be empty */
+/* variables of a client's request would be empty in this location */
 
 static void
 ngx_http_payer_check_buyer(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,

@@ -74,9 +74,9 @@ ngx_http_payer_read_secret(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *secret)
 
 
 /*
- * One line without control characters.  White space around it, or the mark
- * that some editors put in front of a file, is not what Payer or the shop
- * has: it would be refused at the first buyer, and nobody could see why.
+ * One line without control characters.  White space around it, and the byte
+ * order mark of some editors, are not a part of the secret: the first buyer
+ * would get an error whose cause cannot be seen.
  */
 
 static ngx_int_t

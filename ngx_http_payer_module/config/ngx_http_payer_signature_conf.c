@@ -1,8 +1,8 @@
 
 /*
- * The directives of a signed link, and whether its signature can do what it
- * is for: each variable of the order has to be in the message, and the message
- * has to be readable in one way only.
+ * The directives of a signed link, and whether its signature protects the
+ * order: each variable of the order must be in the message, and the message
+ * must be unambiguous.
  */
 
 
@@ -85,8 +85,8 @@ ngx_http_payer_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 /*
- * A message of one variable can be read in one way only.  With more of them,
- * what is between two must not end one value and begin the next.
+ * A message with one variable is unambiguous.  With more of them, the text
+ * between two must not be a possible part of a value.
  */
 
 static ngx_int_t
@@ -254,7 +254,7 @@ ngx_http_payer_signature_check(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 }
 
 
-/* nobody can sign a message that contains its own signature */
+/* a message that contains its own signature cannot be signed */
 
 static ngx_int_t
 ngx_http_payer_signature_outside(ngx_conf_t *cf,

@@ -19,8 +19,8 @@ char *ngx_http_payer_signature_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
- * whether the signature of the location, which has one, can do what it is
- * for: NGX_OK, or NGX_ERROR (logged)
+ * whether the signature of the location, which has one, protects the order:
+ * NGX_OK, or NGX_ERROR (logged)
  */
 ngx_int_t ngx_http_payer_signature_check(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);

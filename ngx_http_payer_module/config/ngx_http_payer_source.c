@@ -1,10 +1,10 @@
 
 /*
- * Where the values of an order come from: the shop and the operator, or
- * whoever sends the request.
+ * Where the values of an order come from: the shop, the operator, or the
+ * client.
  *
- * A map is told by its handler, which is static inside nginx: the map module
- * itself declares one for us, and shows it.
+ * A map is recognized by its handler, which is static in nginx: to get it, a
+ * map is declared by the map module itself.
  */
 
 
@@ -34,7 +34,7 @@ static ngx_uint_t ngx_http_payer_is_variable(ngx_conf_t *cf, ngx_uint_t index,
     ngx_str_t *name);
 
 
-/* what the client sends; a name that ends with "_" stands for all with it */
+/* what the client sends; a name that ends with "_" is a prefix */
 
 static ngx_str_t  ngx_http_payer_buyers_variables[] = {
     ngx_string("arg_"),
@@ -96,7 +96,7 @@ ngx_http_payer_source_init(ngx_conf_t *cf)
     array.nalloc = 3;
     array.pool = cf->pool;
 
-    /* a file that is at its end: the map is empty */
+    /* a file at its end: the map is empty */
 
     ngx_memzero(&file, sizeof(ngx_conf_file_t));
 
@@ -107,7 +107,7 @@ ngx_http_payer_source_init(ngx_conf_t *cf)
     ngx_memzero(&buf, sizeof(ngx_buf_t));
     file.buffer = &buf;
 
-    /* the settings of http are still to be read, and to be given once */
+    /* the settings of http are read later, and can be specified only once */
 
     for (i = 0; i < NGX_HTTP_PAYER_MAP_SETTINGS; i++) {
         settings[i] = NGX_CONF_UNSET_UINT;
@@ -306,7 +306,7 @@ ngx_http_payer_is_field(ngx_conf_t *cf, ngx_str_t *name)
 }
 
 
-/* whether the name begins as those of a family of variables do */
+/* whether the name begins with the prefix */
 
 static ngx_uint_t
 ngx_http_payer_has_prefix(ngx_conf_t *cf, ngx_str_t *name)
@@ -354,7 +354,7 @@ ngx_http_payer_is_buyers(ngx_str_t *name)
 }
 
 
-/* a result is a constant, or the map module has to make it of something */
+/* a result is a constant, or a value with variables */
 
 static ngx_uint_t
 ngx_http_payer_result_constant(ngx_str_t *result, void *data)

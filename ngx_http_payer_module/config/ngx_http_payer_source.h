@@ -1,7 +1,7 @@
 
 /*
- * Where the values of an order come from: the shop and the operator, or
- * whoever sends the request.
+ * Where the values of an order come from: the shop, the operator, or the
+ * client.
  */
 
 
@@ -20,7 +20,7 @@ typedef struct {
 } ngx_http_payer_place_t;
 
 
-/* who can set a variable beside its own handler */
+/* what else can set a variable, apart from its handler */
 #define NGX_HTTP_PAYER_SET_BY_LOCATION     0x01 /* its regular expression */
 #define NGX_HTTP_PAYER_SET_BY_REWRITE      0x02 /* rewrite, if */
 #define NGX_HTTP_PAYER_SET_BY_SET          0x04
@@ -41,7 +41,7 @@ typedef enum {
 } ngx_http_payer_chosen_e;
 
 
-/* preconfiguration: learns how to tell a map */
+/* preconfiguration: finds the handler of maps */
 ngx_int_t ngx_http_payer_source_init(ngx_conf_t *cf);
 
 /*
@@ -57,8 +57,8 @@ ngx_int_t ngx_http_payer_source_map(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text);
 
 /*
- * whether all results of the map that makes the variable stand the test, which
- * gets NULL for one that is no constant; 1 if no map makes it
+ * whether all results of the map that defines the variable pass the test,
+ * which gets NULL for one that is not constant; 1 if no map defines it
  */
 typedef ngx_uint_t (*ngx_http_payer_result_pt)(ngx_str_t *result, void *data);
 

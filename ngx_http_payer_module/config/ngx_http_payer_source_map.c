@@ -15,8 +15,10 @@ static ngx_uint_t ngx_http_payer_wildcard_all(ngx_hash_wildcard_t *hwc,
     ngx_http_payer_result_pt test, void *data);
 
 
-/* whether all results of a map stand the test, which gets NULL for one that
- * is no constant */
+/*
+ * whether all results of a map pass the test, which gets NULL for one that is
+ * not constant
+ */
 
 ngx_uint_t
 ngx_http_payer_map_all(ngx_http_payer_map_t *map,

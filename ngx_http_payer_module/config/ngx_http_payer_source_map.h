@@ -11,7 +11,7 @@
 #include "ngx_http_payer_source.h"
 
 
-/* the beginning of what the map module keeps of a map, and of its settings */
+/* the beginning of the map module's structures for a map and its settings */
 
 typedef struct {
     ngx_http_map_t               map;

@@ -1,6 +1,6 @@
 
 /*
- * The directives of the work that needs no visitor.
+ * The directives of background work.
  */
 
 

@@ -1,7 +1,6 @@
 
 /*
- * The directives of the work that needs no visitor: payer_sweep,
- * payer_authorization_limit.
+ * The directives of background work: payer_sweep, payer_authorization_limit.
  */
 
 
@@ -22,9 +21,8 @@ void ngx_http_payer_sweep_merge_conf(ngx_http_payer_sweep_conf_t *prev,
     ngx_http_payer_sweep_conf_t *conf);
 
 /*
- * refuses "payer_sweep off" where it leaves work that nobody does; "what" is
- * a directive that needs the sweep, with its place, or NULL: NGX_OK or
- * NGX_ERROR (logged)
+ * rejects "payer_sweep off" if it leaves work undone; "what" is a directive
+ * that needs the sweep, with its place, or NULL: NGX_OK or NGX_ERROR (logged)
  */
 ngx_int_t ngx_http_payer_sweep_check(ngx_conf_t *cf,
     ngx_http_payer_sweep_conf_t *conf, char *what, u_char *file,

@@ -1,11 +1,11 @@
 
 /*
- * Values of directives that can have variables, and what they must not be
- * made of.
+ * Values of directives that can have variables, and the captures that they
+ * must not contain.
  *
- * A capture is replaced by the next regular expression that sets it, of a map
- * or an "if" for instance, which can be evaluated between two of our steps:
- * then one order would be paid, and another one let through.
+ * A capture is replaced by the next regular expression that sets it, for
+ * example of a map or an "if", which can be evaluated between two of our
+ * steps: one order would be verified, and the request for another one passed.
  */
 
 
@@ -122,7 +122,7 @@ ngx_http_payer_check_value(ngx_conf_t *cf, ngx_http_payer_value_t *value)
 
         if ((by & (by - 1)) == 0) {
 
-            /* one kind of place at most */
+            /* it is set in one kind of place only */
 
             continue;
         }
@@ -149,7 +149,7 @@ ngx_http_payer_check_value(ngx_conf_t *cf, ngx_http_payer_value_t *value)
 }
 
 
-/* a map looks at its first parameter when it is used, not where it stands */
+/* a map evaluates its first parameter when it is used */
 
 static ngx_int_t
 ngx_http_payer_check_map(ngx_conf_t *cf, ngx_http_payer_value_t *value,
@@ -280,7 +280,7 @@ ngx_http_payer_text_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     text = (ngx_http_payer_text_t *) (p + cmd->offset);
 
-    /* an argument is as the buyer's browser has escaped it */
+    /* an argument is escaped as in the request */
 
     text->unescape = ngx_http_payer_value_has_argument(&text->value->value);
 

@@ -1,7 +1,7 @@
 
 /*
- * Values of directives that can have variables, and what they must not be
- * made of.
+ * Values of directives that can have variables, and the captures that they
+ * must not contain.
  */
 
 
@@ -12,7 +12,7 @@
 #include "ngx_http_payer_module.h"
 
 
-/* the text of a directive that has variables, and where it stands */
+/* the text of a directive that has variables, and its file and line */
 typedef struct {
     ngx_str_t                    *directive;
     ngx_str_t                     text;
@@ -47,11 +47,13 @@ char *ngx_http_payer_amount_params(ngx_conf_t *cf, ngx_uint_t i,
 ngx_uint_t ngx_http_payer_value_has_argument(ngx_str_t *value);
 
 
-/* notes that the directive stands here, which payer_verify alone obeys */
+/*
+ * records the position of a directive that has no effect without payer_verify
+ */
 void ngx_http_payer_value_more(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_payer_verify_conf_t *verify);
 
-/* logs why a location or a value is refused, and where it stands */
+/* logs why a location or a value is rejected, with its file and line */
 
 #define ngx_http_payer_refuse(cf, conf, fmt, ...)                            \
     ngx_log_error(NGX_LOG_EMERG, (cf)->log, 0, fmt " in %s:%ui",             \
@@ -59,7 +61,7 @@ void ngx_http_payer_value_more(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /*
  * sets an ngx_http_payer_text_t of the configuration: its value, and whether
- * that is nothing but a variable, which then needs no script to be read
+ * it is a single variable, which can be read without a script
  */
 char *ngx_http_payer_text_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -1,6 +1,6 @@
 
 /*
- * The directives of payer_verify, and what is refused of them.
+ * The directives of payer_verify and their checks.
  */
 
 
@@ -161,9 +161,9 @@ ngx_http_payer_verify_merge_conf(ngx_http_payer_verify_conf_t *prev,
 
 
 /*
- * "return" answers before the access phase, and "rewrite" leads elsewhere, so
- * that everybody would get what is meant for those who have paid.  Where the
- * payer_verify is inherited, or in an "if", that may be meant.
+ * "return" answers before the access phase, and "rewrite" leads to another
+ * location, so that requests for unpaid orders would be passed.  If
+ * payer_verify is inherited, or in an "if", this may be intended.
  */
 
 ngx_int_t
@@ -324,8 +324,8 @@ ngx_http_payer_verify_amount_check(ngx_conf_t *cf,
 
 
 /*
- * Where a sum does not come from the shop for each order, whoever has paid the
- * cheapest one could come with the number of a dear one.
+ * If the amount is not set by the shop for each order, a buyer who has paid a
+ * cheap one could use the number of an expensive one.
  */
 
 void
@@ -379,7 +379,10 @@ ngx_http_payer_verify_amount_warn(ngx_conf_t *cf)
 }
 
 
-/* whether the amount of a checkout is constant, mapped, or for anybody */
+/*
+ * whether the amount of a checkout is constant or from a map, or its reference
+ * public
+ */
 
 static ngx_uint_t
 ngx_http_payer_verify_amount_cheap(ngx_conf_t *cf,
@@ -393,7 +396,7 @@ ngx_http_payer_verify_amount_cheap(ngx_conf_t *cf,
         return 1;
     }
 
-    /* what a lookup reads belongs to this order */
+    /* the fields of a lookup belong to this order */
 
     if (conf->signature || conf->amount_trusted
         || ngx_http_payer_uses_field(cf, &conf->amount->value))

@@ -11,7 +11,10 @@
 #include "ngx_http_payer_module.h"
 
 
-/* what the location has to have, although its content is another's */
+/*
+ * what a location with payer_verify needs, although its content handler is
+ * another one
+ */
 extern ngx_http_payer_handler_t  ngx_http_payer_handler_verify;
 
 /* the setter of payer_verify */
@@ -27,7 +30,9 @@ void ngx_http_payer_verify_create_conf(ngx_http_payer_verify_conf_t *verify);
 void ngx_http_payer_verify_merge_conf(ngx_http_payer_verify_conf_t *prev,
     ngx_http_payer_verify_conf_t *conf);
 
-/* rejects a payer_verify that no request meets: NGX_OK, NGX_ERROR (logged) */
+/*
+ * rejects a payer_verify that is never evaluated: NGX_OK, NGX_ERROR (logged)
+ */
 ngx_int_t ngx_http_payer_verify_check(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
@@ -39,7 +44,7 @@ char *ngx_http_payer_verify_amount(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_payer_verify_amount_check(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
-/* warns of payer_verify without it beside a checkout that anybody can use */
+/* warns of payer_verify without it, if a checkout allows a smaller amount */
 void ngx_http_payer_verify_amount_warn(ngx_conf_t *cf);
 
 

@@ -1,7 +1,6 @@
 
 /*
- * Who may use a location of the back office, with which method and which
- * parameters.
+ * Access to a location of the back office: clients, methods and parameters.
  */
 
 
@@ -33,7 +32,7 @@ ngx_http_payer_access(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
         return ngx_http_payer_access_method(r, methods, allow);
     }
 
-    /* of no order: a location of metrics has no flow, and no context */
+    /* without an order: a location of metrics has no flow and no context */
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "payer: access forbidden by \"payer_allow\"");
@@ -105,9 +104,9 @@ ngx_http_payer_allowed(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf)
 
 
 /*
- * r->internal is no answer: any rewrite, try_files and error_page sets it, and
- * leads here with the client's own arguments.  Another request of nginx, or
- * the shop's X-Accel-Redirect does not come from a client.
+ * r->internal is not sufficient: rewrite, try_files and error_page set it, and
+ * lead here with the client's own arguments.  Only a subrequest and the shop's
+ * X-Accel-Redirect do not come from a client.
  */
 
 static ngx_uint_t
@@ -226,7 +225,7 @@ ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
 }
 
 
-/* what did not fit into client_body_buffer_size waits in a file */
+/* what did not fit into client_body_buffer_size is in a file */
 
 static u_char *
 ngx_http_payer_body_copy(u_char *p, ngx_buf_t *b)
@@ -237,7 +236,7 @@ ngx_http_payer_body_copy(u_char *p, ngx_buf_t *b)
 
     if (size == 0) {
 
-        /* over HTTP/3 the end comes in a buffer without anything in it */
+        /* over HTTP/3 the last buffer is empty */
 
         return p;
     }

@@ -1,7 +1,6 @@
 
 /*
- * Who may use a location of the back office, with which method and which
- * parameters.
+ * Access to a location of the back office: clients, methods and parameters.
  */
 
 
@@ -21,7 +20,9 @@
 ngx_int_t ngx_http_payer_access(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_uint_t methods, ngx_str_t *allow);
 
-/* the same for a location that everybody may use: NGX_OK, or 405 was sent */
+/*
+ * the same for a location that is open to all clients: NGX_OK, or 405 was sent
+ */
 ngx_int_t ngx_http_payer_access_method(ngx_http_request_t *r,
     ngx_uint_t methods, ngx_str_t *allow);
 

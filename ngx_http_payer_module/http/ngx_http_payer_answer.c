@@ -46,10 +46,10 @@ ngx_http_payer_add_header(ngx_http_request_t *r, char *name, size_t len,
 
 
 /*
- * What the shop has said to caches before, as in the answer with
- * X-Accel-Redirect, does not count any more.  The header is not made known as
- * r->headers_out.cache_control, so that "expires" does not replace it.  An
- * answer of our own comes here again as it passes payer_verify.
+ * Cache headers of the shop, as in its response with X-Accel-Redirect, are
+ * removed.  The header is not made known as r->headers_out.cache_control, so
+ * that "expires" does not replace it.  An answer of our own is processed here
+ * again by payer_verify.
  */
 
 ngx_int_t
@@ -222,8 +222,10 @@ ngx_http_payer_answer_body(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.status = status;
     r->headers_out.content_length_n = body->len;
 
-    /* a condition of the request's must not hide what was done: If-Match
-     * would make 412 of it */
+    /*
+     * a condition of the request must not hide the result: If-Match would turn
+     * it into 412
+     */
 
     r->disable_not_modified = 1;
 
@@ -427,7 +429,7 @@ ngx_http_payer_answer_buyer(ngx_http_request_t *r,
 
     if (ctx && problem->detail && problem->status >= NGX_HTTP_CONFLICT) {
 
-        /* what made it so has its own line, if somebody can mend it */
+        /* the cause has its own message, if an operator can correct it */
 
         ngx_http_payer_log(NGX_LOG_WARN, ctx, "the request was answered with "
                            "%ui: %s",

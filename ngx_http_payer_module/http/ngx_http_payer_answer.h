@@ -11,7 +11,7 @@
 #include "ngx_http_payer_module.h"
 
 
-/* what went wrong, for whoever asked */
+/* what went wrong, for the client */
 typedef struct {
     ngx_uint_t       status;
     const char      *type;              /* NULL: about:blank */
@@ -42,15 +42,17 @@ ngx_int_t ngx_http_payer_answer_body(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_answer_problem(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
 
-/* the same where a buyer may see it: error_page goes first if it is set */
+/* the same for buyers: error_page has priority if it is set */
 ngx_int_t ngx_http_payer_answer_buyer(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
 
 /* "Cache-Control: no-store", and nothing else for caches: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_payer_answer_no_store(ngx_http_request_t *r);
 
-/* what every answer to staff has besides: it is shown as what it is, and in no
- * frame: NGX_OK, NGX_ERROR */
+/*
+ * further headers of answers to staff: nosniff, and no framing: NGX_OK,
+ * NGX_ERROR
+ */
 ngx_int_t ngx_http_payer_answer_private(ngx_http_request_t *r);
 
 /* a header of the answer, or NULL; the name is a literal, the value stays */

@@ -160,7 +160,7 @@ ngx_http_payer_answer_call_problem(ngx_http_request_t *r,
 
         if (call->outcome == NGX_HTTP_PAYER_CONFLICT) {
 
-            /* read back, and it does not show in the payment */
+            /* the payment was read and does not show the operation */
 
             problem.status = NGX_HTTP_GATEWAY_TIME_OUT;
             problem.detail = "Payer may have handled this request before, and "

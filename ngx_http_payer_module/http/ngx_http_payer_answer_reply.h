@@ -1,7 +1,7 @@
 
 /*
- * The answer of a location of the back office: Payer's own reply wherever that
- * is of use to the caller; and the idempotency key.
+ * The answer of a location of the back office: Payer's own reply if the client
+ * can use it; and the idempotency key.
  */
 
 
@@ -30,8 +30,9 @@ ngx_int_t ngx_http_payer_answer_reply(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_answer_headers(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
-/* what became of a call that has no reply to pass on, and was not carried
- * out */
+/*
+ * the answer to a call that has no reply to pass on, and was not carried out
+ */
 ngx_int_t ngx_http_payer_answer_failed(ngx_http_request_t *r,
     ngx_http_payer_call_t *call);
 

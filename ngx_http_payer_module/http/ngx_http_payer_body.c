@@ -1,7 +1,6 @@
 
 /*
- * The body that a client sends: the only place that reads one, or throws one
- * away.
+ * The body of the client's request: the only file that reads or discards it.
  */
 
 
@@ -23,7 +22,7 @@ static ngx_uint_t ngx_http_payer_body_named(ngx_str_t *names,
     ngx_str_t *name);
 
 
-/* headers that speak of the body */
+/* headers that describe the body */
 
 static ngx_str_t  ngx_http_payer_body_header_names[] = {
     ngx_string("content-length"),
@@ -36,7 +35,7 @@ static ngx_str_t  ngx_http_payer_body_header_names[] = {
 };
 
 
-/* variables that nginx makes of the body and of these headers, and keeps */
+/* variables that nginx derives from the body and these headers, and caches */
 
 static ngx_str_t  ngx_http_payer_body_variable_names[] = {
     ngx_string("content_length"),
@@ -94,8 +93,8 @@ ngx_http_payer_body_expected(ngx_http_request_t *r)
 
 
 /*
- * A request may have lost its body before it was redirected here: half of the
- * parameters are none.
+ * A request may have lost its body before it was redirected here: incomplete
+ * parameters must not be used.
  */
 
 static void
@@ -135,8 +134,7 @@ ngx_http_payer_body_whole(ngx_http_request_t *r)
 
 
 /*
- * The rest stays in the connection, which takes no other request and is
- * closed when nothing more comes.
+ * The rest stays in the connection, which gets no other request and is closed.
  */
 
 static void
@@ -161,9 +159,8 @@ ngx_http_payer_body_abandon(ngx_http_request_t *r)
 
 
 /*
- * Everything that is changed is replaced by a copy: a subrequest that was
- * started before, as those of a mirror, shares the old ones and sends the
- * body.
+ * All changed parts are copies: a subrequest that was started before, such as
+ * that of a mirror, shares the originals and sends the body.
  */
 
 static ngx_int_t
@@ -224,7 +221,7 @@ ngx_http_payer_body_headers(ngx_http_request_t *r)
 
     r->headers_in.headers = headers;
 
-    /* whoever adds one, as Lua does, goes by where the list ends */
+    /* modules that add a header, such as Lua, use the end of the list */
 
     if (headers.last == &headers.part) {
         r->headers_in.headers.last = &r->headers_in.headers.part;

@@ -1,7 +1,6 @@
 
 /*
- * The body that a client sends: the only place that reads one, or throws one
- * away.
+ * The body of the client's request: the only file that reads or discards it.
  *
  * A handler that waits for anything reads the body to its end first.  nginx
  * would otherwise receive the rest of it while a subrequest is active, in the
@@ -22,13 +21,14 @@
  * a content handler has to return.
  */
 
-/* keeps the body in r->request_body, for parameters are in it */
+/* keeps the body in r->request_body, since it contains parameters */
 ngx_int_t ngx_http_payer_body_keep(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 /*
- * leaves the request as if there had been no body, for a page to which it may
- * be redirected; whoever shares the body, such as a mirror, still has it
+ * makes the request one without a body, for a page to which it may be
+ * redirected; a subrequest that shares the body, such as a mirror, still has
+ * it
  */
 ngx_int_t ngx_http_payer_body_drop(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);

@@ -1,7 +1,7 @@
 
 /*
- * Makes the signed links of payer_link: what payer_signature of the checkout
- * verifies, byte by byte.
+ * Creates the signed links of payer_link, byte by byte as payer_signature of
+ * the checkout verifies them.
  */
 
 
@@ -34,7 +34,7 @@ ngx_http_payer_link_sign(ngx_pool_t *pool, ngx_http_payer_link_conf_t *conf,
         return NGX_ERROR;
     }
 
-    /* the first key is the one that stays when there are two */
+    /* the first of two keys is the one that is kept */
 
     keys = checkout->signature_keys->elts;
 
@@ -57,7 +57,7 @@ ngx_http_payer_link_sign(ngx_pool_t *pool, ngx_http_payer_link_conf_t *conf,
 }
 
 
-/* as they are in the address, for these bytes are signed */
+/* as they are in the URL, since these bytes are signed */
 
 static ngx_int_t
 ngx_http_payer_link_values(ngx_pool_t *pool,
@@ -95,7 +95,9 @@ ngx_http_payer_link_values(ngx_pool_t *pool,
 }
 
 
-/* separators of the message are escaped, too: one more is refused */
+/*
+ * separators of the message are escaped, too: a further one would be rejected
+ */
 
 static ngx_int_t
 ngx_http_payer_link_escape(ngx_pool_t *pool, ngx_str_t *separators,

@@ -1,6 +1,6 @@
 
 /*
- * Makes the signed links of payer_link.
+ * Creates the signed links of payer_link.
  */
 
 

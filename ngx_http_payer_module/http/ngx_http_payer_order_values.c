@@ -1,7 +1,7 @@
 
 /*
- * Taking in an order: from the location's values to an order that is safe
- * to send to Payer.
+ * Evaluates the values of a location to an order that is safe to send to
+ * Payer.
  */
 
 
@@ -11,7 +11,7 @@
 #include "ngx_http_payer_text.h"
 
 
-/* the language of Payer's home, when the shop names none */
+/* the language, if the shop does not specify one */
 
 #define NGX_HTTP_PAYER_LANGUAGE   "sv"
 
@@ -79,7 +79,7 @@ ngx_http_payer_order_reference(ngx_http_request_t *r,
 
     if (rc != NGX_OK) {
 
-        /* most are numbers: nothing to decode, nothing to object to */
+        /* most are numbers: nothing to decode or to check */
 
         return rc == NGX_DONE ? NGX_OK : rc;
     }
@@ -220,7 +220,7 @@ ngx_http_payer_order_texts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* no sale is lost for the language of its page */
+/* an invalid language does not reject the order */
 
 static ngx_int_t
 ngx_http_payer_order_language(ngx_http_request_t *r,
@@ -245,7 +245,7 @@ ngx_http_payer_order_language(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* the buyer may have written it */
+    /* it may come from the client */
 
     clean = (ngx_http_payer_check_reference(&text) == NGX_OK);
 
@@ -276,7 +276,7 @@ ngx_http_payer_order_urls(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    /* the first that needs it finds it for all */
+    /* evaluated once, for all addresses */
 
     ngx_str_null(&origin);
 

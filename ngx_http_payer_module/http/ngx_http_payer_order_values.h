@@ -1,7 +1,7 @@
 
 /*
- * Taking in an order: from the location's values to an order that is safe
- * to send to Payer.
+ * Evaluates the values of a location to an order that is safe to send to
+ * Payer.
  */
 
 
@@ -14,8 +14,8 @@
 
 
 /*
- * evaluates and validates the number of the order, which comes before all
- * else: NGX_OK, NGX_DECLINED with "problem" filled (400), NGX_ERROR
+ * evaluates and validates the number of the order, before all other values:
+ * NGX_OK, NGX_DECLINED with "problem" filled (400), NGX_ERROR
  */
 ngx_int_t ngx_http_payer_order_number(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
@@ -28,15 +28,15 @@ ngx_int_t ngx_http_payer_order_values(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
 
 /*
- * the same for the return URLs, which a visit of an order that has its link
- * does not need; they are evaluated once, however often it is called
+ * the same for the return URLs, which are not needed if the order has a link;
+ * they are evaluated once, however often it is called
  */
 ngx_int_t ngx_http_payer_order_urls(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_problem_t *problem);
 
 
 /*
- * evaluates a reference and decodes it if it is made of a URL's argument:
+ * evaluates a reference and decodes it if it contains an argument of the URL:
  * NGX_OK, NGX_DECLINED if it is none, NGX_ERROR
  */
 ngx_int_t ngx_http_payer_order_reference(ngx_http_request_t *r,

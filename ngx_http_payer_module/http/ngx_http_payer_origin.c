@@ -1,11 +1,11 @@
 
 /*
- * The origin of the shop: what stands before a return address that begins
- * with a slash.
+ * The origin of the shop, which precedes a return address that begins with a
+ * slash.
  *
- * The buyer's browser says in "Host" what it likes, and an address that is
- * given to Payer is where a buyer comes back: so only names count that the
- * server has, and the port of the connection instead of the one in "Host".
+ * A client can send any "Host", and the buyer is sent to the address that is
+ * passed to Payer: so only names of the server are used, and the port of the
+ * connection instead of the one in "Host".
  */
 
 
@@ -61,7 +61,9 @@ ngx_http_payer_origin(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
 
     if (given) {
 
-        /* another scheme is that of a proxy, which has another port */
+        /*
+         * another scheme is that of a proxy in front, which has its own port
+         */
 
         return ngx_http_payer_origin_build(r, conf, given,
                                            given == scheme, origin);
@@ -211,7 +213,7 @@ ngx_http_payer_origin_match(ngx_http_server_name_t *sn, ngx_str_t *host)
                && ngx_strncasecmp(host->data, name.data, len) == 0;
     }
 
-    /* both are in small letters, as a rule */
+    /* both are usually in lower case */
 
     return host->len == name.len
            && (ngx_memcmp(host->data, name.data, name.len) == 0

@@ -1,7 +1,7 @@
 
 /*
- * The origin of the shop: what stands before a return address that begins
- * with a slash.
+ * The origin of the shop, which precedes a return address that begins with a
+ * slash.
  */
 
 

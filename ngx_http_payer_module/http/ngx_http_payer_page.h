@@ -2,13 +2,13 @@
 /*
  * The pages of "payer_present".
  *
- * That of "iframe": the widget in a frame as high as the
- * window, and below it a way out of the frame.
+ * The page of "iframe": the payment page in a frame as high as the window, and
+ * a link below it that opens it without the frame.
  *
- * The frame is never the last stop.  When it comes back to the shop, the
- * window goes to where the frame is.  Only a page of the same origin can be
- * seen there, so if one of the return addresses is somewhere else, the window
- * goes to the widget at once.  Without scripts there is no frame, either.
+ * When the frame returns to the shop, the whole window opens the frame's
+ * address.  Only a page of the same origin can be observed, so if one of the
+ * return addresses has another origin, the window opens the payment page
+ * immediately.  Without scripts there is no frame, either.
  */
 
 
@@ -98,9 +98,9 @@
 
 /*
  * The page of "payer_present confirm": what is to be paid, and a button.  The
- * form has no action, so that it goes where the page came from; in this order,
- * all escaped: language, title, nonce, title, word for the order, reference,
- * word for the amount, amount, currency, words of the button
+ * form has no action, so that it is sent to the address of the page; in this
+ * order, all escaped: language, title, nonce, title, word for the order,
+ * reference, word for the amount, amount, currency, words of the button
  */
 
 #define NGX_HTTP_PAYER_CONFIRM_PAGE                                          \
@@ -196,8 +196,8 @@
 
 
 /*
- * the nonce, and what plain http adds; the form ends at the payment page,
- * whose origin nobody knows yet, and browsers look at redirects, too
+ * the nonce, and what plain http adds; the form is redirected to the payment
+ * page, whose origin is not known yet, and browsers check redirects, too
  */
 
 #define NGX_HTTP_PAYER_CONFIRM_POLICY                                        \

@@ -1,7 +1,7 @@
 
 /*
- * Presents the widget to the buyer: redirect, iframe, JSON, or the shop's; or
- * asks whether there is to be one.
+ * Presents the payment page to the buyer: redirect, iframe, JSON, or a page of
+ * the shop; or asks for a confirmation first.
  */
 
 
@@ -71,7 +71,7 @@ ngx_http_payer_present_link(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* a page that frames the widget, and lets go of it at the end */
+/* a page with the payment page in a frame */
 
 static ngx_int_t
 ngx_http_payer_present_iframe(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -91,7 +91,7 @@ ngx_http_payer_present_iframe(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* a shop may look at the Origin of what the button posts to it */
+/* a shop may check the Origin of the POST of the button */
 
 ngx_int_t
 ngx_http_payer_present_question(ngx_http_request_t *r,

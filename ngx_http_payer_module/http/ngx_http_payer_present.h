@@ -1,5 +1,8 @@
 
-/* presents the widget to the buyer: redirect, iframe, JSON, or the shop's */
+/*
+ * presents the payment page to the buyer: redirect, iframe, JSON, or a page of
+ * the shop
+ */
 
 
 #ifndef _NGX_HTTP_PAYER_PRESENT_H_INCLUDED_

@@ -1,11 +1,11 @@
 
 /*
- * What protects the pages of staff from other sites.
+ * Protects the pages for staff from requests of other sites.
  *
  * A form or an image of another site cannot add a header, a script of another
  * site may not, and "Origin" and "Sec-Fetch-Site" are the browser's own.  A
- * site whose name suddenly leads to this server (DNS rebinding) is of the same
- * origin for the browser, but its name is not one of this server's.
+ * site whose name is changed to the address of this server (DNS rebinding) has
+ * the same origin for the browser, but its name is not in server_name.
  */
 
 
@@ -176,7 +176,7 @@ ngx_http_payer_same_host(ngx_str_t *origin, ngx_http_request_t *r)
 }
 
 
-/* behind the bracket of an IPv6 address, if it is one */
+/* after the bracket of an IPv6 address */
 
 static void
 ngx_http_payer_split_port(ngx_str_t *host, ngx_str_t *port)

@@ -1,7 +1,7 @@
 
 /*
- * What protects the pages of staff from other sites: a browser of somebody who
- * is logged in sends whatever another site wants.
+ * Protects the pages for staff from other sites, which can make the browser of
+ * a logged-in person send requests.
  */
 
 
@@ -25,8 +25,7 @@ typedef enum {
 /*
  * for a location whose handler is for staff (NGX_HTTP_PAYER_ALLOW_STAFF):
  * NGX_OK, or NGX_DECLINED with "problem" filled, 421 for a Host that
- * server_name does not list (a name of somebody else that leads here), 403
- * for the others
+ * server_name does not list, 403 otherwise
  */
 ngx_int_t ngx_http_payer_same_origin(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_origin_e what,

@@ -2,10 +2,10 @@
 /*
  * Signed links: an order in a URL that only the shop can have made.
  *
- * What is signed has to be what is used.  So each variable of the order has
- * to be in the message as well, and a message has to be readable in one way
- * only: between two variables there is a separator, and a request in whose
- * values one occurs is refused.
+ * The signed values must be those that are used.  So each variable of the
+ * order must be in the message, and the message must be unambiguous: there is
+ * a separator between two variables, and a request is rejected if a value
+ * contains one.
  */
 
 
@@ -94,7 +94,10 @@ ngx_http_payer_signature_ambiguous(ngx_str_t *separators, ngx_str_t *message)
 }
 
 
-/* all keys are tried in any case, so that the time tells nothing of them */
+/*
+ * all keys are always tried, so that the time does not depend on which one
+ * matches
+ */
 
 static ngx_int_t
 ngx_http_payer_signature_match(ngx_array_t *keys, ngx_str_t *message,

@@ -12,8 +12,7 @@
 #include "ngx_http_payer_answer.h"
 
 
-/* a link that never expires is the work of a program that counts
- * milliseconds */
+/* an expiry farther ahead is probably in milliseconds */
 
 #define NGX_HTTP_PAYER_FAR_AHEAD   (10 * 366 * 86400)
 

@@ -1,7 +1,7 @@
 
 /*
- * The ticket of an order: who has it came from the checkout, and not by
- * guessing order numbers.
+ * The ticket of an order: a client that has it comes from the checkout and has
+ * not guessed an order number.
  */
 
 
@@ -82,13 +82,13 @@ ngx_http_payer_ticket_set(ngx_http_payer_ctx_t *ctx, u_char *ticket)
     ngx_memcpy(ctx->ticket, ticket, NGX_HTTP_PAYER_TICKET_LEN);
     ctx->ticketed = 1;
 
-    /* return addresses have the ticket in them: make them anew */
+    /* return addresses contain the ticket: evaluate them again */
 
     ngx_str_null(&ctx->order.back);
 }
 
 
-/* most visits have no use for the text: it is made where it is asked for */
+/* most requests do not need the text, so it is made on demand */
 
 ngx_int_t
 ngx_http_payer_ticket_show(ngx_http_payer_ctx_t *ctx, ngx_str_t *text)
@@ -113,8 +113,8 @@ ngx_http_payer_ticket_show(ngx_http_payer_ctx_t *ctx, ngx_str_t *text)
 
 
 /*
- * nginx adds the request line and the referrer to every line of the error
- * log, ours and its own.  Who reads logs must not get the buyer's ticket.
+ * nginx adds the request line and the referrer to every line of the error log,
+ * ours and its own.  The buyer's ticket must not be in the log.
  */
 
 ngx_int_t
@@ -157,7 +157,7 @@ ngx_http_payer_ticket_hide(ngx_http_request_t *r,
 }
 
 
-/* before the value goes with the pool */
+/* before the value is freed with the pool */
 
 static void
 ngx_http_payer_ticket_shown(void *data)
@@ -184,7 +184,7 @@ ngx_http_payer_ticket_log(ngx_http_request_t *r, ngx_http_request_t *sr,
 
     if (cln == NULL) {
 
-        /* the request is being destroyed: better a line without an end */
+        /* the request is being destroyed: the line is left as it is */
 
         return buf;
     }
@@ -233,8 +233,8 @@ ngx_http_payer_ticket_run(ngx_str_t *value)
 
 
 /*
- * Only in the addresses of the line, behind their hosts: who sends the name
- * of the server as its ticket must not take it out of the line.
+ * Only in the paths and arguments of the URLs in the line: a client that sends
+ * the name of the server as its ticket must not remove it from the line.
  */
 
 static void

@@ -1,7 +1,7 @@
 
 /*
- * The ticket of an order: who has it came from the checkout, and not by
- * guessing order numbers.
+ * The ticket of an order: a client that has it comes from the checkout and has
+ * not guessed an order number.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * Sums of money as text: pure functions, in whole numbers only.
+ * Amounts as text: pure functions, with integers only.
  */
 
 
@@ -101,8 +101,8 @@ ngx_http_payer_amount_of(ngx_str_t *text, ngx_http_payer_unit_e unit,
 
 /*
  * A leading zero is refused unless it is the only digit before the point:
- * "0129" is rather a field cut or padded by accident than a sum of money,
- * and a refused order costs less than a wrong one.
+ * "0129" is probably a truncated or padded field and not an amount, and a
+ * rejected order costs less than a wrong one.
  */
 
 static ngx_int_t
@@ -209,7 +209,7 @@ ngx_http_payer_decimal_exponent(u_char *p, u_char *last, ngx_int_t *exponent)
 }
 
 
-/* the digit, also one of the zeros that nobody writes */
+/* the digit, or 0 beyond the written digits */
 
 static u_char
 ngx_http_payer_decimal_digit(ngx_http_payer_decimal_t *decimal, ngx_int_t i)
@@ -219,8 +219,8 @@ ngx_http_payer_decimal_digit(ngx_http_payer_decimal_t *decimal, ngx_int_t i)
 
 
 /*
- * Whether what stands behind the point is nothing, or within a millionth of
- * nothing or of one ("up") where "rough" permits that.
+ * Whether the digits after the point are zero, or, if "rough", within a
+ * millionth of 0 or of 1 ("up").
  */
 
 static ngx_int_t

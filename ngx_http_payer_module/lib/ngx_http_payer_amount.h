@@ -1,6 +1,6 @@
 
 /*
- * Sums of money as text: pure functions, in whole numbers only.
+ * Amounts as text: pure functions, with integers only.
  */
 
 

@@ -12,7 +12,7 @@
 #include <ngx_core.h>
 
 
-/* what they are stands in ngx_http_payer_calls.c */
+/* their methods and paths are in ngx_http_payer_calls.c */
 typedef enum {
     NGX_HTTP_PAYER_CALL_TOKEN = 0,
     NGX_HTTP_PAYER_CALL_CREATE,

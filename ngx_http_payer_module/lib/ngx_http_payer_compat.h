@@ -32,7 +32,7 @@
 #endif
 
 
-/* whole pages that a core dump does not get, where the system can do that */
+/* whole pages that core dumps exclude, if the system supports it */
 
 #if defined MADV_DONTDUMP
 #define ngx_http_payer_undumped(p, size)                                     \

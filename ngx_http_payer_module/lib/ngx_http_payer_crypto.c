@@ -102,7 +102,7 @@ ngx_int_t
 ngx_http_payer_hmac(ngx_str_t *key, ngx_str_t *message,
     u_char digest[NGX_HTTP_PAYER_DIGEST_LEN])
 {
-    /* anybody can sign with an empty key */
+    /* any client can sign with an empty key */
 
     if (key->len == 0 || key->len > NGX_MAX_INT32_VALUE) {
         return NGX_ERROR;
@@ -134,8 +134,8 @@ ngx_http_payer_verify_hmac(ngx_str_t *key, ngx_str_t *message,
     }
 
     /*
-     * the texts are compared and not the bytes: decoders take several
-     * texts for the same bytes, and the nginx one stops at any "="
+     * the texts are compared and not the bytes: several texts are decoded to
+     * the same bytes, and nginx's decoder stops at any "="
      */
 
     len = signature->len;
@@ -195,8 +195,8 @@ ngx_http_payer_uuid(u_char uuid[NGX_HTTP_PAYER_UUID_LEN])
 
 
 /*
- * Sixteen bytes of the generator cost it as much as a thousand, so they are
- * drawn ahead.  No two processes draw from the same stock.
+ * Sixteen random bytes cost as much as a thousand, so they are generated in
+ * advance.  Each process has its own buffer.
  */
 
 static ngx_int_t
@@ -280,8 +280,8 @@ ngx_http_payer_uuid_of(ngx_str_t *texts, ngx_uint_t n,
     }
 
     /*
-     * version 5 is of a name's digest, which is what this is; the longer
-     * digest has version 8, which many programs do not take for a UUID
+     * version 5 is for the digest of a name, as here; version 8, for a longer
+     * digest, is not accepted as a UUID by many programs
      */
 
     ngx_http_payer_format_uuid(digest, 5, uuid);

@@ -1,7 +1,7 @@
 
 /*
- * Digests, randomness and constant-time comparison.  The only room that
- * knows OpenSSL.
+ * Digests, randomness and constant-time comparison.  The only files that use
+ * OpenSSL.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * What Payer answers.
+ * Readers of Payer's replies.
  */
 
 
@@ -15,7 +15,7 @@
 /* doubles hold any integer up to this one */
 #define NGX_HTTP_PAYER_MAX_NUMBER   9007199254740991LL
 
-/* whatever is said to live longer is fetched anew after this time */
+/* a token that is valid for longer is requested again after this time */
 #define NGX_HTTP_PAYER_MAX_EXPIRES  (365 * 24 * 60 * 60)
 
 
@@ -81,7 +81,7 @@ static ngx_http_payer_json_field_t  ngx_http_payer_refunded =
     ngx_http_payer_json_field("refundedAmount");
 
 
-/* value: NULL if there is none, or null; two are a contradiction */
+/* value: NULL if there is none, or null; two of one name are an error */
 
 static ngx_int_t
 ngx_http_payer_json_get(cJSON *object, ngx_http_payer_json_field_t *field,
@@ -204,7 +204,7 @@ ngx_http_payer_json_get_amount(cJSON *object,
 }
 
 
-/* an integer that a double holds for certain */
+/* an integer that a double represents exactly */
 
 static ngx_int_t
 ngx_http_payer_json_number(cJSON *value, int64_t *number)
@@ -279,7 +279,7 @@ ngx_http_payer_json_token(ngx_pool_t *pool, cJSON *root,
         return NGX_DECLINED;
     }
 
-    /* leave no copy of the token behind in freed memory */
+    /* leave no copy of the token in freed memory */
 
     value = cJSON_GetObjectItemCaseSensitive(root, "access_token");
     ngx_explicit_memzero(value->valuestring, token->token.len);
@@ -305,7 +305,7 @@ ngx_http_payer_json_token(ngx_pool_t *pool, cJSON *root,
 }
 
 
-/* what a header field may carry, see RFC 6750: no space, no control */
+/* a valid header value, see RFC 6750: no spaces, no control characters */
 
 static ngx_int_t
 ngx_http_payer_json_check_token(ngx_str_t *token)
@@ -401,7 +401,7 @@ ngx_http_payer_json_read_payment(ngx_pool_t *pool, ngx_str_t *text,
                                  reason);
     if (rc == NGX_OK) {
 
-        /* without the envelope the object may stand on its own */
+        /* the payment may also be the outermost object */
 
         if (object == NULL) {
             object = root;
@@ -457,7 +457,7 @@ ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
         return NGX_DECLINED;
     }
 
-    /* any word, but it travels on in headers, as $payer_status */
+    /* any text that is valid in a header, since $payer_status contains it */
 
     if (ngx_http_payer_check_reference(&payment->status) != NGX_OK) {
         *reason = ngx_http_payer_status.bad;

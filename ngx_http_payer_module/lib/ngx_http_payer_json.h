@@ -1,13 +1,13 @@
 
 /*
- * JSON in and out: ngx_http_payer_json*.c, the only files that know cJSON.
+ * JSON in and out: ngx_http_payer_json*.c, the only files that use cJSON.
  *
- * Readers copy what they return to the pool, free everything else, and
- * answer NGX_OK, NGX_DECLINED (the text is not what it should be; "reason"
- * then says why, for the log, and is never part of the text) or NGX_ERROR
- * (no memory; "reason" says so).  Unknown fields are ignored; a field that
- * is read and occurs twice makes the text useless.  A payment id that is
- * returned has passed ngx_http_payer_check_payment_id().
+ * Readers copy what they return to the pool, free everything else, and answer
+ * NGX_OK, NGX_DECLINED (the text is not what it should be; "reason" then says
+ * why, for the log, and is never part of the text) or NGX_ERROR (no memory;
+ * "reason" says so).  Unknown fields are ignored; a text in which a field that
+ * is read occurs twice is rejected.  A payment id that is returned has passed
+ * ngx_http_payer_check_payment_id().
  */
 
 
@@ -82,7 +82,7 @@ typedef struct {
 } ngx_http_payer_json_event_t;
 
 
-/* an order on its way to Payer; a text that is empty is written as null */
+/* an order for Payer; an empty text is written as null */
 typedef struct {
     ngx_str_t    reference;
     ngx_str_t    currency;
@@ -135,16 +135,16 @@ ngx_int_t ngx_http_payer_json_read_object(ngx_str_t *text,
     const char **reason);
 
 /*
- * whether a text of which nothing is needed is one that Payer may have
- * written: empty, JSON, or plain; "json" says that it was announced as JSON:
- * NGX_OK, NGX_DECLINED
+ * whether a text of which no value is needed can be a reply of Payer: empty,
+ * JSON, or plain text; "json" says that it was announced as JSON: NGX_OK,
+ * NGX_DECLINED
  */
 ngx_int_t ngx_http_payer_json_read_any(ngx_str_t *text, ngx_uint_t json,
     const char **reason);
 
 /*
- * any JSON object will do: what is contradictory or not well-formed in it is
- * left out.  A reference has passed ngx_http_payer_check_reference().
+ * any JSON object is accepted: members that are invalid or occur twice are
+ * ignored.  A reference has passed ngx_http_payer_check_reference().
  */
 ngx_int_t ngx_http_payer_json_read_event(ngx_pool_t *pool, ngx_str_t *text,
     ngx_http_payer_json_event_t *event, const char **reason);
@@ -180,12 +180,14 @@ ngx_int_t ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
 ngx_int_t ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
     ngx_str_t *message);
 
-/* parameters from a JSON object; initialises "params".  Wrong types, numbers
+/*
+ * parameters from a JSON object; initialises "params".  Wrong types, numbers
  * that are not plain positive integers up to 2^53 - 1 as written (no sign,
  * fraction or exponent), duplicates of a known name, and a known name in
- * another case: NGX_DECLINED, "reason" then names the field, as "amount is
- * not ...".  A text may be null, which is as good as not given; an amount and
- * a boolean may not, for a lost amount must never become the whole sum. */
+ * another case: NGX_DECLINED, "reason" then names the field, as "amount is not
+ * ...".  A text may be null, which is the same as not given; an amount and a
+ * boolean may not, since a missing amount means the whole amount.
+ */
 ngx_int_t ngx_http_payer_json_read_params(ngx_pool_t *pool, ngx_str_t *text,
     ngx_http_payer_params_t *params, const char **reason);
 

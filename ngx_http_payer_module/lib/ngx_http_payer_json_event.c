@@ -1,9 +1,8 @@
 
 /*
- * The payload of an event: {"type","payload":{"paymentId"}} [client, 2020].
- * Payer may add fields and change the envelope, so what we want to know is
- * looked for under each name that it is likely to have, in the object itself
- * and in those up to two levels inside.
+ * The payload of an event: {"type","payload":{"paymentId"}}.  Payer may add
+ * fields and change the envelope, so each value is searched for under its
+ * probable names, in the object itself and up to two levels inside of it.
  */
 
 
@@ -41,7 +40,7 @@ static ngx_int_t ngx_http_payer_event_text(ngx_pool_t *pool, cJSON *value,
 static ngx_int_t ngx_http_payer_event_check_type(ngx_str_t *type);
 
 
-/* the likelier first */
+/* the more probable ones first */
 
 static ngx_http_payer_event_place_t  ngx_http_payer_event_payment_ids[] = {
     { "paymentId", NULL },
@@ -184,7 +183,7 @@ ngx_http_payer_event_look(ngx_pool_t *pool, cJSON *object,
 }
 
 
-/* two of a name are a contradiction, and tell us nothing */
+/* two of one name are ambiguous and ignored */
 
 static cJSON *
 ngx_http_payer_event_member(cJSON *object,
@@ -218,7 +217,7 @@ ngx_http_payer_event_member(cJSON *object,
 }
 
 
-/* a text, or an integer, for an id may have been written as a number */
+/* a text, or an integer, since an id may be a number */
 
 static ngx_int_t
 ngx_http_payer_event_text(ngx_pool_t *pool, cJSON *value,
@@ -257,7 +256,7 @@ ngx_http_payer_event_text(ngx_pool_t *pool, cJSON *value,
 }
 
 
-/* a word that a header field may carry as it is */
+/* a text that is valid in a header */
 
 static ngx_int_t
 ngx_http_payer_event_check_type(ngx_str_t *type)

@@ -1,6 +1,6 @@
 
 /*
- * The text that Payer gives with an error.
+ * The message in Payer's error reply.
  */
 
 
@@ -44,7 +44,7 @@ ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
 
         if (value != NULL) {
 
-            /* two contradict each other */
+            /* two of one name are ambiguous */
 
             value = NULL;
             break;

@@ -1,6 +1,6 @@
 
 /*
- * JSON of any shape and length on its way out, written from left to right.
+ * Writes JSON of any structure and length, from left to right.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * JSON of any shape and length on its way out, written from left to right.
+ * Writes JSON of any structure and length, from left to right.
  */
 
 
@@ -12,7 +12,7 @@
 #include <ngx_core.h>
 
 
-/* grows in the pool; nobody looks at "failed" before the end */
+/* grows in the pool; "failed" is checked only at the end */
 typedef struct {
     ngx_pool_t    *pool;
     u_char        *start;

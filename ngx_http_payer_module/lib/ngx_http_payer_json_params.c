@@ -1,6 +1,6 @@
 
 /*
- * What callers ask for: the parameters of an operation as JSON and as a form.
+ * Readers of the parameters of an operation, as JSON and as a form.
  */
 
 
@@ -139,7 +139,7 @@ ngx_http_payer_json_params(ngx_pool_t *pool, ngx_str_t *text, cJSON *root,
 }
 
 
-/* an amount is taken as it is written, for cJSON makes 1000 of 1e3 */
+/* an amount is read as it is written, since cJSON would read 1e3 as 1000 */
 
 static ngx_int_t
 ngx_http_payer_json_param(ngx_pool_t *pool, ngx_str_t *text, cJSON *member,
@@ -333,8 +333,8 @@ ngx_http_payer_params_init(ngx_http_payer_params_t *params)
 
 
 /*
- * param: NULL if the name is none of ours.  A name that is ours but for the
- * case is an error: nobody who writes "Amount" wants to capture everything.
+ * param: NULL if the name is none of ours.  A known name in another case is an
+ * error: "Amount" must not cause a full capture.
  */
 
 static ngx_int_t

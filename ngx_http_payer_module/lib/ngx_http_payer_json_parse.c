@@ -1,8 +1,8 @@
 
 /*
  * JSON from outside, read strictly.  A text is checked before cJSON gets it:
- * cJSON lets pass what JSON forbids, cuts a string at an escaped NUL, and
- * answers the same NULL to a broken text and to the lack of memory.
+ * cJSON accepts invalid JSON, truncates a string at an escaped NUL, and
+ * returns NULL both for an invalid text and if there is no memory.
  */
 
 
@@ -17,11 +17,11 @@
 /* one bit of ngx_http_payer_json_scan_t.objects a level */
 #define NGX_HTTP_PAYER_JSON_DEPTH   64
 
-/* cJSON reads 63 characters of a number and takes the rest as garbage */
+/* cJSON reads 63 characters of a number */
 #define NGX_HTTP_PAYER_JSON_NUMBER  60
 
 
-/* a character that stands for itself in a string; most do */
+/* a character that is not escaped in a string */
 
 #define ngx_http_payer_json_plain(ch)                                        \
     ((ch) >= 0x20 && (ch) < 0x7f && (ch) != '"' && (ch) != '\\')
@@ -70,7 +70,7 @@ static ngx_int_t ngx_http_payer_json_check_word(
 static void ngx_http_payer_json_skip_space(ngx_http_payer_json_scan_t *scan);
 
 
-/* the reason is good for NGX_ERROR too, so that it can always be logged */
+/* the reason is also set for NGX_ERROR, so that it can always be logged */
 
 ngx_int_t
 ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root, const char **reason)

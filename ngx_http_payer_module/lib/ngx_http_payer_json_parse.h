@@ -1,6 +1,6 @@
 
 /*
- * JSON texts and trees: what the files of the JSON room share.
+ * JSON texts and trees: shared by the JSON files.
  */
 
 
@@ -36,10 +36,10 @@ ngx_int_t ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root,
 ngx_int_t ngx_http_payer_json_check(ngx_str_t *text, const char **reason);
 
 /*
- * what ngx_http_payer_json_read_places() tells the places on its way through
- * a text: the outermost value, a member or an element of the container at
- * this depth (1: the outermost), and the end of one, with the depth that is
- * left.  A name is given as it is written, and whether it has escapes
+ * called by ngx_http_payer_json_read_places() while it reads a text: the
+ * outermost value, a member or an element of the container at this depth (1:
+ * the outermost), and the end of one, with the depth that is left.  A name is
+ * given as it is written, and whether it has escapes
  */
 void ngx_http_payer_json_place_root(ngx_http_payer_json_place_t *places,
     ngx_uint_t n, u_char *value);

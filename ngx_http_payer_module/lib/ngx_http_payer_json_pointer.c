@@ -1,8 +1,8 @@
 
 /*
  * One value of a JSON text by its JSON Pointer (RFC 6901).  The text is read
- * as it is written, not through cJSON's tree: a price is taken with the digits
- * that the shop has written, never by way of a floating-point number.
+ * as it is written, not through cJSON's tree: an amount has the digits that
+ * the shop has written, and is never converted to a floating-point number.
  */
 
 
@@ -122,7 +122,7 @@ ngx_http_payer_json_place_member(ngx_http_payer_json_place_t *places,
 
         if (place->met >= depth) {
 
-            /* two of a name contradict */
+            /* two of one name are ambiguous */
 
             place->twice = 1;
             place->depth = 0;
@@ -153,7 +153,7 @@ ngx_http_payer_json_place_element(ngx_http_payer_json_place_t *places,
 }
 
 
-/* back to the token that led into the container: it may occur once more */
+/* back to the token of the container, which may occur once more */
 
 void
 ngx_http_payer_json_place_close(ngx_http_payer_json_place_t *places,
@@ -264,7 +264,7 @@ ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
 
     if (p == end) {
 
-        /* an empty string says as much as none */
+        /* an empty string counts as missing */
 
         return NGX_DECLINED;
     }

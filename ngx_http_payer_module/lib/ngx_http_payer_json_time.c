@@ -15,8 +15,8 @@ static ngx_int_t ngx_http_payer_json_digits(u_char *p, ngx_uint_t n);
 
 /*
  * "2026-11-26T01:23:45Z", possibly with a fraction and another zone, as ISO
- * 8601 has it; without a zone it is taken for UTC.  0 for anything else: no
- * payment is refused for its date.
+ * 8601 has it; without a zone it is taken for UTC.  0 for anything else: an
+ * invalid date is not an error.
  */
 
 time_t

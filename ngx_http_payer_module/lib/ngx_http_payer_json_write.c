@@ -1,6 +1,6 @@
 
 /*
- * The JSON bodies that go out.
+ * The JSON bodies of requests and answers.
  */
 
 
@@ -10,7 +10,7 @@
 #include "ngx_http_payer_json.h"
 
 
-/* a member on its way out; a text is quoted and escaped, a word is not */
+/* a member to be written; a text is quoted and escaped, a word is not */
 typedef struct {
     ngx_str_t     name;
     ngx_str_t     value;
@@ -261,8 +261,8 @@ ngx_http_payer_json_item_len(ngx_http_payer_json_item_t *item)
 
 
 /*
- * room for items of this length, each with a comma in front, of which the
- * first gives its place to the brace
+ * memory for items of this length, each preceded by a comma, which is replaced
+ * by the brace for the first
  */
 
 static u_char *

@@ -17,7 +17,8 @@ void ngx_http_payer_wipe(ngx_str_t *secret);
 
 /*
  * puts asterisks in place of the secret, wherever the text has it: Payer may
- * repeat what it was sent.  One of less than 16 bytes could be any word.
+ * repeat what it was sent.  A secret of less than 16 bytes could be a part of
+ * any text.
  */
 void ngx_http_payer_mask(ngx_str_t *text, u_char *secret, size_t len);
 

@@ -1,6 +1,6 @@
 
 /*
- * Orders: what may be a reference, a currency, a URL.
+ * Orders: checks of references, currencies and URLs.
  */
 
 
@@ -31,8 +31,8 @@ static ngx_int_t ngx_http_payer_check_port(u_char *p, u_char *last);
 
 
 /*
- * URL: what may stand behind the scheme, visible and none of " ' < > \
- * ID: letters, digits, "-" and "_", the same in a path, a header and a log
+ * URL: characters after the scheme, visible and none of " ' < > \
+ * ID: letters, digits, "-" and "_", safe in a path, a header and a log
  */
 
 static u_char  ngx_http_payer_chars[256] = {
@@ -54,9 +54,9 @@ static u_char  ngx_http_payer_chars[256] = {
 
 
 /*
- * The currencies of ISO 4217 with the number of decimals of each, sorted.
- * Not here: metals, funds without decimals, XTS and XXX.  ANG and BGN have
- * been withdrawn lately; payments in them can still be open.
+ * The currencies of ISO 4217 with the number of decimals of each, sorted. Not
+ * included: metals, funds without decimals, XTS and XXX.  ANG and BGN were
+ * withdrawn recently; payments in them can still be open.
  */
 
 static const u_char  ngx_http_payer_currencies[] =
@@ -372,7 +372,7 @@ ngx_http_payer_skip_scheme(ngx_str_t *url, ngx_uint_t secure)
 
 
 /*
- * Only what every browser and library reads in the same way: a name or an
+ * Only what all browsers and libraries parse in the same way: a name or an
  * address, and a port.  No userinfo, and no percent-encoding in a name.
  */
 
@@ -517,7 +517,7 @@ ngx_http_payer_check_bare_url(ngx_str_t *origin)
 }
 
 
-/* "_" and other names that stand for "any" are no address */
+/* "_" and other names that match any host are not usable */
 
 ngx_uint_t
 ngx_http_payer_usable_name(ngx_str_t *name)

@@ -1,7 +1,7 @@
 
 /*
- * Orders and money: what may be a reference, a currency, an amount, a URL.
- * Pure functions on bytes: no request, no configuration, no allocation.
+ * Orders and money: checks of references, currencies, amounts and URLs. Pure
+ * functions on bytes: no request, no configuration, no allocation.
  */
 
 
@@ -66,7 +66,7 @@ ngx_int_t ngx_http_payer_currency_exponent(ngx_str_t *currency);
  * NGX_DECLINED */
 ngx_int_t ngx_http_payer_check_bare_url(ngx_str_t *origin);
 
-/* whether others can come to a server by this name */
+/* whether clients can use this name of a server */
 ngx_uint_t ngx_http_payer_usable_name(ngx_str_t *name);
 
 /*

@@ -1,6 +1,6 @@
 
 /*
- * Arguments of the query that a value is made of ($arg_...).
+ * The arguments of the query that a value contains ($arg_...).
  */
 
 
@@ -77,7 +77,7 @@ ngx_http_payer_query_clear(ngx_str_t *args, ngx_array_t *names)
     name = names->elts;
     last = args->data + args->len;
 
-    /* what does not go on has one argument at the most */
+    /* a query without a separator has one argument at most */
 
     for (p = args->data; p < last && *p != '&' && *p != ';'; p++) {
         /* void */

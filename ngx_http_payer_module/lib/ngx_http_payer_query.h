@@ -1,11 +1,11 @@
 
 /*
- * Arguments of the query that a value is made of ($arg_...).
+ * The arguments of the query that a value contains ($arg_...).
  *
- * nginx takes the first of two arguments with the same name, PHP the last,
- * ASP joins them; and nginx compares names as they are written, which others
- * decode first.  So whoever asks nginx about one order and the application
- * about another has to be found out.
+ * nginx uses the first of two arguments with the same name, PHP the last one,
+ * and ASP joins them; and nginx compares names as they are written, which
+ * others decode first.  So a request could name one order for nginx and
+ * another one for the application: it must be detected.
  */
 
 

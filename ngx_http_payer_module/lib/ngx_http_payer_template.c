@@ -1,7 +1,7 @@
 
 /*
- * What a value of the configuration is made of: variables, and the text
- * between them.  Reads it as ngx_http_script_compile() does.
+ * The parts of a value in the configuration: variables, and the text between
+ * them.  It is read as by ngx_http_script_compile().
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * What a value of the configuration is made of: variables, and the text
- * between them.
+ * The parts of a value in the configuration: variables, and the text between
+ * them.
  */
 
 
