@@ -405,3 +405,29 @@ isnt(books('1001')->{paymentId}, $first, 'the order has another payment');
 wait_until(sub { error_log_text() =~ /was not sent/ }, 20);
 like(error_log_text(), qr/the notification "paid" was not sent: the payment was released/, 'an error is logged');
 is(scalar(told()), 1, 'the shop is not told again');
+
+
+
+=== TEST 24: a capture that releases the rest is told as both, in their order
+--- config eval: ::telling('payer_notify_on captured released;')
+--- after
+order('1001');
+pay('1001');
+thanks('1001');
+post('/capture', json => { reference => '1001', amount => 900, releaseRemainingFunds => JSON::PP::true() });
+my @told = told_of(2);
+is(join(' ', map { $_->{type} } @told), 'captured released', 'both');
+is(join(' ', map { $_->{capturedAmount} } @told), '900 900', 'with the sum');
+
+
+
+=== TEST 25: a capture of everything releases nothing
+--- config eval: ::telling('payer_notify_on captured released;')
+--- after
+order('1001');
+order('1002');
+pay($_), thanks($_) for qw(1001 1002);
+post('/capture', json => { reference => '1001', releaseRemainingFunds => JSON::PP::true() });
+post('/release', json => { reference => '1002' });
+my @told = told_of(2);
+is(join(' ', map { "$_->{reference}-$_->{type}" } sort { $a->{reference} <=> $b->{reference} } @told), '1001-captured 1002-released', 'one each');

@@ -114,8 +114,9 @@ ngx_http_payer_notice_changes(ngx_http_payer_record_t *before,
 
     if (ngx_http_payer_notice_captured(before, after)) {
         changes |= ngx_http_payer_notice_bit(NGX_HTTP_PAYER_NOTICE_CAPTURED);
+    }
 
-    } else if (ngx_http_payer_notice_released(before, after)) {
+    if (ngx_http_payer_notice_released(before, after)) {
         changes |= ngx_http_payer_notice_bit(NGX_HTTP_PAYER_NOTICE_RELEASED);
     }
 
@@ -162,7 +163,7 @@ ngx_http_payer_notice_captured(ngx_http_payer_record_t *before,
 }
 
 
-/* all of it, or what a capture has left */
+/* all of it, or what a capture has left, with the capture or later */
 
 static ngx_uint_t
 ngx_http_payer_notice_released(ngx_http_payer_record_t *before,
@@ -170,7 +171,10 @@ ngx_http_payer_notice_released(ngx_http_payer_record_t *before,
 {
     return ngx_http_payer_notice_reached(before, after,
                                          NGX_HTTP_PAYER_RELEASED)
-           || (after->rest_gone && !before->rest_gone);
+           || (after->rest_gone && !before->rest_gone
+               && after->state != NGX_HTTP_PAYER_FULLY_CAPTURED
+               && after->captured < ngx_max(after->authorized,
+                                            after->amount));
 }
 
 
