@@ -17,6 +17,7 @@ OUTPUT = build/ngx_http_payer_module.so
 DESTDIR =
 MODULES_DIR = /usr/lib/nginx/modules
 CONF_DIR = /etc/nginx
+SBIN_DIR = /usr/sbin
 
 PROVE = tools/prove
 PROVE_FLAGS = -j2 --timer
@@ -38,10 +39,11 @@ need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 	valgrind matrix oom fuzz fuzz-check bench bench-quick bench-guard deb \
 	debian-check install clean help
 
-all:  ## build the module for the installed nginx
+all:  ## build the module for the installed nginx, and payer-store
 	@$(call need,config,there is no module to build)
 	@$(INSTALL) build
 	@tools/build-module $(OUTPUT)
+	@tools/build-payer-store build/payer-store
 
 demo: all  ## start simulator, toy shop and nginx; stop with Ctrl-C
 	@$(call need,demo/run,there is no demo to start)
@@ -132,11 +134,13 @@ debian-check: deb  ## the package and README's configuration on a plain Debian
 	@$(INSTALL) debian demo
 	@tools/debian-check
 
-install: all  ## copy the module to nginx's directory of modules
+install: all  ## copy the module to nginx's directory of modules, and the tool
 	@$(call need,conf/payer_api.conf,the include file is missing)
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(CONF_DIR)
 	install -m 644 $(OUTPUT) $(DESTDIR)$(MODULES_DIR)/
 	install -m 644 conf/payer_api.conf $(DESTDIR)$(CONF_DIR)/
+	install -d $(DESTDIR)$(SBIN_DIR)
+	install -m 755 build/payer-store $(DESTDIR)$(SBIN_DIR)/
 
 clean:  ## remove everything that was built
 	rm -rf build
