@@ -1,6 +1,6 @@
 
 /*
- * Types that the rooms share: configuration, and the context of a request.
+ * Types that all files share: the configuration, and the context of a request.
  */
 
 
@@ -54,8 +54,10 @@ typedef struct ngx_http_payer_notify_uri_s  ngx_http_payer_notify_uri_t;
 typedef struct ngx_http_payer_accept_s  ngx_http_payer_accept_t;
 
 
-/* payer_allow of a location: for machines, or for people, who have to be told
- * apart (see ngx_http_payer_check_staff()) */
+/*
+ * payer_allow of a location: for programs, or for people, who must be
+ * identified (see ngx_http_payer_check_staff())
+ */
 
 #define NGX_HTTP_PAYER_ALLOW_CLIENTS  1
 #define NGX_HTTP_PAYER_ALLOW_STAFF    2
@@ -108,7 +110,7 @@ typedef struct {
 } ngx_http_payer_text_t;
 
 
-/* what proves that an order in a URL is the shop's */
+/* the signature that proves that an order in a URL was created by the shop */
 struct ngx_http_payer_signature_s {
     ngx_http_complex_value_t      value;
     ngx_http_complex_value_t      message;
@@ -116,7 +118,7 @@ struct ngx_http_payer_signature_s {
 };
 
 
-/* who is let on by payer_verify */
+/* the conditions of payer_verify */
 typedef struct {
     ngx_http_payer_text_t         reference;    /* value NULL: everybody */
     ngx_array_t                  *args;         /* ngx_str_t, or NULL */
@@ -166,7 +168,7 @@ typedef struct {
 } ngx_http_payer_link_part_t;
 
 
-/* what happens to an authorization that is old */
+/* the action for an old authorization */
 typedef enum {
     NGX_HTTP_PAYER_LIMIT_WARN = 0,
     NGX_HTTP_PAYER_LIMIT_CAPTURE,
@@ -174,7 +176,7 @@ typedef enum {
 } ngx_http_payer_limit_e;
 
 
-/* the work that needs no visitor */
+/* background work */
 typedef struct {
     ngx_msec_t                    interval;     /* 0: off */
     time_t                        limit;        /* of authorizations */
@@ -237,19 +239,19 @@ struct ngx_http_payer_loc_conf_s {
     ngx_str_t                    *name;         /* the first usable, NULL */
     time_t                        link_ttl;
 
-    /* the proof that an order in a URL is the shop's */
+    /* the signature of an order in a URL */
     ngx_http_payer_signature_t   *signature;
     ngx_array_t                  *signature_keys;     /* ngx_str_t */
     ngx_http_complex_value_t     *signature_expires;
 
-    /* what the shop itself says of the order */
+    /* the lookup of the order in the shop */
     ngx_http_payer_lookup_conf_t *lookup;
     ngx_http_core_loc_conf_t     *lookup_clcf;  /* of its URI */
     ngx_uint_t                    lookup_inflight;
     ngx_uint_t                    lookup_needed;    /* for the order */
     ngx_uint_t                    lookup_first;     /* for its number */
 
-    /* how the shop is told what has become of the order */
+    /* how the shop is notified of changes of the order */
     ngx_http_payer_notify_uri_t  *notify;
     ngx_http_core_loc_conf_t     *notify_clcf;  /* of its URI */
     ngx_uint_t                    notify_on;    /* bits: types */

@@ -1,7 +1,7 @@
 
 /*
- * The calls that Payer offers: made with a valid token, repeated where that
- * is safe, and classified as done, refused or unknown.
+ * The calls of Payer's API: sent with a valid token, sent again if that is
+ * safe, and classified as done, refused or unknown.
  *
  * A call moves through the states authorize, fetch, send, pause.  Its outcome
  * is decided when the exchange is over, not when the request resumes, since a
@@ -143,7 +143,7 @@ ngx_http_payer_api_run(ngx_http_payer_call_t *call)
         }
     }
 
-    /* an outcome without a reply may just have been handed to the store */
+    /* an outcome without a reply may have been passed to the store just now */
 
     return ngx_http_payer_flow_writing(call->ctx) ? NGX_AGAIN : NGX_OK;
 }
@@ -198,7 +198,7 @@ ngx_http_payer_api_authorize(ngx_http_payer_call_t *call)
 }
 
 
-/* POST /oauth2/token, Basic, grant_type=client_credentials [client] */
+/* POST /oauth2/token, Basic, grant_type=client_credentials */
 
 static ngx_int_t
 ngx_http_payer_api_fetch(ngx_http_payer_call_t *call)
@@ -300,7 +300,7 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
                                        "the token could not be stored in "
                                        "\"payer_zone\"");
 
-                    /* for this request it was got, if there was memory */
+                    /* this request has the token, if there was memory */
 
                     call->token.failure = NGX_HTTP_INTERNAL_SERVER_ERROR;
                 }
@@ -333,7 +333,7 @@ ngx_http_payer_api_after_fetch(ngx_http_payer_call_t *call)
 {
     if (call->token.bearer.len) {
 
-        /* a new one, or an old one that is still good */
+        /* a new one, or an old one that is still valid */
 
         call->state = ngx_http_payer_api_send;
         return NGX_OK;
@@ -418,7 +418,7 @@ ngx_http_payer_api_account(ngx_http_payer_exchange_t *x, ngx_uint_t type)
 }
 
 
-/* resumed without an outcome: there is another try, after a pause or now */
+/* resumed without an outcome: the call is tried again, after a pause or now */
 
 static ngx_int_t
 ngx_http_payer_api_after_reply(ngx_http_payer_call_t *call)

@@ -1,7 +1,7 @@
 
 /*
- * The calls that Payer offers: made with a valid token, repeated where that
- * is safe, and classified as done, refused or unknown.
+ * The calls of Payer's API: sent with a valid token, sent again if that is
+ * safe, and classified as done, refused or unknown.
  */
 
 
@@ -21,7 +21,7 @@ typedef enum {
     NGX_HTTP_PAYER_CONFLICT,        /* handled before, or refused after an
                                      * earlier try may have been: read back */
     NGX_HTTP_PAYER_FAILED,          /* never reached Payer, nothing happened */
-    NGX_HTTP_PAYER_UNKNOWN          /* nobody knows until it is read back */
+    NGX_HTTP_PAYER_UNKNOWN          /* not known until it is read back */
 } ngx_http_payer_outcome_e;
 
 
@@ -98,27 +98,31 @@ ngx_int_t ngx_http_payer_api_run(ngx_http_payer_call_t *call);
 
 /*
  * whether a refusal is Payer's own and about the payment: not about our
- * credentials or the load, and not a page of somebody in between
+ * credentials or the load, and not a page of a proxy in between
  */
 ngx_uint_t ngx_http_payer_api_answered(ngx_http_payer_call_t *call);
 
-/* logs what the outcome is, if somebody has to know */
+/* logs the outcome, if an operator must know it */
 void ngx_http_payer_api_log(ngx_http_payer_call_t *call);
 
-/* whether our credentials or the load were refused, so that nobody has looked
- * at the request itself */
+/*
+ * whether the call was refused for the credentials or the load, so that the
+ * request itself was not processed
+ */
 ngx_uint_t ngx_http_payer_api_unasked(ngx_http_payer_call_t *call);
 
 
-/* hides what Payer repeats of our credentials: what it says may get into a
- * log, to the caller, or to the shop */
+/*
+ * masks what Payer repeats of our credentials: its reply may be logged,
+ * returned to the client, or passed to the shop
+ */
 void ngx_http_payer_api_mask(ngx_http_payer_call_t *call, ngx_str_t *text);
 
 /*
- * readers: a payment that names another id than that in the path is refused;
- * call->result is a ..._json_link_t or a ..._json_payment_t, or not
- * used for any object, or for anything that is not evidently broken or a page
- * of somebody else's, where it is not known what Payer writes
+ * readers: a payment with another id than that in the path is rejected;
+ * call->result is a ..._json_link_t or a ..._json_payment_t, or unused for
+ * readers that accept any object, or, where the form of the reply is not
+ * known, anything but invalid JSON and foreign pages
  */
 ngx_int_t ngx_http_payer_api_read_link(ngx_http_payer_call_t *call,
     ngx_str_t *reply);

@@ -194,10 +194,10 @@ ngx_http_payer_api_retry(ngx_http_payer_call_t *call,
 
 
 /*
- * What the last try says of itself does not speak for an earlier one that
- * Payer may have done.  That no token came, or that Payer is busy now, leaves
- * it unknown; any other refusal may be due to the earlier try itself, and only
- * a read tells.
+ * The result of the last try does not prove anything about an earlier one that
+ * Payer may have processed.  After a missing token or a busy Payer the outcome
+ * is unknown; any other refusal may be caused by the earlier try, so the
+ * payment is read.
  */
 
 void

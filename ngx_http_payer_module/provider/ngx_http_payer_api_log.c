@@ -1,6 +1,6 @@
 
 /*
- * What the log says of a call that is over.
+ * The log messages of a completed call.
  */
 
 
@@ -12,8 +12,8 @@ static void ngx_http_payer_api_log_path(ngx_http_payer_call_t *call);
 
 
 /*
- * A refusal is logged with Payer's own message, and so is what nobody knows.
- * A create in doubt does no harm: nobody has its link.
+ * A refusal and an unknown outcome are logged with Payer's own message.  A
+ * create in doubt is harmless: no client has its link.
  */
 
 void
@@ -54,7 +54,7 @@ ngx_http_payer_api_log(ngx_http_payer_call_t *call)
 }
 
 
-/* of all paths, only that of the cancel stands in no document of Payer's */
+/* only the path of the cancel is not in Payer's documentation */
 
 static void
 ngx_http_payer_api_log_path(ngx_http_payer_call_t *call)

@@ -1,7 +1,7 @@
 
 /*
- * The readers of Payer's replies, for the handlers to choose from; which
- * status a refusal is; and what no reply may have in it.
+ * The readers of Payer's replies; the status of a refusal; and the masking of
+ * credentials in a reply.
  */
 
 
@@ -127,7 +127,7 @@ ngx_http_payer_api_mask(ngx_http_payer_call_t *call, ngx_str_t *text)
     bearer = &call->token.bearer;
     basic = conf->merchant->basic;
 
-    /* padding says nothing, and may be left out */
+    /* padding has no information, and may be missing */
 
     while (basic.data[basic.len - 1] == '=') {
         basic.len--;

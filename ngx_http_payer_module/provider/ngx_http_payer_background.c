@@ -2,9 +2,9 @@
 /*
  * Background requests: work that no client has asked for.
  *
- * The connection is one end of a pair of sockets whose other end nobody uses:
- * whatever nginx does with a client's connection works with it, and no event
- * ever comes.
+ * The connection is one end of a pair of sockets whose other end is not used:
+ * everything that nginx does with a client's connection works, and there are
+ * no events.
  */
 
 
@@ -13,11 +13,11 @@
 #include "ngx_http_payer_zone.h"
 
 
-/* a process that is exiting waits for timers; this one is for nothing else */
+/* an exiting process waits for timers; this one has no other purpose */
 
 #define NGX_HTTP_PAYER_BACKGROUND_HOLD   60000      /* ms */
 
-/* the request, its call, and one for whoever comes next */
+/* the request, its call, and one for the next client */
 
 #define NGX_HTTP_PAYER_BACKGROUND_SPARE  3
 
@@ -102,8 +102,8 @@ ngx_http_payer_background_start(ngx_http_payer_background_t *work)
 
 
 /*
- * When connections are short, nginx closes those that clients keep alive, and
- * logs an alert when there is none: then clients come first.
+ * If few connections are left, nginx closes idle keepalive connections of
+ * clients, and logs an alert if there is none: clients have priority.
  */
 
 static ngx_uint_t
@@ -131,7 +131,7 @@ ngx_http_payer_background_create(ngx_http_payer_background_t *work)
     run->rc = NGX_ABORT;
     run->peer = (ngx_socket_t) -1;
 
-    /* its own, as a line that belongs to no client must not name one */
+    /* its own, since these messages do not belong to a client */
 
     run->log = *log;
     run->log.handler = ngx_http_payer_background_log;
@@ -228,7 +228,7 @@ ngx_http_payer_background_open(ngx_http_payer_background_run_t *run,
         return NGX_ERROR;
     }
 
-    /* what a client at a unix socket has */
+    /* as for a client of a UNIX-domain socket */
 
     c->sockaddr = ngx_pcalloc(c->pool, sizeof(struct sockaddr_un));
     c->buffer = ngx_create_temp_buf(c->pool, 1);
@@ -283,7 +283,7 @@ ngx_http_payer_background_request(ngx_http_payer_background_run_t *run,
     c->data = r;
 
 #if (NGX_STAT_STUB)
-    /* nobody has asked for it, and nothing is read */
+    /* there is no client, and nothing is read */
     (void) ngx_atomic_fetch_add(ngx_stat_reading, -1);
     (void) ngx_atomic_fetch_add(ngx_stat_requests, -1);
     r->stat_reading = 0;
@@ -291,7 +291,7 @@ ngx_http_payer_background_request(ngx_http_payer_background_run_t *run,
 
     r->logged = 1;
 
-    /* so that "post_action" of the server is not for it */
+    /* so that "post_action" of the server does not apply */
 
     r->post_action = 1;
     r->uri_changes = 0;
@@ -309,7 +309,7 @@ ngx_http_payer_background_request(ngx_http_payer_background_run_t *run,
 
     ngx_set_connection_log(c, conf->clcf->error_log);
 
-    /* the last one to run, when the flow has left everything behind */
+    /* the last one to run, after those of the flow */
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
 
@@ -385,9 +385,9 @@ ngx_http_payer_background_hold(ngx_event_t *ev)
 
 
 /*
- * What nginx does with an event of a client's connection.  There are events
- * all the same: "limit_req" of a location delays by a timer of the connection,
- * and worker_shutdown_timeout closes all that are left.
+ * As nginx handles an event of a client's connection.  There are two:
+ * "limit_req" of a location delays with a timer of the connection, and
+ * worker_shutdown_timeout closes all connections.
  */
 
 static void
@@ -422,7 +422,7 @@ ngx_http_payer_background_event(ngx_event_t *ev)
 }
 
 
-/* in place of ngx_http_finalize_request(), which would see to a client */
+/* instead of ngx_http_finalize_request(), which would answer a client */
 
 static void
 ngx_http_payer_background_end(ngx_http_request_t *r, ngx_int_t rc)
@@ -466,8 +466,8 @@ ngx_http_payer_background_cleanup(void *data)
     run->ctx = NULL;
 
     /*
-     * Not from here: the connection is about to be free, and its memory that
-     * of another one, while callers still look at it.
+     * Not from here: the connection is about to be freed and reused, while
+     * callers still access it.
      */
 
     run->event.handler = ngx_http_payer_background_over;

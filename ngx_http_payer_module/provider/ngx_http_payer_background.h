@@ -3,10 +3,9 @@
  * Background requests: work that no client has asked for.
  *
  * nginx makes subrequests only within a request, and a request has a
- * connection.  A background request has one that leads nowhere, and a flow as
- * any handler has: steps that park, exchanges with Payer and with the shop,
- * the store.  It answers nobody: no phase, no filter and no access log sees
- * it, and a step must not send anything.
+ * connection.  A background request has one without a client, and a flow as
+ * any handler: steps that park, exchanges with Payer and with the shop, the
+ * store.  It sends no answer: no phase, filter or access log processes it.
  */
 
 
@@ -27,9 +26,9 @@ typedef void (*ngx_http_payer_background_pt)(void *data, ngx_int_t rc);
 typedef struct {
     char                         *name;     /* of the work, for log lines:
                                              * "payer_sweep" */
-    ngx_http_payer_loc_conf_t    *conf;     /* in whose server and with whose
-                                             * settings it runs; any that was
-                                             * merged has main, clcf, cscf */
+    ngx_http_payer_loc_conf_t    *conf;     /* its server and settings; each
+                                             * merged one has main, clcf,
+                                             * cscf */
     ngx_str_t                     host;     /* $host, and the Host header of
                                              * exchanges with the shop; empty:
                                              * the server's first name */

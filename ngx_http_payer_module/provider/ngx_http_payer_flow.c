@@ -83,7 +83,9 @@ ngx_http_payer_get_ctx(ngx_http_request_t *r)
         return ctx;
     }
 
-    /* an internal redirect cleared the contexts, the pool still has ours */
+    /*
+     * an internal redirect has cleared the contexts; ours is still in the pool
+     */
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
         ctx = cln->data;
@@ -121,7 +123,7 @@ ngx_http_payer_flow_run(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         if (rc == NGX_OK && ngx_http_payer_flow_parked(ctx)) {
 
-            /* decided within the step, and still to be stored */
+            /* decided within the step, and not stored yet */
 
             return NGX_AGAIN;
         }
@@ -167,7 +169,7 @@ ngx_http_payer_flow_body(ngx_http_request_t *r)
 {
     ngx_http_payer_ctx_t  *ctx;
 
-    /* however long the client took, Payer has all of payer_timeout */
+    /* payer_timeout does not include the time of the client */
 
     ctx = ngx_http_payer_get_ctx(r);
 

@@ -1,6 +1,6 @@
 
 /*
- * The step engine: the only place that parks and resumes a request.
+ * The step engine: the only code that parks and resumes a request.
  *
  * A handler sets the first step and runs the flow.  A step that has to wait
  * parks the request for a subrequest, for the store, or for some time, and
@@ -46,9 +46,9 @@ ngx_int_t ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx,
     ngx_msec_t wait);
 
 /*
- * parks in the line of those who wait for what "key" names, until "ask" has an
- * answer or the deadline comes: NGX_AGAIN, or NGX_DECLINED when the deadline
- * has passed.  "ask" is called for the first one in the line:
+ * parks in the line of requests that wait for "key", until "ask" has an answer
+ * or the deadline is reached: NGX_AGAIN, or NGX_DECLINED when the deadline has
+ * passed.  "ask" is called for the first one in the line:
  *
  *     NGX_OK     has what it waited for, and goes on; the others wait
  *     NGX_DONE   all go on
@@ -59,16 +59,16 @@ ngx_int_t ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx,
 ngx_int_t ngx_http_payer_flow_join(ngx_http_payer_ctx_t *ctx, ngx_str_t *key,
     ngx_http_payer_line_ask_pt ask);
 
-/* out of the line, if the request is in one */
+/* leaves the line, if the request is in one */
 void ngx_http_payer_flow_quit(ngx_http_payer_ctx_t *ctx);
 
-/* whether somebody in this worker process waits for it */
+/* whether a request in this worker process waits for it */
 ngx_uint_t ngx_http_payer_flow_waited(ngx_str_t *key);
 
-/* what they wait for may be there: the line asks now, or all go on at once */
+/* what they wait for may be available: the line asks now, or all continue */
 void ngx_http_payer_flow_changed(ngx_str_t *key, ngx_uint_t all);
 
-/* a read of Payer that others wait for, and that will not end any more */
+/* a read of Payer that others wait for, and that will not be completed */
 void ngx_http_payer_flow_read_lost(ngx_http_payer_ctx_t *ctx);
 
 /*
@@ -86,8 +86,8 @@ ngx_int_t ngx_http_payer_flow_claim(ngx_http_payer_ctx_t *ctx, ngx_str_t *key,
     ngx_msec_t lease, ngx_http_payer_claim_t *claim);
 
 /*
- * gives it back, if there is one, to the next who waits for it.  "settled":
- * what they wait for is stored now, and all look at once.
+ * releases it, if there is one, for the next request that waits. "settled":
+ * what they wait for is stored now, and all check it immediately.
  */
 void ngx_http_payer_flow_unclaim(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_claim_t *claim, ngx_uint_t settled);
@@ -122,8 +122,10 @@ ngx_int_t ngx_http_payer_flow_put_claim(ngx_http_payer_ctx_t *ctx,
 /* whether a write is under way */
 #define ngx_http_payer_flow_writing(ctx)  (!ngx_queue_empty(&(ctx)->writes))
 
-/* ends a wait before its time, from within another request's handlers: the
- * request goes on in the next round of the event loop */
+/*
+ * ends a wait early, from within another request's handlers: the request
+ * continues in the next turn of the event loop
+ */
 void ngx_http_payer_flow_wake(ngx_http_payer_ctx_t *ctx);
 
 /* the handler of ctx->io: resumes the request */

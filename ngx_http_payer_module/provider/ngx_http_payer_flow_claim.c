@@ -1,7 +1,7 @@
 
 /*
- * Claims of orders, operations and events: the one place where they are
- * taken, waited for and given back.
+ * Claims of orders, operations and events: they are taken, waited for and
+ * released only here.
  */
 
 
@@ -103,7 +103,7 @@ ngx_http_payer_flow_unclaim(ngx_http_payer_ctx_t *ctx,
 
     if (claim->key.len) {
 
-        /* the store may have given it back by itself, with a write */
+        /* the store may have released it already, with a write */
 
         ngx_http_payer_flow_changed(&claim->key, settled);
         ngx_str_null(&claim->key);

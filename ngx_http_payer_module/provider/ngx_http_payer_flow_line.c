@@ -1,9 +1,9 @@
 
 /*
- * Requests that wait for the same thing stand in a line.  Nobody in it asks
- * for himself: the line asks for the first of them, at intervals that grow,
- * and at once when something has changed in this worker process.  To wait
- * takes no memory and no time, however many do.
+ * Requests that wait for the same thing are queued in a line.  The line asks
+ * for the first of them, at growing intervals, and immediately when something
+ * has changed in this worker process.  Waiting requests allocate no memory and
+ * use no processor time.
  */
 
 
@@ -145,7 +145,7 @@ ngx_http_payer_line_find(ngx_str_t *key)
 
     tree = &ngx_http_payer_lines;
 
-    /* as a rule nobody waits for anything */
+    /* usually no request waits */
 
     if (tree->root == tree->sentinel) {
         return NULL;
@@ -248,7 +248,7 @@ ngx_http_payer_line_event(ngx_event_t *ev)
 }
 
 
-/* for the first of them, and sets the timer if it knows better when again */
+/* for the first of them, and sets the timer for the next time */
 
 static void
 ngx_http_payer_line_ask(ngx_http_payer_line_t *line)
@@ -286,7 +286,7 @@ ngx_http_payer_line_ask(ngx_http_payer_line_t *line)
 }
 
 
-/* who joins from now on is not meant */
+/* requests that join from now on are not affected */
 
 static void
 ngx_http_payer_line_all(ngx_http_payer_line_t *line)

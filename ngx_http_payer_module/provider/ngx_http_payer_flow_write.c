@@ -1,7 +1,7 @@
 
 /*
- * Writes of a flow: each has a life of its own, and goes on when its request
- * is over.
+ * Writes of a flow: each is independent of its request, and is completed after
+ * it has ended.
  */
 
 
@@ -124,7 +124,7 @@ ngx_http_payer_flow_put_claim(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* whether there is work in what is written that need not wait for its time */
+/* whether the written entries contain work that is due immediately */
 
 static ngx_uint_t
 ngx_http_payer_flow_due(ngx_http_payer_store_entry_t *entries, ngx_uint_t n)
@@ -150,7 +150,7 @@ ngx_http_payer_flow_woken(ngx_http_payer_write_t *w, ngx_int_t rc)
 }
 
 
-/* a claim that the store has given to somebody else is none */
+/* a claim that the store has given to another owner is lost */
 
 static void
 ngx_http_payer_flow_failed(ngx_http_payer_ctx_t *ctx, ngx_int_t rc,
@@ -203,9 +203,8 @@ ngx_http_payer_flow_written(ngx_http_payer_io_t *io)
 
 
 /*
- * Nobody waits for the writes any more.  Whoever comes for the same order,
- * key or event waits until they are done, as the claims stay with the last
- * one.
+ * No request waits for the writes any more.  Requests for the same order, key
+ * or event wait until they are done, since the last write keeps the claims.
  */
 
 void

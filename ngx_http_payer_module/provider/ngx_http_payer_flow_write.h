@@ -1,6 +1,6 @@
 
 /*
- * What becomes of the writes of a flow that ends.
+ * The writes of a flow that ends.
  */
 
 

@@ -48,14 +48,17 @@ ngx_http_payer_log(ngx_uint_t level, ngx_http_payer_ctx_t *ctx,
 
     for (last = p, p = line; p < last; p++) {
 
-        /* a message of Payer's must not begin a line of its own */
+        /* Payer's message must not begin another line */
 
         if (*p < 0x20 || *p == 0x7f) {
             *p = ' ';
         }
     }
 
-    /* what nginx did last on this connection is not what the line is about */
+    /*
+     * the last action of nginx on this connection is not related to the
+     * message
+     */
 
     action = log->action;
     log->action = NULL;

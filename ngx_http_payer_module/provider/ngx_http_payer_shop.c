@@ -1,6 +1,6 @@
 
 /*
- * Hands an event to the shop.
+ * Passes an event to the shop.
  */
 
 

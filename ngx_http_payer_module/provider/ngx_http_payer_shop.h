@@ -1,6 +1,6 @@
 
 /*
- * Hands an event to the shop: a POST to the internal location that
+ * Passes an event to the shop: a POST to the internal location that
  * payer_event_pass names.
  */
 
@@ -16,16 +16,18 @@
 #define NGX_HTTP_PAYER_SHOP_FIELDS  7
 
 
-/* called once when the shop has taken the event, also when nobody waits */
+/*
+ * called once when the shop has accepted the event, also if no request waits
+ */
 typedef void (*ngx_http_payer_shop_pt)(ngx_http_payer_ctx_t *ctx);
 
-/* whether an answer says that the shop has taken it */
+/* whether a response means that the shop has accepted it */
 typedef ngx_uint_t (*ngx_http_payer_shop_took_pt)(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_exchange_t *x);
 
 
 typedef struct {
-    /* what goes there; each may be empty but for token and payload */
+    /* the request; all but token and payload may be empty */
     ngx_str_t                    token;
     ngx_str_t                    type;
     ngx_str_t                    payment_id;
@@ -47,7 +49,7 @@ typedef struct {
 ngx_int_t ngx_http_payer_shop_pass(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_shop_t *shop);
 
-/* whether the shop took the event; to be asked when it has answered */
+/* whether the shop has accepted the event; called after its response */
 ngx_uint_t ngx_http_payer_shop_took(ngx_http_payer_shop_t *shop);
 
 

@@ -2,12 +2,11 @@
 /*
  * One exchange: a subrequest to an internal location.
  *
- * Two things differ from an ordinary subrequest.  To Payer it goes straight to
- * the location that was checked when the configuration was read, so that
- * neither a rewrite nor a regular expression can lead the credentials
- * elsewhere; and it starts with a clean set of headers and variables, so that
- * nothing of the buyer travels to Payer, nor anything of whoever called us to
- * the shop.
+ * There are two differences from an ordinary subrequest.  A call to Payer is
+ * sent directly to the location that was checked when the configuration was
+ * read, so that neither a rewrite nor a regular expression can redirect the
+ * credentials; and it starts with its own headers and variables, so that
+ * nothing of the client's request is sent to Payer or to the shop.
  */
 
 
@@ -106,13 +105,13 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     if (rc != NGX_OK) {
         if (sr == NULL) {
 
-            /* without memory nginx stops halfway, and r would wait for ever */
+            /* without memory nginx stops halfway: r would never resume */
 
             r->connection->data = active;
             return NGX_ERROR;
         }
 
-        /* it is there, and only could not be posted */
+        /* it was created, but could not be posted */
 
         (void) ngx_http_post_request(sr, posted);
     }
@@ -124,8 +123,8 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
     sr->method_name = x->method_name;
 
     /*
-     * What the client still sends is the main request's alone: nginx would
-     * receive it here, counting with the length of our own body.
+     * The rest of the client's body belongs to the main request: nginx would
+     * read it here, with the length of our own body.
      */
 
     sr->discard_body = 0;
@@ -135,7 +134,7 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
         || ngx_http_payer_exchange_line(sr, x) != NGX_OK
         || ngx_http_payer_wire_variables(sr) != NGX_OK)
     {
-        /* it is posted already: let it end without having been sent */
+        /* it is already posted: it ends without being sent */
 
         sr->write_event_handler = ngx_http_payer_exchange_abort;
         return NGX_OK;
@@ -329,7 +328,7 @@ ngx_http_payer_exchange_push(ngx_http_request_t *sr,
 }
 
 
-/* one that keeps its capital letters */
+/* a header whose case is kept */
 
 static ngx_int_t
 ngx_http_payer_exchange_field(ngx_http_request_t *sr,
@@ -413,7 +412,7 @@ ngx_http_payer_exchange_body(ngx_http_request_t *sr,
 }
 
 
-/* $request_uri and $request, by which front controllers go, are its own */
+/* $request_uri and $request, which front controllers use, are its own */
 
 static ngx_int_t
 ngx_http_payer_exchange_line(ngx_http_request_t *sr,
@@ -502,7 +501,7 @@ ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x)
 
     if (u == NULL && wev->delayed && wev->timer_set) {
 
-        /* limit_req of the location lets it wait */
+        /* delayed by limit_req of the location */
 
         wev->delayed = 0;
         ngx_del_timer(wev);
@@ -573,7 +572,7 @@ ngx_http_payer_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 }
 
 
-/* the location has answered by itself: with a header alone, or a status */
+/* the location has answered by itself, with a header only or with a status */
 
 static void
 ngx_http_payer_exchange_own(ngx_http_payer_exchange_t *x, ngx_int_t rc)

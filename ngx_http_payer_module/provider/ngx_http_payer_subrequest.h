@@ -1,7 +1,7 @@
 
 /*
  * One exchange: a subrequest to an internal location, and the filters that
- * capture its reply.  The only room that makes subrequests.
+ * capture its reply.  The only files that create subrequests.
  *
  * Most exchanges are with Payer, in the API location that was checked when the
  * configuration was read.  Those with the shop have none: they go to a URI
@@ -92,8 +92,8 @@ ngx_int_t ngx_http_payer_exchange_start(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_exchange_expire(ngx_http_payer_exchange_t *x);
 
 /*
- * gives back the memory of the subrequest, once its parent was resumed or is
- * destroyed; the reply stays
+ * frees the memory of the subrequest, when its parent is resumed or destroyed;
+ * the reply is kept
  */
 void ngx_http_payer_exchange_free(ngx_http_payer_exchange_t *x);
 
@@ -111,8 +111,8 @@ ngx_int_t ngx_http_payer_wire_variables(ngx_http_request_t *sr);
 ngx_int_t ngx_http_payer_wire_init(ngx_conf_t *cf);
 
 /*
- * wipes the header that was sent, or was to be: our credentials are in it.
- * The body that follows is left alone, for another try may need it.
+ * erases the header that was sent, or was to be sent: it contains our
+ * credentials.  The body that follows is kept, since another try may need it.
  */
 void ngx_http_payer_wire_wipe(ngx_http_request_t *sr, ngx_str_t *body);
 

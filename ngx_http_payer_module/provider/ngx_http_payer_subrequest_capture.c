@@ -41,7 +41,7 @@ ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
     if (x->clcf && (r->upstream == NULL
                     || r->upstream->headers_in.status_n == 0))
     {
-        /* nginx's own page of an error: there is no reply of Payer's */
+        /* nginx's own error page: there is no reply of Payer */
 
         return NGX_OK;
     }
@@ -184,7 +184,7 @@ ngx_http_payer_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
-/* appends to the reply; what is above the limit is counted and dropped */
+/* appends to the reply; bytes above the limit are counted and discarded */
 
 static ngx_int_t
 ngx_http_payer_capture(ngx_http_request_t *r, ngx_http_payer_exchange_t *x,

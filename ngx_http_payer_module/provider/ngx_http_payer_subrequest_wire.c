@@ -1,11 +1,10 @@
 
 /*
- * What nginx's proxy does for an exchange with Payer: without a trace in the
- * debug log, which would show our credentials, and without leaving them in its
- * buffers.
+ * Runs nginx's proxy for an exchange with Payer without the debug log, which
+ * would contain our credentials, and without leaving them in its buffers.
  *
- * We stand in front of three handlers of the proxy's: of the location, of the
- * reply's header, and of the end.
+ * Three handlers of the proxy are wrapped: the location's, that of the
+ * response header, and that of the end.
  */
 
 
@@ -60,8 +59,8 @@ ngx_http_payer_wire_init(ngx_conf_t *cf)
 
 
 /*
- * The last place before a call is sent: whatever has led it away from the
- * configuration that was checked, its credentials do not go there.
+ * The last check before a call is sent: if it was redirected from the
+ * configuration that was checked, it is not sent.
  */
 
 static ngx_int_t
@@ -89,7 +88,7 @@ ngx_http_payer_wire_checked(ngx_http_request_t *r)
 
         if (r->loc_conf == checked[i]) {
 
-            /* an "if" has put the proxy's own in its place */
+            /* an "if" has replaced it by the proxy's own */
 
             r->content_handler = ngx_http_payer_wire_handler;
 
@@ -123,10 +122,10 @@ ngx_http_payer_wire_shop(ngx_http_request_t *r, ngx_http_payer_exchange_t *x)
 
 
 /*
- * Variables of its own, none of them known yet but, on the way to Payer, the
- * length of the body: the proxy leaves Content-Length out when it finds no
- * memory for that, and what follows the header would be taken for another
- * request.  The shop's location may send another body.
+ * Its own variables, all unevaluated except, for Payer, the length of the
+ * body: the proxy omits Content-Length if it has no memory for it, and the
+ * body would be parsed as another request.  The shop's location may send
+ * another body.
  */
 
 ngx_int_t
@@ -148,7 +147,7 @@ ngx_http_payer_wire_variables(ngx_http_request_t *sr)
 
     if (x->api_loc == NULL) {
 
-        /* FastCGI and uwsgi go by it, and it would be the caller's */
+        /* FastCGI and uwsgi use it, and it would be that of the client */
 
         vv = &sr->variables[ngx_http_payer_method_index];
 
@@ -210,7 +209,7 @@ ngx_http_payer_wire_handler(ngx_http_request_t *sr)
 }
 
 
-/* Payer may repeat in a header what it was sent */
+/* Payer may repeat the credentials in a header */
 
 static ngx_int_t
 ngx_http_payer_wire_header(ngx_http_request_t *sr)
@@ -231,7 +230,7 @@ ngx_http_payer_wire_header(ngx_http_request_t *sr)
     x->process_header = u->process_header;
     u->process_header = ngx_http_payer_wire_header;
 
-    /* whoever answers does not lead the call elsewhere */
+    /* the server cannot redirect the call */
 
     u->headers_in.x_accel_redirect = NULL;
 
@@ -239,8 +238,10 @@ ngx_http_payer_wire_header(ngx_http_request_t *sr)
 }
 
 
-/* the connection is still there: what went into its last TLS record is wiped,
- * whether it is kept or closed */
+/*
+ * the connection still exists: the buffer of its last TLS record is erased,
+ * whether it is kept or closed
+ */
 
 static void
 ngx_http_payer_wire_end(ngx_http_request_t *sr, ngx_int_t rc)
@@ -300,7 +301,7 @@ ngx_http_payer_wire_wipe(ngx_http_request_t *sr, ngx_str_t *body)
 
     b = u->request_bufs->buf;
 
-    /* the body stands there if there was no memory for a header */
+    /* the body is there if there was no memory for a header */
 
     if (b->start != body->data) {
         ngx_explicit_memzero(b->start, b->last - b->start);

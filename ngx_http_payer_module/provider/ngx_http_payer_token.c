@@ -3,10 +3,11 @@
  * The bearer token: cached in the zone for all workers, refreshed by one
  * request at a time.
  *
- * A node per merchant.  Whoever finds no valid token, or one that is about to
- * expire, takes a lease and fetches; a lease is longer than a fetch may take,
- * and the lease of a dead worker runs out.  Times are ngx_current_msec, which
- * is the same in all processes and does not jump with the clock.
+ * There is a node for each merchant.  A request that finds no valid token, or
+ * one that is about to expire, takes a lease and requests a token; a lease is
+ * longer than a token request may take, and the lease of a killed worker
+ * process expires.  Times are ngx_current_msec, which is the same in all
+ * processes and does not jump with the clock.
  */
 
 
@@ -14,11 +15,11 @@
 #include "ngx_http_payer_mask.h"
 
 
-/* a token without expires_in is kept as long as the public client does */
+/* a token without expires_in is used for this time */
 
 #define NGX_HTTP_PAYER_TOKEN_TTL    (55 * 60)
 
-/* the longest that is believed: one day */
+/* the maximum lifetime: one day */
 
 #define NGX_HTTP_PAYER_TOKEN_MAX    (24 * 60 * 60)
 
@@ -303,7 +304,10 @@ ngx_http_payer_token_fail(ngx_http_payer_zone_t *zone,
 
         if (status && ngx_http_payer_token_valid(node)) {
 
-            /* the old one is good for a while: do not ask every time */
+            /*
+             * the old one is valid for a while: it is not renewed with each
+             * request
+             */
 
             node->refresh = ngx_current_msec
                             + (node->expires - ngx_current_msec) / 4 + 1;
@@ -344,8 +348,8 @@ ngx_http_payer_token_wipe(ngx_http_payer_token_t *token)
 
 
 /*
- * wipes what has expired: a merchant whose secret was replaced has a node that
- * nobody renews; the mutex is held
+ * erases expired tokens: the node of a replaced secret is never renewed; the
+ * mutex is held
  */
 
 static void
@@ -367,7 +371,7 @@ ngx_http_payer_token_sweep(ngx_http_payer_zone_t *zone)
 }
 
 
-/* wipes and frees the token of the node; the mutex is held */
+/* erases and frees the token of the node; the mutex is held */
 
 static void
 ngx_http_payer_token_erase(ngx_http_payer_zone_t *zone,

@@ -1,7 +1,7 @@
 
 /*
  * The bearer token: cached in the zone for all workers, refreshed by one
- * request at a time.  Nothing here talks to Payer; see ngx_http_payer_api.c.
+ * request at a time.  Payer is not called here; see ngx_http_payer_api.c.
  */
 
 
@@ -15,7 +15,7 @@
 #define NGX_HTTP_PAYER_MAX_TOKEN    4096
 
 
-/* what a request knows of its merchant's token */
+/* the token of a request */
 typedef struct {
     ngx_str_t     bearer;           /* "Bearer ...", empty if there is none */
     ngx_uint_t    version;          /* of the token in the zone */
@@ -48,14 +48,14 @@ ngx_int_t ngx_http_payer_token_put(ngx_pool_t *pool,
     ngx_http_payer_token_t *token, ngx_str_t *value, time_t expires_in);
 
 /*
- * the fetch failed with "status" for whoever waits, or was given up (0), and
- * then one of those who wait goes on with it
+ * the token request failed with "status" for all that wait, or was abandoned
+ * (0), and then one of those that wait repeats it
  */
 void ngx_http_payer_token_fail(ngx_http_payer_zone_t *zone,
     ngx_http_payer_merchant_t *merchant, ngx_http_payer_token_t *token,
     ngx_uint_t status);
 
-/* the request needs its copy no longer */
+/* erases the request's copy */
 void ngx_http_payer_token_wipe(ngx_http_payer_token_t *token);
 
 /* Payer refused the token (401): drops it unless there is a newer one */

@@ -1,7 +1,7 @@
 
 /*
- * What a request waits for that another one has: a claim, or the answer of a
- * read; see ngx_http_payer_flow_join().
+ * What a request waits for while another one has it: a claim, or the result of
+ * a read; see ngx_http_payer_flow_join().
  */
 
 
@@ -33,7 +33,7 @@ typedef struct {
 } ngx_http_payer_wait_t;
 
 
-/* a read of Payer whose answer is told to all who wait for it */
+/* a read of Payer whose result is shared by all requests that wait for it */
 typedef struct {
     ngx_str_t                     key;
     ngx_http_payer_zone_read_t    shared;
