@@ -55,12 +55,14 @@ static ngx_str_t  ngx_http_payer_office_html = ngx_string(
     "-labelledby=\"dialog-title\">\n<form id=\"act\" method=\"dialog\" novali"
     "date>\n<h2 id=\"dialog-title\"></h2>\n<div id=\"fields\">\n<label id=\"a"
     "mount-field\"><span id=\"amount-label\"></span>\n<input name=\"amount\" "
-    "inputmode=\"decimal\" autocomplete=\"off\"></label>\n<label><span data-t"
-    "=\"reason\">Reason</span>\n<input name=\"reason\" maxlength=\"200\" auto"
-    "complete=\"off\"></label>\n</div>\n<p id=\"confirm\"></p>\n<p id=\"refus"
-    "ed\" role=\"alert\"></p>\n<p class=\"buttons\">\n<button type=\"submit\""
-    " id=\"go\"></button>\n<button type=\"button\" id=\"stop\" data-t=\"stop"
-    "\">Cancel</button>\n</p>\n</form>\n</dialog>\n</body>\n</html>\n");
+    "inputmode=\"decimal\" autocomplete=\"off\"></label>\n<label id=\"outcome"
+    "-field\"><span data-t=\"outcome\">What Payer says</span>\n<select name="
+    "\"outcome\"></select></label>\n<label><span data-t=\"reason\">Reason</sp"
+    "an>\n<input name=\"reason\" maxlength=\"200\" autocomplete=\"off\"></lab"
+    "el>\n</div>\n<p id=\"confirm\"></p>\n<p id=\"refused\" role=\"alert\"></"
+    "p>\n<p class=\"buttons\">\n<button type=\"submit\" id=\"go\"></button>\n"
+    "<button type=\"button\" id=\"stop\" data-t=\"stop\">Close</button>\n</p>"
+    "\n</form>\n</dialog>\n</body>\n</html>\n");
 
 
 #endif /* _NGX_HTTP_PAYER_OFFICE_HTML_H_INCLUDED_ */

@@ -176,6 +176,35 @@ sub fill ($field, $text) {
 }
 
 
+# What the simulator does wrong from now on.
+
+sub faults (@faults) {
+    $http->delete($demo->simulator . '/_sim/faults')->{success} or die "no faults\n";
+    return if !@faults;
+    $http->post($demo->simulator . '/_sim/faults', { content => encode_json(\@faults) })->{success}
+        or die "no faults\n";
+}
+
+
+# The button is pressed until what is under way has ended.
+
+sub settled ($seconds) {
+    my $until = time + $seconds;
+
+    while (time < $until) {
+        $browser->click('#go');
+        my $said = $browser->wait_for('an answer', sub {
+            $browser->script('return document.querySelector("#refused").textContent'
+                    . ' || document.querySelector("#status").textContent');
+        });
+        return pass('settled') if $said =~ /^Settle the outcome: done/;
+        sleep 1;
+    }
+
+    fail('settled');
+}
+
+
 my $axe = axe();
 
 sub accessible ($name) {
@@ -291,6 +320,77 @@ subtest 'a refusal is shown, and the dialog stays' => sub {
     is books('B-1')->{captured}, 50025, 'nothing was captured';
     $browser->screenshot('office-refused');
     $browser->click('#stop');
+};
+
+
+# From the first key to the answer.
+
+subtest 'a buyer says "I have paid": found, asked of Payer and answered within a minute' => sub {
+    $http->post($demo->simulator . '/_sim/pay',
+        { content => encode_json({ reference => 'A-2' }) })->{success} or die "A-2 is not paid\n";
+    my $began = time;
+
+    as('anna', '#');
+    shows('#status', qr/are shown/, 'the list');
+    $browser->type('[name=q]', 'A-2');
+    $browser->click('#filter button');
+    shows('#status', qr/^1 order is shown/, 'the number is searched for');
+    $browser->screenshot('office-walk-1-found');
+    $browser->script('document.querySelector("#rows a").click()');
+    shows('#facts', qr/link sent/, 'nginx knows of no payment');
+    act('Read from Payer');
+    fill('reason', 'the buyer has called');
+    $browser->click('#go');
+    shows('#confirm', qr/^Read from Payer: order A-2\?$/, 'asked');
+    $browser->click('#go');
+    shows('#facts', qr/State\s*authorized/, 'Payer says that it is paid');
+    shows('#events', qr/Read.*authorized/s, 'and the history when that was seen');
+    $browser->screenshot('office-walk-2-paid');
+    cmp_ok time - $began, '<', 60, 'in less than a minute';
+};
+
+
+subtest 'what nobody knows is settled by whoever has asked Payer' => sub {
+    paid('D-1');
+    $http->post_form($demo->url . '/payer/capture', { reference => 'D-1' })->{success} or die "no capture\n";
+    faults({ match => 'refund', action => 'lost-reply', times => 9 },
+        { match => 'read', action => 'edit', times => 99, set => { 'payment.refundedAmount' => undef } });
+    as('anna', '#D-1');
+    shows('#facts', qr/State\s*captured/, 'a captured order');
+    act('Refund');
+    fill('amount', '99.50');
+    fill('reason', 'broken cup');
+    $browser->click('#go');
+    $browser->click('#go');
+    shows('#refused', qr/outcome is not known yet/, 'a refund without an answer');
+    $browser->screenshot('office-unknown');
+    $browser->click('#stop');
+
+    $browser->click('#back');
+    $browser->script('document.querySelector("[name=q]").value = "";'
+            . 'document.querySelector("[name=attention]").click()');
+    $browser->click('#filter button');
+    shows('#rows', qr/D-1.*outcome unknown/s, 'the order needs attention');
+    $browser->screenshot('office-attention');
+    $browser->script('document.querySelector("#rows a").click()');
+    shows('#facts', qr/outcome unknown/, 'it says so itself');
+    act('Settle the outcome');
+    accessible('the dialog with a choice');
+    is $browser->script('return [...document.querySelector("#act [name=outcome]").options]'
+            . '.map(o => o.textContent).join("|")'),
+        'Refund 99.50 SEK was done|Refund 99.50 SEK was not done', 'what Payer may say';
+    $browser->script('document.querySelector("#act [name=outcome]").value = "0"');
+    fill('reason', 'asked Payer on the phone');
+    $browser->click('#go');
+    shows('#confirm', qr/^Order D-1: Refund 99\.50 SEK was done\. Is this what Payer has told you\?$/, 'asked again');
+    $browser->screenshot('office-settle');
+    faults();
+    settled(60);
+    shows('#facts', qr/Refunded\s*99\.50/, 'refunded');
+    shows('#events', qr/Outcome settled.*asked Payer on the phone/s, 'with who said so');
+    $browser->click('#back');
+    shows('#status', qr/^No order was found/, 'and nothing needs attention any more');
+    $browser->script('document.querySelector("[name=attention]").click()');
 };
 
 

@@ -10,9 +10,10 @@ const words = {
         captured: 'Captured', refunded: 'Refunded', changed: 'Changed',
         more: 'Show more', csv: 'Save as CSV', back: 'Back to the list',
         history: 'History', at: 'When', what: 'What', by: 'By',
-        result: 'Result', reason: 'Reason', id: 'Request', stop: 'Cancel',
+        result: 'Result', reason: 'Reason', id: 'Request', stop: 'Close',
         payment: 'Payment', authorized: 'Authorized', created: 'Created',
-        one: 'Order {0}', count: '{0} orders are shown',
+        outcome: 'What Payer says', one: 'Order {0}',
+        count: '{0} orders are shown', count_one: '1 order is shown',
         none: 'No order was found', loading: 'Loading',
         you: 'You are {0}.', look: 'You can look, and change nothing.',
         test: 'Test: no money moves here ({0}).',
@@ -20,17 +21,32 @@ const words = {
         lost: 'You are not logged in any more. Reload the page.',
         offline: 'The server cannot be reached. Try again.',
         next: 'Continue', yes: 'Yes, {0}', done: '{0}: done.',
-        again: 'The outcome is not known yet. Try again: it happens once.',
+        again: 'The outcome is not known yet. Try again: it is done once.',
         bad: 'This is not an amount in {0}.',
         most: 'Amount in {0}, {1} at most',
-        ask: '{0} {1} of order {2}?', asked: '{0} order {1}?',
+        ask: '{0} {1} of order {2}?', asked: '{0}: order {1}?',
+        settled: 'Order {0}: {1}. Is this what Payer has told you?',
+        was_done: '{0} {1} was done', was_not: '{0} {1} was not done',
+        dead: 'The link cannot be paid any more',
         result_done: 'done', result_refused: 'refused',
         result_unknown: 'not known', result_sent: 'in progress',
-        result_created: 'made', capture: 'Capture', release: 'Release', refund: 'Refund',
-        cancel: 'Cancel the link', link: 'Link', read: 'Read from Payer',
-        event: 'Event', reopen: 'Sell again', settle: 'Settle',
+        result_created: 'made', result_taken: 'taken by the shop',
+        result_owed: 'not taken yet', result_given_up: 'given up',
+        result_conflict: 'not sent, the shop disagrees',
+        result_dead: 'link is dead',
+        capture: 'Capture', release: 'Release', refund: 'Refund',
+        cancel: 'Cancel the link', read: 'Read from Payer',
+        reopen: 'Allow payment again', settle: 'Settle the outcome',
         erase: 'Erase personal data', notify: 'Notify the shop',
-        notification: 'Notification',
+        what_link: 'Link', what_read: 'Read', what_event: 'Event',
+        what_notification: 'Notification', what_capture: 'Capture',
+        what_release: 'Release', what_refund: 'Refund',
+        what_cancel: 'Cancellation', what_reopen: 'Payment allowed again',
+        what_settle: 'Outcome settled', what_erase: 'Data erased',
+        what_notify: 'Shop notified again',
+        told_paid: 'paid', told_captured: 'captured',
+        told_released: 'released', told_refunded: 'refunded',
+        told_cancelled: 'cancelled', told_expired: 'expired',
         creating: 'being created', initiated: 'link sent',
         authorized_state: 'authorized',
         partially_captured: 'captured in part',
@@ -52,39 +68,57 @@ const words = {
         changed: 'Ändrad', more: 'Visa fler', csv: 'Spara som CSV',
         back: 'Tillbaka till listan', history: 'Historik', at: 'När',
         what: 'Vad', by: 'Av', result: 'Resultat', reason: 'Anledning',
-        id: 'Anrop', stop: 'Avbryt', payment: 'Betalning',
-        authorized: 'Reserverat', created: 'Skapad', one: 'Order {0}',
-        count: '{0} ordrar visas', none: 'Ingen order hittades',
-        loading: 'Hämtar', you: 'Du är {0}.',
-        look: 'Du kan titta, men inte ändra.',
+        id: 'Anrop', stop: 'Stäng', payment: 'Betalning',
+        authorized: 'Reserverat', created: 'Skapad',
+        outcome: 'Vad Payer säger', one: 'Order {0}',
+        count: '{0} ordrar visas', count_one: '1 order visas',
+        none: 'Ingen order hittades', loading: 'Hämtar',
+        you: 'Du är {0}.', look: 'Du kan titta, men inte ändra något.',
         test: 'Test: här flyttas inga pengar ({0}).',
-        simulated: 'Detta är inte Payers skarpa miljö ({0}).',
-        lost: 'Du är inte inloggad längre. Ladda om sidan.',
+        simulated: 'Det här är inte Payers skarpa miljö ({0}).',
+        lost: 'Du är inte längre inloggad. Ladda om sidan.',
         offline: 'Servern svarar inte. Försök igen.',
         next: 'Fortsätt', yes: 'Ja, {0}', done: '{0}: klart.',
-        again: 'Utfallet är inte känt än. Försök igen: det sker en gång.',
-        bad: 'Det är inget belopp i {0}.',
+        again: 'Utfallet är inte känt än. Försök igen: det görs en gång.',
+        bad: 'Det är inte ett belopp i {0}.',
         most: 'Belopp i {0}, högst {1}',
-        ask: '{0} {1} för order {2}?', asked: '{0} order {1}?',
+        ask: '{0} {1} för order {2}?', asked: '{0}: order {1}?',
+        settled: 'Order {0}: {1}. Har Payer gett dig det beskedet?',
+        was_done: '{0} {1} är genomförd',
+        was_not: '{0} {1} är inte genomförd',
+        dead: 'Länken kan inte längre betalas',
         result_done: 'klart', result_refused: 'nekat',
         result_unknown: 'okänt', result_sent: 'pågår',
-        result_created: 'skapad', capture: 'Debitera', release: 'Släpp reservationen',
-        refund: 'Återbetala', cancel: 'Avbryt länken', link: 'Länk',
-        read: 'Läs av hos Payer', event: 'Händelse', reopen: 'Sälj igen',
-        settle: 'Avgör', erase: 'Radera personuppgifter',
-        notification: 'Meddelande',
-        notify: 'Meddela butiken', creating: 'skapas',
-        initiated: 'länk skickad', authorized_state: 'reserverad',
+        result_created: 'skapad', result_taken: 'mottaget av butiken',
+        result_owed: 'inte mottaget än', result_given_up: 'har getts upp',
+        result_conflict: 'inte skickat, butiken säger annat',
+        result_dead: 'länken är död',
+        capture: 'Debitera', release: 'Frigör reservationen',
+        refund: 'Återbetala', cancel: 'Annullera länken',
+        read: 'Hämta från Payer', reopen: 'Tillåt betalning igen',
+        settle: 'Avgör utfallet', erase: 'Radera personuppgifter',
+        notify: 'Meddela butiken',
+        what_link: 'Länk', what_read: 'Avläsning', what_event: 'Händelse',
+        what_notification: 'Meddelande', what_capture: 'Debitering',
+        what_release: 'Frigöring', what_refund: 'Återbetalning',
+        what_cancel: 'Annullering', what_reopen: 'Betalning tillåten igen',
+        what_settle: 'Utfall avgjort', what_erase: 'Uppgifter raderade',
+        what_notify: 'Butiken meddelad igen',
+        told_paid: 'betald', told_captured: 'debiterad',
+        told_released: 'frigjord', told_refunded: 'återbetald',
+        told_cancelled: 'annullerad', told_expired: 'utgången',
+        creating: 'skapas', initiated: 'länk skickad',
+        authorized_state: 'reserverad',
         partially_captured: 'delvis debiterad',
-        fully_captured: 'debiterad', cancelled: 'avbruten',
-        released: 'släppt', refunded_state: 'återbetald',
+        fully_captured: 'debiterad', cancelled: 'annullerad',
+        released: 'frigjord', refunded_state: 'återbetald',
         ended: 'upphörd', expired: 'utgången',
         unknown_outcome: 'okänt utfall',
         old_authorization: 'gammal reservation',
-        cancelled_but_authorized: 'avbruten, men reserverad',
-        amount_differs: 'beloppet skiljer sig',
-        notification_owed: 'butiken är inte meddelad',
-        notification_conflict: 'butiken är oense'
+        cancelled_but_authorized: 'annullerad, men reserverad',
+        amount_differs: 'beloppet stämmer inte',
+        notification_owed: 'butiken har inte meddelats',
+        notification_conflict: 'butiken säger annat'
     }
 };
 
@@ -102,8 +136,13 @@ let shown = 0;
 let job = null;
 
 
+/* Names come from Payer, too, so one may be of what all objects have. */
+
+const word = (name) =>
+    Object.hasOwn(words[lang], name) ? words[lang][name] : undefined;
+
 const t = (name, ...values) => {
-    const text = words[lang][name] ?? name;
+    const text = word(name) ?? name;
     return text.replace(/\{(\d)\}/g, (all, n) => String(values[n] ?? ''));
 };
 
@@ -112,7 +151,14 @@ const stateName = (state) =>
         : state);
 
 const resultName = (result) =>
-    words[lang]['result_' + result] ?? stateName(result);
+    word('result_' + result) ?? stateName(result);
+
+const whatName = (what) => word('what_' + what) ?? what;
+
+/* A notification has its type where others have the person. */
+
+const byName = (e) => e.what === 'notification'
+    ? word('told_' + e.by) ?? e.by : e.by;
 
 
 /* Amounts are whole numbers of minor units, and never computed otherwise. */
@@ -313,7 +359,8 @@ async function list(after) {
     shown += data.orders.length;
     next = data.next;
     $('more').hidden = !next;
-    $('status').textContent = shown ? t('count', shown) : t('none');
+    $('status').textContent = !shown ? t('none')
+        : t(shown === 1 ? 'count_one' : 'count', shown);
 }
 
 
@@ -383,8 +430,8 @@ function draw() {
 
     $('events').replaceChildren(...order.history.map((e) => {
         const tr = element('tr');
-        tr.append(cell('at', when(e.at)), cell('what', t(e.what)),
-            cell('by', e.by), cell('amount', money(e.amount, currency),
+        tr.append(cell('at', when(e.at)), cell('what', whatName(e.what)),
+            cell('by', byName(e)), cell('amount', money(e.amount, currency),
                 'sum'),
             cell('result', resultName(e.result ?? '')),
             cell('reason', e.reason), cell('id', e.requestId));
@@ -420,10 +467,44 @@ function possible() {
         ...money[order.state] ?? [],
         ...over.includes(order.state) ? ['reopen'] : [],
         ...order.paymentId ? ['read'] : [],
+        ...outcomes().length ? ['settle'] : [],
         ...order.history.some((e) => e.what === 'notification')
             ? ['notify'] : [],
         'erase'
     ];
+}
+
+
+/* What somebody who has asked Payer may say: how an operation went whose
+ * outcome is not known, or that a link cannot be paid any more. */
+
+function outcomes() {
+    const unknown = ['capture', 'release', 'refund', 'cancel'];
+    const list = [];
+
+    for (const e of order.history) {
+        if (!unknown.includes(e.what) || !e.requestId
+            || !['unknown', 'sent'].includes(e.result))
+        {
+            continue;
+        }
+
+        for (const [outcome, text] of [['done', 'was_done'],
+            ['refused', 'was_not']])
+        {
+            list.push({
+                body: { operation: e.requestId, outcome },
+                text: t(text, whatName(e.what), money(e.amount,
+                    order.currency)).replace(/\s+/g, ' ')
+            });
+        }
+    }
+
+    if (['creating', 'initiated', 'expired'].includes(order.state)) {
+        list.push({ body: { outcome: 'dead' }, text: t('dead') });
+    }
+
+    return list;
 }
 
 
@@ -447,7 +528,8 @@ function start(name) {
     const form = $('act');
     const sum = name === 'capture' || name === 'refund';
 
-    job = { name, key: newKey(), step: 'fields', sum };
+    job = { name, key: newKey(), step: 'fields', sum,
+        outcomes: name === 'settle' ? outcomes() : [] };
 
     $('dialog-title').textContent = t(name);
     $('amount-field').hidden = !sum;
@@ -455,6 +537,9 @@ function start(name) {
         plain(most(name), order.currency));
     form.amount.value = plain(most(name), order.currency);
     form.reason.value = '';
+    $('outcome-field').hidden = !job.outcomes.length;
+    form.outcome.replaceChildren(...job.outcomes.map((one, n) =>
+        element('option', one.text, { value: n })));
     step('fields');
     $('dialog').showModal();
 }
@@ -489,13 +574,21 @@ function check() {
         }
     }
 
+    const said = job.outcomes[form.outcome.value];
+
+    if (said) {
+        Object.assign(job.body, said.body);
+    }
+
     step('confirm');
 
     $('confirm').textContent = job.sum
         ? t('ask', t(job.name), money(job.body.amount, order.currency),
             order.reference)
-        : t('asked', t(job.name), order.reference);
-    $('go').textContent = t('yes', t(job.name).toLowerCase());
+        : said ? t('settled', order.reference, said.text)
+            : t('asked', t(job.name), order.reference);
+    $('go').textContent = t('yes', t(job.name).replace(/^./,
+        (first) => first.toLowerCase()));
     $('go').focus();
 }
 
@@ -506,12 +599,23 @@ async function send() {
 
     const { problem } = await ask('order/' + job.name, job.body);
 
-    $('go').disabled = false;
-
     if (problem) {
+        $('go').disabled = false;
         $('refused').textContent = problem;
         return;
     }
+
+    /* That an outcome was open is a doubt about the order, too: only a read
+     * ends it. */
+
+    if (job.body.operation && order.paymentId) {
+        const { reference, paymentId } = order;
+
+        job.key = newKey();
+        await ask('order/read', { reference, paymentId });
+    }
+
+    $('go').disabled = false;
 
     const done = t('done', t(job.name));
 
@@ -522,7 +626,13 @@ async function send() {
 
 
 function route() {
-    const reference = decodeURIComponent(location.hash.slice(1));
+    let reference = '';
+
+    try {
+        reference = decodeURIComponent(location.hash.slice(1));
+    } catch {
+        /* nothing that this page has written */
+    }
 
     if (reference) {
         open(reference);
