@@ -92,9 +92,12 @@ valgrind:  ## run the core of the tests under valgrind's memcheck
 	@$(INSTALL) build demo test asan valgrind
 	@tools/valgrind $(VALGRIND_TESTS)
 
-matrix: all  ## run all tests with nginx 1.22, 1.26 and 1.30, built in many ways
+# nginx would take it for the sockets that it inherits
+unexport NGINX
+
+matrix: all  ## all tests with nginx 1.22, 1.26, 1.30, or NGINX="tree ..."
 	@$(INSTALL) build demo test asan
-	@tools/matrix $(TESTS)
+	@MATRIX_TREES="$(NGINX)" tools/matrix $(TESTS)
 
 oom: all  ## fail every allocation of everything that the module does
 	@$(INSTALL) build demo test

@@ -23,6 +23,8 @@ sub ticket {
 
 sub shown { return get("/thanks?order=$_[0]&ticket=$_[1]") }
 
+sub json_log { return `$ENV{TEST_NGINX_BINARY} -V 2>&1` =~ /^Angie/ }
+
 __DATA__
 
 === TEST 1: a request with the ticket of the order is passed, all others get 403
@@ -145,7 +147,47 @@ is(join("\n", grep { /\Q$ticket\E/ } @lines), '', 'the ticket is nowhere');
 
 
 
-=== TEST 5: a ticket made up by the client does not mask other parts of the log line
+=== TEST 5: the error log in JSON, which Angie can write, has no ticket
+--- config eval
+<<'EOT'
+location = /ticketed {
+    payer_checkout;
+    payer_reference      $arg_order public;
+    payer_amount         12900;
+    payer_currency       SEK;
+    payer_return_success /broken?order=$payer_reference&ticket=$payer_ticket;
+    payer_return_fail    /failed;
+    payer_return_back    /cart;
+}
+location = /broken {
+    payer_verify        $arg_order;
+    payer_verify_ticket $arg_ticket;
+    proxy_pass          http://127.0.0.1:1;
+EOT
+. (::json_log() ? "error_log $ENV{TEST_NGINX_DIR}/json.log info format=json;}" : '}')
+--- after
+SKIP: {
+skip('this server writes no JSON', 5) unless json_log();
+get('/ticketed?order=1001');
+my $ticket = ticket();
+pay('1001');
+
+is(get("/broken?order=1001&ticket=$ticket",
+    headers => { Referer => "http://127.0.0.1/x?t=$ticket" })->status, 502,
+    'the shop is down');
+is(get("/broken?order=1002&ticket=$ticket")->status, 403, 'a wrong order');
+
+my @lines = split /\n/, do { local (@ARGV, $/) = "$ENV{TEST_NGINX_DIR}/json.log"; <> };
+
+ok((grep { /connect\(\) failed/ && /"host":"127/ && /request_line":"[^"]*ticket=\*{22}/ } @lines),
+    "nginx's own line, with asterisks");
+ok((grep { /payer: the ticket for order/ && /ticket=\*{22}/ } @lines), 'our own');
+is(join("\n", grep { /\Q$ticket\E/ } @lines), '', 'the ticket is nowhere');
+}
+
+
+
+=== TEST 6: a ticket made up by the client does not mask other parts of the log line
 --- server_name: a-shop-with-a-long-name.example
 --- bare
 --- http_config eval
@@ -187,7 +229,7 @@ my @lines = grep { /payer: the ticket for order/ }
     split /\n/, error_log_text();
 
 is(scalar @lines, 2, 'both are wrong');
-is(scalar(grep { /, client: \Q$client\E, server: \Q$name\E, / } @lines), 2,
+is(scalar(grep { /, client: "?\Q$client\E"?, server: "?\Q$name\E"?, / } @lines), 2,
     'the client and the server');
 is(scalar(grep { m{, host: "\Q$name\E", referrer: "http://\Q$name\E/x"} }
     @lines), 2, 'the host that was asked, and the one of the referrer');
@@ -196,7 +238,7 @@ is(scalar(grep { /ticket=\*+\.example / } @lines), 1,
 
 
 
-=== TEST 6: tickets are masked in paths, arguments and referrers in the log
+=== TEST 7: tickets are masked in paths, arguments and referrers in the log
 --- config
 location = /ticketed {
     payer_checkout;

@@ -26,7 +26,7 @@ is(thanks('1001')->status, 200, 'the buyer is let on');
 my ($told) = told_of(1);
 my $head = $told->{head};
 
-is($told->{line}, 'POST /_shop/paid?id=1001 HTTP/1.0', 'at the URI of the order');
+like($told->{line}, qr{^POST /_shop/paid\?id=1001 HTTP/1\.}, 'at the URI of the order');
 is($told->{type}, 'paid', 'type');
 is($told->{reference}, '1001', 'reference');
 is($told->{paymentId}, books('1001')->{paymentId}, 'payment');
@@ -160,7 +160,7 @@ get('/checkout?order=A%2F1%26x%3D%C3%A5');
 pay("A/1&x=\x{e5}");
 thanks('A%2F1%26x%3D%C3%A5');
 my ($told) = told_of(1);
-is($told->{line}, 'POST /_shop/paid?id=A%2F1%26x%3D%C3%A5 HTTP/1.0', 'one argument');
+like($told->{line}, qr{^POST /_shop/paid\?id=A%2F1%26x%3D%C3%A5 HTTP/1\.}, 'one argument');
 is($told->{head}{'x-payer-reference'}, 'A/1&x=%C3%A5', 'the header');
 is($told->{reference}, "A/1&x=\x{e5}", 'the body');
 

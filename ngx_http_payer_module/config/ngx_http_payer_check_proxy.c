@@ -89,7 +89,8 @@ ngx_http_payer_check_inner(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 {
     void                         **loc_conf;
     ngx_uint_t                     i;
-    ngx_http_core_loc_conf_t      *inner[2];
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_payer_node_loc_t     *inner[2];
     ngx_http_payer_proxy_conf_t   *proxy;
 
     if (node == NULL) {
@@ -101,13 +102,17 @@ ngx_http_payer_check_inner(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 
     for (i = 0; i < 2; i++) {
 
-        if (inner[i] == NULL
-            || inner[i]->handler != conf->api_loc->clcf->handler)
-        {
+        if (inner[i] == NULL) {
             continue;
         }
 
-        loc_conf = inner[i]->loc_conf;
+        clcf = ngx_http_payer_node_clcf(inner[i]);
+
+        if (clcf->handler != conf->api_loc->clcf->handler) {
+            continue;
+        }
+
+        loc_conf = clcf->loc_conf;
         proxy = ngx_http_payer_foreign_conf(cf, loc_conf,
                                             "ngx_http_proxy_module");
 

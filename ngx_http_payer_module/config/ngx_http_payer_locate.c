@@ -10,28 +10,34 @@
 
 static ngx_int_t ngx_http_payer_locate_static(
     ngx_http_location_tree_node_t *node, ngx_str_t *uri, ngx_uint_t exact,
-    ngx_http_core_loc_conf_t **clcf);
+    ngx_http_payer_node_loc_t **loc);
 
 
 ngx_int_t
 ngx_http_payer_locate(ngx_http_core_loc_conf_t *parent, ngx_str_t *uri,
     ngx_http_core_loc_conf_t **clcf)
 {
-    ngx_int_t                   rc;
+    ngx_int_t                    rc;
+    ngx_http_payer_node_loc_t   *loc;
 #if (NGX_PCRE)
-    ngx_int_t                   n;
-    ngx_uint_t                  noregex;
-    ngx_http_core_loc_conf_t  **regex;
+    ngx_int_t                    n;
+    ngx_uint_t                   noregex;
+    ngx_http_payer_node_loc_t  **regex;
 
     noregex = 0;
 #endif
 
-    rc = ngx_http_payer_locate_static(parent->static_locations, uri, 1, clcf);
+    rc = ngx_http_payer_locate_static(parent->static_locations, uri, 1,
+                                      &loc);
+
+    if (rc != NGX_DECLINED) {
+        *clcf = ngx_http_payer_node_clcf(loc);
+    }
 
     if (rc == NGX_AGAIN) {
 
 #if (NGX_PCRE)
-        noregex = (*clcf)->noregex;
+        noregex = loc->noregex;
 #endif
 
         rc = ngx_http_payer_locate(*clcf, uri, clcf);
@@ -63,9 +69,9 @@ ngx_http_payer_locate(ngx_http_core_loc_conf_t *parent, ngx_str_t *uri,
             return NGX_ERROR;
         }
 
-        *clcf = *regex;
+        *clcf = ngx_http_payer_node_clcf(*regex);
 
-        return ngx_http_payer_locate(*regex, uri, clcf) == NGX_ERROR
+        return ngx_http_payer_locate(*clcf, uri, clcf) == NGX_ERROR
                ? NGX_ERROR : NGX_OK;
     }
 
@@ -81,23 +87,22 @@ ngx_http_core_loc_conf_t *
 ngx_http_payer_locate_prefix(ngx_http_core_loc_conf_t *parent,
     ngx_str_t *name)
 {
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_payer_node_loc_t  *loc;
 
     for ( ;; ) {
-        clcf = NULL;
 
         if (ngx_http_payer_locate_static(parent->static_locations, name, 0,
-                                         &clcf)
+                                         &loc)
             != NGX_AGAIN)
         {
             return NULL;
         }
 
-        if (clcf->name.len == name->len) {
-            return clcf;
-        }
+        parent = ngx_http_payer_node_clcf(loc);
 
-        parent = clcf;
+        if (loc->name.len == name->len) {
+            return parent;
+        }
     }
 }
 
@@ -106,7 +111,7 @@ ngx_http_payer_locate_prefix(ngx_http_core_loc_conf_t *parent,
 
 static ngx_int_t
 ngx_http_payer_locate_static(ngx_http_location_tree_node_t *node,
-    ngx_str_t *uri, ngx_uint_t exact, ngx_http_core_loc_conf_t **clcf)
+    ngx_str_t *uri, ngx_uint_t exact, ngx_http_payer_node_loc_t **loc)
 {
     size_t      len, n;
     u_char     *p;
@@ -131,7 +136,7 @@ ngx_http_payer_locate_static(ngx_http_location_tree_node_t *node,
             node = node->right;
 
         } else if (len > (size_t) node->len) {
-            *clcf = node->inclusive;
+            *loc = node->inclusive;
             rv = NGX_AGAIN;
             p += n;
             len -= n;
@@ -141,14 +146,14 @@ ngx_http_payer_locate_static(ngx_http_location_tree_node_t *node,
             node = node->left;
 
         } else if (node->exact && exact) {
-            *clcf = node->exact;
+            *loc = node->exact;
             return NGX_OK;
 
         } else if (node->inclusive == NULL) {
             return rv;
 
         } else {
-            *clcf = node->inclusive;
+            *loc = node->inclusive;
             return NGX_AGAIN;
         }
     }

@@ -10,9 +10,18 @@
 
 
 typedef struct {
-    ngx_http_log_handler_pt       next;
-    ngx_str_t                     value;
+    ngx_http_payer_log_handler_pt  next;
+    ngx_str_t                      value;
 } ngx_http_payer_ticket_log_t;
+
+
+/* what begins the parts of a line of the error log */
+
+typedef struct {
+    ngx_str_t                      request;
+    ngx_str_t                      host;
+    ngx_str_t                      referrer;
+} ngx_http_payer_ticket_line_t;
 
 
 #define ngx_http_payer_is_base64url(ch)                                      \
@@ -23,13 +32,42 @@ typedef struct {
 static void ngx_http_payer_ticket_set(ngx_http_payer_ctx_t *ctx,
     u_char *ticket);
 static void ngx_http_payer_ticket_shown(void *data);
+#if (NGX_HTTP_PAYER_LOG_EXT_HANDLER)
+static u_char *ngx_http_payer_ticket_log(ngx_log_t *log, u_char *buf,
+    u_char *last, void *data);
+#else
 static u_char *ngx_http_payer_ticket_log(ngx_http_request_t *r,
     ngx_http_request_t *sr, u_char *buf, size_t len);
+#endif
+static ngx_http_payer_ticket_log_t *ngx_http_payer_ticket_hidden(
+    ngx_http_request_t *r);
 static void ngx_http_payer_ticket_run(ngx_str_t *value);
 static void ngx_http_payer_ticket_mask(u_char *p, u_char *last,
-    ngx_str_t *ticket);
+    ngx_str_t *ticket, ngx_http_payer_ticket_line_t *line);
 static u_char *ngx_http_payer_ticket_find(u_char *p, u_char *last,
-    char *text);
+    ngx_str_t *text);
+
+
+static ngx_http_payer_ticket_line_t  ngx_http_payer_ticket_text_line = {
+#if (NGX_HTTP_PAYER_LOG_EXT_HANDLER)
+    ngx_string(", request_line: \""),
+#else
+    ngx_string(", request: \""),
+#endif
+    ngx_string(", host: \""),
+    ngx_string("\", referrer: ")
+};
+
+
+#if (NGX_HTTP_PAYER_LOG_EXT_HANDLER)
+
+static ngx_http_payer_ticket_line_t  ngx_http_payer_ticket_json_line = {
+    ngx_string("\"request_line\":"),
+    ngx_string("\"host\":"),
+    ngx_string("\"referrer\":")
+};
+
+#endif
 
 
 void
@@ -168,36 +206,75 @@ ngx_http_payer_ticket_shown(void *data)
 }
 
 
+#if (NGX_HTTP_PAYER_LOG_EXT_HANDLER)
+
+static u_char *
+ngx_http_payer_ticket_log(ngx_log_t *log, u_char *buf, u_char *last,
+    void *data)
+{
+    ngx_http_log_ctx_t *ctx = data;
+
+    u_char                        *p;
+    ngx_http_payer_ticket_log_t   *hidden;
+    ngx_http_payer_ticket_line_t  *line;
+
+    hidden = ngx_http_payer_ticket_hidden(ctx->request);
+
+    if (hidden == NULL) {
+        return buf;
+    }
+
+    line = log->format.type == NGX_STR_ESCAPE_JSON
+           ? &ngx_http_payer_ticket_json_line
+           : &ngx_http_payer_ticket_text_line;
+
+    p = hidden->next(log, buf, last, data);
+
+    ngx_http_payer_ticket_mask(buf, p, &hidden->value, line);
+
+    return p;
+}
+
+#else
+
 static u_char *
 ngx_http_payer_ticket_log(ngx_http_request_t *r, ngx_http_request_t *sr,
     u_char *buf, size_t len)
 {
     u_char                       *p;
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_payer_ticket_log_t  *log;
+    ngx_http_payer_ticket_log_t  *hidden;
 
-    for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_payer_ticket_shown) {
-            break;
-        }
-    }
+    hidden = ngx_http_payer_ticket_hidden(r);
 
-    if (cln == NULL) {
-
-        /* the request is being destroyed: the line is left as it is */
-
+    if (hidden == NULL) {
         return buf;
     }
 
-    log = cln->data;
+    p = hidden->next(r, sr, buf, len);
 
-    p = log->next(r, sr, buf, len);
-
-    if (log->value.len) {
-        ngx_http_payer_ticket_mask(buf, p, &log->value);
-    }
+    ngx_http_payer_ticket_mask(buf, p, &hidden->value,
+                               &ngx_http_payer_ticket_text_line);
 
     return p;
+}
+
+#endif
+
+
+/* NULL when the request is being destroyed: better a line without an end */
+
+static ngx_http_payer_ticket_log_t *
+ngx_http_payer_ticket_hidden(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_payer_ticket_shown) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -234,20 +311,31 @@ ngx_http_payer_ticket_run(ngx_str_t *value)
 
 /*
  * Only in the paths and arguments of the URLs in the line: a client that sends
- * the name of the server as its ticket must not remove it from the line.
+ * the name of the server as its ticket must not remove it from the line.  In a
+ * line of another form it is masked everywhere.
  */
 
 static void
-ngx_http_payer_ticket_mask(u_char *p, u_char *last, ngx_str_t *ticket)
+ngx_http_payer_ticket_mask(u_char *p, u_char *last, ngx_str_t *ticket,
+    ngx_http_payer_ticket_line_t *line)
 {
-    u_char     *host, *name;
-    ngx_str_t   text;
+    u_char            *start, *host, *name;
+    ngx_str_t          text;
+    static ngx_str_t   scheme = ngx_string("://");
 
-    p = ngx_http_payer_ticket_find(p, last, ", request: \"");
+    if (ticket->len == 0) {
+        return;
+    }
+
+    start = ngx_http_payer_ticket_find(p, last, &line->request);
+
+    if (start < last) {
+        p = start;
+    }
 
     while (p < last) {
-        host = ngx_http_payer_ticket_find(p, last, ", host: \"");
-        name = ngx_http_payer_ticket_find(p, last, "://");
+        host = ngx_http_payer_ticket_find(p, last, &line->host);
+        name = ngx_http_payer_ticket_find(p, last, &scheme);
 
         text.data = p;
         text.len = ngx_min(host, name) - p;
@@ -255,7 +343,7 @@ ngx_http_payer_ticket_mask(u_char *p, u_char *last, ngx_str_t *ticket)
         ngx_http_payer_mask(&text, ticket->data, ticket->len);
 
         if (host < name) {
-            p = ngx_http_payer_ticket_find(host, last, "\", referrer: ");
+            p = ngx_http_payer_ticket_find(host, last, &line->referrer);
             continue;
         }
 
@@ -271,9 +359,9 @@ ngx_http_payer_ticket_mask(u_char *p, u_char *last, ngx_str_t *ticket)
 /* where the text begins, or the end */
 
 static u_char *
-ngx_http_payer_ticket_find(u_char *p, u_char *last, char *text)
+ngx_http_payer_ticket_find(u_char *p, u_char *last, ngx_str_t *text)
 {
-    p = ngx_strlcasestrn(p, last, (u_char *) text, ngx_strlen(text) - 1);
+    p = ngx_strlcasestrn(p, last, text->data, text->len - 1);
 
     return p ? p : last;
 }

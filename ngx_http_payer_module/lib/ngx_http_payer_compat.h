@@ -1,7 +1,9 @@
 
 /*
  * What differs between the versions of nginx that the module builds with
- * (1.22 to 1.30), and between systems, in one place.
+ * (since 1.22), servers made from it, and systems, in one place.  `config`
+ * looks into the headers for what it says of them here: numbers of versions
+ * tell little about a server that took over some changes and not others.
  */
 
 
@@ -14,9 +16,9 @@
 #include <ngx_http.h>
 
 
-/* since 1.23.0 headers of one name are linked */
+/* headers of one name are linked */
 
-#if (nginx_version >= 1023000)
+#if (NGX_HTTP_PAYER_LINKED_HEADERS)
 #define ngx_http_payer_header_init(h)  (h)->next = NULL
 #else
 #define ngx_http_payer_header_init(h)
@@ -46,11 +48,50 @@
 
 
 /*
- * The beginning of the proxy module's location configuration, which is
- * private before 1.29.4: as far as the text of proxy_pass.
+ * What the tree of locations and the list of regular expressions lead to.  In
+ * Angie several of them can have one block of directives in common.
  */
 
-#if (nginx_version >= 1029004)
+#if (NGX_HTTP_PAYER_CORE_LOC)
+
+typedef ngx_http_core_loc_t       ngx_http_payer_node_loc_t;
+
+#define ngx_http_payer_node_clcf(loc)  (loc)->conf
+
+#else
+
+typedef ngx_http_core_loc_conf_t  ngx_http_payer_node_loc_t;
+
+#define ngx_http_payer_node_clcf(loc)  (loc)
+
+#endif
+
+
+/* what adds the request to its lines in the error log */
+
+#if (NGX_HTTP_PAYER_LOG_EXT_HANDLER)
+
+typedef ngx_log_ext_handler_pt    ngx_http_payer_log_handler_pt;
+
+#define ngx_http_payer_log_request(log, r, ctx, p, len)                      \
+    (r)->log_handler(log, p, (p) + (len), ctx)
+
+#else
+
+typedef ngx_http_log_handler_pt   ngx_http_payer_log_handler_pt;
+
+#define ngx_http_payer_log_request(log, r, ctx, p, len)                      \
+    (r)->log_handler(r, (ctx)->current_request, p, len)
+
+#endif
+
+
+/*
+ * The beginning of the proxy module's location configuration, where that is
+ * private: as far as the text of proxy_pass.
+ */
+
+#if (NGX_HTTP_PAYER_PROXY_HEADER)
 
 #include <ngx_http_proxy_module.h>
 

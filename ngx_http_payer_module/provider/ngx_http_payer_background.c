@@ -517,5 +517,5 @@ ngx_http_payer_background_log(ngx_log_t *log, u_char *buf, size_t len)
 
     r = run->log_ctx.request;
 
-    return r ? r->log_handler(r, run->log_ctx.current_request, p, len) : p;
+    return r ? ngx_http_payer_log_request(log, r, &run->log_ctx, p, len) : p;
 }
