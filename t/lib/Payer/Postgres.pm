@@ -157,6 +157,24 @@ sub as_payer {
 }
 
 
+# The same for a role that may read and write what is stored: payer-store's.
+
+sub admin_store {
+    my ($self) = @_;
+
+    $self->sql(<<"EOF") unless $self->{admin}++;
+CREATE ROLE payer_admin LOGIN PASSWORD '$self->{password}';
+GRANT USAGE ON SCHEMA payer TO payer_admin;
+GRANT SELECT, INSERT, UPDATE ON payer.entry, payer.format TO payer_admin;
+GRANT USAGE ON SEQUENCE payer.rev TO payer_admin;
+GRANT EXECUTE ON FUNCTION payer.scope(text) TO payer_admin;
+EOF
+
+    return $self->store =~ s/payer@/payer_admin@/r . ' password_file='
+        . $self->password_file;
+}
+
+
 # A file that holds the password of payer, or another one.
 
 sub password_file {

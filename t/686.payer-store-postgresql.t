@@ -1,0 +1,167 @@
+# build/payer-store with a PostgreSQL store: from lmdb to it and back.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+BEGIN { $ENV{PAYER_TEST_STORE} = 'lmdb' }
+
+use Payer::Test;
+use Payer::Conf;
+use Payer::Postgres;
+use Payer::StoreTool;
+
+use File::Path qw(remove_tree);
+
+if (!Payer::Postgres::programs()) {
+    plan(skip_all => 'PostgreSQL is not installed');
+}
+
+my $schema = root() . '/ngx_http_payer_module/store/postgresql/schema.sql';
+
+plan(skip_all => 'there is no schema') unless -e $schema;
+
+our $pg = Payer::Postgres->new(schema => $schema);
+
+sub lmdb { return 'lmdb:' . work_dir() . '/' . ($_[0] // 'payments') }
+
+# an empty database
+sub database {
+    my $admin = $pg->admin_store;
+
+    $pg->sql('TRUNCATE payer.entry; UPDATE payer.format SET host = NULL');
+    return $admin;
+}
+
+sub other {
+    my $dir = work_dir() . '/other';
+
+    remove_tree($dir);
+    mkdir $dir, 0700;
+    chown((stat work_dir() . '/payments')[ 4, 5 ], $dir);
+
+    return lmdb('other');
+}
+
+sub ordered {
+    my ($order) = @_;
+
+    get("/checkout?order=$order")->status == 303 or die "no link for $order\n";
+}
+
+sub paid {
+    my ($order) = @_;
+
+    ordered($order);
+    pay($order);
+    get("/thanks?order=$order")->status == 200 or die "$order is not paid\n";
+}
+
+our $shop = checkout(payer_amount => '$price') . operations() . '
+    location = /thanks {
+        payer_verify       $arg_order;
+        payer_verify_cache 0;
+        empty_gif;
+    }
+    location = / { return 404; }
+';
+
+our $http = 'map $arg_dear $price { default 12900; 1 50000; }';
+
+run_payer_tests();
+
+__DATA__
+
+=== TEST 1: what is moved there and back is the same
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+paid('1');
+ordered('a%20b%25c%C3%A4%22%5C');
+post('/capture', json => { reference => '1', amount => 100 });
+my $lines = exported(lmdb());
+my $to = database();
+
+like(imported($to, $lines), qr/: (\d+) entries, \1 written, 0 kept/, 'all is written to an empty database');
+is(exported($to), $lines, 'and is what it was');
+like(imported($to, $lines), qr/: (\d+) entries, 0 written, \1 kept/, 'nothing is written a second time');
+like((store_tool('check', $to))[1], qr/^\d+ entries, 0 faults\n\z/, 'it is in order');
+is((store_tool('list', $to))[1], (store_tool('list', lmdb()))[1], 'list shows the same');
+is((store_tool('list', "$to\0order/4711/1"))[1], (store_tool('list', lmdb() . "\0order/4711/1"))[1], 'also with a prefix');
+is($pg->value("SELECT state || ' ' || captured FROM payer.orders WHERE reference = '1'"), 'partially_captured 100', 'the view shows an order');
+my $back = other();
+imported($back, exported($to));
+is(exported($back), $lines, 'back in lmdb it is what it was');
+
+
+
+=== TEST 2: an import can be repeated, and takes nothing back
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+ordered('1');
+ordered('2');
+my $to = database();
+my $early = exported(lmdb());
+imported($to, $early);
+
+pay('1');
+get('/thanks?order=1');
+ordered('2&dear=1');
+ordered('3');
+my $late = exported(lmdb());
+
+isnt($late, $early, 'nginx has gone on');
+like(imported($to, $late), qr/ [1-9]\d* written/, 'what has changed is written');
+is(exported($to), $late, 'and is what it is');
+imported($to, $early);
+is(exported($to), $late, 'an earlier export takes nothing back');
+is($pg->value('SELECT count(*) FROM payer.entry WHERE value IS NULL AND target IS NULL'), 0, 'and leaves nothing behind');
+
+
+
+=== TEST 3: what is wrong is said
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+ordered('1');
+my $to = database();
+my $lines = exported(lmdb());
+my $fails = sub {
+    my ($what, $store, $why, $input) = @_;
+    my ($status, $out, $said) = store_tool(defined $input ? 'import' : 'list', $store, $input);
+    is($status, 1, "$what fails");
+    like($said, qr/^payer-store: .*$why/m, 'and says why');
+};
+
+imported($to, $lines);
+$fails->('the live host\'s', $to, 'is of "other 127.0.0.1", and the export of "live', $lines =~ s/host=other/host=live/r);
+$fails->('the role of nginx', $pg->store . ' password_file=' . $pg->password_file, 'permission denied');
+$fails->('another password', $pg->store . ' password_file=' . $pg->password_file('guessed'), 'password authentication failed');
+$fails->('a password file that is not there', $pg->store . ' password_file=/no/where', 'No such file');
+$fails->('a parameter that is not known', "$to colour=red", '"colour" is not a parameter');
+$fails->('a port where nobody listens', 'postgresql://payer@127.0.0.1:' . free_port() . '/shop', 'Connection refused');
+$fails->('another database', $to =~ s{/shop }{/postgres }r, 'relation "payer.format" does not exist');
+
+$pg->sql('UPDATE payer.format SET oldest = 2, version = 2');
+$fails->('a newer schema', $to, 'is of a newer version');
+$pg->sql('UPDATE payer.format SET oldest = 1, version = 1');
+
+$pg->sql("UPDATE payer.entry SET target = 'order/4711/none' WHERE target = 'order/4711/1'");
+$pg->sql("UPDATE payer.entry SET value = '\\x5052' WHERE key = 'order/4711/1'");
+$pg->sql("UPDATE payer.entry SET serial = NULL WHERE key = 'order/4711/1'");
+my ($status, $text) = store_tool('check', $to);
+is($status, 1, 'check fails on what is damaged');
+like($text, qr{^payment/4711/\S+: leads to a key that is not there$}m, 'an alias');
+like($text, qr{^order/4711/1: the record cannot be read$}m, 'a record');
+like($text, qr{^order/4711/1: is missing in an index$}m, 'an index');
