@@ -10,6 +10,7 @@
 #include "ngx_http_payer_checkout_answer.h"
 #include "ngx_http_payer_lookup_use.h"
 #include "ngx_http_payer_present.h"
+#include "ngx_http_payer_same_origin.h"
 #include "ngx_http_payer_worth.h"
 
 
@@ -58,14 +59,16 @@ ngx_http_payer_confirm(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
 /*
  * X-Accel-Redirect and error_page make a GET of a POST: what counts is what
- * the client has sent
+ * the client has sent.  A page of another site that POSTs has pressed no
+ * button: the buyer is asked.
  */
 
 static ngx_uint_t
 ngx_http_payer_confirm_given(ngx_http_request_t *r)
 {
     return r->request_line.len > 5
-           && ngx_strncmp(r->request_line.data, "POST ", 5) == 0;
+           && ngx_strncmp(r->request_line.data, "POST ", 5) == 0
+           && !ngx_http_payer_other_page(r);
 }
 
 

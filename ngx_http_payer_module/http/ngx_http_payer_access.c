@@ -5,10 +5,13 @@
 
 
 #include "ngx_http_payer_access.h"
+#include "ngx_http_payer_same_origin.h"
 
 
 static ngx_int_t ngx_http_payer_forbid(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
+static ngx_uint_t ngx_http_payer_forged(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf);
 static ngx_uint_t ngx_http_payer_allowed(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_uint_t ngx_http_payer_from_inside(ngx_http_request_t *r);
@@ -28,19 +31,28 @@ ngx_http_payer_access(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
 {
     ngx_http_payer_problem_t  problem;
 
-    if (ngx_http_payer_allowed(r, conf)) {
-        return ngx_http_payer_access_method(r, methods, allow);
-    }
-
-    /* without an order: a location of metrics has no flow and no context */
-
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "payer: access forbidden by \"payer_allow\"");
-
     ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
 
     problem.status = NGX_HTTP_FORBIDDEN;
-    problem.detail = "payer_allow does not list this address";
+
+    /* without an order: a location of metrics has no flow and no context */
+
+    if (!ngx_http_payer_allowed(r, conf)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: access forbidden by \"payer_allow\"");
+
+        problem.detail = "payer_allow does not list this address";
+
+    } else if (ngx_http_payer_forged(r, conf)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: the request was sent by another site in the "
+                      "browser of a client that \"payer_allow\" lists");
+
+        problem.detail = "the request was sent by another site";
+
+    } else {
+        return ngx_http_payer_access_method(r, methods, allow);
+    }
 
     return ngx_http_payer_forbid(r, &problem);
 }
@@ -66,6 +78,27 @@ ngx_http_payer_access_method(ngx_http_request_t *r, ngx_uint_t methods,
     problem.detail = "the Allow header lists the methods of this location";
 
     return ngx_http_payer_forbid(r, &problem);
+}
+
+
+/*
+ * The browser of somebody who may use the location sends what the page of
+ * another site tells it to, without a word of the person.  What the shop has
+ * asked for with X-Accel-Redirect is the shop's.
+ */
+
+static ngx_uint_t
+ngx_http_payer_forged(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf)
+{
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        return 0;
+    }
+
+    if (conf->allow_internal && ngx_http_payer_from_inside(r)) {
+        return 0;
+    }
+
+    return ngx_http_payer_other_site(r);
 }
 
 

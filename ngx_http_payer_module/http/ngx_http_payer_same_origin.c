@@ -1,6 +1,7 @@
 
 /*
- * Protects the pages for staff from requests of other sites.
+ * Protects the pages for staff, and what moves money, from requests of other
+ * sites.
  *
  * A form or an image of another site cannot add a header, a script of another
  * site may not, and "Origin" and "Sec-Fetch-Site" are the browser's own.  A
@@ -13,8 +14,17 @@
 #include "ngx_http_payer_origin.h"
 
 
-static ngx_int_t ngx_http_payer_same_origin_check(ngx_http_request_t *r,
-    ngx_table_elt_t *h, ngx_uint_t *marked);
+/* what the headers of a request tell of its sender */
+typedef struct {
+    unsigned          marked:1;         /* X-Payer-Office: 1 */
+    unsigned          other_site:1;     /* by Sec-Fetch-Site: not the page */
+    unsigned          other_page:1;     /* by it: neither page nor person */
+    unsigned          other_origin:1;
+} ngx_http_payer_sender_t;
+
+
+static void ngx_http_payer_sender(ngx_http_request_t *r,
+    ngx_http_payer_sender_t *sender);
 static ngx_uint_t ngx_http_payer_same_origin_named(ngx_table_elt_t *h,
     ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_same_origin_is(ngx_table_elt_t *h,
@@ -34,9 +44,7 @@ ngx_http_payer_same_origin(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_origin_e what,
     ngx_http_payer_problem_t *problem)
 {
-    ngx_uint_t        i, marked;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_http_payer_sender_t  sender;
 
     ngx_memzero(problem, sizeof(ngx_http_payer_problem_t));
 
@@ -54,7 +62,53 @@ ngx_http_payer_same_origin(ngx_http_request_t *r,
 
     problem->status = NGX_HTTP_FORBIDDEN;
 
-    marked = 0;
+    ngx_http_payer_sender(r, &sender);
+
+    if (sender.other_site || sender.other_origin) {
+        problem->detail = "the request was sent by another site";
+        return NGX_DECLINED;
+    }
+
+    if (!sender.marked) {
+        problem->detail = "the header \"X-Payer-Office: 1\" is missing";
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_payer_other_site(ngx_http_request_t *r)
+{
+    ngx_http_payer_sender_t  sender;
+
+    ngx_http_payer_sender(r, &sender);
+
+    return sender.other_page || sender.other_origin;
+}
+
+
+ngx_uint_t
+ngx_http_payer_other_page(ngx_http_request_t *r)
+{
+    ngx_http_payer_sender_t  sender;
+
+    ngx_http_payer_sender(r, &sender);
+
+    return sender.other_page;
+}
+
+
+static void
+ngx_http_payer_sender(ngx_http_request_t *r, ngx_http_payer_sender_t *sender)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    ngx_memzero(sender, sizeof(ngx_http_payer_sender_t));
+
     part = &r->headers_in.headers.part;
     h = part->elts;
 
@@ -70,40 +124,26 @@ ngx_http_payer_same_origin(ngx_http_request_t *r,
             i = 0;
         }
 
-        if (ngx_http_payer_same_origin_check(r, &h[i], &marked) != NGX_OK) {
-            problem->detail = "the request was sent by another site";
-            return NGX_DECLINED;
+        if (ngx_http_payer_same_origin_named(&h[i],
+                                             &ngx_http_payer_header_office))
+        {
+            sender->marked = ngx_http_payer_same_origin_is(&h[i], "1");
+
+        } else if (ngx_http_payer_same_origin_named(&h[i],
+                                                &ngx_http_payer_header_site)
+                   && !ngx_http_payer_same_origin_is(&h[i], "same-origin"))
+        {
+            sender->other_site = 1;
+            sender->other_page |= !ngx_http_payer_same_origin_is(&h[i],
+                                                                 "none");
+
+        } else if (ngx_http_payer_same_origin_named(&h[i],
+                                              &ngx_http_payer_header_origin)
+                   && !ngx_http_payer_same_host(&h[i].value, r))
+        {
+            sender->other_origin = 1;
         }
     }
-
-    if (!marked) {
-        problem->detail = "the header \"X-Payer-Office: 1\" is missing";
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payer_same_origin_check(ngx_http_request_t *r, ngx_table_elt_t *h,
-    ngx_uint_t *marked)
-{
-    if (ngx_http_payer_same_origin_named(h, &ngx_http_payer_header_office)) {
-        *marked = ngx_http_payer_same_origin_is(h, "1");
-        return NGX_OK;
-    }
-
-    if (ngx_http_payer_same_origin_named(h, &ngx_http_payer_header_site)) {
-        return ngx_http_payer_same_origin_is(h, "same-origin") ? NGX_OK
-                                                               : NGX_DECLINED;
-    }
-
-    if (ngx_http_payer_same_origin_named(h, &ngx_http_payer_header_origin)) {
-        return ngx_http_payer_same_host(&h->value, r) ? NGX_OK : NGX_DECLINED;
-    }
-
-    return NGX_OK;
 }
 
 

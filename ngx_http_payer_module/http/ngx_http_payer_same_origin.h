@@ -31,5 +31,13 @@ ngx_int_t ngx_http_payer_same_origin(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_origin_e what,
     ngx_http_payer_problem_t *problem);
 
+/*
+ * for a location that programs use, which send none of these headers: whether
+ * a browser has sent the request for another site; and the same by the header
+ * alone that no policy of the page changes
+ */
+ngx_uint_t ngx_http_payer_other_site(ngx_http_request_t *r);
+ngx_uint_t ngx_http_payer_other_page(ngx_http_request_t *r);
+
 
 #endif /* _NGX_HTTP_PAYER_SAME_ORIGIN_H_INCLUDED_ */
