@@ -64,15 +64,7 @@ ngx_http_payer_deliver(ngx_http_payer_main_conf_t *pmcf, ngx_str_t *key,
     work.conf = ngx_http_payer_notify_place(pmcf, &notice.server, &notice.uri);
 
     if (work.conf == NULL) {
-
-        /* of a server that another host has */
-
-        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "payer: the notification \"%V\" needs the server \"%V\" "
-                      "and \"payer_notify %V\", which this configuration does "
-                      "not have", key, &notice.server,
-                      &notice.uri);
-        return NGX_DECLINED;
+        return ngx_http_payer_notify_absent(pmcf, key, &notice);
     }
 
     pool = ngx_create_pool(NGX_HTTP_PAYER_DELIVERY_POOL, ngx_cycle->log);

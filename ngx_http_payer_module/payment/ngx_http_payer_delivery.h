@@ -66,10 +66,14 @@ struct ngx_http_payer_delivery_s {
 /*
  * starts it for an entry that is leased, which it copies: NGX_OK, and
  * ngx_http_payer_notify_delivered() will be called; NGX_DECLINED if this host
- * cannot, or not now; NGX_ERROR
+ * cannot, or not now; NGX_ABORT if another host has its server; NGX_ERROR
  */
 ngx_int_t ngx_http_payer_deliver(ngx_http_payer_main_conf_t *pmcf,
     ngx_str_t *key, ngx_str_t *value);
+
+/* one for which there is no place here: NGX_DECLINED, NGX_ABORT, NGX_ERROR */
+ngx_int_t ngx_http_payer_notify_absent(ngx_http_payer_main_conf_t *pmcf,
+    ngx_str_t *key, ngx_http_payer_notice_t *notice);
 
 /* the attempt is over */
 void ngx_http_payer_notify_delivered(ngx_http_payer_main_conf_t *pmcf,

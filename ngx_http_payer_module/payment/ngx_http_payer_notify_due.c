@@ -12,6 +12,10 @@
 
 #define NGX_HTTP_PAYER_DUE_INFLIGHT  16
 
+/* entries of other hosts that a run may come across */
+
+#define NGX_HTTP_PAYER_DUE_FOREIGN   1000
+
 #define NGX_HTTP_PAYER_DUE_POOL      4096
 
 
@@ -24,6 +28,7 @@ typedef struct {
     ngx_event_t                  wake;
     ngx_uint_t                   place;         /* the next one to look at */
     ngx_uint_t                   asked;         /* entries */
+    ngx_uint_t                   foreign;       /* met, in this run */
     ngx_uint_t                   inflight;
     ngx_uint_t                   running;
     ngx_uint_t                   again;
@@ -62,6 +67,7 @@ ngx_http_payer_notify_due(ngx_http_payer_main_conf_t *pmcf)
     }
 
     due->main = pmcf;
+    due->foreign = 0;
 
     ngx_http_payer_due_run(due);
 }
@@ -228,16 +234,26 @@ ngx_http_payer_due_take(ngx_http_payer_due_t *due)
         item = due->io.items;
 
         for (i = 0; i < due->io.nitems; i++) {
-            if (ngx_http_payer_deliver(due->main, &item[i].key,
-                                       &item[i].value)
-                == NGX_OK)
+
+            switch (ngx_http_payer_deliver(due->main, &item[i].key,
+                                           &item[i].value))
             {
+            case NGX_OK:
                 due->inflight++;
+                break;
+
+            case NGX_ABORT:
+                due->foreign++;
+                break;
+
+            default: /* NGX_DECLINED, NGX_ERROR */
+                break;
             }
         }
 
-        if (due->io.nitems == due->asked) {
-
+        if (due->io.nitems == due->asked
+            && due->foreign < NGX_HTTP_PAYER_DUE_FOREIGN)
+        {
             /* there may be more, when there is room for them */
 
             due->again = 1;
