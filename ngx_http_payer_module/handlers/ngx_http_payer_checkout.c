@@ -47,7 +47,7 @@ static ngx_int_t ngx_http_payer_checkout_paid(ngx_http_request_t *r,
 
 #define NGX_HTTP_PAYER_NOTE_PAUSE   50      /* ms */
 
-/* a link from further in the future was made by a clock that was wrong */
+/* a link from further in the future was created with a wrong clock */
 
 #define NGX_HTTP_PAYER_LINK_AHEAD   86400
 
@@ -75,8 +75,7 @@ ngx_http_payer_checkout_handler(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    /* a shop that answers 402 gets here by error_page, and its status would
-     * be that of our redirect */
+    /* after error_page 402 the status 402 would be that of our redirect */
 
     r->err_status = 0;
 
@@ -119,8 +118,8 @@ ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_problem_t  problem, wrong;
 
     /*
-     * once, and before all else of ours: what is evaluated later may change
-     * what the number was made of
+     * evaluated once and first: later evaluations may change the variables of
+     * the number
      */
 
     number = ctx->conf->lookup_first
@@ -143,7 +142,10 @@ ngx_http_payer_checkout_order(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* what the shop is asked first, if it is: its answer may be among them */
+/*
+ * the lookup of the shop comes first, if there is one: its fields may be among
+ * them
+ */
 
 static ngx_int_t
 ngx_http_payer_checkout_values(ngx_http_request_t *r,
@@ -268,7 +270,7 @@ ngx_http_payer_checkout_lookup(ngx_http_request_t *r,
 }
 
 
-/* whether this link was made to sell the order again */
+/* whether this link was created to reopen the order */
 
 static ngx_int_t
 ngx_http_payer_checkout_reopen(ngx_http_request_t *r,
@@ -301,7 +303,7 @@ ngx_http_payer_checkout_reopen(ngx_http_request_t *r,
 }
 
 
-/* or whether staff has said that any link sells it */
+/* or whether staff have reopened the order for all links */
 
 static ngx_int_t
 ngx_http_payer_checkout_reopen_order(ngx_http_request_t *r,
@@ -326,7 +328,7 @@ ngx_http_payer_checkout_reopen_order(ngx_http_request_t *r,
 }
 
 
-/* what the shop wants, or how long its link is valid, is stored first */
+/* the required amount and the expiry of the link are stored first */
 
 static ngx_int_t
 ngx_http_payer_checkout_noted(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -409,7 +411,7 @@ ngx_http_payer_checkout_live(ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* one creator at a time; the others wait and look again */
+/* one request creates the link; the others wait and look again */
 
 static ngx_int_t
 ngx_http_payer_checkout_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -431,7 +433,7 @@ ngx_http_payer_checkout_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     case NGX_OK:
 
-        /* somebody may have finished since we looked */
+        /* another request may have finished since the last look */
 
         return NGX_OK;
 
@@ -461,7 +463,7 @@ ngx_http_payer_checkout_present(ngx_http_request_t *r,
 
     if (ctx->conf->present == NGX_HTTP_PAYER_PRESENT_IFRAME) {
 
-        /* the page has to know them, to leave the frame for them */
+        /* the page needs them, to leave the frame at these addresses */
 
         rc = ngx_http_payer_checkout_urls(r, ctx);
         if (rc != NGX_OK) {

@@ -23,8 +23,7 @@ ngx_int_t ngx_http_payer_checkout_replace(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_checkout_present(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
-/* the return addresses, only for those who need them: a link that is there
- * was made with its own */
+/* evaluates the return addresses, only if a link is to be created */
 ngx_int_t ngx_http_payer_checkout_urls(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 

@@ -1,6 +1,6 @@
 
 /*
- * What a checkout answers when there is no link.
+ * Answers of a checkout without a link.
  */
 
 
@@ -125,8 +125,10 @@ ngx_http_payer_checkout_refuse(ngx_http_request_t *r,
 }
 
 
-/* the sum that was not paid: the order's, payer_verify's, or what the shop
- * said */
+/*
+ * the amount that is required: that of the order, of payer_verify, or of the
+ * shop
+ */
 
 static void
 ngx_http_payer_checkout_missing(ngx_http_payer_ctx_t *ctx, int64_t *amount,

@@ -1,6 +1,6 @@
 
 /*
- * What a checkout answers when there is no link.
+ * Answers of a checkout without a link.
  */
 
 
@@ -16,7 +16,10 @@
 
 /* all return what the flow's step returns */
 
-/* values that are no order; "rc" is what the function that read them said */
+/*
+ * the values are not valid; "rc" is the result of the function that has read
+ * them
+ */
 ngx_int_t ngx_http_payer_checkout_wrong(ngx_http_request_t *r, ngx_int_t rc,
     ngx_http_payer_problem_t *problem);
 
@@ -24,12 +27,12 @@ ngx_int_t ngx_http_payer_checkout_wrong(ngx_http_request_t *r, ngx_int_t rc,
 ngx_int_t ngx_http_payer_checkout_failed(ngx_http_request_t *r,
     ngx_http_payer_call_t *call);
 
-/* something here: 503, to be tried again */
+/* a failure here: 503, to be tried again */
 ngx_int_t ngx_http_payer_checkout_unavailable(ngx_http_request_t *r,
     const char *detail);
 
 /*
- * the answer to a checkout that gets neither a link nor the page of success:
+ * the answer to a checkout that gets neither a link nor payer_return_success:
  * what the flow's step returns
  */
 ngx_int_t ngx_http_payer_checkout_refuse(ngx_http_request_t *r,

@@ -1,11 +1,11 @@
 
 /*
- * The making of a link, under the order's claim:
+ * Creates a link, under the claim of the order:
  *
  *     (cancel the old link) -> intent -> create -> created
  *
- * The intent is stored before the call and the link before the answer, so
- * that whatever happens in between can be found out from the record.
+ * The intent is stored before the call and the link before the answer, so that
+ * an interrupted request can be continued from the record.
  */
 
 
@@ -34,7 +34,7 @@ static ngx_int_t ngx_http_payer_checkout_created(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 
-/* a link that must not stay is cancelled before there is another one */
+/* a link that must not be kept is cancelled before another one is created */
 
 ngx_int_t
 ngx_http_payer_checkout_replace(ngx_http_request_t *r,
@@ -79,7 +79,7 @@ ngx_http_payer_checkout_cancel_old(ngx_http_request_t *r,
 
         if (ngx_http_payer_lookup_use(ctx) != NGX_HTTP_PAYER_USE_RECORD) {
 
-            /* there is to be no other one */
+            /* no other link is created */
 
             ngx_http_payer_ledger_unclaim(ctx);
             ctx->step = ngx_http_payer_checkout_lookup;
@@ -118,7 +118,7 @@ ngx_http_payer_checkout_cancel_old(ngx_http_request_t *r,
 }
 
 
-/* from here on the record says that a link may have come into being */
+/* from here on the record says that a link may exist */
 
 static ngx_int_t
 ngx_http_payer_checkout_intent(ngx_http_request_t *r,
@@ -191,7 +191,7 @@ ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
 
     if (ctx->io.rc == NGX_BUSY) {
 
-        /* another nginx that has the store is making the link */
+        /* another nginx with this store is creating the link */
 
         ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
         ctx->step = ngx_http_payer_checkout_lookup;
@@ -205,14 +205,14 @@ ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
 
     if (ctx->io.kept) {
 
-        /* paid meanwhile, or taken over by somebody faster */
+        /* paid meanwhile, or created by a faster request */
 
         ngx_http_payer_ledger_unclaim(ctx);
         ctx->step = ngx_http_payer_checkout_lookup;
         return NGX_OK;
     }
 
-    /* what the store has made of it: the order's ticket may be an older one */
+    /* the stored result: the order's ticket may be an older one */
 
     if (ngx_http_payer_ledger_reread(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -250,9 +250,9 @@ ngx_http_payer_checkout_prepare(ngx_http_request_t *r,
 
 
 /*
- * Runs when the reply is there, whether the buyer still is or not.  A create
- * that was not done leaves its intent in the store: nobody has its link, and
- * the next visit makes another one.
+ * Runs when the reply arrives, even if the buyer has gone.  A create that was
+ * not done leaves its intent in the store: no client has its link, and the
+ * next visit creates another one.
  */
 
 static void
@@ -297,8 +297,8 @@ ngx_http_payer_checkout_create(ngx_http_request_t *r,
     if (call->outcome == NGX_HTTP_PAYER_CONFLICT && !ctx->again) {
 
         /*
-         * Payer made a link whose reply was lost.  Nobody has its URL, so
-         * nobody can pay by it: another one does no harm.
+         * Payer created a link whose reply was lost.  No client has its URL,
+         * so it cannot be paid: another one is harmless.
          */
 
         ctx->again = 1;

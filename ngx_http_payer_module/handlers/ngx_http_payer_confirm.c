@@ -1,8 +1,7 @@
 
 /*
- * payer_present confirm: a GET shows what is to be paid, and the button of
- * that page POSTs.  A GET reads the store; it writes nothing and calls nobody
- * but the shop.
+ * payer_present confirm: a GET shows the order and a button, which sends a
+ * POST.  A GET reads the store, writes nothing, and calls only the shop.
  */
 
 
@@ -33,7 +32,7 @@ ngx_http_payer_confirm(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
     case NGX_HTTP_PAYER_USE_CANCEL:
 
-        /* the link that is there is left to a request that may do something */
+        /* the existing link is left to a request that may change something */
 
         if (ctx->lookup->verdict != NGX_HTTP_PAYER_LOOKUP_PAID) {
             return ngx_http_payer_lookup_refuse(r, ctx);
@@ -58,8 +57,8 @@ ngx_http_payer_confirm(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
 
 /*
- * X-Accel-Redirect and error_page make a GET of a POST: what counts is what
- * the client has sent.  A page of another site that POSTs has pressed no
+ * X-Accel-Redirect and error_page change a POST to a GET: the method of the
+ * client's request counts.  A page of another site that POSTs has pressed no
  * button: the buyer is asked.
  */
 

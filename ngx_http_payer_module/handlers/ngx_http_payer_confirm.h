@@ -1,5 +1,5 @@
 
-/* payer_present confirm: whoever only looks at a checkout makes nothing */
+/* payer_present confirm: a GET of a checkout creates nothing */
 
 
 #ifndef _NGX_HTTP_PAYER_CONFIRM_H_INCLUDED_

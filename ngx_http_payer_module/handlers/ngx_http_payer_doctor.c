@@ -1,12 +1,12 @@
 
 /*
- * payer_doctor: says what is wrong, and how it is mended.
+ * payer_doctor: checks the configuration, Payer and the store.
  *
  *     begin -> turn -> (fetch ... -> store ... ->) answer
  *
  * One run at a time over all worker processes, and its result is shared for
- * ten seconds: many who ask do not ask Payer more often.  A run with lookup=
- * or deep=1 is not shared.
+ * ten seconds: many requests do not cause more calls to Payer.  A run with
+ * lookup= or deep=1 is not shared.
  */
 
 
@@ -197,7 +197,7 @@ ngx_http_payer_doctor_flag(ngx_http_request_t *r, char *name)
 }
 
 
-/* whoever wants JSON says so, or is no program that people type into */
+/* JSON, unless the client asks for text or is a command line program */
 
 static ngx_uint_t
 ngx_http_payer_doctor_terminal(ngx_http_request_t *r)
@@ -319,7 +319,7 @@ ngx_http_payer_doctor_turn(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (rc != NGX_BUSY) {
 
-        /* that the zone is full is what this run will find */
+        /* the zone is full, which this run will report */
 
         return ngx_http_payer_doctor_run(ctx, d);
     }
@@ -356,7 +356,7 @@ ngx_http_payer_doctor_run(ngx_http_payer_ctx_t *ctx,
 
     ngx_http_payer_doctor_sweep(ctx);
 
-    /* what is here has its own time, however slow Payer is */
+    /* local checks have their own time, however slow Payer is */
 
     ctx->deadline = ngx_current_msec + NGX_HTTP_PAYER_DOCTOR_NETWORK;
     ctx->deadline = ngx_min(ctx->deadline, d->until);

@@ -1,6 +1,6 @@
 
 /*
- * payer_doctor: says what is wrong, and how it is mended.
+ * payer_doctor: checks the configuration, Payer and the store.
  */
 
 
@@ -34,7 +34,7 @@ typedef enum {
 
 
 typedef enum {
-    NGX_HTTP_PAYER_HEALTH_NONE = 0,     /* not looked at */
+    NGX_HTTP_PAYER_HEALTH_NONE = 0,     /* not checked */
     NGX_HTTP_PAYER_HEALTH_OK,
     NGX_HTTP_PAYER_HEALTH_WARN,
     NGX_HTTP_PAYER_HEALTH_FAIL
@@ -96,7 +96,7 @@ void ngx_http_payer_doctor_say(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_check_e which, ngx_http_payer_health_e health,
     const char *fix, const char *fmt, ...);
 
-/* the checks; the last step of each group goes on with d->next */
+/* the checks; the last step of each group continues with d->next */
 void ngx_http_payer_doctor_configuration(ngx_http_payer_ctx_t *ctx);
 void ngx_http_payer_doctor_zone(ngx_http_payer_ctx_t *ctx);
 void ngx_http_payer_doctor_sweep(ngx_http_payer_ctx_t *ctx);
@@ -115,11 +115,11 @@ ngx_int_t ngx_http_payer_doctor_lookup(ngx_http_request_t *r,
 void ngx_http_payer_doctor_lookup_json(ngx_http_payer_json_out_t *out,
     ngx_http_payer_doctor_t *d);
 
-/* the step that comes last: leaves the result for others, and answers */
+/* the last step: stores the result for other requests, and answers */
 ngx_int_t ngx_http_payer_doctor_answer(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
-/* answers with what another run has left */
+/* answers with the result of another run */
 ngx_int_t ngx_http_payer_doctor_shared(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx, ngx_str_t *note);
 

@@ -1,6 +1,6 @@
 
 /*
- * What payer_doctor answers: JSON, or lines for a terminal.
+ * The answer of payer_doctor: JSON, or lines for a terminal.
  */
 
 
@@ -207,7 +207,7 @@ ngx_http_payer_doctor_lines(ngx_http_request_t *r, ngx_http_payer_doctor_t *d,
 }
 
 
-/* before the turn is given back, so that whoever waits for it finds it */
+/* before the turn is released, so that a waiting request finds it */
 
 static ngx_int_t
 ngx_http_payer_doctor_leave(ngx_http_request_t *r, ngx_http_payer_doctor_t *d,

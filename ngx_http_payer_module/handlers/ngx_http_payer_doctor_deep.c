@@ -1,12 +1,12 @@
 
 /*
  * payer_doctor with deep=1: makes a link at Payer's test host, cancels it, and
- * reads whether it is cancelled.  The path of the cancel stands in no public
- * document of Payer's, so that only this proves it.
+ * reads whether it is cancelled.  The path of the cancel is not in Payer's
+ * public documentation, and is proved only by this.
  *
  *     link -> linked -> cancelled -> read
  *
- * Nothing of it is stored: the reference is no order of the shop's.
+ * Nothing is stored: the reference is not an order of the shop.
  */
 
 
@@ -151,7 +151,7 @@ ngx_http_payer_doctor_linked(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* only a read tells whether the answer was Payer's own */
+/* only a read shows whether the answer was Payer's own */
 
 static ngx_int_t
 ngx_http_payer_doctor_cancelled(ngx_http_request_t *r,

@@ -1,7 +1,7 @@
 
 /*
- * What payer_doctor finds in the store's indexes: outcomes that nobody knows,
- * and notifications that the shop has not taken.
+ * The checks of payer_doctor in the store's indexes: unknown outcomes, and
+ * notifications that the shop has not accepted.
  *
  *     list (orders) -> list (notifications) -> d->next
  */
@@ -139,7 +139,7 @@ ngx_http_payer_doctor_page(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* the indexes have all of them, however many orders there are */
+/* the indexes contain all of them, for any number of orders */
 
 static ngx_int_t
 ngx_http_payer_doctor_ask(ngx_http_payer_ctx_t *ctx,

@@ -1,7 +1,7 @@
 
 /*
- * What payer_doctor sees without Payer: the configuration, the zone, the
- * store, and what is in it that somebody has to look at.
+ * The checks of payer_doctor without Payer: the configuration, the zone, the
+ * store, and its entries that need attention.
  *
  *     store -> stored -> list ...
  */
@@ -26,8 +26,8 @@ static ngx_int_t ngx_http_payer_doctor_stored(ngx_http_request_t *r,
 
 
 /*
- * nginx goes on with what it has read: a file that was changed since is one
- * that waits for a reload, or whose reload was refused
+ * nginx uses the files as it has read them: for a file that was changed since,
+ * a reload is missing or was rejected
  */
 
 void
@@ -90,9 +90,9 @@ ngx_http_payer_doctor_configuration(ngx_http_payer_ctx_t *ctx)
 
 
 /*
- * A package is installed under the time at which it was built, so that only
- * the change of the inode tells.  What is loaded stays so over reloads, and
- * with it the time at which it was.
+ * The time of a file from a package is that of its build, so the time of the
+ * inode is used.  The loaded code is kept over reloads, and so is its time of
+ * loading.
  */
 
 static ngx_uint_t
@@ -120,7 +120,7 @@ ngx_http_payer_doctor_outdated(void)
 }
 
 
-/* 0 if nobody can tell: a worker process may not look everywhere */
+/* 0 if not known: a worker process may not have access to the file */
 
 static time_t
 ngx_http_payer_doctor_changed(ngx_http_payer_ctx_t *ctx, ngx_str_t *file)
@@ -167,8 +167,8 @@ ngx_http_payer_doctor_zone(ngx_http_payer_ctx_t *ctx)
 
 
 /*
- * A run that finds Payer down is none that has ended, so that some may be
- * missing; and the first one has its time.
+ * A run without Payer does not count as ended, so some may be missing; and the
+ * first one needs time.
  */
 
 void
@@ -211,7 +211,7 @@ ngx_http_payer_doctor_sweep(ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* an entry of its own, which is dropped soon */
+/* an entry of its own, which expires soon */
 
 ngx_int_t
 ngx_http_payer_doctor_store(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

@@ -1,8 +1,8 @@
 
 /*
- * payer_doctor with lookup=ARGS: asks the shop's API what a lookup would ask,
- * and shows what was read.  Nothing is sold, and the field that a buyer has to
- * know (payer_lookup_match) is not shown.
+ * payer_doctor with lookup=ARGS: makes the request of a lookup to the shop's
+ * API, and shows the fields.  Nothing is sold, and the field of
+ * payer_lookup_match is not shown.
  */
 
 

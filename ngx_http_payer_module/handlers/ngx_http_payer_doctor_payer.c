@@ -1,12 +1,12 @@
 
 /*
- * What payer_doctor asks Payer: whether it is there, takes our credentials,
- * has our clock, and tells us of events.
+ * The checks of payer_doctor at Payer: connection, credentials, clock, and
+ * subscriptions to events.
  *
  *     fetch -> fetched -> subscriptions -> listed
  *
- * A token of its own is asked for each time: the one that is kept may be of a
- * key that was changed since.
+ * A new token is requested each time: the cached one may belong to a key that
+ * was changed since.
  */
 
 
@@ -71,8 +71,10 @@ ngx_http_payer_doctor_fetch(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* what nginx's proxy knows of it is gone with the subrequest, and the reply is
- * wiped after this */
+/*
+ * the proxy's data is freed with the subrequest, and the reply is erased after
+ * this
+ */
 
 static void
 ngx_http_payer_doctor_replied(ngx_http_payer_exchange_t *x)
@@ -390,8 +392,8 @@ ngx_http_payer_doctor_listed(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
 
 /*
- * What Payer calls a member of its list stands in no public document, so that
- * any text that is a URL of ours counts.
+ * The names of the members of Payer's list are not documented, so each text
+ * that is a URL of ours counts.
  */
 
 static void

@@ -1,23 +1,22 @@
 
 /*
- * payer_events: takes Payer's callback and hands the event to the shop.
+ * payer_events: accepts Payer's callback and passes the event to the shop.
  *
  *     token -> delivered before? --yes-------------------> acknowledge
  *           -> claim -> fetch -> follow -> deliver -> keep -> acknowledge
  *
- * With "known", the event of an order that is not known here ends behind
- * "follow": it is another shop's.
+ * With "known", an event of an unknown order ends after "follow": it is for
+ * another shop.
  *
- * An event that Payer has forgotten was acknowledged before, if it is one
- * that was delivered; else nobody knows it.
+ * An event that Payer no longer knows was acknowledged before if it was
+ * delivered; otherwise it is unknown.
  *
- * Payer repeats an event until it is acknowledged, so whatever goes wrong on
- * the way is answered with 503, and the acknowledgement comes last.  That the
- * shop took the event is stored before it: if the acknowledgement fails, the
- * shop does not get the event a second time.
+ * Payer repeats an event until it is acknowledged, so each failure is answered
+ * with 503, and the acknowledgement is the last step.  The delivery is stored
+ * before it: if the acknowledgement fails, the shop does not get the event a
+ * second time.
  *
- * What the event means for an order is not ours to say, see
- * ngx_http_payer_update.c.
+ * The order is updated by ngx_http_payer_update.c.
  */
 
 
@@ -96,7 +95,7 @@ ngx_http_payer_handler_t  ngx_http_payer_handler_events = {
 };
 
 
-/* HEAD is not among the methods: whoever only looks shall change nothing */
+/* HEAD is not among the methods: it must not change anything */
 
 static ngx_int_t
 ngx_http_payer_event_handler(ngx_http_request_t *r)
@@ -216,7 +215,7 @@ ngx_http_payer_event_lookup(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
 /*
  * One callback of a token at a time; the others wait and look again.  The
- * claim outlives what Payer may take, and then the shop.
+ * lease is longer than the time for Payer and for the shop.
  */
 
 static ngx_int_t
@@ -253,7 +252,7 @@ ngx_http_payer_event_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* from others that have the store, too; what they did meanwhile is there */
+/* also from other nginx with this store; their results are in the store */
 
 static ngx_int_t
 ngx_http_payer_event_take(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -303,7 +302,7 @@ ngx_http_payer_event_fetch(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (ngx_http_payer_event_forgotten(call)) {
 
-        /* acknowledged by somebody else since we looked, or never made */
+        /* acknowledged by another request meanwhile, or made up */
 
         event->gone = 1;
         ctx->step = ngx_http_payer_event_lookup;
@@ -378,7 +377,7 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
     }
 
-    /* however long Payer took, the shop has all of payer_timeout */
+    /* the shop has all of payer_timeout, however long Payer took */
 
     ctx->deadline = ngx_current_msec + ctx->conf->timeout;
 
@@ -391,7 +390,7 @@ ngx_http_payer_event_deliver(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                       : ctx->reference.len ? ctx->reference
                       : payload->reference;
 
-    /* nothing is said of money that payer_verify would not say */
+    /* no status of a paid order that payer_verify would not accept */
 
     if (ctx->found) {
         ngx_http_payer_proof_silence(&ctx->record);
@@ -433,7 +432,7 @@ ngx_http_payer_event_took(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* what the shop took is stored, whether Payer still waits or not */
+/* the delivery is stored, even if Payer has closed the connection */
 
 static void
 ngx_http_payer_event_taken(ngx_http_payer_ctx_t *ctx)
@@ -483,7 +482,7 @@ ngx_http_payer_event_kept(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* the event is through, by this callback or by an earlier one */
+/* the event is delivered, by this callback or by an earlier one */
 
 static ngx_int_t
 ngx_http_payer_event_acknowledge(ngx_http_request_t *r,

@@ -1,5 +1,5 @@
 
-/* payer_events: takes Payer's callback and hands the event to the shop */
+/* payer_events: accepts Payer's callback and passes the event to the shop */
 
 
 #ifndef _NGX_HTTP_PAYER_EVENT_H_INCLUDED_

@@ -14,8 +14,8 @@
 
 
 /*
- * Another shop of the same account waits for this event: once acknowledged,
- * Payer would not tell that shop any more.
+ * Another shop of the same account waits for this event: after an
+ * acknowledgement, Payer would not send it to that shop.
  */
 
 ngx_int_t
@@ -34,7 +34,7 @@ ngx_http_payer_event_leave(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* Payer is to call again, not before so many seconds if it is told so */
+/* Payer should call again, not before this number of seconds */
 
 ngx_int_t
 ngx_http_payer_event_again(ngx_http_request_t *r, const char *detail,

@@ -57,8 +57,8 @@ ngx_http_payer_event_bad_token(ngx_str_t *args, ngx_str_t *token)
 
 
 /*
- * Whether the token makes the path of another call: "callbacks" would have the
- * shop given our subscriptions for an event.
+ * Whether the path with the token is that of another call: with "callbacks"
+ * the shop would get our subscriptions as an event.
  */
 
 ngx_uint_t

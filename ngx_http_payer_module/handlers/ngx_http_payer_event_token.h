@@ -15,7 +15,7 @@
 const char *ngx_http_payer_event_bad_token(ngx_str_t *args,
     ngx_str_t *token);
 
-/* whether the token makes the path of the call that of another call */
+/* whether the path with the token is that of another call */
 ngx_uint_t ngx_http_payer_event_misled(ngx_http_payer_ctx_t *ctx);
 
 

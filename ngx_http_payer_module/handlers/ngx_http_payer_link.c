@@ -4,9 +4,9 @@
  *
  *     params -> find -> (reopen -> reopened) -> answer
  *
- * Such a link is what the shop would have signed, and is checked as if it
- * were.  If the order is over when the link is made, the store remembers that
- * this link sells it again.
+ * The link is the same as one signed by the shop, and is checked like it.  If
+ * the order has ended when the link is created, an entry in the store says
+ * that this link reopens it.
  */
 
 
@@ -165,7 +165,7 @@ ngx_http_payer_link_params(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* what the checkout would refuse is not signed */
+/* values that the checkout would reject are not signed */
 
 static const char *
 ngx_http_payer_link_wrong(ngx_http_payer_ctx_t *ctx)
@@ -263,7 +263,7 @@ ngx_http_payer_link_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* who sells an order again is written down before it is done */
+/* the audit log is written before an order is reopened */
 
 static ngx_int_t
 ngx_http_payer_link_reopen(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

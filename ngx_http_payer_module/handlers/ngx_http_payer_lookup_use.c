@@ -1,7 +1,7 @@
 
 /*
- * What checkout and payer_verify make of a lookup: whether the order is to be
- * paid here, and what becomes of a link that is not to be used any more.
+ * The use of a lookup by checkout and payer_verify: whether the order is to be
+ * paid here, and the cancel of a link that must not be used any more.
  */
 
 
@@ -55,7 +55,7 @@ ngx_http_payer_lookup_checkout(ngx_http_request_t *r,
 }
 
 
-/* a field would be empty, or that of nobody knows which order */
+/* a field would be empty, or of an unknown order */
 
 static ngx_int_t
 ngx_http_payer_lookup_missing(ngx_http_payer_ctx_t *ctx)
@@ -190,7 +190,7 @@ ngx_http_payer_lookup_before(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* NGX_OK if the shop has said what there is to know of this buyer's order */
+/* NGX_OK if the lookup of this buyer's order was successful */
 
 static ngx_int_t
 ngx_http_payer_lookup_decide(ngx_http_payer_ctx_t *ctx,
@@ -242,7 +242,7 @@ ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,
         && ctx->lookup->replace == NULL
         && ngx_http_payer_ledger_try(ctx) == NGX_OK)
     {
-        /* whoever else works on the order looks at the shop, too */
+        /* other requests for the order make the same lookup */
 
         ctx->lookup->replace = ngx_http_payer_replace(ctx);
 
@@ -291,7 +291,9 @@ ngx_http_payer_lookup_verdict(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* a link that is not to be used any more: paid at the counter, perhaps */
+/*
+ * a link that must not be used any more: the order may be paid at the counter
+ */
 
 ngx_int_t
 ngx_http_payer_lookup_replace(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

@@ -1,6 +1,6 @@
 
 /*
- * What checkout and payer_verify make of a lookup.
+ * The use of a lookup by checkout and payer_verify.
  */
 
 
@@ -15,7 +15,7 @@
 
 typedef enum {
     NGX_HTTP_PAYER_USE_RECORD = 1,      /* as without a lookup */
-    NGX_HTTP_PAYER_USE_PAID,            /* the shop says so, and nobody else */
+    NGX_HTTP_PAYER_USE_PAID,            /* paid according to the shop only */
     NGX_HTTP_PAYER_USE_CANCEL,          /* a link can still be paid */
     NGX_HTTP_PAYER_USE_CLOSED           /* not to be paid */
 } ngx_http_payer_lookup_use_e;
@@ -29,7 +29,7 @@ typedef enum {
 ngx_int_t ngx_http_payer_lookup_checkout(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
-/* what the lookup means for ctx->record, which was looked for */
+/* the result of the lookup for ctx->record, which was looked up */
 ngx_http_payer_lookup_use_e ngx_http_payer_lookup_use(
     ngx_http_payer_ctx_t *ctx);
 
@@ -47,8 +47,8 @@ ngx_int_t ngx_http_payer_lookup_before(ngx_http_payer_ctx_t *ctx,
 
 /*
  * a step of payer_verify, when ctx->record was looked for: NGX_OK to go on as
- * without a lookup, NGX_DONE when the verdict is there, NGX_DECLINED if the
- * order is not there for this buyer, NGX_BUSY when ctx->step is another one,
+ * without a lookup, NGX_DONE when the verdict is there, NGX_DECLINED if there
+ * is no such order for this buyer, NGX_BUSY when ctx->step is another one,
  * which ends with "again"; NGX_AGAIN, NGX_ERROR
  */
 ngx_int_t ngx_http_payer_lookup_verify(ngx_http_payer_ctx_t *ctx,

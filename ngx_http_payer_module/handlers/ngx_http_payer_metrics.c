@@ -1,9 +1,10 @@
 
 /*
- * payer_metrics: what was counted, in the text format of Prometheus.
+ * payer_metrics: the counters in the text format of Prometheus.
  *
- * Labels are words of this module only.  There is no reference, payment id or
- * client id among them, so that they are few and tell nothing of a buyer.
+ * Labels are constants of this module and client ids.  There is no reference
+ * or payment id among them, so that they are few and contain no data of
+ * buyers.
  */
 
 
@@ -16,7 +17,7 @@
 #include "ngx_http_payer_lookup.h"
 
 
-/* more than twice of what all lines with their longest numbers take */
+/* more than twice the size of all lines with their longest numbers */
 
 #define NGX_HTTP_PAYER_METRICS_SIZE  49152
 #define NGX_HTTP_PAYER_METRICS_LABEL  64
@@ -258,7 +259,7 @@ ngx_http_payer_metrics_family(u_char *p, u_char *last,
 }
 
 
-/* a resend is an exchange of its own */
+/* a resend is counted as another exchange */
 
 static u_char *
 ngx_http_payer_metrics_durations(u_char *p, u_char *last,
@@ -408,7 +409,7 @@ ngx_http_payer_metrics_label(u_char *p, u_char *last, ngx_str_t *text)
 }
 
 
-/* without a sweep in the configuration nobody waits for one */
+/* without a sweep in the configuration the metric is left out */
 
 static u_char *
 ngx_http_payer_metrics_sweep(u_char *p, u_char *last,

@@ -1,5 +1,5 @@
 
-/* payer_metrics: what was counted, for Prometheus */
+/* payer_metrics: the counters for Prometheus */
 
 
 #ifndef _NGX_HTTP_PAYER_METRICS_H_INCLUDED_

@@ -4,7 +4,7 @@
  *
  *     access -> same origin -> page, list, order or act
  *
- * What moves money goes the way of the operation locations.
+ * Operations are executed by the handlers of the operation locations.
  */
 
 
@@ -25,7 +25,7 @@
 #include "ngx_http_payer_value.h"
 
 
-/* what there is below the location */
+/* the requests below the location */
 typedef struct {
     ngx_str_t                          name;
     ngx_uint_t                         changes;     /* by POST */
@@ -263,7 +263,7 @@ ngx_http_payer_office_route(ngx_http_request_t *r,
 }
 
 
-/* what the page asks for is relative to a folder */
+/* the requests of the page are relative to a folder */
 
 static ngx_int_t
 ngx_http_payer_office_slash(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -285,7 +285,7 @@ ngx_http_payer_office_slash(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* NGX_OK, NGX_DECLINED for those who may only look, NGX_ERROR */
+/* NGX_OK, NGX_DECLINED for read-only access, NGX_ERROR */
 
 static ngx_int_t
 ngx_http_payer_office_may(ngx_http_request_t *r,
@@ -318,7 +318,7 @@ ngx_http_payer_office_file(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* who looks at the page, and what it has to know beforehand */
+/* the actor and the settings that the page needs */
 
 static ngx_int_t
 ngx_http_payer_office_session(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

@@ -1,7 +1,7 @@
 
 /*
- * What staff do to an order beside the operations: settle what no read can
- * tell, sell a cancelled order again, take a payment in, erase.
+ * Actions of staff other than operations: settle an unknown outcome, reopen a
+ * cancelled order, take a payment in, erase.
  *
  *     parameters -> find -> (intent) -> act -> stored -> answer
  */
@@ -248,7 +248,9 @@ ngx_http_payer_act_reopen(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* somebody who has asked Payer says that this link cannot be paid any more */
+/*
+ * an actor who has asked Payer reports that this link cannot be paid any more
+ */
 
 static ngx_int_t
 ngx_http_payer_act_dead(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

@@ -1,6 +1,6 @@
 
 /*
- * What staff do to an order beside the operations.
+ * Actions of staff other than operations.
  */
 
 

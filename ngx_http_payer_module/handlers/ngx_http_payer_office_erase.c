@@ -1,13 +1,13 @@
 
 /*
- * POST order/erase: who acted and why is blanked, in the history of an order
- * and in its operations, and keys that others have chosen become digests.
+ * POST order/erase: blanks actors and reasons in the history of an order and
+ * in its operations, and replaces keys of clients by digests.
  *
  *     intent -> history -> operations of each payment -> stored -> answer
  *
- * What answers are made of stays: a repeat under its key is still found.  An
- * operation whose outcome is not known is left as it is, for somebody may have
- * to ask.
+ * The values of answers are kept: a repeat under its key is still found.  An
+ * operation with an unknown outcome is not changed, since it may have to be
+ * settled.
  */
 
 
@@ -296,7 +296,7 @@ ngx_http_payer_erase_op(ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* what is settled does not change any more */
+/* a settled operation does not change any more */
 
 static ngx_int_t
 ngx_http_payer_erase_same(ngx_str_t *stored, ngx_str_t *fresh)
@@ -318,7 +318,7 @@ ngx_http_payer_erase_written(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* that it was erased is no secret */
+/* the history shows that it was erased */
 
 static ngx_int_t
 ngx_http_payer_erase_last(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

@@ -1,7 +1,7 @@
 
 /*
- * GET orders: the orders that changed last, or those whose number or payment
- * id begins with a text.
+ * GET orders: the orders that were changed last, or those whose reference or
+ * payment id begins with a text.
  *
  *     list                          by the store's index
  *     by number -> by payment id    by its keys

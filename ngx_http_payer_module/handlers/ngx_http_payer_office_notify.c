@@ -1,6 +1,6 @@
 
 /*
- * POST order/notify: the shop is told again.
+ * POST order/notify: sends notifications again.
  *
  *     intent -> what is owed, given up or in conflict -> (else what was taken)
  *     -> stored -> answer
@@ -132,7 +132,7 @@ ngx_http_payer_again_told(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* of an order whose number begins alike it is none */
+/* not one of another order whose number has the same beginning */
 
 static ngx_uint_t
 ngx_http_payer_again_of(ngx_http_payer_ctx_t *ctx,
@@ -149,7 +149,7 @@ ngx_http_payer_again_of(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* another round, which begins at once */
+/* another round, which begins immediately */
 
 static ngx_int_t
 ngx_http_payer_again_put(ngx_http_payer_ctx_t *ctx, ngx_str_t *key,

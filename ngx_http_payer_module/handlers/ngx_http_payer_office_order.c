@@ -51,7 +51,7 @@ static ngx_int_t ngx_http_payer_office_earlier(const void *one,
 
 #define NGX_HTTP_PAYER_OFFICE_PAYMENTS  20      /* of one order */
 
-/* so that no worker process sorts for long */
+/* limits the time for sorting in the worker process */
 
 #define NGX_HTTP_PAYER_OFFICE_EVENTS    600
 

@@ -114,7 +114,7 @@ ngx_http_payer_office_query(ngx_http_request_t *r,
 }
 
 
-/* a misspelled filter must not show what it was to hide */
+/* a misspelled filter must not be ignored */
 
 static ngx_int_t
 ngx_http_payer_office_arg(ngx_http_request_t *r,
@@ -298,7 +298,7 @@ ngx_http_payer_office_from(ngx_http_payer_office_query_t *query,
 }
 
 
-/* a day is meant to its end */
+/* the last day is inclusive */
 
 static ngx_int_t
 ngx_http_payer_office_to(ngx_http_payer_office_query_t *query,

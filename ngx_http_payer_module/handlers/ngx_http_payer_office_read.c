@@ -1,7 +1,7 @@
 
 /*
- * POST order/read: a payment is read from Payer.  After a store was lost, one
- * that is named by its id is taken in again.
+ * POST order/read: reads a payment from Payer.  After the loss of a store, a
+ * payment that is specified by its id is taken in again.
  *
  *     (whose is it) -> intent -> read -> stored -> answer
  */
@@ -60,7 +60,7 @@ ngx_http_payer_act_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* a payment that another order has is not given to this one */
+/* a payment of another order is not assigned to this one */
 
 static ngx_int_t
 ngx_http_payer_act_whose(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -169,7 +169,7 @@ ngx_http_payer_act_asked(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* the record of a payment that is not known here, or what is wrong with it */
+/* the record of an unknown payment, or the reason why it is rejected */
 
 static const char *
 ngx_http_payer_act_take(ngx_http_payer_ctx_t *ctx,

@@ -2,8 +2,8 @@
 /*
  * An order as JSON and as a line of CSV.
  *
- * What a buyer has chosen is hostile: a cell that begins like a formula would
- * be one in a spreadsheet.
+ * Values of a buyer can be hostile: a cell that begins like a formula would be
+ * evaluated by a spreadsheet.
  */
 
 
@@ -149,7 +149,7 @@ ngx_http_payer_office_csv(ngx_http_payer_json_out_t *out,
 }
 
 
-/* a text, quoted, and nothing that a spreadsheet would calculate */
+/* a text, quoted, and not evaluated by a spreadsheet */
 
 static void
 ngx_http_payer_office_cell(ngx_http_payer_json_out_t *out, ngx_str_t *text)

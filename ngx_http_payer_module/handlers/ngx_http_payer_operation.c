@@ -121,7 +121,7 @@ ngx_http_payer_operation_handler(ngx_http_request_t *r)
 
     if (ngx_http_payer_is_exchange(r)) {
 
-        /* a call of ours that leads back to us would have no end */
+        /* a call that is redirected to this location would loop */
 
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -245,7 +245,10 @@ ngx_http_payer_operation_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                    || ngx_memcmp(id->data, ctx->record.payment_id.data,
                                  id->len) != 0))
     {
-        /* an earlier payment of the order: its record is another one's now */
+        /*
+         * an earlier payment of the order: the record belongs to another one
+         * now
+         */
 
         ctx->found = 0;
     }
@@ -261,7 +264,9 @@ ngx_http_payer_operation_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* a repeat is for the payment that the number meant when the key was new */
+/*
+ * a repeat is for the payment that the order had when the key was first used
+ */
 
 static ngx_int_t
 ngx_http_payer_operation_bound(ngx_http_request_t *r,
@@ -434,7 +439,7 @@ ngx_http_payer_operation_over_limit(ngx_http_request_t *r,
 }
 
 
-/* it was not sent, and the record of it may say otherwise from now on */
+/* it was not sent, and its record may change from now on */
 
 static ngx_int_t
 ngx_http_payer_operation_late(ngx_http_request_t *r)
@@ -480,7 +485,7 @@ ngx_http_payer_operation_was_read(ngx_http_payer_call_t *call)
 }
 
 
-/* Payer's own answer, now or when the operation was executed */
+/* Payer's own reply, of now or of the first execution */
 
 static ngx_int_t
 ngx_http_payer_operation_done(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

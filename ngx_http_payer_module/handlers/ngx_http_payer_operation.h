@@ -17,8 +17,8 @@ extern ngx_http_payer_handler_t  ngx_http_payer_handler_payment;
 
 
 /*
- * the first step of the operation of that handler, one of those above that
- * change something; the request's body is kept for its parameters
+ * the first step of the operation of that handler, one of the above that
+ * change something; the request's body is kept for the parameters
  */
 void ngx_http_payer_operation_begin(ngx_http_payer_ctx_t *ctx,
     const ngx_http_payer_handler_t *handler);

@@ -8,7 +8,7 @@
 #include "ngx_http_payer_audit.h"
 
 
-/* what is wrong with the parameters of this operation, or NULL */
+/* the error in the parameters of this operation, or NULL */
 
 const char *
 ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,

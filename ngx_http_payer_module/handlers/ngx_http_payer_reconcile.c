@@ -6,7 +6,7 @@
  *
  * It walks the operations and then the orders of its merchant, reads each
  * payment that is in doubt, and stores what Payer says.  It never sends an
- * operation again: whoever asked for it may have asked anew meanwhile.
+ * operation again: its client may have repeated it meanwhile.
  */
 
 
@@ -234,7 +234,7 @@ ngx_http_payer_reconcile_summary(ngx_http_request_t *r,
 
     if (count->failed && count->reads == 0) {
 
-        /* there is no Payer to ask */
+        /* Payer cannot be reached */
 
         return ngx_http_payer_reconcile_failed(r, count->status,
                                                count->reason);
@@ -274,7 +274,7 @@ ngx_http_payer_reconcile_summary(ngx_http_request_t *r,
 }
 
 
-/* where a call by hand goes on */
+/* the position for the next call by hand */
 
 static ngx_int_t
 ngx_http_payer_reconcile_next(ngx_http_request_t *r,
@@ -296,7 +296,7 @@ ngx_http_payer_reconcile_next(ngx_http_request_t *r,
 }
 
 
-/* the gauge shows the last complete lap, which may take several runs */
+/* the gauge shows the last complete round, which may take several runs */
 
 static void
 ngx_http_payer_reconcile_report(ngx_http_payer_ctx_t *ctx,

@@ -1,7 +1,6 @@
 
 /*
- * A record that is in doubt has a background request of its own: its life, and
- * where it begins.
+ * A record in doubt has its own background request: its start and its end.
  */
 
 
@@ -33,7 +32,7 @@ ngx_http_payer_reconcile_job(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_background_t      work;
     ngx_http_payer_reconcile_job_t  *job;
 
-    /* what one has settled, the other one has to see */
+    /* one must see what the other one has settled */
 
     for (q = ngx_queue_head(&rec->jobs);
          q != ngx_queue_sentinel(&rec->jobs);
@@ -159,7 +158,7 @@ ngx_http_payer_reconcile_job_over(void *data, ngx_int_t rc)
     rec->count.expired += count->expired;
     rec->count.broken |= count->broken;
 
-    /* more at once as long as Payer answers; if it does not, one will do */
+    /* more at once while Payer replies; otherwise one at a time */
 
     if (count->failed == 0 || count->reads) {
         rec->in_a_row = 0;
@@ -208,7 +207,7 @@ ngx_http_payer_reconcile_job_begin(ngx_http_request_t *r,
 
     job = ctx->data;
 
-    /* in the time of the walk that waits for it */
+    /* within the time of the walk that waits for it */
 
     if ((ngx_msec_int_t) (job->until - ctx->deadline) < 0) {
         ctx->deadline = job->until;

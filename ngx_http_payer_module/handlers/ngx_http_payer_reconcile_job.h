@@ -1,5 +1,5 @@
 
-/* One record that payer_reconcile or payer_sweep does something about. */
+/* One record that payer_reconcile or payer_sweep processes. */
 
 
 #ifndef _NGX_HTTP_PAYER_RECONCILE_JOB_H_INCLUDED_
@@ -34,8 +34,10 @@ typedef struct {
 } ngx_http_payer_reconcile_job_t;
 
 
-/* steps of its background request: an operation, the payment of an order, a
- * link that nobody has, and what comes by itself */
+/*
+ * steps of its background request: an operation, the payment of an order, a
+ * link that no client has, and automatic operations
+ */
 ngx_int_t ngx_http_payer_reconcile_find(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_reconcile_read(ngx_http_request_t *r,

@@ -1,6 +1,6 @@
 
 /*
- * Where payer_reconcile has come to.
+ * The position of payer_reconcile.
  *
  * Format 1 of what is stored, integers little-endian:
  *
@@ -75,7 +75,7 @@ ngx_http_payer_reconcile_lap_key(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* bytes that are none of ours begin a lap anew, which does no harm */
+/* invalid bytes begin a new lap, which is harmless */
 
 static void
 ngx_http_payer_reconcile_lap_decode(ngx_str_t *value,
@@ -177,7 +177,7 @@ ngx_http_payer_reconcile_lap_due(ngx_http_payer_reconcile_lap_t *lap,
 
     age = ngx_time() - since;
 
-    /* what is from the future was written by a clock that was wrong */
+    /* a time in the future was written with a wrong clock */
 
     if (age < NGX_HTTP_PAYER_LAP_HOUR) {
         return 1;

@@ -1,9 +1,9 @@
 
 /*
- * Where payer_reconcile has come to: its cursor is kept in the store, one for
- * each merchant, so that each run goes on where the last one has stopped.
+ * The position of payer_reconcile: its cursor is kept in the store, one for
+ * each merchant, so that each run continues where the last one has stopped.
  *
- * A lap is once over all records, in one run or in several.
+ * A lap is one pass over all records, in one run or in several.
  */
 
 
@@ -38,9 +38,9 @@ ngx_int_t ngx_http_payer_reconcile_lap_write(ngx_http_payer_ctx_t *ctx,
 void ngx_http_payer_reconcile_lap_next(ngx_http_payer_reconcile_lap_t *lap);
 
 /*
- * whether something that has waited since "since" has its turn in this lap:
- * within the first hour in each, within the first day once an hour, then once
- * a day
+ * whether a record that has been waiting since "since" is read in this lap:
+ * within the first hour in each lap, within the first day once an hour, then
+ * once a day
  */
 ngx_uint_t ngx_http_payer_reconcile_lap_due(
     ngx_http_payer_reconcile_lap_t *lap, time_t since);

@@ -1,7 +1,7 @@
 
 /*
- * What payer_reconcile and payer_sweep make of a record: whether something is
- * to be done about it, and whether its authorization is old.
+ * Decides whether payer_reconcile and payer_sweep process a record, and
+ * whether its authorization is old.
  */
 
 
@@ -33,7 +33,7 @@ ngx_http_payer_reconcile_look(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* an operation that was sent and of which nobody knows how it went */
+/* an operation that was sent and whose outcome is not known */
 
 static ngx_http_payer_reconcile_task_e
 ngx_http_payer_reconcile_op(ngx_http_payer_ctx_t *ctx,
@@ -95,7 +95,10 @@ ngx_http_payer_reconcile_order(ngx_http_payer_ctx_t *ctx,
 
     if (record->state == NGX_HTTP_PAYER_CREATING) {
 
-        /* the creator is gone, and nobody has the link if there is one */
+        /*
+         * the request that created it has ended, and no client has a link of
+         * it
+         */
 
         return ngx_http_payer_reconcile_fresh(ctx, record->updated)
                ? NGX_HTTP_PAYER_RECONCILE_NOTHING
@@ -136,7 +139,7 @@ ngx_http_payer_reconcile_news(ngx_http_payer_reconcile_t *rec,
 }
 
 
-/* a run by hand goes by its own location, a sweep by the order's server */
+/* a run by hand uses its own location, a sweep the order's server */
 
 ngx_http_payer_loc_conf_t *
 ngx_http_payer_reconcile_conf(ngx_http_payer_ctx_t *ctx,
@@ -148,8 +151,8 @@ ngx_http_payer_reconcile_conf(ngx_http_payer_ctx_t *ctx,
 
 
 /*
- * One that may still be under way is left alone; one from the future is not,
- * as the clock was set back since.
+ * A record that may be in progress is skipped; one from the future is not,
+ * since the clock was set back.
  */
 
 static ngx_uint_t

@@ -1,13 +1,13 @@
 
 /*
- * What payer_reconcile and payer_sweep do about a record that is in doubt: the
- * payment is read, and what Payer says is stored.
+ * Processes a record in doubt for payer_reconcile and payer_sweep: the payment
+ * is read, and the result is stored.
  *
  *     operation:  find -> sums -> read -> decide -> written
  *     order:      read -> decide -> written -> capture
  *
  * A payment that cannot be read is counted and left for another run, so that
- * it keeps nobody from those behind it.
+ * it does not block the others.
  */
 
 
@@ -38,7 +38,7 @@ static ngx_int_t ngx_http_payer_reconcile_written(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 
-/* the order that the payment belongs to, which the read is about, too */
+/* the order of the payment, which the read also updates */
 
 ngx_int_t
 ngx_http_payer_reconcile_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -63,14 +63,14 @@ ngx_http_payer_reconcile_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         || record->payment_id.len != id->len
         || ngx_memcmp(record->payment_id.data, id->data, id->len) != 0)
     {
-        /* or another payment has it now, and the operation stands alone */
+        /* or the order has another payment now */
 
         ctx->found = 0;
         record->payment_id = *id;
 
     } else if (ngx_http_payer_reconcile_conf(ctx, record) == NULL) {
 
-        /* a host of its own reads it back */
+        /* its own host reads it */
 
         return NGX_DONE;
     }
@@ -178,7 +178,7 @@ ngx_http_payer_reconcile_not_read(ngx_http_payer_reconcile_job_t *job,
     if (call->outcome == NGX_HTTP_PAYER_REFUSED
         && ngx_http_payer_api_answered(call))
     {
-        /* Payer is there, and does not know the payment */
+        /* Payer has replied, and does not know the payment */
 
         job->count.reads++;
         return;
@@ -190,11 +190,11 @@ ngx_http_payer_reconcile_not_read(ngx_http_payer_reconcile_job_t *job,
 
 
 /*
- * An operation that shows in the payment is done.  One that does not, and had
- * ten minutes to, is forgotten, unless somebody has settled it meanwhile: a
- * repeat with its key sends the same request id again.  If Payer has already
- * answered such a repeat that it handled the request, it would never end: then
- * that answer is kept.
+ * An operation that the payment shows is done.  One that it does not show
+ * after ten minutes is deleted, unless it was settled meanwhile: a repeat with
+ * its key sends the same request id again.  If Payer has already replied to
+ * such a repeat that it had handled the request, this would never end: then
+ * that reply is kept.
  */
 
 static ngx_int_t
@@ -311,7 +311,7 @@ ngx_http_payer_reconcile_decide_order(ngx_http_payer_ctx_t *ctx,
     if (ngx_http_payer_reading_apply(ctx, &job->payment, &verdict)
         != NGX_OK)
     {
-        /* about another payment: the order is as it was */
+        /* about another payment: the order is not changed */
 
         job->count.unknown++;
         ctx->found = 0;
@@ -375,7 +375,7 @@ ngx_http_payer_reconcile_written(ngx_http_request_t *r,
 
     if (job->task == NGX_HTTP_PAYER_RECONCILE_OP) {
 
-        /* the order has its turn when the walk comes to it */
+        /* the order is processed when the walk reaches it */
 
         return NGX_DONE;
     }
@@ -386,7 +386,7 @@ ngx_http_payer_reconcile_written(ngx_http_request_t *r,
 }
 
 
-/* an automatic capture that failed before, or that nobody came for */
+/* an automatic capture that failed before, or was not started */
 
 ngx_int_t
 ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
@@ -410,7 +410,7 @@ ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
 }
 
 
-/* an authorization that is about to run out */
+/* an authorization that is about to expire */
 
 ngx_int_t
 ngx_http_payer_reconcile_limit(ngx_http_request_t *r,

@@ -4,8 +4,8 @@
  *
  *     start -> scan ... -> stop -> over
  *
- * Several payments in a row that cannot be read mean that Payer is not there,
- * and end the run.
+ * Several consecutive payments that cannot be read mean that Payer is not
+ * available, and end the run.
  */
 
 
@@ -129,7 +129,7 @@ ngx_http_payer_reconcile_cleanup(void *data)
 
     if (rec->ctx->io.pending) {
 
-        /* the record that is asked for would come into the pool */
+        /* the requested record would be stored in the pool */
 
         rec->ctx->conf->main->store->ops->forget(&rec->ctx->io);
     }
@@ -221,7 +221,7 @@ ngx_http_payer_reconcile_enough(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* until one of the jobs is over; they end in time, and are waited for */
+/* until one of the jobs has ended; they have a deadline, and are waited for */
 
 static ngx_int_t
 ngx_http_payer_reconcile_wait(ngx_http_payer_ctx_t *ctx)
@@ -254,7 +254,7 @@ ngx_http_payer_reconcile_record(ngx_http_payer_ctx_t *ctx,
 
         if (rc == NGX_BUSY || (rc == NGX_DECLINED && rec->running)) {
 
-            /* this record again, when another one is done with */
+            /* this record again, when another job has ended */
 
             return ngx_http_payer_reconcile_wait(ctx);
         }
@@ -332,7 +332,10 @@ ngx_http_payer_reconcile_around(ngx_http_payer_reconcile_t *rec,
 }
 
 
-/* the cursor is stored; if that fails, the next run begins where this did */
+/*
+ * the cursor is stored; if that fails, the next run begins where this one
+ * began
+ */
 
 static ngx_int_t
 ngx_http_payer_reconcile_stop(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

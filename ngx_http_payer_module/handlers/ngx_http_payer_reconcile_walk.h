@@ -1,11 +1,11 @@
 
 /*
  * The walk of payer_reconcile and of payer_sweep over the operations and the
- * orders of a merchant, and what it found.
+ * orders of a merchant, and its results.
  *
- * The walk itself only looks at what is stored.  Each record that is in doubt
- * is read from Payer by a background request of its own, several at a time,
- * whose memory is given back when it is over.
+ * The walk itself reads the store only.  Each record in doubt is read from
+ * Payer by its own background request, several at a time, whose memory is
+ * freed when it ends.
  */
 
 
@@ -31,7 +31,7 @@
 #define NGX_HTTP_PAYER_RECONCILE_WINDOW  16
 
 
-/* what became of records, of one or of all */
+/* the results for one record or for all */
 typedef struct {
     ngx_uint_t                     settled;
     ngx_uint_t                     done;        /* of the operations */
@@ -52,7 +52,7 @@ typedef enum {
     NGX_HTTP_PAYER_RECONCILE_NOTHING = 0,
     NGX_HTTP_PAYER_RECONCILE_OP,      /* an operation is read back */
     NGX_HTTP_PAYER_RECONCILE_READ,      /* the payment of an order is */
-    NGX_HTTP_PAYER_RECONCILE_EXPIRE,    /* nobody has its link */
+    NGX_HTTP_PAYER_RECONCILE_EXPIRE,    /* no client has its link */
     NGX_HTTP_PAYER_RECONCILE_CAPTURE,   /* payer_auto_capture */
     NGX_HTTP_PAYER_RECONCILE_LIMIT      /* payer_authorization_limit */
 } ngx_http_payer_reconcile_task_e;
@@ -128,25 +128,27 @@ void ngx_http_payer_reconcile_old(ngx_http_payer_ctx_t *ctx,
 
 
 /*
- * whether a line about an order is due: what it is about began at "since", or
- * the order has changed since the lap before, or a day is over
+ * whether a message about an order is to be logged: its cause began at
+ * "since", or the order has changed since the previous lap, or a day has
+ * passed
  */
 ngx_uint_t ngx_http_payer_reconcile_news(ngx_http_payer_reconcile_t *rec,
     ngx_http_payer_record_t *record, time_t since);
 
-/* the settings that the record goes by, or NULL: it is not one of this host */
+/* the settings for the record, or NULL: it is not one of this host */
 ngx_http_payer_loc_conf_t *ngx_http_payer_reconcile_conf(
     ngx_http_payer_ctx_t *ctx, ngx_http_payer_record_t *record);
 
 /*
- * does it in a background request: NGX_OK, NGX_BUSY while another one runs for
- * the same payment, NGX_DECLINED if there is no connection to spare, NGX_ERROR
+ * runs a task in a background request: NGX_OK, NGX_BUSY while another one runs
+ * for the same payment, NGX_DECLINED if there is no connection to spare,
+ * NGX_ERROR
  */
 ngx_int_t ngx_http_payer_reconcile_job(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_t *rec, ngx_http_payer_reconcile_task_e task,
     ngx_str_t *id);
 
-/* the walk is gone: those that run go on for nobody */
+/* the walk has ended: running jobs continue without it */
 void ngx_http_payer_reconcile_leave(ngx_http_payer_reconcile_t *rec);
 
 

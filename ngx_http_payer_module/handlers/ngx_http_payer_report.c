@@ -5,8 +5,8 @@
  *
  *     begin -> page -> (row -> order -> past -> others ->) page ... -> answer
  *
- * A capture without an amount is of all that was left.  What that came to is
- * what was captured of the payment without its other captures.
+ * A capture without an amount is for the whole remaining amount, which is the
+ * captured amount of the payment without its other captures.
  */
 
 
@@ -320,7 +320,7 @@ ngx_http_payer_report_past(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* without the other captures of the payment that is what the row is of */
+/* the amount of the row: without the other captures of the payment */
 
 static ngx_int_t
 ngx_http_payer_report_captured(ngx_http_payer_ctx_t *ctx,
@@ -428,7 +428,9 @@ ngx_http_payer_report_keep(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* a row without amount or currency is of a payment that is not known here */
+/*
+ * a row without amount or currency belongs to a payment that is not known here
+ */
 
 static ngx_int_t
 ngx_http_payer_report_add(ngx_http_payer_ctx_t *ctx,

@@ -2,9 +2,9 @@
 /*
  * The days of a report, in a time zone.
  *
- * The C library knows time zones only by the environment of the process, so
- * that TZ is another one for a moment.  Nothing else runs in this thread
- * meanwhile, and nginx's own local times are cached.
+ * The C library gets the time zone from the environment of the process, so TZ
+ * is changed for a moment.  Nothing else runs in this thread meanwhile, and
+ * nginx's own local times are cached.
  */
 
 
@@ -111,7 +111,7 @@ ngx_http_payer_report_arg(ngx_http_request_t *r, char *name, ngx_str_t *value)
 }
 
 
-/* one that is not known would be UTC without a word */
+/* an unknown one would be used as UTC without an error */
 
 static ngx_int_t
 ngx_http_payer_report_zone(ngx_str_t *tz)
@@ -201,7 +201,7 @@ ngx_http_payer_report_today(ngx_pool_t *pool, ngx_str_t *text)
 }
 
 
-/* midnight of a day that the calendar has */
+/* midnight of a valid day */
 
 static ngx_int_t
 ngx_http_payer_report_day(ngx_str_t *text, struct tm *tm)

@@ -1,6 +1,6 @@
 
 /*
- * What payer_report answers: JSON, or CSV for a spreadsheet.
+ * The answer of payer_report: JSON, or CSV for a spreadsheet.
  */
 
 
@@ -133,7 +133,7 @@ ngx_http_payer_report_csv(ngx_http_request_t *r, ngx_http_payer_report_t *rp,
 }
 
 
-/* a spreadsheet takes what begins with one of these for a formula */
+/* a spreadsheet evaluates a text that begins with one of these as a formula */
 
 static u_char *
 ngx_http_payer_report_cell(u_char *p, ngx_str_t *text)

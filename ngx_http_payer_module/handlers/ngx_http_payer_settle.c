@@ -1,13 +1,13 @@
 
 /*
- * payer_reconcile?operation=...&outcome=done|refused: what no read can tell is
- * settled by somebody who has asked Payer.
+ * payer_reconcile?operation=...&outcome=done|refused: an outcome that no read
+ * can show is settled by hand.
  *
  *     arguments -> search -> claim -> take -> get -> find the order -> written
  *
- * The operation is named by its Payer-Request-ID, which the 504 and the log
- * tell, or by its key in the store.  Only one in doubt can be settled: what
- * Payer has answered stays as it is.
+ * The operation is specified by its Payer-Request-ID, which is in the 504 and
+ * the log, or by its key in the store.  Only an unknown outcome can be
+ * settled: Payer's reply is never changed.
  */
 
 
@@ -217,7 +217,7 @@ ngx_http_payer_settle_meant(ngx_http_payer_settle_t *st,
 }
 
 
-/* a repeat with its key is not to be sent meanwhile, from no host */
+/* a repeat with its key must not be sent meanwhile, from no host */
 
 static ngx_int_t
 ngx_http_payer_settle_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -412,8 +412,8 @@ ngx_http_payer_settle_word(ngx_http_payer_op_state_e state)
 
 
 /*
- * The sum of refunds is nothing that a read must show.  Of all else the next
- * read tells what the order is by now.
+ * A read may not show the sum of refunds.  The next read updates everything
+ * else.
  */
 
 static void

@@ -1,7 +1,7 @@
 
 /*
- * payer_reconcile?operation=...&outcome=done|refused: what no read can tell is
- * settled by somebody who has asked Payer.
+ * payer_reconcile?operation=...&outcome=done|refused: an outcome that no read
+ * can show is settled by hand.
  */
 
 

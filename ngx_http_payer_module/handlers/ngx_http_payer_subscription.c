@@ -1,6 +1,6 @@
 
 /*
- * payer_subscriptions: which events Payer tells of, and where.
+ * payer_subscriptions: lists, adds and removes event subscriptions at Payer.
  *
  *     access -> body -> parameters -> call -> (list) -> answer
  *
@@ -292,7 +292,7 @@ ngx_http_payer_subscription_call(ngx_http_request_t *r,
 
     case NGX_HTTP_PAYER_CONFLICT:
 
-        /* Payer has handled it before, and only the list tells how */
+        /* Payer has handled it before, and only the list shows the result */
 
         if (ngx_http_payer_api_call(ctx, NGX_HTTP_PAYER_CALL_SUBSCRIPTIONS,
                                     NULL)

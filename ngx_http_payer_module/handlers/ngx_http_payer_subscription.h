@@ -1,5 +1,5 @@
 
-/* payer_subscriptions: which events Payer tells of, and where */
+/* payer_subscriptions: lists, adds and removes event subscriptions at Payer */
 
 
 #ifndef _NGX_HTTP_PAYER_SUBSCRIPTION_H_INCLUDED_

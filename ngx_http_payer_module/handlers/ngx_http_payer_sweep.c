@@ -1,6 +1,6 @@
 
 /*
- * payer_sweep: the work that needs no visitor and no cron.
+ * payer_sweep: background work without a client and without cron.
  *
  *     timer -> leases -> background request: work -> work ... -> over
  */
@@ -49,7 +49,7 @@ static ngx_http_payer_step_pt  ngx_http_payer_sweep_works[] = {
 };
 
 
-/* of this process, whatever its configuration is by then */
+/* of this process, also with a later configuration */
 
 static ngx_event_t  ngx_http_payer_sweep_event;
 
@@ -96,7 +96,7 @@ ngx_http_payer_sweep_init(ngx_conf_t *cf)
 }
 
 
-/* one location of a server speaks for its orders, see the rank */
+/* one location of a server has the settings for its orders, see the rank */
 
 static ngx_int_t
 ngx_http_payer_sweep_add(ngx_conf_t *cf, ngx_http_payer_main_conf_t *pmcf,
@@ -176,9 +176,9 @@ ngx_http_payer_sweep_of(ngx_conf_t *cf, ngx_http_payer_main_conf_t *pmcf,
 
 
 /*
- * An event is the nearest to a sweep: it changes orders that nobody asks
- * about.  So the settings of its location count, payer_auto_capture first of
- * all.
+ * A sweep is most similar to an event: it changes orders without a client.  So
+ * the settings of the location for events are used, payer_auto_capture in
+ * particular.
  */
 
 static ngx_uint_t
@@ -294,7 +294,7 @@ ngx_http_payer_sweep_timer(ngx_event_t *ev)
         ngx_http_payer_sweep_run(pmcf, &sweeps[i]);
     }
 
-    /* of these each worker process takes what no other one has */
+    /* each worker process takes entries that no other one has leased */
 
     ngx_http_payer_notify_due(pmcf);
     ngx_http_payer_notify_count(pmcf);
@@ -304,8 +304,8 @@ ngx_http_payer_sweep_timer(ngx_event_t *ev)
 
 
 /*
- * The lease of the pace is left to end by itself, a little before the next run
- * of this worker is due; that of the run is given back.
+ * The lease of the interval expires by itself, shortly before the next run of
+ * this worker process is due; that of the run is released.
  */
 
 static void
@@ -351,7 +351,9 @@ ngx_http_payer_sweep_run(ngx_http_payer_main_conf_t *pmcf,
 
     if (ngx_http_payer_background_start(&work) != NGX_OK) {
 
-        /* another worker may have what this one has not */
+        /*
+         * another worker process may have the connections that this one lacks
+         */
 
         ngx_http_payer_zone_unclaim(zone, &sweep->pace);
         ngx_http_payer_zone_unclaim(zone, &sweep->run);
@@ -407,7 +409,7 @@ ngx_http_payer_sweep_next(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* what is in doubt, and what is old: the walk of payer_reconcile */
+/* records in doubt and old authorizations: the walk of payer_reconcile */
 
 static ngx_int_t
 ngx_http_payer_sweep_doubts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)

@@ -1,10 +1,10 @@
 
 /*
- * payer_sweep: the work that needs no visitor and no cron.
+ * payer_sweep: background work without a client and without cron.
  *
- * Each worker has a timer; a lease in the zone lets one of them run at a time,
- * and not more often than it was said.  A run is bounded, and made of steps of
- * a background request.
+ * Each worker process has a timer; a lease in the zone allows one of them to
+ * run at a time, and not more often than configured.  A run is limited, and
+ * consists of steps of a background request.
  */
 
 
@@ -16,8 +16,10 @@
 #include "ngx_http_payer_sweep_merchant.h"
 
 
-/* finds out what is to be swept, when the configuration is complete: NGX_OK
- * or NGX_ERROR */
+/*
+ * finds the merchants to be swept, when the configuration is complete: NGX_OK
+ * or NGX_ERROR
+ */
 ngx_int_t ngx_http_payer_sweep_init(ngx_conf_t *cf);
 
 /* starts the timer of a worker */

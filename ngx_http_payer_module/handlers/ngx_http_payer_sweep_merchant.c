@@ -1,6 +1,6 @@
 
 /*
- * What payer_sweep does for one client id.
+ * payer_sweep for one client id.
  */
 
 

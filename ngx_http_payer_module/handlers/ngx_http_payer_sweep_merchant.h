@@ -1,7 +1,7 @@
 
 /*
- * What payer_sweep does for one client id: whose orders are swept with which
- * settings, and the lease of the run.
+ * payer_sweep for one client id: the settings for its orders, and the lease of
+ * the run.
  */
 
 
@@ -26,7 +26,7 @@ struct ngx_http_payer_sweep_s {
 };
 
 
-/* how long a run is left alone that does not say that it goes on, ms */
+/* the lease of a run beyond payer_timeout, ms */
 
 #define NGX_HTTP_PAYER_SWEEP_MARGIN  5000
 
@@ -34,7 +34,7 @@ struct ngx_http_payer_sweep_s {
     ((conf)->timeout + NGX_HTTP_PAYER_SWEEP_MARGIN)
 
 
-/* the run goes on, and keeps its lease: to be called within payer_timeout */
+/* extends the lease of the run: to be called within payer_timeout */
 void ngx_http_payer_sweep_hold(ngx_http_payer_sweep_t *sweep);
 
 /*

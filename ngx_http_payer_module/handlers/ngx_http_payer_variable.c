@@ -1,7 +1,8 @@
 
 /*
- * The $payer_... variables.  All show what the context of the main request
- * knows, and are empty before that; they work after internal redirects, too.
+ * The $payer_... variables.  All are read from the context of the main
+ * request, and are empty before there is one; they are kept after internal
+ * redirects.
  */
 
 
@@ -299,7 +300,7 @@ ngx_http_payer_reference_variable(ngx_http_request_t *r,
     reference = ctx->order.reference.len ? &ctx->order.reference
                                          : &ctx->record.reference;
 
-    /* most are numbers, in which nothing needs to be escaped */
+    /* most are numbers, which need no escaping */
 
     escapes = 0;
 
@@ -393,7 +394,7 @@ ngx_http_payer_outcome_variable(ngx_http_request_t *r,
 }
 
 
-/* set while the shop is told of a change */
+/* set in requests with a notification */
 
 static ngx_int_t
 ngx_http_payer_notify_variable(ngx_http_request_t *r,

@@ -1,10 +1,10 @@
 
 /*
- * payer_verify: lets a request on only if its order was paid.
+ * payer_verify: passes a request only if its order is paid.
  *
  *     reference -> find -> (recently proved) -> read from Payer -> end
  *
- * Whatever goes wrong on the way, the request does not go on.
+ * After any failure the request is not passed.
  */
 
 
@@ -44,8 +44,8 @@ static ngx_str_t  ngx_http_payer_verify_name = ngx_string("verify");
 
 /*
  * Called again and again while the flow is parked.  A context that is not
- * running is of another location, before an internal redirect, and what it
- * found out is not about this one.
+ * running belongs to another location, before an internal redirect, and its
+ * result does not apply here.
  */
 
 ngx_int_t
@@ -110,7 +110,7 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
 }
 
 
-/* how long this request may wait for the buyer's payment to be seen */
+/* how long this request may wait for the payment */
 
 static ngx_int_t
 ngx_http_payer_verify_patience(ngx_http_request_t *r,
@@ -239,10 +239,10 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     if (record->payment_id.len == 0) {
 
         /*
-         * being made, or made by a call whose reply was lost; nobody has the
-         * link of one that is over, so nobody has paid by it.  Where the shop
-         * has just said that its order is not paid, the buyer is sent to
-         * wait for the link.
+         * being created, or created by a call whose reply was lost; a link of
+         * an ended call is not known to any client, so it is not paid.  If the
+         * lookup has just shown that the order is not paid, the buyer is sent
+         * to the checkout to wait for the link.
          */
 
         return ngx_http_payer_verify_end(ctx, (record->state
@@ -259,8 +259,8 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
 
 /*
- * Paid, but for how much: what is wanted now may be more.  What the shop says
- * with this very request is newer than what it said to a checkout.
+ * Paid, but the required amount may be larger now.  The amount in the shop's
+ * response to this request is newer than that of a checkout.
  */
 
 ngx_http_payer_verdict_e
@@ -324,8 +324,8 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
     }
 
     /*
-     * An application believes $payer_status, and may well be asked for the
-     * page of the error: it must not read there that the order is paid.
+     * An application trusts $payer_status, and the error page may be a page of
+     * it: the status there must not mean that the order is paid.
      */
 
     if (verdict == NGX_HTTP_PAYER_UNPAID) {
@@ -350,7 +350,7 @@ ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* what the step returns when what the shop says is enough, or is missing */
+/* the result of the step if the lookup is decisive, or has failed */
 
 static ngx_int_t
 ngx_http_payer_verify_looked_up(ngx_http_payer_ctx_t *ctx, ngx_int_t rc,
@@ -378,8 +378,8 @@ ngx_http_payer_verify_looked_up(ngx_http_payer_ctx_t *ctx, ngx_int_t rc,
 
 
 /*
- * Who guesses order numbers learns nothing: neither whether there is such an
- * order, nor what the variables would say of it.
+ * A client that guesses order numbers gets no information: neither whether the
+ * order exists, nor its variables.
  */
 
 static ngx_int_t
@@ -395,7 +395,7 @@ ngx_http_payer_verify_unknown(ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* the variables say nothing of an order that is not this buyer's */
+/* clears the variables of an order that is not the client's */
 
 static void
 ngx_http_payer_verify_forget(ngx_http_payer_ctx_t *ctx)

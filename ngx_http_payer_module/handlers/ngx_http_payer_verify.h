@@ -1,6 +1,6 @@
 
 /*
- * payer_verify: finds out whether the order of a request was paid.
+ * payer_verify: determines whether the order of a request is paid.
  */
 
 
@@ -11,7 +11,7 @@
 #include "ngx_http_payer_module.h"
 
 
-/* what it knows while it decides */
+/* its state */
 struct ngx_http_payer_verify_s {
     ngx_http_payer_shared_read_t  crowd;        /* who ask for the same */
     ngx_http_payer_verdict_e      read;         /* from Payer alone */
@@ -27,7 +27,7 @@ struct ngx_http_payer_verify_s {
 
 
 /*
- * the handler of the access phase: NGX_OK lets the request on, NGX_AGAIN when
+ * the handler of the access phase: NGX_OK passes the request, NGX_AGAIN when
  * it is parked, NGX_DECLINED where there is no payer_verify, else a status
  */
 ngx_int_t ngx_http_payer_verify_handler(ngx_http_request_t *r);
@@ -38,7 +38,7 @@ ngx_int_t ngx_http_payer_verify_find(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_verify_turn(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
-/* whether an order that was paid was paid with what is wanted now */
+/* whether a paid order was paid with the amount required now */
 ngx_http_payer_verdict_e ngx_http_payer_verify_sum(ngx_http_payer_ctx_t *ctx);
 
 /* what the flow's last step returns */
@@ -49,7 +49,7 @@ ngx_int_t ngx_http_payer_verify_end(ngx_http_payer_ctx_t *ctx,
 void ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx);
 
 
-/* whether the request was let through, for whatever reason */
+/* whether the request was passed, for any reason */
 
 #define ngx_http_payer_verify_passed(ctx)                                    \
     ((ctx)->verdict == NGX_HTTP_PAYER_PAID                                   \

@@ -29,9 +29,9 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
 /*
- * The access phase is not for subrequests.  One that leads here, from a page
- * that anybody may see, would show what payer_verify protects: it is passed
- * only as a part of a request that was let on for the same order.
+ * The access phase does not run for subrequests.  A subrequest from an
+ * unprotected page would show what payer_verify protects: it is passed only if
+ * its main request was passed for the same order.
  */
 
 static ngx_int_t
@@ -82,7 +82,7 @@ ngx_http_payer_verify_access_same(ngx_http_request_t *r,
         return 0;
     }
 
-    /* where the main request has shown none, this one has to */
+    /* if the main request had no ticket, this one needs it */
 
     if (ctx->conf->verify.ticket == NULL
         && ngx_http_payer_ticket_admit(r, conf, &ctx->record) != NGX_OK)
@@ -96,7 +96,7 @@ ngx_http_payer_verify_access_same(ngx_http_request_t *r,
         return 0;
     }
 
-    /* what this part of the page costs may be more than what the page does */
+    /* this location may require a larger amount than that of the page */
 
     if (ngx_http_payer_verify_amount_get(r, &conf->verify, &amount, &currency)
         != NGX_OK
@@ -111,7 +111,7 @@ ngx_http_payer_verify_access_same(ngx_http_request_t *r,
 
     if (rc == NGX_DECLINED && reference.len == 0) {
 
-        /* a part of the page that depends on no order */
+        /* a location without an order */
 
         return 1;
     }
@@ -125,8 +125,8 @@ ngx_http_payer_verify_access_same(ngx_http_request_t *r,
 
 
 /*
- * What payer_verify protects, what a checkout leads to, and the pages of their
- * errors, is for one buyer now, and for no cache.
+ * Protected pages, the pages of a checkout, and their error pages are for one
+ * buyer and must not be cached.
  */
 
 static ngx_int_t
@@ -174,9 +174,9 @@ ngx_http_payer_verify_access_init(ngx_conf_t *cf)
     *h = ngx_http_payer_verify_access_subrequest;
 
     /*
-     * The handlers of a phase run from the last to the first.  This one is to
-     * run when all others have had their say: it costs a call to Payer, and
-     * with "satisfy any" its answer ends the request.
+     * The handlers of a phase run from the last to the first.  This one must
+     * run after all others: it causes a call to Payer, and with "satisfy any"
+     * its answer ends the request.
      */
 
     handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;

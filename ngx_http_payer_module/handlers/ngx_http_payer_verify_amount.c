@@ -1,6 +1,7 @@
 
 /*
- * payer_verify_amount: how much the order behind payer_verify has to be worth.
+ * payer_verify_amount: the amount that the order of payer_verify must be paid
+ * with.
  */
 
 

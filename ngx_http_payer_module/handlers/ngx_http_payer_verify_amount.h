@@ -1,6 +1,7 @@
 
 /*
- * payer_verify_amount: how much the order behind payer_verify has to be worth.
+ * payer_verify_amount: the amount that the order of payer_verify must be paid
+ * with.
  */
 
 
@@ -12,9 +13,8 @@
 
 
 /*
- * what the location wants now: NGX_OK, also with "amount" 0 if it has no such
- * directive, NGX_DECLINED (logged) for values that are no sum of money,
- * NGX_ERROR
+ * evaluates the amount of the location: NGX_OK, also with "amount" 0 if it has
+ * no such directive, NGX_DECLINED (logged) for invalid values, NGX_ERROR
  */
 ngx_int_t ngx_http_payer_verify_amount_get(ngx_http_request_t *r,
     ngx_http_payer_verify_conf_t *verify, int64_t *amount,

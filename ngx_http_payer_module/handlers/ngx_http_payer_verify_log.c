@@ -1,6 +1,6 @@
 
 /*
- * Why payer_verify has answered with 402.
+ * Logs why payer_verify has returned 402.
  */
 
 
@@ -24,7 +24,7 @@ ngx_http_payer_verify_log(ngx_http_payer_ctx_t *ctx)
 
     if (ctx->found && record->state == 0) {
 
-        /* the answer is another one, and says its own reason */
+        /* another answer, which has its own reason */
 
         return;
     }

@@ -1,10 +1,10 @@
 
 /*
- * What payer_verify reads from Payer:
+ * The reads of payer_verify from Payer:
  *
  *     turn -> prepare -> ask -> stored -> capture
  *
- * and again, where the buyer may be faster than Payer's books.
+ * and again, if Payer may not have updated the status yet.
  */
 
 
@@ -50,8 +50,9 @@ static ngx_uint_t ngx_http_payer_verify_waits(ngx_http_payer_ctx_t *ctx);
 
 
 /*
- * One request of an order reads for all who came before, on all workers: a
- * page with many parts behind the gate is one question, and so is a crowd.
+ * One request reads for all earlier requests for the order, in all worker
+ * processes: a page with many protected parts causes one read, and so do many
+ * clients.
  */
 
 ngx_int_t
@@ -92,7 +93,7 @@ ngx_http_payer_verify_turn(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
         return ngx_http_payer_verify_end(ctx, NGX_HTTP_PAYER_UNSURE);
 
-    default: /* NGX_ERROR: a full zone, to share it is a courtesy */
+    default: /* NGX_ERROR: the zone is full, so the read is not shared */
         verify->alone = 1;
         ctx->step = ngx_http_payer_verify_prepare;
         return NGX_OK;
@@ -119,7 +120,7 @@ ngx_http_payer_verify_key(ngx_http_payer_ctx_t *ctx)
     p = ngx_cpymem(p, "read/", sizeof("read/") - 1);
     ngx_memcpy(p, ctx->key.data, ctx->key.len);
 
-    /* later than the request came, and not later than anything is read */
+    /* after the request was received, and before anything is read */
 
     ctx->verify->since = ngx_http_payer_zone_now();
     ctx->verify->looked = ctx->verify->since;
@@ -172,7 +173,7 @@ ngx_http_payer_verify_begin(ngx_http_payer_ctx_t *ctx, ngx_msec_t *left)
 }
 
 
-/* another request's answer: it is worth a look at what is stored by now */
+/* the result of another request: the stored record may have changed */
 
 static ngx_int_t
 ngx_http_payer_verify_answered(ngx_http_payer_ctx_t *ctx)
@@ -200,7 +201,7 @@ ngx_http_payer_verify_answered(ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* it counts if it is of the payment that the order has now */
+/* used if it is for the current payment of the order */
 
 static ngx_int_t
 ngx_http_payer_verify_told(ngx_http_payer_ctx_t *ctx)
@@ -219,7 +220,7 @@ ngx_http_payer_verify_told(ngx_http_payer_ctx_t *ctx)
 
         if (!read->paid) {
 
-            /* an event may have said otherwise since */
+            /* an event may have changed it since */
 
             if (verify->doubted || !ngx_http_payer_proof_paid(record)) {
                 return ngx_http_payer_verify_end(ctx, read->verdict);
@@ -254,7 +255,7 @@ ngx_http_payer_verify_prepare(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     ngx_http_payer_call_t  *call;
 
-    /* each question has all of payer_timeout */
+    /* each read has all of payer_timeout */
 
     ctx->deadline = ngx_current_msec + ctx->conf->timeout;
 
@@ -272,7 +273,7 @@ ngx_http_payer_verify_prepare(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* runs when the reply is there, whether the buyer still is or not */
+/* runs when the reply arrives, even if the buyer has gone */
 
 static void
 ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
@@ -304,7 +305,7 @@ ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
 }
 
 
-/* the same answer as before need not be stored again and again */
+/* an unchanged reply is not stored again */
 
 static ngx_uint_t
 ngx_http_payer_verify_news(ngx_http_payer_record_t *record,
@@ -348,7 +349,7 @@ ngx_http_payer_verify_ask(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* those who wait for the answer */
+/* wakes those that wait for the result */
 
 static void
 ngx_http_payer_verify_tell(ngx_http_payer_ctx_t *ctx,
@@ -375,7 +376,7 @@ ngx_http_payer_verify_tell(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* whether Payer still waits for the buyer */
+/* whether the payment can still be made */
 
 static ngx_uint_t
 ngx_http_payer_verify_open(ngx_http_payer_call_t *call)
@@ -390,7 +391,7 @@ ngx_http_payer_verify_open(ngx_http_payer_call_t *call)
 }
 
 
-/* what counts is what the store has made of it */
+/* the stored result of the merge counts */
 
 static ngx_int_t
 ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
@@ -426,7 +427,7 @@ ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         verdict = NGX_HTTP_PAYER_UNPAID;
     }
 
-    /* for the variables: the word that was read, not one that is older */
+    /* for the variables: the status as read, not an older one */
 
     record->status = payment->status;
 
@@ -452,7 +453,7 @@ ngx_http_payer_verify_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* the order is paid, whatever comes of payer_auto_capture */
+/* the order is paid, regardless of payer_auto_capture */
 
 static ngx_int_t
 ngx_http_payer_verify_capture(ngx_http_request_t *r,
@@ -466,7 +467,7 @@ ngx_http_payer_verify_capture(ngx_http_request_t *r,
 }
 
 
-/* the buyer may be faster than Payer's books: asks again for a while */
+/* Payer may not have updated the status yet: reads again for a while */
 
 static ngx_int_t
 ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx)
@@ -480,7 +481,7 @@ ngx_http_payer_verify_again(ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* whether the answer that is there is not the last one yet */
+/* whether the result may still change */
 
 static ngx_uint_t
 ngx_http_payer_verify_waits(ngx_http_payer_ctx_t *ctx)

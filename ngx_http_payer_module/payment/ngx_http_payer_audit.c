@@ -1,6 +1,6 @@
 
 /*
- * The audit log: two lines of JSON for each operation, whoever asked for it.
+ * The audit log: two lines of JSON for each operation, from all sources.
  *
  * A line is one write() to a file that is opened for appending, so that lines
  * of several workers do not mix.

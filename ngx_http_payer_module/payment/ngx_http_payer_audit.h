@@ -1,6 +1,6 @@
 
 /*
- * The audit log: two lines of JSON for each operation, whoever asked for it.
+ * The audit log: two lines of JSON for each operation, from all sources.
  */
 
 
@@ -40,18 +40,18 @@ typedef struct {
     int64_t               amount;       /* -1: all that is left */
     ngx_uint_t            status;       /* 0: none */
     const char           *outcome;      /* NULL: the intent */
-    unsigned              unattended:1; /* no client has asked */
+    unsigned              unattended:1; /* not requested by a client */
 } ngx_http_payer_audit_line_t;
 
 
-/* who asks, as "payer_actor" says, or empty: NGX_OK or NGX_ERROR */
+/* the value of payer_actor, or empty: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_payer_audit_actor(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *actor);
 
 /*
- * the line of an outcome that was found after the operation itself had ended
- * without one, "actor" being who has found it, for "reason": NGX_OK or
- * NGX_ERROR (logged)
+ * the line of an outcome that was found after the operation had ended without
+ * one; "actor" is what has found it, for "reason": NGX_OK or NGX_ERROR
+ * (logged)
  */
 ngx_int_t ngx_http_payer_audit_found(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_op_t *op, const ngx_str_t *operation,

@@ -1,14 +1,13 @@
 
 /*
- * Operations that come by themselves: payer_auto_capture captures a payment in
- * full when it is seen authorized, payer_authorization_limit captures or
- * releases it when the authorization is old.
+ * Automatic operations: payer_auto_capture captures a payment in full when it
+ * is found authorized, payer_authorization_limit captures or releases it when
+ * the authorization is old.
  *
  * Each is an operation like any other, whose idempotency key is the same for
- * verify, events, reconcile and the sweep: whoever comes first does it, and
- * the others find it done or under way.  Its request id is not made of the
- * key: one that came to nothing is tried again, and Payer must not take it for
- * the other.
+ * verify, events, reconcile and the sweep: the first one executes it, and the
+ * others find it done or in progress.  Its request id is not derived from the
+ * key: after an operation that was not done, the next try needs another one.
  */
 
 
@@ -48,7 +47,7 @@ static ngx_http_payer_auto_t  ngx_http_payer_auto_seen = {
     ngx_http_payer_auto_paid
 };
 
-/* the same capture: whichever comes first, there is no other */
+/* the same capture, so that it is done only once */
 
 static ngx_http_payer_auto_t  ngx_http_payer_auto_old_capture = {
     NGX_HTTP_PAYER_CALL_CAPTURE,
@@ -142,8 +141,8 @@ ngx_http_payer_auto_run(ngx_http_payer_ctx_t *ctx,
 
 
 /*
- * What staff have cancelled in the shop, or what costs more there by now, is
- * not captured: NGX_OK, NGX_DECLINED (logged), NGX_AGAIN, NGX_ERROR
+ * An order that is cancelled in the shop, or costs more there now, is not
+ * captured: NGX_OK, NGX_DECLINED (logged), NGX_AGAIN, NGX_ERROR
  */
 
 static ngx_int_t
@@ -219,7 +218,7 @@ ngx_http_payer_auto_start(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* only what is proved paid by what the store has by now */
+/* only if the record as it is stored now proves the payment */
 
 static ngx_int_t
 ngx_http_payer_auto_paid(ngx_http_payer_ctx_t *ctx)

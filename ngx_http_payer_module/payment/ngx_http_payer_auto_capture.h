@@ -1,8 +1,8 @@
 
 /*
- * Operations that come by themselves: payer_auto_capture captures a payment in
- * full, once, when it is seen authorized; payer_authorization_limit captures
- * or releases it, once, when the authorization is old.
+ * Automatic operations: payer_auto_capture captures a payment in full, once,
+ * when it is found authorized; payer_authorization_limit captures or releases
+ * it, once, when the authorization is old.
  */
 
 
@@ -14,14 +14,14 @@
 
 
 /*
- * A step of whoever has read the payment of ctx->record: NGX_OK when there is
- * nothing to do (any more), NGX_AGAIN when the request is parked (call it
- * again), NGX_ERROR.  A capture that fails is logged, recorded, and tried
- * again by payer_reconcile; it never concerns the caller.
+ * A step after the payment of ctx->record was read: NGX_OK when there is
+ * nothing (more) to do, NGX_AGAIN when the request is parked (call it again),
+ * NGX_ERROR.  A capture that fails is logged, recorded, and tried again by
+ * payer_reconcile; the caller continues in any case.
  */
 ngx_int_t ngx_http_payer_auto_capture(ngx_http_payer_ctx_t *ctx);
 
-/* the same of whoever knows that the authorization of ctx->record is old */
+/* the same when the authorization of ctx->record is old */
 ngx_int_t ngx_http_payer_auto_limit(ngx_http_payer_ctx_t *ctx);
 
 /* the age from which an authorization is old to people, seconds: where

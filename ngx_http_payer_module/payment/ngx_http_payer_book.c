@@ -1,14 +1,14 @@
 
 /*
- * The book: captures and refunds that were done, in the order of time.
+ * The book: captures and refunds that were done, ordered by time.
  *
  * The key is book/MERCHANT/TIME/REQUEST-ID, with the time at which the
- * operation was sent first.  So whoever finds out that it was done, and
- * however often, writes the same entry.
+ * operation was sent first.  So each request that finds that it was done
+ * writes the same entry.
  *
- * What a capture of all that was left came to depends on the other captures of
- * the payment, some of which may be known later: it is worked out when it is
- * read.
+ * The amount of a capture of the whole remaining amount depends on the other
+ * captures of the payment, some of which may be known later: it is calculated
+ * when the entry is read.
  *
  * Format 1, integers little-endian: "PB", version, zero, four zeros, the time,
  * the amount, texts: operation, reference, payment id, currency, request id.
@@ -130,7 +130,7 @@ ngx_http_payer_book_is(const ngx_str_t *operation, ngx_http_payer_call_e call)
 }
 
 
-/* one that names the order is not replaced by one that does not */
+/* an entry with the order is not replaced by one without it */
 
 static ngx_int_t
 ngx_http_payer_book_merge(ngx_str_t *stored, ngx_str_t *fresh)

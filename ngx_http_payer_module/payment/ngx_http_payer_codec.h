@@ -1,7 +1,7 @@
 
 /*
  * The bytes of records: integers little-endian, texts with two bytes of
- * length.  Readers survive any bytes.
+ * length.  Readers accept any bytes without a crash.
  */
 
 

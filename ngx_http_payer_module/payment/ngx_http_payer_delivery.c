@@ -1,11 +1,11 @@
 
 /*
- * One attempt to tell the shop:
+ * One attempt to send a notification:
  *
  *     begin -> (look) -> send -> answered -> settle -> stored
  *
- * The entry is leased, so nobody else delivers it; and an entry goes out only
- * if none of the same order that goes before it is still owed.
+ * The entry is leased, so that it is delivered only here; and an entry is sent
+ * only if no earlier one of the same order is still owed.
  */
 
 
@@ -191,7 +191,7 @@ ngx_http_payer_delivery_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     if (!delivery->found
         || delivery->notice.state != NGX_HTTP_PAYER_NOTICE_OWED)
     {
-        /* somebody was faster, after a lease that had ended */
+        /* another one was faster, after a lease had expired */
 
         return NGX_DONE;
     }
@@ -241,7 +241,9 @@ ngx_http_payer_delivery_page(ngx_http_payer_ctx_t *ctx,
             continue;
         }
 
-        /* the reference of another order may go on behind a slash */
+        /*
+         * the reference of another order may begin with this one and a slash
+         */
 
         if (other.reference.len != delivery->notice.reference.len
             || ngx_memcmp(other.reference.data,
@@ -315,8 +317,8 @@ ngx_http_payer_delivery_speak(ngx_http_payer_ctx_t *ctx,
 
 
 /*
- * Its turn comes when the one before it is taken, whose delivery then sets the
- * time anew.
+ * It is sent when the one before it is accepted, whose delivery then sets the
+ * time again.
  */
 
 static ngx_int_t

@@ -1,6 +1,7 @@
 
 /*
- * One attempt to tell the shop: a background request in the record's server.
+ * One attempt to send a notification: a background request in the record's
+ * server.
  */
 
 
@@ -18,7 +19,7 @@
 #define NGX_HTTP_PAYER_DELIVERY_FIELDS  9
 
 
-/* what becomes of an attempt */
+/* the result of an attempt */
 typedef enum {
     NGX_HTTP_PAYER_DELIVERY_NONE = 0,   /* there was none */
     NGX_HTTP_PAYER_DELIVERY_TAKEN,

@@ -1,7 +1,7 @@
 
 /*
- * Look before telling: a shop that is told that an order is paid believes it,
- * whatever has become of the payment and of the order meanwhile.
+ * The check before a notification of the type "paid": the shop would accept it
+ * even if the payment or the order has changed in the meantime.
  *
  *     look -> record -> shop -> send or settle
  */
@@ -20,7 +20,7 @@ static ngx_int_t ngx_http_payer_delivery_shop(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 
-/* the types that take back what "paid" has said */
+/* the types that cancel the effect of "paid" */
 
 #define NGX_HTTP_PAYER_DELIVERY_UNDO                                         \
     (ngx_http_payer_notice_bit(NGX_HTTP_PAYER_NOTICE_RELEASED)               \
@@ -49,7 +49,7 @@ ngx_http_payer_delivery_look(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* what has become of the payment since */
+/* the state of the payment now */
 
 static ngx_int_t
 ngx_http_payer_delivery_record(ngx_http_request_t *r,
@@ -85,7 +85,9 @@ ngx_http_payer_delivery_record(ngx_http_request_t *r,
 }
 
 
-/* and the shop would not be told of that; else it is told all, in order */
+/*
+ * and the shop would not be notified of that; otherwise all are sent, in order
+ */
 
 static ngx_uint_t
 ngx_http_payer_delivery_undone(ngx_http_payer_delivery_t *delivery,
@@ -100,7 +102,7 @@ ngx_http_payer_delivery_undone(ngx_http_payer_delivery_t *delivery,
     if (record->payment_id.len != id->len
         || ngx_memcmp(record->payment_id.data, id->data, id->len) != 0)
     {
-        /* the order was sold again, for which the payment had to be over */
+        /* the order was sold again, so the payment has ended */
 
         return told == 0;
     }

@@ -1,6 +1,6 @@
 
 /*
- * What becomes of an attempt to tell the shop, in the store and in the log.
+ * Stores and logs the result of an attempt to send a notification.
  *
  *     settle -> mark -> store -> stored (-> mark -> store -> stored)
  */
@@ -23,11 +23,11 @@ static void ngx_http_payer_delivery_log(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_delivery_t *delivery);
 
 
-/* what the shop has taken is remembered for as long as an unpaid order is */
+/* an accepted notification is kept as long as an unpaid order */
 
 #define NGX_HTTP_PAYER_KEEP_TOLD  (62 * 86400)
 
-/* the order, itself, where it goes, and the one behind it */
+/* the order, the entry, its new key, and the next entry */
 
 #define NGX_HTTP_PAYER_DELIVERY_ENTRIES  4
 
@@ -104,7 +104,7 @@ ngx_http_payer_delivery_store(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* the last attempt comes when the time is over, and not before */
+/* the last attempt is made at the end of the time, not before */
 
 static void
 ngx_http_payer_delivery_later(ngx_http_payer_delivery_t *delivery)
@@ -181,7 +181,7 @@ ngx_http_payer_delivery_entries(ngx_http_payer_ctx_t *ctx,
 
     if (notice->state != NGX_HTTP_PAYER_NOTICE_OWED && delivery->next_key.len)
     {
-        /* whoever waited for it goes on */
+        /* the next one, which waited for it, is due */
 
         delivery->next.due = ngx_time();
         delivery->more = 1;

@@ -1,7 +1,7 @@
 
 /*
- * Executes one operation on a payment: recorded before it is sent, its result
- * before anybody is told, and never guessed.
+ * Executes one operation on a payment: the intent is stored before it is sent,
+ * the outcome before it is returned, and no outcome is guessed.
  *
  *     with an idempotency key:  lookup -> (search) -> claim -> lookup
  *     then                      intent -> send -> (read back) -> settled
@@ -114,7 +114,7 @@ ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
 
     } else if (ex->call == NULL) {
 
-        /* one that was sent is counted when its reply is there */
+        /* one that was sent is counted when its reply arrives */
 
         ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_NOT_SENT);
 
@@ -150,7 +150,7 @@ ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex)
 }
 
 
-/* the order may have become another one since it was read */
+/* the order may have changed since it was read */
 
 static ngx_int_t
 ngx_http_payer_execute_stored(ngx_http_payer_execution_t *ex)
@@ -163,7 +163,7 @@ ngx_http_payer_execute_stored(ngx_http_payer_execution_t *ex)
 
     if (ctx->io.rc == NGX_BUSY) {
 
-        /* another nginx that has the store is at it */
+        /* another nginx with this store is executing it */
 
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_KEY_IN_FLIGHT);
     }
@@ -177,7 +177,7 @@ ngx_http_payer_execute_stored(ngx_http_payer_execution_t *ex)
     if (ctx->record.payment_id.len != id.len
         || ngx_memcmp(ctx->record.payment_id.data, id.data, id.len) != 0)
     {
-        /* by now it has another payment, which this one does not touch */
+        /* it has another payment now, which this operation does not affect */
 
         ctx->found = 0;
         ctx->record.payment_id = id;
@@ -220,7 +220,7 @@ ngx_http_payer_execute_dropped(ngx_http_payer_execution_t *ex)
 }
 
 
-/* what is not in the audit log is not sent */
+/* without a line in the audit log nothing is sent */
 
 static ngx_int_t
 ngx_http_payer_execute_noted(ngx_http_payer_execution_t *ex)
@@ -272,7 +272,7 @@ ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex)
     if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND
         && params.description.len == 0)
     {
-        /* Payer may want to have one [client] */
+        /* Payer may require one */
 
         ngx_str_set(&params.description, "Refund");
     }

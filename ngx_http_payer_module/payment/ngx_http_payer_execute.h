@@ -1,7 +1,7 @@
 
 /*
- * Executes one operation on a payment: recorded before it is sent, its result
- * before anybody is told, and never guessed.
+ * Executes one operation on a payment: the intent is stored before it is sent,
+ * the outcome before it is returned, and no outcome is guessed.
  */
 
 
@@ -65,34 +65,34 @@ struct ngx_http_payer_execution_s {
 
 
 /*
- * "wanted", if it is set before the first step, is asked when the intent is
- * stored, with what the order is by then in ctx->record, and decides
- * on whether the operation is sent: NGX_OK or NGX_DECLINED.
+ * "wanted", if it is set before the first step, is called when the intent is
+ * stored, with the current record in ctx->record, and decides whether the
+ * operation is sent: NGX_OK or NGX_DECLINED.
  *
  * prepares the operation on the payment of ctx->record; sets ctx->request_id.
- * Whoever acts without a client names itself in "actor" of the execution and
- * of its op, and sets "unattended", before the first step.
+ * Automatic operations set "actor" of the execution and of its op, and
+ * "unattended", before the first step.
  *
- * "id" is the idempotency key, which has to be 1-255 bytes, or NULL for an
- * operation of its own: the execution, or NULL
+ * "id" is the idempotency key, which has to be 1-255 bytes, or NULL for a
+ * separate operation: the execution, or NULL
  */
 ngx_http_payer_execution_t *ngx_http_payer_execute(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_call_e operation, ngx_http_payer_params_t *params,
     ngx_str_t *id);
 
 /*
- * An order that is sold again has another payment, and a repeat of an
- * operation on the earlier one, by the order's number and under its key, is
- * not for this one.  A step of the caller's, when ctx->record was found by its
- * reference: the record becomes that of the payment that the key was used for:
- * NGX_OK, NGX_AGAIN when the request is parked, NGX_ERROR
+ * An order that is sold again has another payment.  A repeat of an operation
+ * on the earlier payment, by the order's number and under its key, must not
+ * affect the new one.  A step of the caller's, when ctx->record was found by
+ * its reference: the record becomes that of the payment that the key was used
+ * for: NGX_OK, NGX_AGAIN when the request is parked, NGX_ERROR
  */
 ngx_int_t ngx_http_payer_execute_bound(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_call_e operation, ngx_str_t *reference, ngx_str_t *id);
 
 /*
- * how many seconds a repeat should wait, or 0 if nobody can repeat it, as it
- * has no key: for an outcome that is in doubt
+ * how many seconds a repeat should wait, or 0 if it cannot be repeated, since
+ * it has no key: for an unknown outcome
  */
 time_t ngx_http_payer_execute_pause(ngx_http_payer_execution_t *ex);
 
@@ -102,7 +102,7 @@ ngx_int_t ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex);
 
 
 /*
- * between the files of the room: sets the ids and the digest; the states of an
+ * for the files execute_*.c: sets the ids and the digest; the states of an
  * execution with a key, before the intent, and of its intent; the end
  */
 ngx_int_t ngx_http_payer_execute_identify(ngx_http_payer_execution_t *ex);
@@ -118,7 +118,7 @@ ngx_int_t ngx_http_payer_execute_rest(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_sum(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_limit(ngx_http_payer_execution_t *ex);
 
-/* a refund of all that is left, of which nobody has said how much it is */
+/* a refund of the whole remaining amount, which is not specified */
 #define ngx_http_payer_execute_of_rest(ex)                                   \
     ((ex)->operation == NGX_HTTP_PAYER_CALL_REFUND                           \
      && (ex)->params->amount == -1)
@@ -126,14 +126,16 @@ ngx_int_t ngx_http_payer_execute_limit(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex);
 
-/* nothing is sent, and what is stored of the intent is forgotten, unless an
- * earlier one is in doubt: what a state answers */
+/*
+ * nothing is sent, and the stored intent is deleted, unless an earlier one is
+ * in doubt: the result of a state
+ */
 ngx_int_t ngx_http_payer_execute_drop(ngx_http_payer_execution_t *ex,
     ngx_http_payer_executed_e result);
 ngx_int_t ngx_http_payer_execute_over(ngx_http_payer_execution_t *ex,
     ngx_http_payer_executed_e result);
 
-/* what the operation's call, and a read after it, are settled with */
+/* the settle handler of the operation's call and of the read after it */
 void ngx_http_payer_execute_replied(ngx_http_payer_call_t *call);
 void ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call);
 

@@ -1,7 +1,7 @@
 
 /*
- * Which payment an order's number meant when an idempotency key was used with
- * it for the first time.
+ * The payment that the order had when an idempotency key was first used with
+ * its reference.
  */
 
 

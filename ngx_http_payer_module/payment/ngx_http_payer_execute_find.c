@@ -1,7 +1,7 @@
 
 /*
- * Which operation it is: its ids, what is stored of it, and that nobody else
- * executes it now.
+ * Identifies the operation: its ids, its stored record, and a claim so that it
+ * is executed only once.
  *
  *     lookup -> (search) -> claim -> lookup
  */
@@ -134,7 +134,10 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
             ex->op.doubt = op.updated;
         }
 
-        /* the key may be the id of a request that had none, or another one */
+        /*
+         * the key may be the id of a request without a key, or with another
+         * one
+         */
 
         ctx->request_id = op.request_id;
 
@@ -175,7 +178,7 @@ ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex)
 }
 
 
-/* one that was erased has the digest of its key */
+/* an erased operation has the digest of its key */
 
 static ngx_int_t
 ngx_http_payer_execute_hidden(ngx_http_payer_execution_t *ex)
@@ -223,8 +226,8 @@ ngx_http_payer_execute_hidden(ngx_http_payer_execution_t *ex)
 
 
 /*
- * A key that looks like the request id of an answer may be one, of an
- * operation with a key of its own: that is the one that is meant.
+ * A key in the form of a request id may be that of an answer, for an operation
+ * with another key: this operation is meant.
  */
 
 static ngx_int_t
@@ -265,7 +268,9 @@ ngx_http_payer_execute_search(ngx_http_payer_execution_t *ex)
 }
 
 
-/* one execution of a key at a time; then look again, it may be over */
+/*
+ * one execution of a key at a time; then look again, since it may be completed
+ */
 
 static ngx_int_t
 ngx_http_payer_execute_claim(ngx_http_payer_execution_t *ex)

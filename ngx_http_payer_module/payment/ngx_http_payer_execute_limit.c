@@ -1,9 +1,9 @@
 
 /*
- * payer_refund_max: what may be refunded of an order in all.
+ * payer_refund_max: the maximum sum of the refunds of an order.
  *
- * Each refund is in the store when it counts the others, also those that are
- * under way: of two at the same time none may pass for the only one.
+ * Each refund is in the store before the others are counted, including those
+ * in progress: two simultaneous refunds count each other.
  *
  *     limit -> count -> send or drop
  */

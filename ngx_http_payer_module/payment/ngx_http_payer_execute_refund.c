@@ -1,7 +1,7 @@
 
 /*
- * What is particular to refunds: how much one without an amount is of, and
- * what several of them add up to.
+ * Refunds: the amount of a refund without an amount, and the sum of several
+ * refunds.
  *
  *     rest -> count -> read -> intent
  *     sent -> sum -> count -> stored
@@ -23,8 +23,9 @@ static ngx_int_t ngx_http_payer_execute_sum_stored(
 
 
 /*
- * A refund without an amount is of all that is left.  How much that is must be
- * known before it is sent: nobody says what Payer would make of no amount.
+ * A refund without an amount is for the whole remaining amount.  It must be
+ * known before the refund is sent, since Payer's behaviour without an amount
+ * is not documented.
  */
 
 ngx_int_t
@@ -115,8 +116,8 @@ ngx_http_payer_execute_rest_read(ngx_http_payer_execution_t *ex)
 
 
 /*
- * Two refunds at the same time have both added to the same sum.  Each is in
- * the store when it counts, and so the later one counts both.
+ * Two simultaneous refunds have both added to the same sum.  Each is in the
+ * store before it counts, so the later one counts both.
  */
 
 ngx_int_t

@@ -1,7 +1,7 @@
 
 /*
- * The outcome of an execution: what a reply or a read makes of it is counted,
- * written to the audit log and stored, whether somebody still waits or not.
+ * The outcome of an execution, from a reply or a read: it is counted, written
+ * to the audit log and stored, even if the client has gone.
  */
 
 
@@ -27,7 +27,7 @@ static void ngx_http_payer_execute_settle(ngx_http_payer_execution_t *ex,
 #define NGX_HTTP_PAYER_MAX_KEPT     8192
 
 
-/* runs when the outcome is known, whether somebody still waits or not */
+/* runs when the outcome is known, even if the client has gone */
 
 void
 ngx_http_payer_execute_replied(ngx_http_payer_call_t *call)
@@ -107,7 +107,7 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
         if (ex->operation == NGX_HTTP_PAYER_CALL_CANCEL
             || ex->operation == NGX_HTTP_PAYER_CALL_RELEASE)
         {
-            /* which of the two it was, Payer's status need not say */
+            /* Payer's status need not show which of the two it was */
 
             ngx_http_payer_execute_advance(ex);
 
@@ -127,8 +127,8 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
         if (ex->wanted) {
 
             /*
-             * Nobody is told, and no refusal in doubt is Payer's last word:
-             * it did not happen, and whoever comes next tries it anew.
+             * Not returned to a client, and a refusal in doubt is not final:
+             * it was not done, and the next one tries it again.
              */
 
             ngx_http_payer_execute_count(ex, NGX_HTTP_PAYER_COUNTED_REFUSED);
@@ -146,7 +146,7 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
 
         if (!ex->wanted) {
 
-            /* not the outcome, but another try will not be let in either */
+            /* not the outcome, but a further try would be rejected, too */
 
             ex->op.status = ex->call->exchange.status;
         }
@@ -158,7 +158,7 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
 }
 
 
-/* the read, taken over if it is about this payment, and what it tells */
+/* applies the read, if it is about this payment, and decides */
 
 static ngx_int_t
 ngx_http_payer_execute_verdict(ngx_http_payer_execution_t *ex,
@@ -186,7 +186,7 @@ ngx_http_payer_execute_verdict(ngx_http_payer_execution_t *ex,
 }
 
 
-/* what a granted operation makes of the payment, before it is read again */
+/* the effect of a completed operation on the record, before the next read */
 
 static void
 ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
@@ -195,7 +195,7 @@ ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
 
     record = &ex->ctx->record;
 
-    /* of another operation that is in doubt this reply says nothing */
+    /* this reply does not settle another operation in doubt */
 
     if (ex->found || ex->operation == NGX_HTTP_PAYER_CALL_CANCEL) {
         record->unknown = 0;
@@ -302,7 +302,7 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
 
         if (rc == NGX_ERROR) {
 
-            /* a late repeat would find another payment */
+            /* a late repeat would affect another payment */
 
             ctx->io.rc = NGX_ERROR;
             return NGX_ERROR;
@@ -326,7 +326,7 @@ ngx_http_payer_execute_write(ngx_http_payer_execution_t *ex,
         }
     }
 
-    /* only what Payer has granted is its reply */
+    /* only for an operation that Payer has carried out */
 
     return ngx_http_payer_ledger_write_all(ctx,
                                            (!forget && ex->op.state

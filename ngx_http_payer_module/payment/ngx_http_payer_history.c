@@ -1,7 +1,7 @@
 
 /*
- * The history of an order, as far as its record and its operations do not tell
- * it.
+ * The history of an order, as far as it is not in its record and its
+ * operations.
  *
  * Format 1, integers little-endian:
  *
@@ -43,7 +43,7 @@ ngx_http_payer_history_prefix(ngx_pool_t *pool, ngx_str_t *merchant,
     u_char  *p;
     u_char   digest[NGX_HTTP_PAYER_DIGEST_LEN];
 
-    /* a reference may have slashes, and begin as another one does */
+    /* a reference may contain slashes, and be the beginning of another one */
 
     if (ngx_http_payer_digest(reference, 1, digest) != NGX_OK) {
         return NGX_ERROR;
@@ -190,7 +190,7 @@ ngx_http_payer_history_entry(ngx_http_payer_ctx_t *ctx,
 
     entry->expires = ngx_http_payer_keep_order(ctx->conf, &ctx->record);
 
-    /* what happened counts more than what is told of it later */
+    /* the change itself has priority over its history */
 
     entry->spare = 1;
 
@@ -198,7 +198,7 @@ ngx_http_payer_history_entry(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* one of 256 places that are used again */
+/* one of 256 slots that are reused */
 
 static ngx_int_t
 ngx_http_payer_history_slot(ngx_pool_t *pool, ngx_str_t *id, ngx_str_t *slot)
@@ -220,7 +220,7 @@ ngx_http_payer_history_slot(ngx_pool_t *pool, ngx_str_t *id, ngx_str_t *slot)
 }
 
 
-/* what has happened once does not happen anew when it is seen again */
+/* a change that is seen again is not a new entry */
 
 static ngx_int_t
 ngx_http_payer_history_first(ngx_str_t *stored, ngx_str_t *fresh)
@@ -319,7 +319,7 @@ ngx_http_payer_history_read(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* somebody else may have seen it before, or what was seen may not count */
+/* another request may have recorded it before, or the read may be rejected */
 
 static ngx_int_t
 ngx_http_payer_history_changed(ngx_str_t *before, ngx_str_t *after,
@@ -417,7 +417,7 @@ ngx_http_payer_history_is_act(ngx_http_payer_history_t *history)
         }
     }
 
-    /* reads that staff has asked for are "done", others show a state */
+    /* reads requested by staff are "done", others show a state */
 
     return history->what.len != names[0].len
            || ngx_memcmp(history->what.data, names[0].data, names[0].len) != 0

@@ -1,12 +1,12 @@
 
 /*
- * The history of an order, as far as its record and its operations do not tell
- * it: earlier links, changes that a read has shown, events, and what staff did
- * beside the operations.
+ * The history of an order, as far as it is not in its record and its
+ * operations: earlier links, changes that a read has shown, events, and
+ * actions of staff other than operations.
  *
- * An entry is written only with something that is written anyway.  The number
- * of entries of an order is bounded by their keys: a change of state has one
- * place, and events and acts of staff share places that are used again.
+ * An entry is written only together with another write.  The number of entries
+ * of an order is limited by their keys: a change of state has one slot, and
+ * events and actions of staff share slots that are reused.
  */
 
 
@@ -53,15 +53,15 @@ ngx_int_t ngx_http_payer_history_read(ngx_http_payer_ctx_t *ctx,
 ngx_int_t ngx_http_payer_history_event(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *type, ngx_str_t *token, ngx_http_payer_store_entry_t *entry);
 
-/* whether somebody of staff has done it, whose name it has */
+/* whether it is an action of staff, with a name */
 ngx_uint_t ngx_http_payer_history_is_act(ngx_http_payer_history_t *history);
 
-/* the same under its key, without who has done it and why */
+/* the same under its key, without actor and reason */
 ngx_int_t ngx_http_payer_history_blank(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_history_t *history, ngx_str_t *key,
     ngx_http_payer_store_entry_t *entry);
 
-/* what somebody did; "id" tells one from another */
+/* an action; "id" distinguishes it from others */
 ngx_int_t ngx_http_payer_history_act(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_history_t *history, ngx_str_t *id,
     ngx_http_payer_store_entry_t *entry);

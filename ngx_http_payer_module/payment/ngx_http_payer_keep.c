@@ -1,6 +1,6 @@
 
 /*
- * payer_keep: how long records stay.
+ * payer_keep: how long records are kept.
  */
 
 
@@ -8,8 +8,8 @@
 
 
 /*
- * An order for which money has moved stays longer; and one that a signed link
- * must not sell again stays as long as a signed link may.
+ * An order for which money has moved is kept longer; and one that a signed
+ * link must not reopen is kept as long as a signed link can be valid.
  */
 
 time_t

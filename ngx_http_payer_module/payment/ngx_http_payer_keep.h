@@ -1,6 +1,6 @@
 
 /*
- * payer_keep: how long records stay.
+ * payer_keep: how long records are kept.
  */
 
 
@@ -11,14 +11,14 @@
 #include "ngx_http_payer_module.h"
 
 
-/* Payer's links live 31 days [seed]; a record stays as long again */
+/* Payer's links are valid for 31 days; a record is kept twice as long */
 
 #define NGX_HTTP_PAYER_KEEP_UNPAID      (62 * 86400)
 
 #define NGX_HTTP_PAYER_KEEP_OPERATIONS  (90 * 86400)
 
 
-/* when the order's record and its history may go; 0: never */
+/* when the order's record and its history may be deleted; 0: never */
 time_t ngx_http_payer_keep_order(ngx_http_payer_loc_conf_t *conf,
     ngx_http_payer_record_t *record);
 

@@ -23,7 +23,7 @@ static void ngx_http_payer_ledger_blank(ngx_http_payer_record_t *record);
 #define ngx_http_payer_ledger_lease(ctx)                                     \
     ((ctx)->conf->timeout + NGX_HTTP_PAYER_CLAIM_MARGIN)
 
-/* Payer repeats an event for some hours [ref], and may do so later, too */
+/* Payer repeats an event for some hours, and possibly later, too */
 
 #define NGX_HTTP_PAYER_KEEP_EVENT     (7 * 86400)
 
@@ -119,7 +119,7 @@ ngx_http_payer_ledger_find_payment(ngx_http_payer_ctx_t *ctx,
             return rc;
         }
 
-        /* of a former version, which kept the reference there */
+        /* written by a former version, which stored the reference there */
 
         ctx->resolved = 1;
         ctx->reference = ctx->io.value;
@@ -321,9 +321,9 @@ ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
     }
 
     /*
-     * The age of an authorization is counted from when Payer says that the
-     * payment was made: the store may have been lost since.  That of a link is
-     * of no interest any more.
+     * The age of an authorization is counted from Payer's time of creation,
+     * since the store may have been lost in the meantime.  The age of the link
+     * is not needed any more.
      */
 
     if (ngx_http_payer_state_paid(record->state)

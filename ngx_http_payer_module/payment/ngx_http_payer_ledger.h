@@ -1,8 +1,8 @@
 
 /*
  * The ledger: a payment's record between the handlers and the store.  Reading
- * parks the flow where the store has to; writing goes on when the request is
- * gone.
+ * parks the flow if the store needs time; writing continues when the request
+ * has gone.
  */
 
 
@@ -26,7 +26,7 @@ ngx_int_t ngx_http_payer_ledger_find_payment(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *payment_id);
 
 /*
- * writes ctx->record under its reference, and its payment id as a way to it:
+ * writes ctx->record under its reference, with its payment id as an alias:
  * NGX_OK, NGX_AGAIN when the commit is under way and ctx->io.pending is set,
  * NGX_ERROR (logged)
  */
@@ -52,13 +52,13 @@ ngx_int_t ngx_http_payer_ledger_write_all(ngx_http_payer_ctx_t *ctx,
 ngx_int_t ngx_http_payer_ledger_get(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *key);
 
-/* takes over what a read of Payer says into ctx->record */
+/* applies a read of Payer to ctx->record */
 void ngx_http_payer_ledger_apply(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_json_payment_t *payment);
 
 /*
- * takes over into ctx->record what the last write has left in the store, which
- * may be more than was written: NGX_OK or NGX_ERROR
+ * reads into ctx->record what is stored after the last write, which may be
+ * more than was written: NGX_OK or NGX_ERROR
  */
 ngx_int_t ngx_http_payer_ledger_reread(ngx_http_payer_ctx_t *ctx);
 
@@ -82,7 +82,7 @@ ngx_int_t ngx_http_payer_ledger_claim(ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_ledger_try(ngx_http_payer_ctx_t *ctx);
 
 /*
- * gives the claim back to the next one who waits for it; or to all of them,
+ * releases the claim for the next request that waits; or wakes all of them,
  * when what they wait for is stored
  */
 void ngx_http_payer_ledger_unclaim(ngx_http_payer_ctx_t *ctx);

@@ -1,6 +1,6 @@
 
 /*
- * A look at the shop when no buyer is there.
+ * A lookup without a buyer.
  */
 
 
@@ -38,7 +38,7 @@ ngx_http_payer_look(ngx_http_payer_ctx_t *ctx, const char **reason)
 
     if (rules == NULL) {
 
-        /* nothing says what its answer would mean */
+        /* its result could not be interpreted */
 
         ngx_http_payer_log(NGX_LOG_WARN, ctx,
                            "no location has the lookup \"%V\" of this order, "
@@ -78,8 +78,8 @@ ngx_http_payer_look(ngx_http_payer_ctx_t *ctx, const char **reason)
 
 
 /*
- * The rules are those of where the shop is told, or else of the page where
- * paying begins.
+ * The rules are those of the location of the notification, or else those of
+ * the page where the payment begins.
  */
 
 static ngx_http_payer_loc_conf_t *
@@ -141,7 +141,7 @@ ngx_http_payer_look_asks(ngx_http_payer_loc_conf_t *conf, ngx_str_t *uri)
 }
 
 
-/* the location that says which field is the total */
+/* the location that specifies which field is the total */
 
 static ngx_http_payer_loc_conf_t *
 ngx_http_payer_look_priced(ngx_http_payer_loc_conf_t *rules, ngx_str_t *uri)
@@ -163,7 +163,7 @@ ngx_http_payer_look_priced(ngx_http_payer_loc_conf_t *rules, ngx_str_t *uri)
         }
     }
 
-    /* or the one that asks for the money, if that has the same fields */
+    /* or that of the checkout, if it has the same fields */
 
     for (i = 0; i < rules->main->locations.nelts; i++) {
         if (locs[i]->cscf == rules->cscf && locs[i]->handler->order

@@ -1,7 +1,7 @@
 
 /*
- * A look at the shop when no buyer is there: the lookup of the record, by the
- * rules of where the shop is told.
+ * A lookup without a buyer: that of the record, by the rules of the location
+ * of the notification.
  */
 
 
@@ -13,8 +13,8 @@
 
 
 /*
- * whether the order of ctx->record is to be called paid, or captured, by the
- * lookup that the record keeps.
+ * whether the order of ctx->record can be reported as paid, or captured,
+ * according to the lookup stored in the record.
  *
  *     NGX_OK        it is, or no lookup applies
  *     NGX_DONE      the shop says itself that it is paid

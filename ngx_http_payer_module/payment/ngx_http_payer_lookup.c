@@ -96,7 +96,7 @@ ngx_http_payer_lookup_go(ngx_http_payer_ctx_t *ctx)
 
     if (lookup->call) {
 
-        /* one of those who wait, woken by its deadline */
+        /* one of those that wait, woken by its deadline */
 
         ngx_http_payer_lookup_leave(lookup);
         ngx_http_payer_lookup_fail(lookup,
@@ -199,7 +199,7 @@ ngx_http_payer_lookup_prepare(ngx_http_payer_ctx_t *ctx,
             && (reference->len == 1
                 || (reference->len == 2 && reference->data[1] == '.'))))
     {
-        /* two dots would be another place of the shop's */
+        /* two dots would be another path of the shop */
 
         lookup->verdict = NGX_HTTP_PAYER_LOOKUP_ABSENT;
         return NGX_OK;
@@ -301,8 +301,8 @@ ngx_http_payer_lookup_equal(ngx_str_t *one, ngx_str_t *other)
 
 
 /*
- * Another location asks the same place the same: it reads its own fields from
- * the answer, and has its own match.
+ * Another location has the same lookup: it reads its own fields from the
+ * response, and has its own match.
  */
 
 static ngx_int_t
@@ -312,7 +312,7 @@ ngx_http_payer_lookup_reuse(ngx_http_payer_lookup_t *old,
     if (old->asked.len == 0
         && ngx_http_payer_lookup_equal(&old->reference, &lookup->asked))
     {
-        /* asked before it was known, and about this order */
+        /* requested before it was known, and for this order */
 
         ngx_str_null(&lookup->asked);
     }
@@ -333,7 +333,7 @@ ngx_http_payer_lookup_reuse(ngx_http_payer_lookup_t *old,
 }
 
 
-/* the request goes, and what it had begun for others with it */
+/* the request ends, and with it the call that others wait for */
 
 static void
 ngx_http_payer_lookup_cleanup(void *data)

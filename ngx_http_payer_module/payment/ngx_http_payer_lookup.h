@@ -74,11 +74,11 @@ struct ngx_http_payer_lookup_conf_s {
 
 typedef enum {
     NGX_HTTP_PAYER_LOOKUP_OPEN = 1,     /* a link may be made */
-    NGX_HTTP_PAYER_LOOKUP_PAID,         /* the shop itself says so */
+    NGX_HTTP_PAYER_LOOKUP_PAID,         /* paid according to the shop */
     NGX_HTTP_PAYER_LOOKUP_CLOSED,       /* in no state to be paid */
-    NGX_HTTP_PAYER_LOOKUP_OTHER,        /* paid for in another way */
+    NGX_HTTP_PAYER_LOOKUP_OTHER,        /* paid by another method */
     NGX_HTTP_PAYER_LOOKUP_ABSENT,       /* not there, or not the buyer's */
-    NGX_HTTP_PAYER_LOOKUP_FAILED        /* the shop did not tell */
+    NGX_HTTP_PAYER_LOOKUP_FAILED        /* the lookup failed */
 } ngx_http_payer_lookup_verdict_e;
 
 
@@ -141,8 +141,8 @@ ngx_int_t ngx_http_payer_check_lookups(ngx_conf_t *cf,
 ngx_uint_t ngx_http_payer_uses_field(ngx_conf_t *cf, ngx_str_t *value);
 
 /*
- * whether a variable of payer_reference is one that the shop's answer was
- * asked with, and the buyer has shown that the order is his
+ * whether a variable of payer_reference is an argument of the lookup, and
+ * payer_lookup_match has proved that it is the buyer's order
  */
 ngx_uint_t ngx_http_payer_lookup_proves(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_str_t *name);
@@ -164,9 +164,9 @@ ngx_uint_t ngx_http_payer_lookup_has_arg(ngx_http_payer_lookup_conf_t *lookup,
 ngx_int_t ngx_http_payer_lookup_run(ngx_http_payer_ctx_t *ctx);
 
 /*
- * makes ctx->lookup one of ctx->conf's that asks with these arguments, which
- * are valid, for nobody in particular: without payer_lookup_match and headers
- * of a buyer.  The caller goes on with _run(): NGX_OK or NGX_ERROR
+ * creates ctx->lookup from ctx->conf with these arguments, which are valid,
+ * without a buyer: without payer_lookup_match and headers.  The caller
+ * continues with _run(): NGX_OK or NGX_ERROR
  */
 ngx_int_t ngx_http_payer_lookup_without_buyer(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *args);
@@ -195,11 +195,11 @@ ngx_int_t ngx_http_payer_lookup_get_field(ngx_http_request_t *r,
 ngx_int_t ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup,
     ngx_http_payer_lookup_t *like);
 
-/* the shop did not tell: the verdict, and a line in the log */
+/* the lookup failed: sets the verdict and logs the reason */
 void ngx_http_payer_lookup_fail(ngx_http_payer_lookup_t *lookup,
     const char *why);
 
-/* whether both ask the same place the same about the same order */
+/* whether both have the same location, arguments and order */
 ngx_uint_t ngx_http_payer_lookup_same(ngx_http_payer_lookup_t *one,
     ngx_http_payer_lookup_t *other);
 
@@ -224,11 +224,16 @@ ngx_int_t ngx_http_payer_lookup_found(ngx_http_payer_lookup_field_t *field,
 ngx_int_t ngx_http_payer_lookup_args(ngx_http_request_t *r,
     ngx_http_payer_lookup_conf_t *conf, ngx_str_t *args);
 
-/* asks the shop, or waits for whoever does: NGX_OK, NGX_AGAIN, NGX_ERROR */
+/*
+ * asks the shop, or waits for a request that does: NGX_OK, NGX_AGAIN,
+ * NGX_ERROR
+ */
 ngx_int_t ngx_http_payer_lookup_ask(ngx_http_payer_ctx_t *ctx);
 
-/* waits for the call no more; those who wait for one that it has begun ask
- * anew */
+/*
+ * stops waiting for the call; those that wait for a call that it has started
+ * ask again
+ */
 void ngx_http_payer_lookup_leave(ngx_http_payer_lookup_t *lookup);
 
 /* whether the shop has just said that there is no such order */

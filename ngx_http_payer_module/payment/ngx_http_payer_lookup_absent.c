@@ -1,7 +1,7 @@
 
 /*
- * Orders that the shop does not have, remembered for a second: whoever tries
- * numbers does not try the shop.
+ * Orders that the shop does not have, cached for a second: guessing order
+ * numbers must not load the shop.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * The arguments of a lookup's URI.  What the buyer has a part in is checked to
- * the byte: it must not become another argument, another path, or a method.
+ * The arguments of a lookup's URI.  Values that a client can influence are
+ * checked byte by byte: they must not become another argument, path or method.
  */
 
 
@@ -127,7 +127,7 @@ ngx_http_payer_lookup_value(ngx_http_request_t *r,
 
         if (ngx_strlchr(value->data, value->data + value->len, '+')) {
 
-            /* a space, and so no address */
+            /* a space, which is not valid in an address */
 
             return NGX_DECLINED;
         }

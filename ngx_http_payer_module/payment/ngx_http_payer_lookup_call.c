@@ -1,6 +1,6 @@
 
 /*
- * The call to the shop: one for identical lookups of one moment.
+ * The call to the shop: one for simultaneous identical lookups.
  */
 
 
@@ -84,7 +84,7 @@ ngx_http_payer_lookup_ask(ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* the same question under way; what a buyer's header takes part in is his */
+/* the same lookup in progress; one with a buyer's headers is not shared */
 
 static ngx_http_payer_lookup_call_t *
 ngx_http_payer_lookup_find(ngx_http_payer_lookup_t *lookup)
@@ -234,7 +234,7 @@ ngx_http_payer_lookup_header_value(ngx_http_request_t *r,
 }
 
 
-/* tells all who asked, each of whom reads what its own location wants */
+/* wakes all that wait; each reads the fields of its own location */
 
 static void
 ngx_http_payer_lookup_answered(ngx_http_payer_exchange_t *x)
@@ -286,8 +286,8 @@ ngx_http_payer_lookup_answered(ngx_http_payer_exchange_t *x)
 
 
 /*
- * Whether the call ended for the first one alone, whose buyer has left or who
- * has no time left: the others ask anew.
+ * Whether the call ended only because of the first request, whose client has
+ * gone or whose time is over: the others ask again.
  */
 
 static ngx_uint_t

@@ -1,6 +1,6 @@
 
 /*
- * What the shop's reply says of an order: the fields, and the verdict.
+ * Reads the shop's reply: the fields, and the verdict.
  */
 
 
@@ -66,8 +66,10 @@ ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup,
         return NGX_OK;
     }
 
-    /* nothing is said of an order to a buyer who has not shown that it is
-     * his */
+    /*
+     * no field is available to a client that has not proved that it is his
+     * order
+     */
 
     rc = ngx_http_payer_lookup_matches(lookup);
 
@@ -97,7 +99,10 @@ ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup,
 }
 
 
-/* all fields, whosever the order is: NGX_OK, also if the reply is no good */
+/*
+ * all fields, before the match is checked: NGX_OK, also if the reply is
+ * invalid
+ */
 
 static ngx_int_t
 ngx_http_payer_lookup_fields(ngx_http_payer_lookup_t *lookup)
@@ -191,7 +196,7 @@ ngx_http_payer_lookup_places(ngx_http_payer_lookup_t *lookup,
 }
 
 
-/* what another request, which goes before this one, has read */
+/* the fields that another request has read before */
 
 static ngx_int_t
 ngx_http_payer_lookup_copy(ngx_http_payer_lookup_t *lookup,
@@ -269,7 +274,7 @@ ngx_http_payer_lookup_fill(ngx_http_payer_lookup_t *lookup, ngx_uint_t i,
 
     if (rc == NGX_OK && !ngx_http_payer_lookup_printable(value)) {
 
-        /* it would be a line of its own in a header to the application */
+        /* it would add a header line to a request to the application */
 
         ngx_str_null(value);
 
@@ -392,7 +397,7 @@ ngx_http_payer_lookup_fail(ngx_http_payer_lookup_t *lookup, const char *why)
 }
 
 
-/* what was read, without the buyer's secret */
+/* the fields, without the buyer's key */
 
 static void
 ngx_http_payer_lookup_log(ngx_http_payer_lookup_t *lookup, const char *verdict)

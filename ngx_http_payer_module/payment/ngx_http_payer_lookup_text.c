@@ -1,6 +1,6 @@
 
 /*
- * What may go to the shop, and into our log: pure functions.
+ * Checks of texts for the shop and the log: pure functions.
  */
 
 
@@ -34,7 +34,7 @@ ngx_http_payer_lookup_clean(ngx_str_t *value, ngx_uint_t email)
         }
     }
 
-    /* a directory and its parent are nobody's address */
+    /* "." and ".." are not addresses */
 
     return value->data[0] != '.';
 }

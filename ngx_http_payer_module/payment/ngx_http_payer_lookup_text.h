@@ -1,6 +1,6 @@
 
 /*
- * What may go to the shop, and into our log: pure functions.
+ * Checks of texts for the shop and the log: pure functions.
  */
 
 

@@ -1,7 +1,6 @@
 
 /*
- * A notification: what has changed, and how the entries of the outbox follow
- * each other.
+ * A notification: detects changes, and orders the entries of the outbox.
  */
 
 
@@ -94,7 +93,7 @@ ngx_http_payer_notice_changes(ngx_http_payer_record_t *before,
                       after->payment_id.len)
            != 0)
     {
-        /* what the order had before was another payment */
+        /* the order had another payment before */
 
         ngx_memzero(&blank, sizeof(ngx_http_payer_record_t));
 
@@ -163,7 +162,10 @@ ngx_http_payer_notice_captured(ngx_http_payer_record_t *before,
 }
 
 
-/* all of it, or what a capture has left, with the capture or later */
+/*
+ * the whole authorization, or the rest after a capture, with the capture or
+ * later
+ */
 
 static ngx_uint_t
 ngx_http_payer_notice_released(ngx_http_payer_record_t *before,
@@ -192,8 +194,8 @@ ngx_http_payer_notice_refunded(ngx_http_payer_record_t *before,
 
 
 /*
- * A link that is replaced is cancelled, too, and the order goes on: its record
- * is in doubt while that is under way.
+ * A replaced link is cancelled, too, but not the order: its record is in doubt
+ * meanwhile.
  */
 
 static ngx_uint_t
@@ -302,7 +304,7 @@ ngx_http_payer_notice_settle(ngx_str_t *stored, ngx_str_t *fresh)
 
     if (old.attempts > now.attempts) {
 
-        /* somebody else has tried meanwhile */
+        /* another attempt was made meanwhile */
 
         now.attempts = old.attempts;
         ngx_http_payer_notice_write_head(fresh->data, &now);

@@ -74,20 +74,23 @@ ngx_str_t *ngx_http_payer_notice_state(ngx_http_payer_notice_state_e state);
 ngx_http_payer_notice_e ngx_http_payer_notice_named(ngx_str_t *name);
 
 /*
- * what has become of an order, as bits: "before" is NULL if it was not known.
- * Who reads Payer cannot tell a link that was replaced from one that was
- * cancelled, so a cancellation is one of ours that was meant for the order, or
- * one that nobody here has asked for.
+ * the changes of an order, as bits: "before" is NULL if it was not known.  A
+ * read cannot distinguish a replaced link from a cancelled one, so a
+ * cancellation counts if it was requested here for the order, or was not
+ * requested here.
  */
 ngx_uint_t ngx_http_payer_notice_changes(ngx_http_payer_record_t *before,
     ngx_http_payer_record_t *after);
 
-/* what a writer of this record may have to tell; a superset of the changes */
+/*
+ * the possible notifications of a write of this record; a superset of the
+ * changes
+ */
 ngx_uint_t ngx_http_payer_notice_candidates(ngx_http_payer_record_t *record);
 
 /*
- * the notification of this type about the record, which stays the owner of
- * the texts; id gets room of its own: NGX_OK or NGX_ERROR
+ * the notification of this type about the record, which owns the texts; the id
+ * is allocated: NGX_OK or NGX_ERROR
  */
 ngx_int_t ngx_http_payer_notice_init(ngx_pool_t *pool, ngx_str_t *merchant,
     ngx_http_payer_notice_e type, ngx_http_payer_record_t *record,
@@ -127,19 +130,21 @@ void ngx_http_payer_notice_write_head(u_char *p,
 int64_t ngx_http_payer_notice_sum(ngx_http_payer_notice_t *notice);
 
 /*
- * of the entry that goes with a record: whether the record's change is the one
- * that it is about, whose sums and state it then gets; and the merge, which
- * keeps what is stored
+ * for the entry that is written with a record: whether the record's change is
+ * that of the notification, which then gets its sums and state; and the merge,
+ * which keeps a stored entry
  */
 ngx_int_t ngx_http_payer_notice_when(ngx_str_t *before, ngx_str_t *after,
     ngx_str_t *fresh);
 ngx_int_t ngx_http_payer_notice_keep(ngx_str_t *stored, ngx_str_t *fresh);
 
-/* the merge of what became of an attempt: of the round that it began in, and
- * not after the notification was taken, given up or found in conflict */
+/*
+ * the merge of the result of an attempt: for its round only, and not after the
+ * notification was accepted, given up or found in conflict
+ */
 ngx_int_t ngx_http_payer_notice_settle(ngx_str_t *stored, ngx_str_t *fresh);
 
-/* the merge of one that is to be sent again: by the round after */
+/* the merge of one that is to be sent again: in the next round */
 ngx_int_t ngx_http_payer_notice_again(ngx_str_t *stored, ngx_str_t *fresh);
 
 /* the merge of a delete: only what is owed and about to move to "told/" */
@@ -147,8 +152,8 @@ ngx_int_t ngx_http_payer_notice_forget(ngx_str_t *stored, ngx_str_t *fresh);
 
 /*
  * whether one goes before the other, of the same order: by its payment, then
- * by how much money had moved, then by its type.  No clock of this host is
- * asked: sums only grow.
+ * by how much money had moved, then by its type.  No clock is used: sums only
+ * grow.
  */
 ngx_uint_t ngx_http_payer_notice_before(ngx_http_payer_notice_t *one,
     ngx_http_payer_notice_t *other);

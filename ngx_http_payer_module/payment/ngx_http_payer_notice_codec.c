@@ -64,7 +64,7 @@ ngx_http_payer_notice_init(ngx_pool_t *pool, ngx_str_t *merchant,
     notice->lookup = record->lookup;
     notice->server = record->server;
 
-    /* whoever tells of the same change calls it the same, on any host */
+    /* the same change has the same id on all hosts */
 
     p = ngx_pnalloc(pool, NGX_HTTP_PAYER_UUID_LEN);
     if (p == NULL) {
@@ -321,7 +321,7 @@ ngx_http_payer_notice_decode(ngx_str_t *value,
 }
 
 
-/* counts stay at their end, where nobody tells them apart any more */
+/* counts stay at their maximum */
 
 static u_char *
 ngx_http_payer_notice_write_short(u_char *p, ngx_uint_t n)

@@ -64,7 +64,7 @@ ngx_http_payer_notice_number(ngx_pool_t *pool, int64_t number,
 }
 
 
-/* as Payer writes its words */
+/* in the spelling of Payer's statuses */
 
 static ngx_int_t
 ngx_http_payer_notice_upper(ngx_pool_t *pool, ngx_str_t *word,
@@ -187,7 +187,7 @@ ngx_http_payer_notice_body(ngx_pool_t *pool, ngx_http_payer_notice_t *notice,
     ngx_str_set(&members[6].name, "currency");
     members[6].text = notice->currency;
 
-    /* a sum that was never read is nothing that has moved */
+    /* a sum that was never read is zero */
 
     ngx_str_set(&members[7].name, "authorizedAmount");
     members[7].number = ngx_max(notice->authorized, 0);

@@ -1,7 +1,7 @@
 
 /*
- * payer_notify: the shop is told what has become of an order, until it has
- * taken it.
+ * payer_notify: the shop is notified of changes of an order until it has
+ * accepted them.
  *
  *     outbox    what is owed goes into the put of the record's change
  *     due       what is due is leased, and each gets a background request
@@ -37,14 +37,14 @@ struct ngx_http_payer_notify_uri_s {
 };
 
 
-/* payer_notify_accept: what else a shop that has taken it answers */
+/* payer_notify_accept: what a response must contain */
 struct ngx_http_payer_accept_s {
     ngx_http_payer_lookup_field_t    field;     /* a pointer or a pattern */
     ngx_array_t                     *values;    /* ngx_str_t, of a pointer */
 };
 
 
-/* a place where the shop is told, of those that the configuration has */
+/* a location for notifications in the configuration */
 typedef struct {
     ngx_str_t                       *server;    /* its first name */
     ngx_http_payer_loc_conf_t       *conf;      /* with what is in force */
@@ -71,15 +71,15 @@ ngx_int_t ngx_http_payer_check_notify(ngx_conf_t *cf);
 
 
 /*
- * the URI as it is for this request, and those of the lookup and the server,
- * into the record of a payment that is about to be made: NGX_OK, NGX_DECLINED
- * (logged: it is too long), NGX_ERROR
+ * stores the evaluated URI, and that of the lookup and the server, in the
+ * record of a new payment: NGX_OK, NGX_DECLINED (logged: it is too long),
+ * NGX_ERROR
  */
 ngx_int_t ngx_http_payer_notify_note(ngx_http_payer_ctx_t *ctx);
 
 /*
- * where the shop is told what the record, or else this location, is about:
- * NULL if nowhere
+ * the place for notifications about the record, or else for this location, or
+ * NULL
  */
 ngx_http_payer_loc_conf_t *ngx_http_payer_notify_place(
     ngx_http_payer_main_conf_t *pmcf, ngx_str_t *server, ngx_str_t *uri);
@@ -120,7 +120,7 @@ void ngx_http_payer_notify_wake(ngx_http_payer_main_conf_t *pmcf);
 /* counts what is owed, for the metrics: one worker process at a time */
 void ngx_http_payer_notify_count(ngx_http_payer_main_conf_t *pmcf);
 
-/* whether the shop's answer says that it has taken it */
+/* whether the shop's response accepts the notification */
 ngx_uint_t ngx_http_payer_notify_accepted(ngx_http_payer_accept_t *accept,
     ngx_pool_t *pool, ngx_http_payer_exchange_t *x);
 

@@ -1,7 +1,7 @@
 
 /*
- * payer_notify_accept: whether the shop has taken what it was told.  A status
- * of 2xx alone says little: many answer it with an error in the body.
+ * payer_notify_accept: whether the shop has accepted a notification.  A status
+ * of 2xx is not sufficient: many shops return it with an error in the body.
  */
 
 
@@ -17,7 +17,7 @@ ngx_uint_t
 ngx_http_payer_notify_accepted(ngx_http_payer_accept_t *accept,
     ngx_pool_t *pool, ngx_http_payer_exchange_t *x)
 {
-    /* a shop that died on the way took nothing */
+    /* an incomplete response does not count */
 
     if (x->status < 200 || x->status >= 300 || !x->complete) {
         return 0;

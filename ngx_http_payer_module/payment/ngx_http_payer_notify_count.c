@@ -1,7 +1,7 @@
 
 /*
- * How many notifications are owed, and since when the oldest: pages of the
- * store, with whatever else the worker process has to do in between.
+ * Counts the owed notifications and the age of the oldest one: reads the store
+ * in pages, so that the worker process is not blocked.
  */
 
 

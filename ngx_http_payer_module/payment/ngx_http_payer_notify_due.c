@@ -1,7 +1,7 @@
 
 /*
- * What is due: leased from the store by this worker process, a background
- * request each.  A change that was just recorded begins it, and the sweep.
+ * Due notifications: leased from the store by this worker process, with a
+ * background request for each.  Started by a recorded change and by the sweep.
  */
 
 
@@ -73,7 +73,7 @@ ngx_http_payer_notify_due(ngx_http_payer_main_conf_t *pmcf)
 }
 
 
-/* from within whoever has stored it */
+/* called from the handler that has stored it */
 
 void
 ngx_http_payer_notify_wake(ngx_http_payer_main_conf_t *pmcf)
@@ -221,7 +221,7 @@ ngx_http_payer_due_answered(ngx_http_payer_io_t *io)
 }
 
 
-/* what cannot be delivered now is due again when its lease is over */
+/* an entry that cannot be delivered now is due again when its lease expires */
 
 static void
 ngx_http_payer_due_take(ngx_http_payer_due_t *due)
@@ -254,7 +254,7 @@ ngx_http_payer_due_take(ngx_http_payer_due_t *due)
         if (due->io.nitems == due->asked
             && due->foreign < NGX_HTTP_PAYER_DUE_FOREIGN)
         {
-            /* there may be more, when there is room for them */
+            /* there may be more, when there is capacity */
 
             due->again = 1;
         }
@@ -277,7 +277,7 @@ ngx_http_payer_notify_delivered(ngx_http_payer_main_conf_t *pmcf,
 
     if (again && again <= ngx_time() + 1 && !due->timer.timer_set) {
 
-        /* one that goes before it is just being delivered elsewhere */
+        /* an earlier one is being delivered elsewhere */
 
         due->timer.handler = ngx_http_payer_due_timer;
         due->timer.data = pmcf;

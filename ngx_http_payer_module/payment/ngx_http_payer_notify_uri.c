@@ -1,7 +1,7 @@
 
 /*
- * What a record keeps to speak of its order without a buyer: the URIs as they
- * were evaluated when the payment was made, and the server.
+ * The values in a record for requests without a buyer: the URIs as evaluated
+ * when the payment was created, and the server.
  */
 
 
@@ -61,7 +61,7 @@ ngx_http_payer_notify_note(ngx_http_payer_ctx_t *ctx)
 
     if (lookup.len > NGX_HTTP_PAYER_RECORD_URI) {
 
-        /* nobody is told, so nobody looks */
+        /* without notifications there is no lookup */
 
         ngx_str_null(&lookup);
     }
@@ -136,7 +136,7 @@ ngx_http_payer_notify_evaluate(ngx_http_request_t *r,
 }
 
 
-/* an argument of the buyer's is as the browser has escaped it */
+/* an argument of the client is escaped as in the request */
 
 static ngx_int_t
 ngx_http_payer_notify_value(ngx_http_request_t *r,

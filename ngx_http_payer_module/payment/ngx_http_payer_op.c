@@ -207,7 +207,7 @@ ngx_http_payer_op_forget(ngx_str_t *stored, ngx_str_t *fresh)
 }
 
 
-/* one that is in doubt since a time to come: the clock was set back */
+/* in doubt since a time in the future: the clock was set back */
 
 ngx_uint_t
 ngx_http_payer_op_early(ngx_http_payer_op_t *op, time_t now)

@@ -38,7 +38,7 @@ typedef struct {
     ngx_str_t                      request_id;
     ngx_str_t                      reply_type;  /* Content-Type */
     ngx_str_t                      reply;       /* body, if it is not large */
-    ngx_str_t                      actor;       /* who asked for it first */
+    ngx_str_t                      actor;       /* of the first request */
     ngx_str_t                      reason;      /* and why, or empty */
 } ngx_http_payer_op_t;
 
@@ -65,26 +65,30 @@ ngx_int_t ngx_http_payer_op_encode(ngx_pool_t *pool,
 ngx_int_t ngx_http_payer_op_decode(ngx_str_t *value,
     ngx_http_payer_op_t *op);
 
-/* the merge of a put: a settled operation stays as it is, and of two in doubt
- * the one that was lost later */
+/*
+ * the merge of a put: a settled operation is not changed, and of two in doubt
+ * the one whose reply was lost later is kept
+ */
 ngx_int_t ngx_http_payer_op_merge(ngx_str_t *stored, ngx_str_t *fresh);
 
-/* the merge of a delete: a settled operation stays as it is, and so does one
- * whose bytes are not known here */
+/*
+ * the merge of a delete: a settled operation is kept, and so is one of an
+ * unknown format
+ */
 ngx_int_t ngx_http_payer_op_forget(ngx_str_t *stored, ngx_str_t *fresh);
 
 /*
- * the same key with the digest of what its caller has chosen, under which an
- * operation is found after it was erased; "prefix" is the length of what
- * stands before the operation's name, and "request_id" may be NULL.  NGX_OK,
- * NGX_DECLINED if nobody has chosen it, NGX_ERROR
+ * the same key with the digest of the client's Idempotency-Key, under which an
+ * erased operation is found; "prefix" is the length of the part before the
+ * operation's name, and "request_id" may be NULL.  NGX_OK, NGX_DECLINED if the
+ * key was not chosen by a client, NGX_ERROR
  */
 ngx_int_t ngx_http_payer_op_hidden_key(ngx_pool_t *pool, ngx_str_t *key,
     size_t prefix, ngx_str_t *request_id, ngx_str_t *hidden);
 
 /*
- * whether it is too early to take it for not done that an operation does not
- * show in a read: Payer may be late to show what it has done
+ * whether it is too early to conclude from a read that an operation was not
+ * done: Payer may show it later
  */
 ngx_uint_t ngx_http_payer_op_early(ngx_http_payer_op_t *op, time_t now);
 

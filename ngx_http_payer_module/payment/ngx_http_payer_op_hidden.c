@@ -2,9 +2,9 @@
 /*
  * The key of an operation that was erased.
  *
- * What a caller has chosen as an idempotency key may name a person.  Its
- * digest does not, and a repeat is found by it.  The character before it is
- * none that a key may have, so that nobody can choose such a key.
+ * A client's idempotency key may contain the name of a person.  Its digest
+ * does not, and a repeat is found by it.  The character before it is not valid
+ * in a key, so that a client cannot choose such a key.
  */
 
 

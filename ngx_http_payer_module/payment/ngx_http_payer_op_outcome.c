@@ -4,12 +4,12 @@
  * payment.
  *
  * A payment says how much was captured and refunded, and not by which
- * requests.  So what is known to be done is counted first, then the payment is
- * read, and what goes beyond that speaks for the operation in question, unless
- * there are others in doubt that may have done it.
+ * requests.  So the known operations are counted first, then the payment is
+ * read, and an amount beyond them proves the operation in question, unless
+ * others in doubt may have caused it.
  *
- * What does not show may still come: Payer may be at it.  For ten minutes it
- * is unknown, and not taken for something that did not happen.
+ * What does not show may be shown later: Payer may still be processing it.
+ * For ten minutes it is unknown, and not counted as not done.
  */
 
 
@@ -61,7 +61,7 @@ ngx_http_payer_op_outcome(ngx_http_payer_call_e operation,
 
     if (operation == NGX_HTTP_PAYER_CALL_CANCEL) {
 
-        /* a link that lives is to be cancelled again, however late it is */
+        /* a usable link is to be cancelled again, regardless of the time */
 
         state = ngx_http_payer_state_of(&payment->status);
 
@@ -137,7 +137,7 @@ ngx_http_payer_op_outcome_sum(ngx_http_payer_op_t *op, int64_t sum,
 {
     int64_t  left, amount;
 
-    /* at the least so much was done by others */
+    /* at least this amount was done by others */
 
     left = sum - ngx_max(op->before, others->done);
     amount = (op->amount == -1) ? 1 : op->amount;

@@ -16,7 +16,7 @@
 #include "ngx_http_payer_op.h"
 
 
-/* what is known here of the other operations of the kind on the payment */
+/* the other operations of the same type on the payment */
 typedef struct {
     int64_t       done;                 /* minor units */
     int64_t       open;                 /* those in doubt, minor units */

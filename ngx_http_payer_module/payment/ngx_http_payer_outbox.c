@@ -1,7 +1,7 @@
 
 /*
- * The outbox: what is owed to the shop is written with the change of the order
- * that it is about, by whichever way that comes.
+ * The outbox: notifications are written together with the change of the order,
+ * regardless of its source.
  */
 
 
@@ -23,7 +23,7 @@ ngx_http_payer_outbox(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_notice_t   notice;
     ngx_http_payer_record_t   record;
 
-    /* most configurations tell nobody */
+    /* most configurations have no notifications */
 
     if (ctx->conf->main->notified.nelts == 0) {
         return 0;
@@ -77,8 +77,8 @@ ngx_http_payer_outbox(ngx_http_payer_ctx_t *ctx,
 
 
 /*
- * What the shop of this order wants to hear of.  A payment that was made
- * without payer_notify is told of where this location says, if that needs no
+ * The types of notifications for this order.  For a payment that was created
+ * without payer_notify, the one of this location is used, if it needs no
  * buyer.
  */
 
@@ -145,7 +145,7 @@ ngx_http_payer_notify_lease(ngx_http_payer_main_conf_t *pmcf)
 }
 
 
-/* where buyers come back to, if that is always the same */
+/* the host of payer_return_origin, if it is constant */
 
 ngx_str_t
 ngx_http_payer_notify_host(ngx_http_payer_loc_conf_t *conf)

@@ -2,9 +2,9 @@
 /*
  * What a record and Payer's status prove.
  *
- * Paid means that Payer's status is one of the three that stand for money,
- * for the payment of this order, in the stored currency, and with at least
- * the stored amount.  What is missing or new proves nothing.
+ * Paid means that Payer's status is one of the three paid ones, for the
+ * payment of this order, in the stored currency, and with at least the stored
+ * amount.  A missing or unknown value proves nothing.
  */
 
 
@@ -91,8 +91,8 @@ ngx_http_payer_proof_recent(ngx_http_payer_record_t *record, time_t cache,
     time_t now)
 {
     /*
-     * An intent and the reply to an operation say what we did, not what Payer
-     * has; and a new status leaves the state as it was.
+     * An intent and the reply to an operation show what was done here, not the
+     * status at Payer; and an unknown status does not change the state.
      */
 
     return record->updated <= now
@@ -146,7 +146,7 @@ ngx_http_payer_proof_bind(ngx_http_payer_record_t *record,
         return NGX_HTTP_PAYER_UNPAID;
     }
 
-    /* the id stands for the currency only if it stands for the amount */
+    /* without a currency the id is sufficient only if the amount matches */
 
     if (payment->currency.len == 0 && payment->amount != record->amount) {
         *reason = "names no currency and another amount than the order's";
@@ -203,7 +203,7 @@ ngx_http_payer_proof_weigh(ngx_http_payer_record_t *record,
 }
 
 
-/* whether all of the money was given back, by what is known and by the read */
+/* whether the whole amount was refunded, by the record and by the read */
 
 static ngx_uint_t
 ngx_http_payer_proof_given_back(ngx_http_payer_record_t *record,
@@ -224,9 +224,9 @@ ngx_http_payer_proof_given_back(ngx_http_payer_record_t *record,
 
 
 /*
- * Whether Payer may have cut the reference, or written it in another case.
- * The payment id is the proof and this only a cross-check, so that it does not
- * tell the buyer to pay once more.
+ * Whether Payer may have truncated the reference, or changed its case.  The
+ * payment id is the proof and this is only an additional check, which must not
+ * make the buyer pay again.
  */
 
 static ngx_uint_t

@@ -20,9 +20,9 @@ typedef enum {
     NGX_HTTP_PAYER_PAID,
     NGX_HTTP_PAYER_UNPAID,
     NGX_HTTP_PAYER_PENDING,             /* the status is a new one */
-    NGX_HTTP_PAYER_UNSURE,              /* nobody knows at the moment */
+    NGX_HTTP_PAYER_UNSURE,              /* not known at the moment */
     NGX_HTTP_PAYER_OTHER,               /* paid for in another way, */
-    NGX_HTTP_PAYER_SHOP                 /* paid: as the shop itself says */
+    NGX_HTTP_PAYER_SHOP                 /* paid according to the shop */
 } ngx_http_payer_verdict_e;
 
 
@@ -57,8 +57,8 @@ ngx_uint_t ngx_http_payer_proof_recent(ngx_http_payer_record_t *record,
     time_t cache, time_t now);
 
 /*
- * removes Payer's status from the record if it would tell an application,
- * which trusts $payer_status, that an order is paid which is not
+ * removes Payer's status from the record if an application that trusts
+ * $payer_status would take an unpaid order for paid
  */
 void ngx_http_payer_proof_silence(ngx_http_payer_record_t *record);
 

@@ -1,6 +1,6 @@
 
 /*
- * What a read of Payer does to the record of an order.
+ * Applies a read of Payer to the record of an order.
  *
  *     bind -> weigh -> apply -> write -> read again what is stored
  */

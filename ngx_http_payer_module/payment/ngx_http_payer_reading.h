@@ -1,9 +1,8 @@
 
 /*
- * What a read of Payer does to the record of an order: the one way for all
- * who read.  A reply is taken over only if it is about this payment, this
- * order and its currency; what counts afterwards is what the store has made of
- * it.
+ * Applies a read of Payer to the record of an order, for all reads.  A reply
+ * is used only if it is about this payment, this order and its currency; the
+ * stored result of the merge counts afterwards.
  */
 
 
@@ -15,7 +14,7 @@
 
 
 /*
- * takes the reply over into ctx->record and says in "verdict" what it proves:
+ * applies the reply to ctx->record and sets "verdict" to what it proves:
  * NGX_OK, or NGX_DECLINED (logged) if it is not about the record's payment,
  * which is left as it was
  */
@@ -24,8 +23,8 @@ ngx_int_t ngx_http_payer_reading_apply(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_verdict_e *verdict);
 
 /*
- * logs what somebody has to know of a reply: "reason" is what proof has found
- * in it, or NULL; before the reply is taken over
+ * logs what an operator must know about a reply: "reason" is that of proof, or
+ * NULL; called before the reply is applied
  */
 void ngx_http_payer_reading_log(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_json_payment_t *payment, const char *reason);

@@ -1,7 +1,7 @@
 
 /*
- * The record of an order: what may follow what.  Its bytes are those of
- * record_codec.c.
+ * The record of an order: the transitions between states.  Its bytes are those
+ * of record_codec.c.
  */
 
 
@@ -162,7 +162,7 @@ typedef struct {
 } ngx_http_payer_status_t;
 
 
-/* the words that were seen; others may exist, and mean nothing to us */
+/* the known statuses; others may exist, and are not interpreted */
 
 static ngx_http_payer_status_t  ngx_http_payer_statuses[] = {
     { ngx_string("INITIATED"), NGX_HTTP_PAYER_INITIATED },
@@ -212,7 +212,10 @@ ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
     ngx_http_payer_state_t   *state;
     ngx_http_payer_record_t   old, new;
 
-    /* what cannot be read is not replaced: it may be of a newer version */
+    /*
+     * a record that cannot be read is not replaced: it may be of a newer
+     * version
+     */
 
     if (ngx_http_payer_record_decode(stored, &old) != NGX_OK
         || ngx_http_payer_record_decode(fresh, &new) != NGX_OK
@@ -272,7 +275,7 @@ ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
 }
 
 
-/* an authorization of which a read says that it is no more */
+/* an authorization that has ended according to a read */
 
 static ngx_uint_t
 ngx_http_payer_record_ended(ngx_http_payer_record_t *stored,
@@ -284,7 +287,7 @@ ngx_http_payer_record_ended(ngx_http_payer_record_t *stored,
 }
 
 
-/* what is the order's, and not one payment's */
+/* the fields of the order, not of one payment */
 
 static void
 ngx_http_payer_record_inherit(ngx_http_payer_record_t *stored,
@@ -350,9 +353,9 @@ ngx_http_payer_state_of(ngx_str_t *status)
 
 
 /*
- * Whether both are of the same payment, or of the same attempt to make it.
- * Who knows no request id has only read the payment, and speaks of it unless
- * the order has another one.
+ * Whether both are of the same payment, or of the same attempt to make it. A
+ * writer without a request id has only read the payment, which is that of the
+ * order unless it has another one.
  */
 
 static ngx_uint_t
@@ -421,7 +424,7 @@ ngx_http_payer_record_combine(ngx_http_payer_record_t *stored,
 }
 
 
-/* the count wraps, as it is only ever compared for being the same */
+/* the count may wrap, since it is only compared for equality */
 
 static void
 ngx_http_payer_record_doubt(ngx_http_payer_record_t *stored,

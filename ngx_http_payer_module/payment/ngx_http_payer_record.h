@@ -1,8 +1,7 @@
 
 /*
- * What is remembered of an order, as a record in the store: a versioned
- * format of bytes, its decoder, the keys, and the rules by which one state
- * may follow another.
+ * The record of an order in the store: a versioned format of bytes, its
+ * decoder, the keys, and the rules by which one state may follow another.
  */
 
 
@@ -15,7 +14,7 @@
 #include "ngx_http_payer_store.h"
 
 
-/* a link dies with Payer after 31 days [seed] */
+/* a link at Payer is valid for 31 days */
 
 #define NGX_HTTP_PAYER_LINK_LIFE  (31 * 86400)
 
@@ -47,7 +46,7 @@ typedef enum {
 #define NGX_HTTP_PAYER_STATES  NGX_HTTP_PAYER_ENDED
 
 
-/* why somebody should look at an order, as bits of its label */
+/* reasons for attention of staff, as bits of the label */
 
 #define NGX_HTTP_PAYER_ATTENTION_UNKNOWN    0x01    /* an outcome is open */
 #define NGX_HTTP_PAYER_ATTENTION_OLD        0x02    /* authorized for long; in
@@ -86,8 +85,10 @@ typedef struct {
     ngx_str_t                 status;           /* Payer's status, last read */
     ngx_str_t                 request_id;       /* of the call that made it */
 
-    /* what is needed to speak of the order without its buyer, as it was when
-     * the payment was made; each may be empty */
+    /*
+     * for requests about the order without its buyer, as evaluated when the
+     * payment was created; each may be empty
+     */
     ngx_str_t                 notify;           /* URI of payer_notify */
     ngx_str_t                 lookup;           /* URI of payer_lookup */
     ngx_str_t                 server;           /* its first server_name */
@@ -205,9 +206,9 @@ ngx_uint_t ngx_http_payer_record_has_ticket(ngx_http_payer_record_t *record);
 void ngx_http_payer_record_balance(ngx_http_payer_record_t *record);
 
 /*
- * what a granted operation of ours makes of the record; "amount" is in minor
- * units, -1: all that was left, and "rest_gone" says that what a capture left
- * over was released
+ * the effect of an operation that Payer has carried out; "amount" is in minor
+ * units, -1: the whole remaining amount, and "rest_gone" means that the rest
+ * after a capture was released
  */
 void ngx_http_payer_record_captured(ngx_http_payer_record_t *record,
     int64_t amount, ngx_uint_t rest_gone);

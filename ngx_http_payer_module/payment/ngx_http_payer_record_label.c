@@ -1,6 +1,6 @@
 
 /*
- * What the store's indexes know of an order.
+ * The label of an order for the store's indexes.
  *
  * It follows from the record, and is made at each write of it, when the merge
  * has said what is to be written; and from the order's notifications, whose

@@ -60,7 +60,7 @@ ngx_http_payer_record_released(ngx_http_payer_record_t *record)
         return;
     }
 
-    /* what was captured is still the shop's */
+    /* the captured amount is not refunded */
 
     record->rest_gone = 1;
 

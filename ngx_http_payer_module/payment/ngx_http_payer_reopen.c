@@ -1,10 +1,10 @@
 
 /*
- * Links of payer_link that sell an order again.
+ * Links of payer_link that reopen an order.
  *
- * The entry is of this one link, and names the payment that was over when the
- * link was made.  So it neither gives older links of the order their value
- * back, nor does it sell an order that is cancelled once more.
+ * The entry is for this one link, and names the payment that had ended when
+ * the link was created.  So it neither makes older links of the order valid
+ * again, nor does it reopen an order that is cancelled once more.
  */
 
 
@@ -86,7 +86,7 @@ ngx_http_payer_reopen_read(ngx_http_payer_ctx_t *ctx, const char *kind,
         return rc;
     }
 
-    /* what was read is dropped when the order is looked up again */
+    /* the value is freed when the order is looked up again */
 
     value = &ctx->io.value;
 

@@ -1,12 +1,12 @@
 
 /*
- * Takes a link out of use: nobody can pay by it any more, and the record of
- * the order says so, before there is another one.
+ * Takes a link out of use: it cannot be paid any more, and the record of the
+ * order says so, before another one is created.
  *
  *     mark -> cancel -> (read) -> stored
  *
- * The mark is stored before the call: if its outcome is lost, nobody gets the
- * link again before Payer was asked, as it may be dead.
+ * The mark is stored before the call: if its outcome is lost, the link is not
+ * presented again before the payment was read, since it may be cancelled.
  */
 
 
@@ -135,7 +135,7 @@ ngx_http_payer_replace_marked(ngx_http_payer_replace_t *rt)
 
     if (ctx->io.rc == NGX_BUSY) {
 
-        /* another nginx that has the store is at it */
+        /* another nginx with this store is replacing it */
 
         return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_LOOK);
     }
@@ -149,7 +149,7 @@ ngx_http_payer_replace_marked(ngx_http_payer_replace_t *rt)
         return ngx_http_payer_replace_over(rt, NGX_HTTP_PAYER_REPLACE_LOOK);
     }
 
-    /* what becomes of the cancel is about the doubt that was just counted */
+    /* the outcome of the cancel settles the doubt that was just counted */
 
     if (ngx_http_payer_ledger_reread(ctx) != NGX_OK) {
         return ngx_http_payer_replace_over(rt,
@@ -236,8 +236,9 @@ ngx_http_payer_replace_cancelled(ngx_http_payer_replace_t *rt)
 
 
 /*
- * Paid, cancelled, or expired by now: Payer knows.  A 404 to the cancel may be
- * that of a wrong path; only one to the read says that there is no payment.
+ * Paid, cancelled or expired in the meantime: the payment is read.  A 404 to
+ * the cancel may be caused by a wrong path; only one to the read means that
+ * there is no payment.
  */
 
 static ngx_int_t
@@ -360,7 +361,7 @@ ngx_http_payer_replace_stored(ngx_http_payer_replace_t *rt)
 }
 
 
-/* a link that Payer calls alive, and does not cancel */
+/* a link that Payer reports as usable, and does not cancel */
 
 static void
 ngx_http_payer_replace_log(ngx_http_payer_replace_t *rt)
@@ -377,7 +378,7 @@ ngx_http_payer_replace_log(ngx_http_payer_replace_t *rt)
 }
 
 
-/* a link that nobody has does no harm if it stays: one call, unrecorded */
+/* a link that no client has is harmless: one call, which is not recorded */
 
 static ngx_int_t
 ngx_http_payer_replace_drop(ngx_http_payer_replace_t *rt)

@@ -1,7 +1,7 @@
 
 /*
- * Takes a link out of use: nobody can pay by it any more, and the record of
- * the order says so, before there is another one.
+ * Takes a link out of use: it cannot be paid any more, and the record of the
+ * order says so, before another one is created.
  */
 
 
@@ -42,15 +42,15 @@ struct ngx_http_payer_replace_s {
 ngx_http_payer_replace_t *ngx_http_payer_replace(ngx_http_payer_ctx_t *ctx);
 
 /*
- * the same for a link that is in doubt and otherwise good: it is read, and
- * stays if it can be paid by
+ * the same for a link that is in doubt and otherwise usable: it is read, and
+ * kept if it can be paid
  */
 ngx_http_payer_replace_t *ngx_http_payer_replace_doubtful(
     ngx_http_payer_ctx_t *ctx);
 
 /*
- * the same for a link that was never stored, of which nobody knows: whatever
- * comes of it, the result is to look again
+ * the same for a link that was never stored: in any case the result is to look
+ * again
  */
 ngx_http_payer_replace_t *ngx_http_payer_replace_unknown(
     ngx_http_payer_ctx_t *ctx);

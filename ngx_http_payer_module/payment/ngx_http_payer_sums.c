@@ -1,6 +1,6 @@
 
 /*
- * The other operations of the kind on a payment, as far as they are stored.
+ * The other stored operations of the same type on a payment.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * The other operations of the kind on a payment, as far as they are stored.
+ * The other stored operations of the same type on a payment.
  */
 
 
@@ -29,9 +29,9 @@ ngx_int_t ngx_http_payer_sums(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *payment_id, ngx_str_t *key);
 
 /*
- * a step of the caller's, before the payment is read: what is done when it is
- * counted must be in what is read.  NGX_OK, or NGX_AGAIN when the request is
- * parked; a store that fails leaves the sums vague (logged)
+ * a step of the caller's, before the payment is read: operations that are
+ * counted as done must be included in the read.  NGX_OK, or NGX_AGAIN when the
+ * request is parked; a store that fails leaves the sums vague (logged)
  */
 ngx_int_t ngx_http_payer_sums_run(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_sums_t *sums);

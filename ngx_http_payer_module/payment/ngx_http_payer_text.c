@@ -1,6 +1,6 @@
 
 /*
- * Texts of a request that the configuration names.
+ * Evaluates texts of the configuration for a request.
  */
 
 
@@ -50,7 +50,7 @@ ngx_http_payer_text_value(ngx_http_request_t *r, ngx_http_payer_text_t *text,
 }
 
 
-/* %XX and plus as browsers write them; anything else stays as it is */
+/* decodes %XX and plus; all else is kept */
 
 static ngx_int_t
 ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text)

@@ -1,6 +1,6 @@
 
 /*
- * Texts of a request that the configuration names.
+ * Evaluates texts of the configuration for a request.
  */
 
 

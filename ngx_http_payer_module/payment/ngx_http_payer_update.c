@@ -1,14 +1,14 @@
 
 /*
- * What an event means for an order that is known here.
+ * Updates an order after an event.
  *
  *     find by payment id -> find by reference -> read -> record
  *                                                -> (capture)
  *     neither is known   -> read -> find by the reference that it names
  *                                -> adopt -> record -> (capture)
  *
- * Known of an event is its payment id, and whoever sends one may be late, so
- * nothing of it is believed but that it is worth to ask Payer.
+ * Only the payment id of an event is used, and it may be late: the payment is
+ * read from Payer.
  */
 
 
@@ -130,7 +130,7 @@ ngx_http_payer_update_find_order(ngx_http_payer_ctx_t *ctx,
 
     if (update->event.guess) {
 
-        /* no payment has this id, so it was that of something else */
+        /* no payment has this id: it identifies something else */
 
         ngx_str_null(&update->event.payment_id);
     }
@@ -155,8 +155,8 @@ ngx_http_payer_update_choose(ngx_http_payer_ctx_t *ctx,
     if (!ctx->found && id->len && ctx->reference.len == 0) {
 
         /*
-         * An id that the store has never seen may be that of a payment whose
-         * creation was not answered.  Payer knows of which order it is.
+         * An unknown id may be that of a payment whose creation was not
+         * answered.  A read shows its order.
          */
 
         return ngx_http_payer_update_call(ctx, update,
@@ -172,9 +172,9 @@ ngx_http_payer_update_choose(ngx_http_payer_ctx_t *ctx,
         || (known->len == 0 && ctx->reference.len))
     {
         /*
-         * Of no order that is known here, or of an earlier payment of the
-         * order, which does not touch it any more: an id that is in the store
-         * was its payment once, and was replaced.
+         * Of an unknown order, or of an earlier payment of the order, which
+         * does not affect it any more: an id in the store is that of a payment
+         * which was replaced.
          */
 
         update->state = ngx_http_payer_update_over;
@@ -203,7 +203,7 @@ ngx_http_payer_update_call(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* what Payer says of a payment that is not known here */
+/* the read of a payment that is not known here */
 
 static ngx_int_t
 ngx_http_payer_update_ask(ngx_http_payer_ctx_t *ctx,
@@ -333,8 +333,8 @@ ngx_http_payer_update_take(ngx_http_payer_ctx_t *ctx,
 
 
 /*
- * A payment that was found because the answer to its creation was lost becomes
- * the order's when it names the order and is paid as ordered, to the sum.
+ * A payment whose creation was not answered becomes that of the order if it
+ * has its reference, currency and exact amount.
  */
 
 static ngx_uint_t
@@ -369,7 +369,7 @@ ngx_http_payer_update_adopts(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* Payer's status is in the store, and what the store made of it counts */
+/* Payer's status is stored, and the stored state counts */
 
 static ngx_int_t
 ngx_http_payer_update_recorded(ngx_http_payer_ctx_t *ctx,
@@ -380,7 +380,7 @@ ngx_http_payer_update_recorded(ngx_http_payer_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    /* such as a cancelled order whose card was authorized all the same */
+    /* such as a cancelled order whose card was authorized afterwards */
 
     ngx_http_payer_proof_silence(&ctx->record);
 
@@ -390,7 +390,7 @@ ngx_http_payer_update_recorded(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* what comes of payer_auto_capture is its own affair, and the event's not */
+/* the result of payer_auto_capture does not affect the event */
 
 static ngx_int_t
 ngx_http_payer_update_capture(ngx_http_payer_ctx_t *ctx,

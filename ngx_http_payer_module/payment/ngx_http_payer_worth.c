@@ -1,12 +1,12 @@
 
 /*
- * What an order that is known here is worth to a checkout.
+ * The state of a known order for a checkout.
  *
- * Paid for another sum is not paid, and what was given back is not paid
- * either.  What the order costs now is said by the shop itself, in its answer
- * to this very request.  A signed link says what was true when it was signed,
- * so it does not sell an order again that was cancelled or given back, unless
- * it ends later than all links that were used before.
+ * An order paid with another amount is not paid, and neither is a refunded
+ * one.  The current amount is that in the shop's response to this request.  A
+ * signed link has the values at the time of its signature, so it does not
+ * reopen an order that was cancelled, released or refunded, unless it expires
+ * later than all links that were used before.
  */
 
 
@@ -84,7 +84,7 @@ ngx_http_payer_worth_begin(ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    /* it has been looked at by ngx_http_payer_signature_verify() */
+    /* it was checked by ngx_http_payer_signature_verify() */
 
     if (ngx_http_complex_value(ctx->request, conf->signature_expires, &text)
         != NGX_OK)
@@ -115,7 +115,7 @@ ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx)
             return NGX_HTTP_PAYER_WORTH_DIFFERS;
         }
 
-        /* who is sent to the page of success has to be let on there */
+        /* the page of payer_return_success must pass the request */
 
         if (ctx->wanted
             && !ngx_http_payer_proof_covers(record, ctx->wanted,
@@ -132,7 +132,7 @@ ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx)
         return NGX_HTTP_PAYER_WORTH_OPEN;
     }
 
-    /* a link stays where it was printed; any other order is named now */
+    /* a link may be old; any other order is set by this request */
 
     return (ctx->conf->signature == NULL || ngx_http_payer_worth_reopened(ctx))
            ? NGX_HTTP_PAYER_WORTH_OPEN : NGX_HTTP_PAYER_WORTH_CANCELLED;
@@ -149,9 +149,9 @@ ngx_http_payer_worth_over(ngx_http_payer_record_t *record)
 
 
 /*
- * A link that was made since to sell the order again, or is newer than all
- * that were used before.  Where none was, an old one cannot be told from a new
- * one.
+ * A link that was created to reopen the order, or expires later than all that
+ * were used before.  If none was used, an old link cannot be distinguished
+ * from a new one.
  */
 
 static ngx_uint_t
@@ -185,7 +185,7 @@ ngx_http_payer_worth_note(ngx_http_payer_ctx_t *ctx,
     record = &ctx->record;
     news = 0;
 
-    /* one that opens the order again is noted with the new payment */
+    /* one that reopens the order is stored with the new payment */
 
     if (ctx->signed_until > record->signed_until
         && (worth == NGX_HTTP_PAYER_WORTH_CANCELLED
@@ -199,7 +199,7 @@ ngx_http_payer_worth_note(ngx_http_payer_ctx_t *ctx,
         return news;
     }
 
-    /* else anybody could shut the page of an order that is paid */
+    /* otherwise any client could block the page of a paid order */
 
     if (worth == NGX_HTTP_PAYER_WORTH_PAID) {
 
@@ -256,7 +256,7 @@ ngx_http_payer_worth_past(ngx_http_payer_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    /* money that has moved is not forgotten */
+    /* a payment for which money has moved is kept */
 
     entry->expires = ngx_http_payer_keep_past(ctx->conf, record);
 

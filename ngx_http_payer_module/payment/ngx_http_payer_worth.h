@@ -1,7 +1,7 @@
 
 /*
- * What an order that is known here is worth to a checkout that wants a sum
- * for it: paid, paid for another sum, cancelled, or still to be paid.
+ * The state of a known order for a checkout with an amount: paid, paid with
+ * another amount, cancelled, or still to be paid.
  */
 
 
@@ -21,8 +21,8 @@ typedef enum {
 
 
 /*
- * whether the shop itself names the orders of this location with each request,
- * and not whoever has a link or types an address
+ * whether the orders of this location are set by the shop with each request,
+ * and not by a link or the client
  */
 ngx_uint_t ngx_http_payer_worth_told(ngx_http_payer_loc_conf_t *conf);
 
@@ -31,22 +31,22 @@ ngx_uint_t ngx_http_payer_worth_told(ngx_http_payer_loc_conf_t *conf);
 ngx_uint_t ngx_http_payer_worth_made_of_headers(ngx_str_t *value);
 
 /*
- * before anything else of a checkout: until when its link is signed, and what
- * payer_verify of the same request has missed; "gate" is its context, or NULL:
+ * at the beginning of a checkout: the expiry of its link, and the amount that
+ * payer_verify of the same request requires; "gate" is its context, or NULL:
  * NGX_OK or NGX_ERROR
  */
 ngx_int_t ngx_http_payer_worth_begin(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_ctx_t *gate);
 
-/* whether the order is over, so that what was said before does not sell it */
+/* whether the order has ended, so that an old link does not sell it */
 ngx_uint_t ngx_http_payer_worth_over(ngx_http_payer_record_t *record);
 
 /* what ctx->record, which was found, is worth to ctx->order */
 ngx_http_payer_worth_e ngx_http_payer_worth(ngx_http_payer_ctx_t *ctx);
 
 /*
- * takes into ctx->record what the order has to remember of this visit: 1 if
- * the record is to be stored
+ * stores in ctx->record the values of this request that the order keeps: 1 if
+ * the record is to be written
  */
 ngx_uint_t ngx_http_payer_worth_note(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_worth_e worth);
