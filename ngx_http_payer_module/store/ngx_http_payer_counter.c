@@ -1,6 +1,6 @@
 
 /*
- * Counters in the zone, over all workers.
+ * Counters in the zone, for all worker processes.
  */
 
 
@@ -105,8 +105,8 @@ ngx_http_payer_counted_old(ngx_http_payer_zone_t *zone, ngx_str_t *id)
 
 
 /*
- * The gauge of a client id, or NULL.  A reload may change which ids there are,
- * and in which order, so each gauge stands behind a hash of its id.
+ * The gauge of a client id, or NULL.  A reload may change the ids and their
+ * order, so each gauge is stored with a hash of its id.
  */
 
 static ngx_atomic_t *

@@ -1,7 +1,8 @@
 
 /*
- * Counters in the zone, over all workers: one atomic addition each, without
- * the mutex.  They survive a reload and start anew after a restart.
+ * Counters in the zone, for all worker processes: one atomic addition each,
+ * without the mutex.  They are kept after a reload and start from zero after a
+ * restart.
  */
 
 
@@ -87,7 +88,7 @@ void ngx_http_payer_count_exchange(ngx_http_payer_zone_t *zone,
 void ngx_http_payer_count_old(ngx_http_payer_zone_t *zone, ngx_str_t *id,
     ngx_uint_t old);
 
-/* how many were seen last, 0 if nobody has looked */
+/* the last number, 0 if there was no run */
 ngx_atomic_uint_t ngx_http_payer_counted_old(ngx_http_payer_zone_t *zone,
     ngx_str_t *id);
 

@@ -1,6 +1,6 @@
 
 /*
- * The choice of a store by its name, and what the backends share.
+ * Selects a store by its name; functions shared by the backends.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * Where payments and operations are kept: keys and values in one of several
- * backends behind one table of operations, asynchronous to its callers.
+ * The store of payments and operations: keys and values in one of several
+ * backends with one table of operations, asynchronous to its callers.
  *
  * Keys are texts that an operator can read, such as "order/4711/10023";
  * values are records (ngx_http_payer_record.h).
@@ -123,7 +123,7 @@ typedef enum {
     NGX_HTTP_PAYER_CLAIM_NONE = 0,
     NGX_HTTP_PAYER_CLAIM_TAKE,          /* NGX_BUSY if it is somebody else's:
                                          * nothing is written */
-    NGX_HTTP_PAYER_CLAIM_RELEASE        /* given back, if it is ours still */
+    NGX_HTTP_PAYER_CLAIM_RELEASE        /* released, if it is still ours */
 } ngx_http_payer_claim_act_e;
 
 
@@ -173,17 +173,17 @@ typedef struct {
  * put() writes all entries or none, durably as far as the backend can; their
  * keys differ, and it has copied them when it returns.  An entry whose merge
  * declines is left as it is stored, the others are written, and the answer is
- * NGX_OK; if the first entry has a merge, io->value becomes what is now
- * stored under its key (possibly the caller's own bytes, which the merge may
- * have edited), and io->kept says whether that is somebody else's.  "io" may
- * be NULL when nobody waits.  After forget() a put goes on but reports to
- * nobody.  A put without entries is for a claim alone.
+ * NGX_OK; if the first entry has a merge, io->value becomes what is now stored
+ * under its key (possibly the caller's own bytes, which the merge may have
+ * edited), and io->kept says whether that is the value of another writer.
+ * "io" may be NULL if no request waits.  After forget() a put is completed
+ * without a report.  A put without entries is for a claim alone.
  *
  * scan(), list() and due() answer as many items as "limit" says at the most,
  * and fewer if those would be more than MAX_PAGE bytes; NGX_DECLINED if there
  * is none.  list() may have found fewer after it has looked at MAX_LOOKS
  * entries, even none (NGX_OK then): while io->next is not empty there may be
- * more.  A cursor that is none finds nothing.
+ * more.  An invalid cursor finds nothing.
  */
 typedef struct {
     ngx_str_t     name;                         /* "memory", "lmdb" */
@@ -234,19 +234,19 @@ typedef struct {
 
     /*
      * entries whose time has come, the oldest first, "prefix" as of an index.
-     * Each is leased: in the same transaction its time is moved on to "lease"
-     * seconds from now, so that nobody else gets it before, and somebody does
-     * after.  A put with another label.due, or 0, ends that.
+     * Each is leased: in the same transaction its time is set to "lease"
+     * seconds from now, so that no other caller gets it before that time.  A
+     * put with another label.due, or 0, ends that.
      */
     ngx_int_t     (*due)(ngx_http_payer_store_t *store, ngx_str_t *prefix,
                       ngx_uint_t limit, time_t lease,
                       ngx_http_payer_io_t *io);
 
     /*
-     * An exclusive claim on a key, see ngx_http_payer_zone_claim().  It keeps
-     * out the workers of this nginx, and only those; a put that takes it keeps
-     * out any other nginx that has the store.  That ends with its lease, or
-     * when the process that has it is no more.
+     * An exclusive claim on a key, see ngx_http_payer_zone_claim().  It
+     * excludes the other worker processes of this nginx only; a put that takes
+     * it excludes other nginx instances with the same store.  It ends with its
+     * lease, or when the process that has it has exited.
      */
     ngx_int_t     (*claim)(ngx_http_payer_store_t *store, ngx_str_t *key,
                       ngx_msec_t lease, ngx_http_payer_claim_t *claim);
@@ -264,8 +264,10 @@ struct ngx_http_payer_store_s {
     ngx_http_payer_zone_t          *zone;
     void                           *data;       /* of the backend */
 
-    /* where its payments are: a store that was made for "test" holds none of
-     * "live", and so on; empty: not known */
+    /*
+     * the host of its payments: a store that was created for "test" has none
+     * of "live", and so on; empty: not known
+     */
     ngx_str_t                       mode;       /* "live", "test", "other" */
     ngx_str_t                       host;
 
@@ -312,7 +314,10 @@ ngx_int_t ngx_http_payer_store_items(ngx_http_payer_io_t *io,
 ngx_int_t ngx_http_payer_store_add(ngx_http_payer_io_t *io,
     ngx_http_payer_item_t *item);
 
-/* for backends: what of the key names its index; 0: none */
+/*
+ * for backends: the length of the part of the key that names its index; 0:
+ * none
+ */
 size_t ngx_http_payer_store_scope(ngx_str_t *key);
 
 /* for backends: whether list() shows an entry with this label */

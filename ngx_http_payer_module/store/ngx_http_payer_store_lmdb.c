@@ -126,9 +126,9 @@ ngx_http_payer_lmdb_configure(ngx_conf_t *cf, ngx_http_payer_store_t *store,
 
 
 /*
- * "nginx -s" reads the configuration, too, and is not to depend on the file.
- * A reload with the store that nginx runs with goes on without it when it is
- * damaged: there is more to serve than payments.
+ * "nginx -s" reads the configuration, too, and must not depend on the file.  A
+ * reload with the store that is in use continues without it if it is damaged:
+ * other requests are still served.
  */
 
 static ngx_int_t
@@ -171,7 +171,10 @@ ngx_http_payer_lmdb_init_module(ngx_cycle_t *cycle,
 }
 
 
-/* nginx makes its paths with mode 0700 and gives them to the workers' user */
+/*
+ * nginx creates its paths with the mode 0700 for the user of the worker
+ * processes
+ */
 
 static ngx_int_t
 ngx_http_payer_lmdb_add_path(ngx_conf_t *cf, ngx_str_t *name)
@@ -192,8 +195,8 @@ ngx_http_payer_lmdb_add_path(ngx_conf_t *cf, ngx_str_t *name)
 
 
 /*
- * Workers that could not write would be all that is left after a reload: the
- * old ones stay instead.
+ * The new worker processes could not write to the store: the reload is
+ * rejected, and the old ones continue.
  */
 
 static ngx_int_t
@@ -254,8 +257,8 @@ ngx_http_payer_lmdb_examine_access(void *data)
 
 
 /*
- * A worker that cannot open its store lives on, since it has more to serve
- * than payments; each use tries again.
+ * A worker process that cannot open its store continues, since it serves other
+ * requests, too; each use tries again.
  */
 
 static ngx_int_t
@@ -335,7 +338,7 @@ ngx_http_payer_lmdb_put(ngx_http_payer_store_t *store,
 }
 
 
-/* nobody waits for it; if it gets lost, the lease ends */
+/* no request waits for it; if it is lost, the lease expires */
 
 static void
 ngx_http_payer_lmdb_unclaim(ngx_http_payer_store_t *store,

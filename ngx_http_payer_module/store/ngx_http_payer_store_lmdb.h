@@ -27,30 +27,33 @@
 /*
  * The format of keys and values: the key is sorted before all that are used,
  * its value is the version as one digit.  Version 1 had no labels; it is read,
- * and made version 2 by the first process that opens it, so that a module that
- * knows only the former refuses it.
+ * and changed to version 2 by the first process that opens it, so that an
+ * older module rejects it.
  */
 #define NGX_HTTP_PAYER_LMDB_FORMAT_KEY   "!payer-store"
 #define NGX_HTTP_PAYER_LMDB_FORMAT       '2'
 #define NGX_HTTP_PAYER_LMDB_FORMER_FORMAT  '1'
 
-/* nothing is dropped before this entry may be; its value is a time that was */
+/*
+ * no entry is deleted before this one expires; its value is the time of a
+ * write
+ */
 #define NGX_HTTP_PAYER_LMDB_CLOCK_KEY    "!payer-clock"
 
 /* the host that it was made for, such as "live b2b.payer.se" */
 #define NGX_HTTP_PAYER_LMDB_HOST_KEY     "!payer-host"
 
-/* there while a store of a former version is made one of this: how far */
+/* exists while a store of a former version is converted: the position */
 #define NGX_HTTP_PAYER_LMDB_UPGRADE_KEY  "!payer-upgrade"
 
 /* before the key of what is claimed */
 #define NGX_HTTP_PAYER_LMDB_CLAIM_KEY    "!claim/"
 
-/* all that begin with this are not of the callers */
+/* keys with this prefix are internal */
 #define NGX_HTTP_PAYER_LMDB_OWN          '!'
 #define NGX_HTTP_PAYER_LMDB_BEYOND_OWN   "\""
 
-/* a value begins with the time after which it may be dropped */
+/* a value begins with the time after which it may be deleted */
 #define NGX_HTTP_PAYER_LMDB_EXPIRES_LEN  8
 
 /* what the head of a value is, see _entry.c */
@@ -138,10 +141,10 @@ typedef struct {
     ngx_queue_t             reserve;    /* of jobs that give claims back */
     int                     rc;
     uint64_t                rev;        /* that was given last */
-    MDB_val                 sweep;      /* the key that was looked at last */
+    MDB_val                 sweep;      /* the last checked key */
     u_char                  sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
     time_t                  now;        /* when the batch was made */
-    time_t                  held;       /* nothing is dropped until */
+    time_t                  held;       /* no deletion until */
     ngx_uint_t              leapt;      /* unsigned  leapt:1; */
     ngx_uint_t              running;    /* unsigned  running:1; */
 
@@ -149,7 +152,7 @@ typedef struct {
     ngx_thread_pool_t      *pool;       /* NULL: write in the event loop */
     ngx_thread_task_t       task;
     ngx_thread_mutex_t      mutex;      /* held while a batch is written */
-    ngx_event_t             hold;       /* keeps a worker from leaving */
+    ngx_event_t             hold;       /* delays the exit of a worker */
 #endif
 } ngx_http_payer_lmdb_env_t;
 
@@ -229,12 +232,12 @@ void ngx_http_payer_lmdb_assert(MDB_env *env, const char *text);
 ngx_http_payer_lmdb_env_t *ngx_http_payer_lmdb_open(ngx_cycle_t *cycle,
     ngx_http_payer_store_t *store, ngx_str_t *path);
 
-/* opens it and looks at the file: 0 or what is wrong, not logged */
+/* opens it and checks the file: 0 or what is wrong, not logged */
 int ngx_http_payer_lmdb_init(ngx_http_payer_lmdb_env_t *le);
 
 void ngx_http_payer_lmdb_close(ngx_http_payer_lmdb_env_t *le);
 
-/* lets go of what is open, as far as that is possible with a damaged file */
+/* closes what is open, as far as that is possible with a damaged file */
 void ngx_http_payer_lmdb_discard(ngx_http_payer_lmdb_env_t *le);
 
 /* whether it can be used now: NGX_OK or NGX_ERROR (logged once a minute) */
@@ -246,7 +249,7 @@ ngx_int_t ngx_http_payer_lmdb_ready(ngx_http_payer_lmdb_env_t *le);
  */
 void ngx_http_payer_lmdb_failure(ngx_http_payer_lmdb_env_t *le, int rc);
 
-/* whether it is a copy of another time: 0 or NGX_HTTP_PAYER_LMDB_REPLACED */
+/* whether it is an older copy: 0 or NGX_HTTP_PAYER_LMDB_REPLACED */
 int ngx_http_payer_lmdb_same(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn);
 
 /*
@@ -257,8 +260,8 @@ int ngx_http_payer_lmdb_known(ngx_http_payer_zone_t *zone, ngx_str_t *path);
 int ngx_http_payer_lmdb_identify(ngx_http_payer_lmdb_env_t *le);
 
 /*
- * in the master, when workers are to come: closes the store for them, if the
- * probe said what is wrong with it, or opens it again
+ * in the master, before worker processes are started: closes the store for
+ * them, if the probe has found a fault, or opens it again
  */
 ngx_int_t ngx_http_payer_lmdb_admitted(ngx_cycle_t *cycle,
     ngx_http_payer_store_t *store, ngx_str_t *path, int code);
@@ -280,8 +283,8 @@ int ngx_http_payer_lmdb_adopt(ngx_http_payer_lmdb_env_t *le);
 int ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le, void *data);
 
 /*
- * opens the environment again after an error that LMDB does not forgive: 0 or
- * an error.  On the event loop, while no batch is being written.
+ * opens the environment again after a fatal error of LMDB: 0 or an error.  On
+ * the event loop, while no batch is being written.
  */
 int ngx_http_payer_lmdb_reopen(ngx_http_payer_lmdb_env_t *le);
 
@@ -394,8 +397,8 @@ ngx_int_t ngx_http_payer_lmdb_leased(ngx_http_payer_lmdb_job_t *job,
     ngx_http_payer_io_t *io);
 
 /*
- * does with the claim of the job what it says: 0, or an error of LMDB;
- * job->busy if somebody else has it
+ * takes or releases the claim of the job: 0, or an error of LMDB; job->busy if
+ * another owner has it
  */
 int ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     ngx_http_payer_lmdb_job_t *job);
@@ -407,8 +410,10 @@ ngx_uint_t ngx_http_payer_lmdb_claim_over(MDB_val *key, MDB_val *value);
 void ngx_http_payer_lmdb_claim_id(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim);
 
-/* a put()'s memory, NULL if there is none; in reserve from the start of a
- * worker to its end is some for claims that are given back */
+/*
+ * the memory of a put(), NULL if there is none; some is reserved while the
+ * worker process runs, for claims that are released
+ */
 void ngx_http_payer_lmdb_reserve(ngx_http_payer_lmdb_env_t *le);
 void ngx_http_payer_lmdb_unreserve(ngx_http_payer_lmdb_env_t *le);
 ngx_http_payer_lmdb_job_t *ngx_http_payer_lmdb_job(
@@ -451,11 +456,13 @@ ngx_int_t ngx_http_payer_lmdb_list(ngx_http_payer_store_t *store,
  * map and is to be written again */
 ngx_int_t ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le);
 
-/* tells those who wait what became of the batch */
+/* reports the result of the batch to those that wait */
 void ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le);
 
-/* what became of one job, for its io: NGX_OK, NGX_DECLINED, NGX_BUSY or
- * NGX_ERROR */
+/*
+ * the result of one job, for its io: NGX_OK, NGX_DECLINED, NGX_BUSY or
+ * NGX_ERROR
+ */
 ngx_int_t ngx_http_payer_lmdb_result(ngx_http_payer_lmdb_job_t *job,
     ngx_http_payer_io_t *io);
 

@@ -1,17 +1,16 @@
 
 /*
- * Claims of several nginx that have one store: entries beside those that they
- * protect, taken in the same transaction in which the first of those is
+ * Claims of several nginx instances with one store: entries next to those that
+ * they protect, taken in the transaction in which the first of those is
  * written.  Within one nginx the zone's claims come first.
  *
  * A value is, behind the time after which it may be dropped, the owner's id,
  * on the monotonic clock since when and until when, in milliseconds, and the
- * process.  That clock is the same for all processes of a machine, and what
- * began later than now was before the machine started.
+ * process.  That clock is the same for all processes of a machine, and a claim
+ * with a later time was taken before the machine started.
  *
- * A claim does not outlive its process: whoever has a store open is in LMDB's
- * table of readers, whose slots of processes that are dead can be told by a
- * lock of the system.
+ * A claim ends with its process: each process with an open store is in LMDB's
+ * table of readers, and a lock of the system shows which of them have exited.
  */
 
 
@@ -26,7 +25,10 @@
 #define NGX_HTTP_PAYER_LMDB_CLAIM_LEN                                         \
     (NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + NGX_HTTP_PAYER_OWNER_LEN + 24)
 
-/* how long, in seconds, one that was never given back stays at the most */
+/*
+ * the maximum time, in seconds, for which a claim that was not released is
+ * kept
+ */
 #define NGX_HTTP_PAYER_LMDB_CLAIM_STAY  86400
 
 
@@ -55,7 +57,7 @@ ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     MDB_val     key, value;
     ngx_uint_t  ours;
 
-    /* of a key that is too long the end says more than the beginning */
+    /* of a key that is too long the end is more specific than the beginning */
 
     len = ngx_min(job->claim.key.len,
                   sizeof(name) - NGX_HTTP_PAYER_LMDB_PREFIX);
@@ -88,7 +90,10 @@ ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         return ours ? mdb_del(txn, le->dbi, &key, NULL) : 0;
     }
 
-    /* who has the claim in the zone decides for all who have that zone */
+    /*
+     * the owner of the claim in the zone has it for all processes with this
+     * zone
+     */
 
     if (left > 0
         && ngx_memcmp((u_char *) value.mv_data
@@ -132,7 +137,7 @@ ngx_http_payer_lmdb_claim_dead(ngx_http_payer_lmdb_env_t *le, MDB_val *value)
         return 0;
     }
 
-    /* what cannot be told is taken for alive */
+    /* if not known, the process counts as running */
 
     return mdb_reader_check(le->env, &dead) == 0
            && mdb_reader_list(le->env, ngx_http_payer_lmdb_claim_reader,
@@ -201,7 +206,7 @@ ngx_http_payer_lmdb_claim_over(MDB_val *key, MDB_val *value)
 }
 
 
-/* the number of a claim, which is the zone's own, and which zone that is */
+/* the number of a claim in its zone, and the id of the zone */
 
 void
 ngx_http_payer_lmdb_claim_id(ngx_http_payer_zone_t *zone,

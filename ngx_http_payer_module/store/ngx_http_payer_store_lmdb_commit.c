@@ -26,9 +26,9 @@ static int ngx_http_payer_lmdb_drop(ngx_http_payer_lmdb_env_t *le,
 
 
 /*
- * One transaction for the whole batch.  A put that fails for itself is marked
- * and the others are written without it; what the map is too small for waits
- * for the event loop, where no read can be going on.
+ * One transaction for the whole batch.  A put that fails by itself is marked
+ * and the others are written without it; if the map is too small, the batch
+ * waits for the event loop, where no read is in progress.
  */
 
 int
@@ -122,7 +122,7 @@ again:
 }
 
 
-/* others wait for the lock of a transaction that came to no end */
+/* others wait for the lock of an unfinished transaction */
 
 int
 ngx_http_payer_lmdb_abort(ngx_http_payer_lmdb_env_t *le, void *data)
@@ -141,9 +141,9 @@ ngx_http_payer_lmdb_abort(ngx_http_payer_lmdb_env_t *le, void *data)
 
 
 /*
- * Until when nothing is dropped.  It is kept in the database, to survive a
- * restart, together with the time of a write: what the zone knows of the clock
- * begins when nginx starts, and the clock may have leapt while it was down.
+ * The time until which nothing is deleted.  It is kept in the database for
+ * restarts, together with the time of a write: the zone has no times from
+ * before the start of nginx, and the clock may have jumped meanwhile.
  */
 
 static int
@@ -179,7 +179,7 @@ ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         seen = ngx_http_payer_lmdb_read_time(&value);
     }
 
-    /* what is farther away is of a clock that was set back since */
+    /* a later time is from before the clock was set back */
 
     most = le->now + NGX_HTTP_PAYER_ZONE_HOLD;
 
@@ -271,7 +271,7 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 }
 
 
-/* drops what has expired, a few keys further with every batch */
+/* deletes expired entries, a few keys further with each batch */
 
 static int
 ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)

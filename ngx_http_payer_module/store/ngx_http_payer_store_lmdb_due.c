@@ -1,7 +1,7 @@
 
 /*
- * Entries whose time has come: each is leased by moving its time on in the
- * transaction that finds it.
+ * Due entries: each is leased by moving its time in the transaction that finds
+ * it.
  */
 
 
@@ -69,7 +69,7 @@ ngx_http_payer_lmdb_lease(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 
         if (rc == MDB_NOTFOUND) {
 
-            /* nothing says that it is due any more */
+            /* the entry is not due any more */
 
             rc = mdb_cursor_del(cursor, 0);
         }

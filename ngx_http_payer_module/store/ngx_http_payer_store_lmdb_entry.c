@@ -1,7 +1,7 @@
 
 /*
- * What a value is in LMDB: a head, whose last byte says which one it is, and
- * behind it what the caller has put there.
+ * The values in LMDB: a head, whose last byte is its layout, followed by the
+ * caller's value.
  *
  *     0  expires, 6 bytes
  *     6  state
@@ -359,7 +359,7 @@ ngx_http_payer_lmdb_put_alias(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 }
 
 
-/* what the merge does not let go stays; MDB_NOTFOUND is no error */
+/* an entry whose merge declines is kept; MDB_NOTFOUND is not an error */
 
 int
 ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,

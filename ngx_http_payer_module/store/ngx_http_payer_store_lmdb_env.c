@@ -9,7 +9,7 @@
 #include "ngx_http_payer_store_lmdb.h"
 
 
-/* a map costs addresses, not memory; the file is as large as its contents */
+/* a map uses addresses, not memory; the file is as large as its contents */
 #ifndef NGX_HTTP_PAYER_LMDB_MAP
 #if (NGX_PTR_SIZE == 8)
 #define NGX_HTTP_PAYER_LMDB_MAP       ((size_t) 1 << 30)
@@ -209,7 +209,9 @@ ngx_http_payer_lmdb_open_env(ngx_http_payer_lmdb_env_t *le, void *data)
         rc = ngx_http_payer_lmdb_open_grown(le, 1);
     }
 
-    /* a slot in the table of readers, which tells others that we live */
+    /*
+     * a slot in the table of readers, which shows that this process is running
+     */
 
     if (rc == 0) {
         rc = mdb_txn_begin(le->env, NULL, MDB_RDONLY, &le->reader);
@@ -252,7 +254,7 @@ ngx_http_payer_lmdb_open_grown(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
 }
 
 
-/* MDB_NOTFOUND: something of its own is missing, to be written */
+/* MDB_NOTFOUND: internal entries are missing and must be written */
 
 static int
 ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
@@ -309,9 +311,8 @@ ngx_http_payer_lmdb_open_db(ngx_http_payer_lmdb_env_t *le, ngx_uint_t write)
 
 
 /*
- * What format it has, when it was made, and for which host.  Whether it is
- * new, or of a former format, or only does not know its host yet: the time of
- * an old one stays.
+ * Writes the format, the time and the host, for a new store, one of a former
+ * format, or one without a host: the time of an old one is kept.
  */
 
 static int

@@ -1,9 +1,9 @@
 
 /*
- * What LMDB reads it has mapped.  A file that somebody cut off or wrote over
- * is a signal then, or an assertion that fails, in the middle of a read; and
- * the next worker would meet the same.  So whatever touches the map does it
- * here, and such an end is an error like others.
+ * LMDB reads from mapped memory.  A truncated or overwritten file causes a
+ * signal or a failed assertion during a read, also in the next worker process.
+ * So all accesses to the map are made here, and such an event is returned as
+ * an error.
  */
 
 
@@ -17,7 +17,7 @@ static void ngx_http_payer_lmdb_signal(int signo, siginfo_t *info,
     void *context);
 
 
-/* where to go on, in the thread that is in LMDB just now */
+/* where to continue, in the thread that is in LMDB */
 static __thread sigjmp_buf  *ngx_http_payer_lmdb_exit;
 
 static ngx_uint_t        ngx_http_payer_lmdb_guards;
@@ -63,7 +63,7 @@ ngx_http_payer_lmdb_signal(int signo, siginfo_t *info, void *context)
         siglongjmp(*ngx_http_payer_lmdb_exit, 1);
     }
 
-    /* none of ours: as if this handler were not there */
+    /* not one of ours: passed to the previous handler */
 
     old = (signo == SIGBUS) ? &ngx_http_payer_lmdb_old_bus
                             : &ngx_http_payer_lmdb_old_segv;

@@ -1,7 +1,7 @@
 
 /*
- * The indexes in LMDB: keys beside the entries, written and removed in the
- * same transaction as what they lead to.
+ * The indexes in LMDB: keys in addition to the entries, written and removed in
+ * the same transaction.
  *
  *     !list/SCOPE TIME SERIAL         by the time of the last change
  *     !attention/SCOPE TIME SERIAL    the same of those that need a look
@@ -10,8 +10,8 @@
  * SCOPE is the beginning of the entry's key as far as the second slash, TIME
  * and SERIAL are eight bytes each, big-endian, and the value is the key.
  *
- * A former version that still runs knows nothing of them, so one may lead to
- * what has changed since: it counts only if the entry says the same.
+ * A former version that is still running does not update them, so one may be
+ * out of date: it counts only if the entry agrees.
  */
 
 

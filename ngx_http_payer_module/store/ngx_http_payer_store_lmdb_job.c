@@ -1,8 +1,8 @@
 
 /*
  * The memory of a put() that is not written yet: outside of the requests, and
- * with some in reserve for giving claims back.  A claim that stays in the
- * store for want of memory would keep everybody out until its lease ends.
+ * with a reserve for releasing claims.  A claim that is not released for lack
+ * of memory would block all requests until its lease ends.
  */
 
 
@@ -11,7 +11,7 @@
 #include "ngx_http_payer_store_lmdb.h"
 
 
-/* as many claims as may end while there is no memory at all */
+/* the number of claims that can be released without any memory */
 #define NGX_HTTP_PAYER_LMDB_RESERVE  16
 
 

@@ -1,7 +1,7 @@
 
 /*
- * Looks at the files of an LMDB store from a child process, since damaged ones
- * may kill whoever opens them; says what is wrong with them.
+ * Checks the files of an LMDB store in a child process, since damaged ones may
+ * kill the process that opens them.
  */
 
 
@@ -16,7 +16,7 @@
 #define NGX_HTTP_PAYER_LMDB_LOOKS     5
 
 
-/* what the child is told and tells */
+/* shared with the child */
 typedef struct {
     ngx_str_t               *path;
     ngx_http_payer_store_t  *store;
@@ -37,9 +37,9 @@ static int ngx_http_payer_lmdb_examine_records(MDB_env *env, MDB_txn *txn,
 
 
 /*
- * Where nobody has the store open the child takes no lock, as that would leave
- * a file of the master's owner.  Somebody may just begin to write then, and
- * confuse it, but not so often.
+ * If no process has the store open, the child takes no lock, since that would
+ * leave a file of the master's user.  A process that begins to write at this
+ * moment may disturb it, but not repeatedly.
  */
 
 int
@@ -87,9 +87,9 @@ ngx_http_payer_lmdb_probe(ngx_log_t *log, ngx_str_t *path,
 
 
 /*
- * The child says what it has found through a pipe: another thread of this
- * process may be told of its end first, and takes it then.  One that says
- * nothing has died of what it looked at.
+ * The child reports its result through a pipe, since another thread of this
+ * process may collect its exit status.  A child without a report was killed by
+ * the file.
  */
 
 int
@@ -109,7 +109,7 @@ ngx_http_payer_lmdb_child(ngx_log_t *log, int (*examine)(void *data),
         return err;
     }
 
-    /* a child of ours is none that nginx knows */
+    /* nginx does not know this child */
 
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
@@ -155,7 +155,7 @@ ngx_http_payer_lmdb_child(ngx_log_t *log, int (*examine)(void *data),
 }
 
 
-/* a crash is an answer here */
+/* a crash is a result here */
 
 static void
 ngx_http_payer_lmdb_may_crash(void)
@@ -199,7 +199,7 @@ ngx_http_payer_lmdb_examine(void *data)
     if (rc == 0) {
         rc = ngx_http_payer_lmdb_examine_env(env, probe);
 
-        /* gives back its slot of a reader */
+        /* releases its slot of a reader */
 
         mdb_env_close(env);
     }
@@ -208,7 +208,7 @@ ngx_http_payer_lmdb_examine(void *data)
 }
 
 
-/* as the owner of the lock file, so that nothing is left of somebody else */
+/* as the owner of the lock file, so that no file of another user is left */
 
 static ngx_uint_t
 ngx_http_payer_lmdb_may_lock(void)
@@ -243,7 +243,9 @@ ngx_http_payer_lmdb_examine_open(MDB_env **env, ngx_str_t *path,
         return rc;
     }
 
-    /* files of several owners, as after "user" was changed: that is not new */
+    /*
+     * files of several owners, for example after a change of "user": accepted
+     */
 
     mdb_env_close(*env);
 
@@ -286,9 +288,9 @@ ngx_http_payer_lmdb_examine_env(MDB_env *env,
 
 
 /*
- * The first and the last record.  A file that is shorter than the pages in
- * use may still be whole, as the last ones may be free: then it is read to the
- * end, and if it was cut off, that ends the process.
+ * The first and the last record.  A file that is shorter than the pages in use
+ * may be complete, since the last ones may be free: then it is read to the
+ * end, and if it is truncated, that ends the process.
  */
 
 static int

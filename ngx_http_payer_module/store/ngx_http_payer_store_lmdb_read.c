@@ -12,7 +12,7 @@
 
 typedef struct ngx_http_payer_lmdb_read_s  ngx_http_payer_lmdb_read_t;
 
-/* what a read is for, and what becomes of it */
+/* a read and its result */
 struct ngx_http_payer_lmdb_read_s {
     int                         (*look)(ngx_http_payer_lmdb_env_t *le,
                                       ngx_http_payer_lmdb_read_t *read);
@@ -461,9 +461,9 @@ ngx_http_payer_lmdb_more(ngx_http_payer_lmdb_read_t *read)
 
 
 /*
- * A read that could not begin.  The map may have to follow the growth that
- * another process has seen to; that waits for a batch that is just being
- * written, once in a doubling.
+ * A read that could not begin.  The map may have to grow to the size that
+ * another process has set; this waits for a batch that is being written, once
+ * for each doubling.
  */
 
 static int

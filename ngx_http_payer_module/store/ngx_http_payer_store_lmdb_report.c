@@ -1,6 +1,6 @@
 
 /*
- * The end of a batch of writes to LMDB, and what those who wait are told.
+ * The end of a batch of writes to LMDB, and the reports to those that wait.
  */
 
 
@@ -59,7 +59,7 @@ ngx_http_payer_lmdb_settle(ngx_http_payer_lmdb_env_t *le)
 }
 
 
-/* gives every put of the batch its end, and the log one line */
+/* reports the result of each put of the batch, and logs one line */
 
 void
 ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
@@ -124,8 +124,8 @@ ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
 
 
 /*
- * What became of a claim in the store, and with it in the zone: while another
- * nginx has it, the visits here need not ask the store each time they look.
+ * The result of a claim in the store, and with it in the zone: while another
+ * nginx has it, requests here need not ask the store each time.
  */
 
 static void

@@ -1,9 +1,9 @@
 
 /*
- * A store of a former version gets what its indexes need in the background:
- * some entries with each step, in transactions of their own or with others, by
- * one worker at a time.  How far it has come is stored in the same
- * transaction, so it goes on where it was after whatever ended it.
+ * Converts a store of a former version in the background: some entries with
+ * each step, in separate transactions or with others, by one worker process at
+ * a time.  The position is stored in the same transaction, so an interrupted
+ * conversion is continued.
  */
 
 
@@ -267,7 +267,7 @@ ngx_http_payer_lmdb_advance(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 }
 
 
-/* 0 if it was written, MDB_KEYEXIST if it is as it is to be, or an error */
+/* 0 if it was written, MDB_KEYEXIST if it is up to date, or an error */
 
 static int
 ngx_http_payer_lmdb_label(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,

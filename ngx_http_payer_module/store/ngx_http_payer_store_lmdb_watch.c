@@ -1,11 +1,11 @@
 
 /*
- * Whether the store may be used.  A file that was damaged, deleted or replaced
- * while nginx runs is closed for all workers by a mark in the zone: none of
- * them opens it again until an operator has seen to it and told nginx so, by a
- * reload or a restart.
+ * Whether the store may be used.  If the file is damaged, deleted or replaced
+ * while nginx is running, a mark in the zone closes it for all worker
+ * processes: none of them opens it again before a reload or a restart by the
+ * operator.
  *
- * Each time that happens a new generation begins; what closes the file of one
+ * Then a new generation begins; an event that closes the file of one
  * generation does not close that of the next.
  */
 
@@ -24,7 +24,7 @@ static void ngx_http_payer_lmdb_say(ngx_http_payer_lmdb_env_t *le);
 static void ngx_http_payer_lmdb_minute(ngx_event_t *ev);
 
 
-/* with what nginx runs, of the master */
+/* the store in use, in the master */
 static u_char  ngx_http_payer_lmdb_path[NGX_MAX_PATH];
 
 
@@ -49,7 +49,7 @@ ngx_http_payer_lmdb_ready(ngx_http_payer_lmdb_env_t *le)
             return NGX_ERROR;
         }
 
-        /* there was an operator */
+        /* the operator has reloaded or restarted nginx */
 
         ngx_http_payer_lmdb_discard(le);
 
@@ -255,7 +255,7 @@ ngx_http_payer_lmdb_admitted(ngx_cycle_t *cycle,
 }
 
 
-/* what became of the file that was opened in this generation */
+/* the state of the file that was opened in this generation */
 
 int
 ngx_http_payer_lmdb_known(ngx_http_payer_zone_t *zone, ngx_str_t *path)

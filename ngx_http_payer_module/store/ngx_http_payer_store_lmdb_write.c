@@ -1,8 +1,8 @@
 
 /*
  * The queue of writes to LMDB: while one batch is committed in a thread, the
- * next one gathers, so that the more there is to write, the more of it shares
- * one wait for the disk.
+ * next one is collected, so that under load more writes share one wait for the
+ * disk.
  */
 
 
@@ -49,7 +49,7 @@ ngx_http_payer_lmdb_write(ngx_http_payer_lmdb_env_t *le,
         return NGX_ERROR;
     }
 
-    /* what is given back is the job's from here on */
+    /* the job owns the released claim from here on */
 
     if (act == NGX_HTTP_PAYER_CLAIM_RELEASE) {
         claim->owner = 0;
@@ -254,7 +254,10 @@ ngx_http_payer_lmdb_gather(ngx_http_payer_lmdb_env_t *le)
 }
 
 
-/* while the batch is written the clock may jump, and other workers know */
+/*
+ * the clock may jump while the batch is written, as other worker processes
+ * notice
+ */
 
 static void
 ngx_http_payer_lmdb_watch_clock(ngx_http_payer_lmdb_env_t *le)
@@ -298,7 +301,7 @@ ngx_http_payer_lmdb_post(ngx_http_payer_lmdb_env_t *le)
         return;
     }
 
-    /* logged; then it is done here, and told later as from a thread */
+    /* logged; it is written here, and reported later as from a thread */
 
     le->task.event.active = 0;
 
@@ -382,8 +385,9 @@ ngx_http_payer_lmdb_done(ngx_event_t *ev)
 
 
 /*
- * A claim that could not be given back, as on a full disk, keeps everybody out
- * until its lease ends: it goes with the next batch, before what asks for it.
+ * A claim that could not be released, for example on a full disk, blocks all
+ * requests until its lease ends: it is released with the next batch, before
+ * other writes.
  */
 
 static ngx_uint_t
@@ -407,7 +411,7 @@ ngx_http_payer_lmdb_later(ngx_http_payer_lmdb_env_t *le,
 }
 
 
-/* a worker that is told to quit stays as long as there is a timer */
+/* an exiting worker process waits while there is a timer */
 
 static void
 ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le)

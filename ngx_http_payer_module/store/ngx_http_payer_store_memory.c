@@ -1,7 +1,6 @@
 
 /*
- * The store that lives in the zone: for trying things out, since a restart
- * forgets it.
+ * The store in the zone: for tests, since it is lost after a restart.
  */
 
 
@@ -55,7 +54,7 @@ ngx_http_payer_memory_configure(ngx_conf_t *cf,
 }
 
 
-/* the zone outlives a reload, and with it what is stored there */
+/* the zone and the stored entries are kept after a reload */
 
 static ngx_int_t
 ngx_http_payer_memory_check(ngx_conf_t *cf, ngx_http_payer_store_t *store)
@@ -96,8 +95,8 @@ ngx_http_payer_memory_init_module(ngx_cycle_t *cycle,
 
 
 /*
- * Nothing may be allocated from a pool under the mutex and the length is known
- * only under it, so the value takes the way over the stack.
+ * Nothing may be allocated from a pool under the mutex, and the length is
+ * known only under it, so the value is copied through the stack.
  */
 
 static ngx_int_t
@@ -153,7 +152,9 @@ ngx_http_payer_memory_get(ngx_http_payer_store_t *store, ngx_str_t *key,
 }
 
 
-/* what was merged goes the same way, if it is not what the caller has */
+/*
+ * the merged value is copied in the same way, if it differs from the caller's
+ */
 
 static ngx_int_t
 ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
@@ -214,7 +215,7 @@ ngx_http_payer_memory_put(ngx_http_payer_store_t *store,
         return NGX_ERROR;
     }
 
-    /* whoever has the claim in the zone has it */
+    /* the claim in the zone is sufficient */
 
     if (act == NGX_HTTP_PAYER_CLAIM_RELEASE) {
         ngx_http_payer_zone_unclaim(zone, claim);

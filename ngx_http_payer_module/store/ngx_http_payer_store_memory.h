@@ -107,7 +107,7 @@ typedef struct {
 
 void ngx_http_payer_memory_init(ngx_http_payer_memory_t *memory);
 
-/* puts an entry that is complete into the trees */
+/* links a complete entry into the trees */
 void ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
     ngx_http_payer_memory_entry_t *entry);
 

@@ -3,15 +3,15 @@
  * Several entries of the memory store at once: by their keys, by the time of
  * their last change, and those that are due.
  *
- * Nothing is allocated from a pool under the mutex, so items are taken one by
- * one, each over the stack.
+ * Nothing is allocated from a pool under the mutex, so items are copied one by
+ * one through the stack.
  */
 
 
 #include "ngx_http_payer_store_memory.h"
 
 
-/* where a list is, and what it met there */
+/* the position of a list, and its entry */
 
 typedef struct {
     time_t                   updated;

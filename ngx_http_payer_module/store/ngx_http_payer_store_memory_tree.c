@@ -2,9 +2,9 @@
 /*
  * The trees of the memory store.
  *
- * An entry hangs in two trees: by the hash of its key, for a cheap get(), and
- * by the key itself, for next(); one that may be dropped also in a third, by
- * the time of that.
+ * An entry is in two trees: by the hash of its key, for a fast get(), and by
+ * the key itself, for next(); one that expires is also in a third one, by its
+ * time.
  */
 
 

@@ -1,10 +1,10 @@
 
 /*
- * Writing to the memory store: first the room for all entries of a put() is
- * found, then each is decided and written.
+ * Writes to the memory store: first the memory for all entries of a put() is
+ * allocated, then each is decided and written.
  *
- * Claims and tokens share the zone and are worth more than another payment, so
- * the last pages are left to them.
+ * Claims and tokens share the zone and are more important than a new payment,
+ * so the last pages are reserved for them.
  */
 
 
@@ -154,7 +154,7 @@ full:
 }
 
 
-/* what was found room for and is not needed */
+/* frees memory that is not needed */
 
 static void
 ngx_http_payer_memory_give_back(ngx_http_payer_zone_t *zone,
@@ -300,7 +300,7 @@ ngx_http_payer_memory_alloc(ngx_http_payer_zone_t *zone,
 }
 
 
-/* the oldest that may go, and is not about to be written */
+/* the oldest one that may be deleted, and is not about to be written */
 
 static ngx_uint_t
 ngx_http_payer_memory_evict(ngx_http_payer_zone_t *zone,
@@ -497,7 +497,7 @@ ngx_http_payer_memory_replace(ngx_http_payer_zone_t *zone,
 }
 
 
-/* what there is to be, NULL: none; it is in no index if it has to move */
+/* the new mark, NULL: none; it is in no index if it has to move */
 
 static ngx_http_payer_memory_mark_t *
 ngx_http_payer_memory_mark(ngx_http_payer_zone_t *zone,

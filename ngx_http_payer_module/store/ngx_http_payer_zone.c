@@ -1,6 +1,6 @@
 
 /*
- * The shared memory of "payer_zone": its life and the claims in it.
+ * The shared memory of "payer_zone": its initialization and the claims in it.
  */
 
 
@@ -11,7 +11,7 @@
 #include "ngx_http_payer_zone.h"
 
 
-/* how many claims are looked at, in passing and when the zone is full */
+/* how many claims are checked with each new one, and when the zone is full */
 #define NGX_HTTP_PAYER_CLAIM_SWEEP       2
 #define NGX_HTTP_PAYER_CLAIM_FULL_SWEEP  256
 
@@ -81,7 +81,7 @@ ngx_http_payer_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-/* a reload with another host: payments of the test are none of the other */
+/* a reload with another host: test payments must not be used with it */
 
 static ngx_int_t
 ngx_http_payer_zone_fits(ngx_shm_zone_t *shm_zone,
@@ -152,7 +152,7 @@ ngx_http_payer_zone_create(ngx_shm_zone_t *shm_zone,
     ngx_sprintf(zone->shpool->log_ctx, " in payer_zone \"%V\"%Z",
                 &shm_zone->shm.name);
 
-    /* a full zone is reported by who needed it, and not under the mutex */
+    /* a full zone is reported by the caller, and not under the mutex */
     zone->shpool->log_nomem = 0;
 
     zone->shpool->data = sh;
@@ -433,7 +433,7 @@ ngx_http_payer_claim_delete(ngx_http_payer_zone_t *zone,
 }
 
 
-/* leases differ, so those still running go to the end and wait their turn */
+/* leases differ, so those still running are moved to the end of the queue */
 
 static void
 ngx_http_payer_claim_sweep(ngx_http_payer_zone_t *zone, ngx_uint_t n)
@@ -481,7 +481,7 @@ ngx_http_payer_zone_hold(ngx_http_payer_zone_t *zone, ngx_uint_t *leapt)
 
     most = ngx_time() + NGX_HTTP_PAYER_ZONE_HOLD;
 
-    /* what is farther away is of a clock that was set back since */
+    /* a later time is from before the clock was set back */
 
     if (*leapt || sh->held > most) {
         sh->held = most;
@@ -491,7 +491,7 @@ ngx_http_payer_zone_hold(ngx_http_payer_zone_t *zone, ngx_uint_t *leapt)
 }
 
 
-/* when the monotonic clock began; it should not matter when one asks */
+/* the start of the monotonic clock; it should not change */
 
 static time_t
 ngx_http_payer_zone_epoch(void)

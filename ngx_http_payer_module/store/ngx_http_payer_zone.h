@@ -1,8 +1,8 @@
 
 /*
  * The shared memory of "payer_zone": tokens with their leases, claims in
- * flight, counters, and the root of the memory store.  It survives a reload
- * and is gone after a restart.
+ * flight, counters, and the root of the memory store.  It is kept after a
+ * reload and lost after a restart.
  *
  * Functions take and free the zone's mutex by themselves; under it nothing is
  * logged, evaluated, or allocated from a pool.  Counters need no mutex.
@@ -20,9 +20,9 @@
 #define NGX_HTTP_PAYER_KEY_LEN    32
 
 /*
- * A clock that was wrong, or is wrong now, makes what is in use look old.  As
- * nobody can tell, nothing is dropped for so long after it leapt ahead: then
- * any link of before is dead.
+ * A clock that was wrong, or is wrong now, makes links in use look old.  As
+ * this cannot be known, nothing is deleted for this time after the clock has
+ * jumped ahead: after it all earlier links have expired.
  */
 #define NGX_HTTP_PAYER_ZONE_HOLD  (31 * 86400)
 #define NGX_HTTP_PAYER_ZONE_LEAP  86400
@@ -73,13 +73,17 @@ typedef struct {
     ngx_slab_pool_t              *shpool;
     ngx_http_payer_zone_sh_t     *sh;
 
-    /* asked when the paths are made and before workers are: NGX_ERROR
-     * (logged) refuses the configuration; NULL: nobody asks */
+    /*
+     * called when the paths have been created, before worker processes start:
+     * NGX_ERROR (logged) rejects the configuration; may be NULL
+     */
     ngx_int_t                   (*admit)(void *data, ngx_log_t *log);
     void                         *data;
 
-    /* for what payments in it are: "live", "test", "other"; one for another
-     * is refused.  Empty if they are elsewhere */
+    /*
+     * the kind of host of its payments: "live", "test", "other"; another one
+     * is rejected.  Empty if they are stored elsewhere
+     */
     ngx_str_t                     mode;
 } ngx_http_payer_zone_t;
 
@@ -87,8 +91,8 @@ typedef struct {
 #define NGX_HTTP_PAYER_OWNER_LEN  16
 
 /*
- * a claim that is held: owner 0 means none.  A store that several nginx have
- * knows it by an id that none of the others can have.
+ * a claim that is held: owner 0 means none.  In a store of several nginx
+ * instances it has a unique id.
  */
 typedef struct {
     ngx_uint_t                    owner;
@@ -106,31 +110,33 @@ ngx_int_t ngx_http_payer_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_rbtree_key_t ngx_http_payer_zone_hash(ngx_str_t *key);
 
 /*
- * claims the key for "lease" milliseconds unless somebody holds it: NGX_OK,
- * NGX_BUSY, or NGX_ERROR when the zone is full.  A claim whose lease ran out
- * is taken over, so that a dead worker blocks nobody for longer.
+ * claims the key for "lease" milliseconds unless it is claimed: NGX_OK,
+ * NGX_BUSY, or NGX_ERROR when the zone is full.  A claim whose lease has
+ * expired is taken over, so that a killed worker process does not block
+ * longer.
  */
 ngx_int_t ngx_http_payer_zone_claim(ngx_http_payer_zone_t *zone,
     ngx_str_t *key, ngx_msec_t lease, ngx_http_payer_claim_t *claim);
 
-/* lets it last for another "lease" milliseconds, if it is still held */
+/* extends it for another "lease" milliseconds, if it is still held */
 void ngx_http_payer_zone_extend(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim, ngx_msec_t lease);
 
-/* gives the claim back; one that was taken over meanwhile is left alone */
+/* releases the claim; one that was taken over meanwhile is not changed */
 void ngx_http_payer_zone_unclaim(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim);
 
 /*
- * somebody else holds the claim, in another zone: nobody here asks for it
- * before so many milliseconds have passed
+ * the claim is held in another zone: it is not requested here before so many
+ * milliseconds have passed
  */
 void ngx_http_payer_zone_defer(ngx_http_payer_zone_t *zone,
     ngx_http_payer_claim_t *claim, ngx_msec_t pause);
 
 /*
- * until when nothing may be dropped for its age; "leapt" is set if the clock
- * leapt ahead since the last call of any process.  The mutex is held.
+ * the time until which nothing may be deleted for its age; "leapt" is set if
+ * the clock has jumped ahead since the last call of any process.  The mutex is
+ * held.
  */
 time_t ngx_http_payer_zone_hold(ngx_http_payer_zone_t *zone,
     ngx_uint_t *leapt);

@@ -1,6 +1,6 @@
 
 /*
- * Notes in the zone.  There are few of them, so that a queue is enough.
+ * Notes in the zone.  There are few of them, so a queue is sufficient.
  */
 
 
@@ -100,7 +100,7 @@ ngx_http_payer_zone_noted(ngx_http_payer_zone_t *zone, ngx_pool_t *pool,
 }
 
 
-/* what is too old goes by the way */
+/* also deletes old ones */
 
 static ngx_http_payer_note_t *
 ngx_http_payer_note_find(ngx_http_payer_zone_t *zone, ngx_str_t *key)

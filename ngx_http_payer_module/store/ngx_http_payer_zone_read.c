@@ -42,13 +42,16 @@ static void ngx_http_payer_read_sweep(ngx_http_payer_zone_t *zone,
 static void ngx_http_payer_read_tidy(ngx_event_t *ev);
 
 
-/* looked at by each new one, when there is no memory, and now and then */
+/*
+ * how many are checked with each new one, if there is no memory, and
+ * periodically
+ */
 
 #define NGX_HTTP_PAYER_READ_SWEEP       2
 #define NGX_HTTP_PAYER_READ_FULL_SWEEP  100
 #define NGX_HTTP_PAYER_READ_IDLE_SWEEP  1000
 
-/* ms after the end: the slowest worker has looked at the answer by then */
+/* ms after the end: all worker processes have used the result by then */
 
 #define NGX_HTTP_PAYER_READ_STAY        2000
 
@@ -142,8 +145,8 @@ ngx_http_payer_zone_read_begin(ngx_http_payer_zone_t *zone, ngx_str_t *key,
 
 
 /*
- * A read that is under way is waited for by whoever came before it began.
- * Others do not wait for its end: if Payer is slow, a second is enough.
+ * Requests that were received before a read began wait for it.  Others do not
+ * wait for its end: if Payer is slow, they wait for one second.
  */
 
 static ngx_int_t
@@ -206,7 +209,7 @@ ngx_http_payer_zone_read_end(ngx_http_payer_zone_t *zone, ngx_str_t *key,
 
         if (rn->free && !rn->wanted) {
 
-            /* as a rule the buyer is alone, and the order is paid */
+            /* usually there is one request, and the order is paid */
 
             ngx_http_payer_read_delete(zone, rn);
         }
@@ -344,7 +347,7 @@ ngx_http_payer_read_delete(ngx_http_payer_zone_t *zone,
 }
 
 
-/* those that are still of use go to the end, and wait for their turn */
+/* those that are still used are moved to the end of the queue */
 
 static void
 ngx_http_payer_read_sweep(ngx_http_payer_zone_t *zone, ngx_msec_t now,
@@ -369,7 +372,7 @@ ngx_http_payer_read_sweep(ngx_http_payer_zone_t *zone, ngx_msec_t now,
 }
 
 
-/* by whichever worker has read something, until there is nothing left */
+/* by each worker process that has read something, until nothing is left */
 
 static void
 ngx_http_payer_read_tidy(ngx_event_t *ev)

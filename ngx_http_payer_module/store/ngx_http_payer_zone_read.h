@@ -1,10 +1,10 @@
 
 /*
- * Reads of an order at Payer, shared by all worker processes: when the last
- * one began, and what the last one that has ended has said.
+ * Reads of an order at Payer, shared by all worker processes: the time at
+ * which the last one began, and the result of the last one that has ended.
  *
- * An answer counts for whoever came before its read began.  Reads of one order
- * begin at least a second apart, unless Payer has said that it is paid.
+ * A result is used for requests that were received before its read began.
+ * Reads of one order begin at least a second apart, unless the order is paid.
  */
 
 
@@ -32,14 +32,15 @@ typedef struct {
 
 
 /*
- * milliseconds on a clock that is the same in all processes and right now, not
- * when the event loop has looked at it last
+ * milliseconds of a clock that is the same in all processes, at this moment,
+ * not of the last turn of the event loop
  */
 ngx_msec_t ngx_http_payer_zone_now(void);
 
 /*
- * for who came at "since", and looked at the record at "looked" if a positive
- * answer of any age is good, which is in the record then; else 0:
+ * for a request that was received at "since", and has read the record at
+ * "looked" if an earlier positive result, which is in the record, can be used;
+ * otherwise 0:
  *
  *     NGX_DONE   "read" is an answer that counts, if it began after "since",
  *                or the order was paid after "looked"
@@ -48,17 +49,17 @@ ngx_msec_t ngx_http_payer_zone_now(void);
  *                that is not 0
  *     NGX_ERROR  the zone is full
  *
- * A read that has not ended after "lease" milliseconds is given up.
+ * A read that has not ended after "lease" milliseconds is abandoned.
  */
 ngx_int_t ngx_http_payer_zone_read_begin(ngx_http_payer_zone_t *zone,
     ngx_str_t *key, ngx_msec_t since, ngx_msec_t looked, ngx_msec_t lease,
     ngx_http_payer_zone_read_t *read, ngx_msec_t *left);
 
-/* what it has said; with read->began as _begin() has set it */
+/* its result; with read->began as set by _begin() */
 void ngx_http_payer_zone_read_end(ngx_http_payer_zone_t *zone, ngx_str_t *key,
     ngx_http_payer_zone_read_t *read);
 
-/* nobody will ever know what it has said */
+/* its result will never be known */
 void ngx_http_payer_zone_read_lost(ngx_http_payer_zone_t *zone,
     ngx_str_t *key, ngx_http_payer_zone_read_t *read);
 
