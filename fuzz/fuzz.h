@@ -16,7 +16,8 @@
 #include "nginx_shim.h"
 
 
-#define FUZZ_MAX_NUMBER  9007199254740991LL
+#define FUZZ_MAX_NUMBER  9223372036854775807LL
+#define FUZZ_MAX_DOUBLE  9007199254740991LL
 
 
 /* a promise of the module that the input broke */

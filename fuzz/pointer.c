@@ -3,6 +3,7 @@
  * A JSON Pointer, a line feed, and a text.  Where the text is JSON, the tree
  * that cJSON makes of it has to lead to the same value.
  *
+ * sources: ngx_http_payer_amount.c
  * sources: ngx_http_payer_json.c ngx_http_payer_json_parse.c
  * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_json_written.c

@@ -4,6 +4,7 @@
  * before it, and what Payer answers.  The rule is stated once more, in one
  * piece, and nothing else may prove a payment.
  *
+ * sources: ngx_http_payer_amount.c
  * sources: ngx_http_payer_proof.c ngx_http_payer_record.c
  * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_record_codec.c

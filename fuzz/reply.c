@@ -2,6 +2,7 @@
 /*
  * What Payer answers: every reader on the same text.
  *
+ * sources: ngx_http_payer_amount.c
  * sources: ngx_http_payer_json.c ngx_http_payer_json_message.c
  * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_json_parse.c ngx_http_payer_json_written.c
@@ -41,6 +42,7 @@ static void fuzz_check_numbers(cJSON *tree, fuzz_reply_t *reply);
 static void fuzz_check_number(cJSON *object, const char *name,
     int64_t amount);
 static void fuzz_exact_numbers(cJSON *tree);
+static ngx_uint_t fuzz_amounts(ngx_http_payer_json_payment_t *payment);
 static void fuzz_check_reprinted(const uint8_t *data, size_t size,
     fuzz_reply_t *reply);
 
@@ -230,7 +232,9 @@ fuzz_check_reprinted(const uint8_t *data, size_t size, fuzz_reply_t *reply)
         fuzz_assert(fuzz_same(&again.link.url, &reply->link.url));
     }
 
-    if (reply->rc[2] == NGX_OK) {
+    /* the tree has doubles, which do not hold the largest amounts */
+
+    if (reply->rc[2] == NGX_OK && fuzz_amounts(&reply->payment)) {
         fuzz_assert(again.rc[2] == NGX_OK);
         fuzz_assert(fuzz_same(&again.payment.status,
                               &reply->payment.status));
@@ -250,6 +254,16 @@ fuzz_check_reprinted(const uint8_t *data, size_t size, fuzz_reply_t *reply)
     shim_destroy_pool(pool);
     cJSON_free(printed);
     cJSON_Delete(tree);
+}
+
+
+static ngx_uint_t
+fuzz_amounts(ngx_http_payer_json_payment_t *payment)
+{
+    return payment->amount <= FUZZ_MAX_DOUBLE
+           && payment->authorized <= FUZZ_MAX_DOUBLE
+           && payment->captured <= FUZZ_MAX_DOUBLE
+           && payment->refunded <= FUZZ_MAX_DOUBLE;
 }
 
 

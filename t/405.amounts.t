@@ -97,3 +97,32 @@ checkout(payer_amount => '129.5000 major') . checkout('= /rough', payer_amount =
 --- books
 1: amount=12950
 2: amount=12950
+
+
+
+=== TEST 6: amounts that no double holds are exact from the checkout to the refund
+--- config perl
+checkout(payer_amount => '9007199254740993') . checkout('= /most', payer_amount => '9223372036854775807') . operations()
+. 'location = /thanks { payer_verify $arg_order; add_header X-Paid $payer_authorized_amount; empty_gif; }'
+--- http_config
+server_name_in_redirect off;
+--- request eval
+["GET /checkout?order=1", "GET /most?order=2"]
+--- error_code eval
+[303, 303]
+--- then
+for my $paid ([ 1, '9007199254740993' ], [ 2, '9223372036854775807' ]) {
+    my ($order, $amount) = @$paid;
+    pay("$order");
+    my $r = get("/thanks?order=$order");
+    is($r->status, 200, "$amount is paid");
+    is($r->header('X-Paid'), $amount, 'exactly this');
+    is(post('/capture', form => { reference => $order, amount => $amount })->status, 200, 'captured');
+    is(post('/refund', body => qq({"reference":"$order","amount":$amount}),
+        headers => { 'Content-Type' => 'application/json' })->status, 200, 'refunded');
+    is(get("/thanks?order=$order&again")->status, 402, 'nothing is left');
+}
+is(post('/capture', form => { reference => 1, amount => '9223372036854775808' })->status, 400, 'one more does not fit');
+--- books
+1: captured=9007199254740993 refunded=9007199254740993
+2: captured=9223372036854775807 refunded=9223372036854775807

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_payer_report.h"
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_answer.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_flow.h"
@@ -468,11 +469,13 @@ found:
     if (ngx_http_payer_report_is(&book->operation,
                 &ngx_http_payer_api_type(NGX_HTTP_PAYER_CALL_CAPTURE)->name))
     {
-        sum->captured += book->amount;
+        sum->captured = ngx_http_payer_amount_add(sum->captured,
+                                                  book->amount);
         sum->captures++;
 
     } else {
-        sum->refunded += book->amount;
+        sum->refunded = ngx_http_payer_amount_add(sum->refunded,
+                                                  book->amount);
         sum->refunds++;
     }
 

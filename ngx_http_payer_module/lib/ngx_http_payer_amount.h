@@ -37,4 +37,13 @@ u_char *ngx_http_payer_amount_text(u_char *p, int64_t amount,
     ngx_uint_t decimals, u_char point);
 
 
+/* the sum of two that are not negative, or the largest amount there is */
+
+static ngx_inline int64_t
+ngx_http_payer_amount_add(int64_t a, int64_t b)
+{
+    return (a > INT64_MAX - b) ? INT64_MAX : a + b;
+}
+
+
 #endif /* _NGX_HTTP_PAYER_AMOUNT_H_INCLUDED_ */

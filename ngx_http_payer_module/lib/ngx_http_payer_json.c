@@ -7,13 +7,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_json.h"
 #include "ngx_http_payer_json_parse.h"
 #include "ngx_http_payer_order.h"
 
-
-/* doubles hold any integer up to this one */
-#define NGX_HTTP_PAYER_MAX_NUMBER   9007199254740991LL
 
 /* a token that is valid for longer is requested again after this time */
 #define NGX_HTTP_PAYER_MAX_EXPIRES  (365 * 24 * 60 * 60)
@@ -39,9 +37,11 @@ static ngx_int_t ngx_http_payer_json_get_text(ngx_pool_t *pool,
     const char **reason);
 static ngx_int_t ngx_http_payer_json_get_id(ngx_pool_t *pool, cJSON *object,
     ngx_http_payer_json_field_t *field, ngx_str_t *id, const char **reason);
-static ngx_int_t ngx_http_payer_json_get_amount(cJSON *object,
-    ngx_http_payer_json_field_t *field, int64_t *amount,
+static ngx_int_t ngx_http_payer_json_get_amount(ngx_str_t *text,
+    cJSON *object, ngx_http_payer_json_field_t *field, int64_t *amount,
     const char **reason);
+static void ngx_http_payer_json_from(ngx_str_t *text, cJSON *object,
+    cJSON *member, ngx_str_t *value);
 static ngx_int_t ngx_http_payer_json_number(cJSON *value, int64_t *number);
 
 static ngx_int_t ngx_http_payer_json_token(ngx_pool_t *pool, cJSON *root,
@@ -49,8 +49,9 @@ static ngx_int_t ngx_http_payer_json_token(ngx_pool_t *pool, cJSON *root,
 static ngx_int_t ngx_http_payer_json_check_token(ngx_str_t *token);
 static ngx_int_t ngx_http_payer_json_link(ngx_pool_t *pool, cJSON *root,
     ngx_http_payer_json_link_t *link, const char **reason);
-static ngx_int_t ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
-    ngx_http_payer_json_payment_t *payment, const char **reason);
+static ngx_int_t ngx_http_payer_json_payment(ngx_pool_t *pool,
+    ngx_str_t *text, cJSON *root, ngx_http_payer_json_payment_t *payment,
+    const char **reason);
 
 
 static ngx_http_payer_json_field_t  ngx_http_payer_access_token =
@@ -179,11 +180,14 @@ ngx_http_payer_json_get_id(ngx_pool_t *pool, cJSON *object,
 }
 
 
+/* an amount that no double holds for certain is taken as it is written */
+
 static ngx_int_t
-ngx_http_payer_json_get_amount(cJSON *object,
+ngx_http_payer_json_get_amount(ngx_str_t *text, cJSON *object,
     ngx_http_payer_json_field_t *field, int64_t *amount, const char **reason)
 {
-    cJSON  *value;
+    cJSON      *value;
+    ngx_str_t   written;
 
     *amount = -1;
 
@@ -195,12 +199,45 @@ ngx_http_payer_json_get_amount(cJSON *object,
         return NGX_OK;
     }
 
-    if (ngx_http_payer_json_number(value, amount) != NGX_OK) {
-        *reason = field->bad;
-        return NGX_DECLINED;
+    if (ngx_http_payer_json_number(value, amount) == NGX_OK) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    if (cJSON_IsNumber(value)
+        && value->valuedouble > (double) NGX_HTTP_PAYER_MAX_NUMBER)
+    {
+        ngx_http_payer_json_from(text, object, value, &written);
+
+        if (ngx_http_payer_amount_of(&written, NGX_HTTP_PAYER_MINOR, 0,
+                                     amount)
+            == NGX_OK)
+        {
+            return NGX_OK;
+        }
+    }
+
+    *reason = field->bad;
+
+    return NGX_DECLINED;
+}
+
+
+/* the text of a member's value */
+
+static void
+ngx_http_payer_json_from(ngx_str_t *text, cJSON *object, cJSON *member,
+    ngx_str_t *value)
+{
+    cJSON       *p;
+    ngx_uint_t   n;
+
+    n = 0;
+
+    for (p = object->child; p != member; p = p->next) {
+        n++;
+    }
+
+    ngx_http_payer_json_written(text, n, value);
 }
 
 
@@ -383,6 +420,7 @@ ngx_http_payer_json_read_payment(ngx_pool_t *pool, ngx_str_t *text,
 {
     cJSON      *root, *object;
     ngx_int_t   rc;
+    ngx_str_t   written;
 
     ngx_memzero(payment, sizeof(ngx_http_payer_json_payment_t));
 
@@ -405,10 +443,17 @@ ngx_http_payer_json_read_payment(ngx_pool_t *pool, ngx_str_t *text,
 
         if (object == NULL) {
             object = root;
+            written = *text;
+
+        } else {
+            ngx_http_payer_json_from(text, root, object, &written);
+
+            written.len = text->data + text->len - written.data;
         }
 
         if (cJSON_IsObject(object)) {
-            rc = ngx_http_payer_json_payment(pool, object, payment, reason);
+            rc = ngx_http_payer_json_payment(pool, &written, object, payment,
+                                             reason);
 
         } else {
             *reason = ngx_http_payer_payment.bad;
@@ -423,7 +468,7 @@ ngx_http_payer_json_read_payment(ngx_pool_t *pool, ngx_str_t *text,
 
 
 static ngx_int_t
-ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
+ngx_http_payer_json_payment(ngx_pool_t *pool, ngx_str_t *text, cJSON *root,
     ngx_http_payer_json_payment_t *payment, const char **reason)
 {
     ngx_int_t  rc;
@@ -464,16 +509,17 @@ ngx_http_payer_json_payment(ngx_pool_t *pool, cJSON *root,
         return NGX_DECLINED;
     }
 
-    if (ngx_http_payer_json_get_amount(root, &ngx_http_payer_amount,
+    if (ngx_http_payer_json_get_amount(text, root, &ngx_http_payer_amount,
                                        &payment->amount, reason)
         != NGX_OK
-        || ngx_http_payer_json_get_amount(root, &ngx_http_payer_authorized,
+        || ngx_http_payer_json_get_amount(text, root,
+                                          &ngx_http_payer_authorized,
                                           &payment->authorized, reason)
            != NGX_OK
-        || ngx_http_payer_json_get_amount(root, &ngx_http_payer_captured,
+        || ngx_http_payer_json_get_amount(text, root, &ngx_http_payer_captured,
                                           &payment->captured, reason)
            != NGX_OK
-        || ngx_http_payer_json_get_amount(root, &ngx_http_payer_refunded,
+        || ngx_http_payer_json_get_amount(text, root, &ngx_http_payer_refunded,
                                           &payment->refunded, reason)
            != NGX_OK)
     {

@@ -182,7 +182,7 @@ ngx_int_t ngx_http_payer_json_read_message(ngx_pool_t *pool, ngx_str_t *text,
 
 /*
  * parameters from a JSON object; initialises "params".  Wrong types, numbers
- * that are not plain positive integers up to 2^53 - 1 as written (no sign,
+ * that are not plain positive integers below 2^63 as written (no sign,
  * fraction or exponent), duplicates of a known name, and a known name in
  * another case: NGX_DECLINED, "reason" then names the field, as "amount is not
  * ...".  A text may be null, which is the same as not given; an amount and a

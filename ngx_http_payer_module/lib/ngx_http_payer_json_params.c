@@ -393,8 +393,7 @@ ngx_http_payer_params_set(ngx_http_payer_params_t *params,
     case NGX_HTTP_PAYER_PARAM_AMOUNT:
 
         if (ngx_http_payer_amount_of(value, NGX_HTTP_PAYER_MINOR, 0, &amount)
-            != NGX_OK
-            || amount > NGX_HTTP_PAYER_MAX_NUMBER)
+            != NGX_OK)
         {
             return NGX_DECLINED;
         }

@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_payer_execute.h"
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_log.h"
 
 
@@ -88,7 +89,8 @@ ngx_http_payer_execute_limit_count(ngx_http_payer_execution_t *ex)
         sum = ngx_max(sum, ctx->record.refunded);
     }
 
-    sum += ex->sums.others.open + ex->op.amount;
+    sum = ngx_http_payer_amount_add(sum, ex->sums.others.open);
+    sum = ngx_http_payer_amount_add(sum, ex->op.amount);
 
     if (sum <= ex->limit) {
         ex->state = ngx_http_payer_execute_prepare;

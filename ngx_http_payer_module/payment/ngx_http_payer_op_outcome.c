@@ -14,6 +14,7 @@
 
 
 #include "ngx_http_payer_op_outcome.h"
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_record.h"
 
 
@@ -43,10 +44,10 @@ ngx_http_payer_op_outcome_other(ngx_http_payer_others_t *others,
         others->vague++;
 
     } else if (op.state == NGX_HTTP_PAYER_OP_DONE) {
-        others->done += op.amount;
+        others->done = ngx_http_payer_amount_add(others->done, op.amount);
 
     } else {
-        others->open += op.amount;
+        others->open = ngx_http_payer_amount_add(others->open, op.amount);
     }
 }
 

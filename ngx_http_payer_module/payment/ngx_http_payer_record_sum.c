@@ -7,6 +7,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_record.h"
 
 
@@ -37,7 +38,8 @@ ngx_http_payer_record_captured(ngx_http_payer_record_t *record, int64_t amount,
 
     record->captured = (amount == -1)
                        ? ngx_max(record->captured, all)
-                       : ngx_max(record->captured, 0) + amount;
+                       : ngx_http_payer_amount_add(amount,
+                                           ngx_max(record->captured, 0));
 
     if (rest_gone) {
         record->rest_gone = 1;
@@ -77,7 +79,8 @@ ngx_http_payer_record_refunded(ngx_http_payer_record_t *record, int64_t amount)
 {
     record->refunded = (amount == -1)
                        ? ngx_max(record->refunded, record->captured)
-                       : ngx_max(record->refunded, 0) + amount;
+                       : ngx_http_payer_amount_add(amount,
+                                           ngx_max(record->refunded, 0));
 
     ngx_http_payer_record_balance(record);
 

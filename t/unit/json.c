@@ -109,7 +109,8 @@ static params_t  json_params[] = {
     { "{}", NULL, -1, -1 },
     { "{\"amount\":1}", NULL, 1, -1 },
     { " { \"x\" : 1.5 , \"amount\" : 12900 } ", NULL, 12900, -1 },
-    { "{\"amount\":9007199254740991}", NULL, 9007199254740991, -1 },
+    { "{\"amount\":9007199254740993}", NULL, 9007199254740993, -1 },
+    { "{\"amount\":9223372036854775807}", NULL, 9223372036854775807, -1 },
     { "{\"releaseRemainingFunds\":true}", NULL, -1, 1 },
     { "{\"releaseRemainingFunds\":false,\"amount\":2}", NULL, 2, 0 },
     { "{\"\\u0061mount\":7}", NULL, 7, -1 },
@@ -126,7 +127,7 @@ static params_t  json_params[] = {
     { "{\"amount\":1.0}", AMOUNT, 0, 0 },
     { "{\"amount\":1e3}", AMOUNT, 0, 0 },
     { "{\"amount\":1E3}", AMOUNT, 0, 0 },
-    { "{\"amount\":9007199254740992}", AMOUNT, 0, 0 },
+    { "{\"amount\":9223372036854775808}", AMOUNT, 0, 0 },
     { "{\"amount\":18446744073709551617}", AMOUNT, 0, 0 },
     { "{\"amount\":\"100\"}", AMOUNT, 0, 0 },
     { "{\"amount\":null}", AMOUNT, 0, 0 },
@@ -153,7 +154,7 @@ static params_t  form_params[] = {
     { "amount=1", NULL, 1, -1 },
     { "x=%20&amount=12900&=y&z", NULL, 12900, -1 },
     { "%61mount=%31", NULL, 1, -1 },
-    { "amount=9007199254740991&", NULL, 9007199254740991, -1 },
+    { "amount=9223372036854775807&", NULL, 9223372036854775807, -1 },
     { "releaseRemainingFunds=true", NULL, -1, 1 },
     { "amount=2&releaseRemainingFunds=false", NULL, 2, 0 },
 
@@ -167,7 +168,7 @@ static params_t  form_params[] = {
     { "amount=1.0", AMOUNT, 0, 0 },
     { "amount=1e3", AMOUNT, 0, 0 },
     { "amount=1=1", AMOUNT, 0, 0 },
-    { "amount=9007199254740992", AMOUNT, 0, 0 },
+    { "amount=9223372036854775808", AMOUNT, 0, 0 },
     { "amount=1&amount=1", "amount is given twice", 0, 0 },
     { "amount=1&amoun%74=1", "amount is given twice", 0, 0 },
     { "AMOUNT=1", "amount is misspelled", 0, 0 },
@@ -517,6 +518,22 @@ test_payment(ngx_pool_t *pool)
             "payment: an integer is one in whatever form");
     unit_is(&p.payment_id, "7", "payment: an id may be a number");
 
+    unit_ok(ngx_http_payer_json_read_payment(pool,
+                    unit_text("{\"a\":[{\"payment\":1},2],\"payment\" : "
+                              "{\"x\":{\"amount\":1},\"status\":\"X\","
+                              "\"amount\": 9223372036854775807 ,"
+                              "\"capturedAmount\":9007199254740993}}"),
+                    &p, &reason)
+            == NGX_OK && p.amount == 9223372036854775807
+            && p.captured == 9007199254740993,
+            "payment: an amount that no double holds is exact");
+    unit_ok(ngx_http_payer_json_read_payment(pool,
+                    unit_text("{\"status\":\"X\","
+                              "\"refundedAmount\":9007199254740993}"),
+                    &p, &reason)
+            == NGX_OK && p.refunded == 9007199254740993,
+            "payment: and so it is without an envelope");
+
     refused_payment(pool, "{}", "has no \"status\"");
     refused_payment(pool, "{\"payment\":{}}", "has no \"status\"");
     refused_payment(pool, "{\"payment\":{\"status\":\"\"}}",
@@ -546,7 +563,7 @@ test_payment(ngx_pool_t *pool)
     refused_payment(pool, "{\"payment\":{\"status\":\"X\",\"amount\":1e999}}",
                     "has a bad \"amount\"");
     refused_payment(pool, "{\"payment\":{\"status\":\"X\","
-                          "\"authorizedAmount\":9007199254740992}}",
+                          "\"authorizedAmount\":9223372036854775808}}",
                     "has a bad \"authorizedAmount\"");
     refused_payment(pool, "{\"payment\":{\"status\":\"X\","
                           "\"capturedAmount\":true}}",
