@@ -19,7 +19,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a capture of everything, by reference
+=== TEST 1: a capture by reference without an amount captures the whole amount
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -44,7 +44,7 @@ capture: 1
 
 
 
-=== TEST 2: a capture by paymentId
+=== TEST 2: a payment is captured by its paymentId
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -58,7 +58,7 @@ is($r->header('Payer-Payment-Id'), $id, 'on this payment');
 
 
 
-=== TEST 3: a payment that was made elsewhere is known by its id alone
+=== TEST 3: a payment that is not known here is read by its paymentId
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -72,7 +72,7 @@ read: 1
 
 
 
-=== TEST 4: a capture in parts, the last with the rest given back
+=== TEST 4: a payment is captured in parts, and the last capture releases the rest
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -91,7 +91,7 @@ capture: "transactionDescription":"K
 
 
 
-=== TEST 5: parameters in a form
+=== TEST 5: parameters are accepted in a form
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -109,7 +109,7 @@ capture: "releaseRemainingFunds":false
 
 
 
-=== TEST 6: parameters in the query
+=== TEST 6: parameters are accepted in the query
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -120,7 +120,7 @@ is(books('A/1')->{captured}, 400, 'and booked');
 
 
 
-=== TEST 7: parameters in both are refused, for nobody knows which are meant
+=== TEST 7: parameters in both the body and the query are rejected
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -134,7 +134,7 @@ like($r->json->{detail}, qr/in the body and in the query/, 'and why');
 
 
 
-=== TEST 8: what Payer refuses is passed on
+=== TEST 8: Payer's refusal is returned unchanged
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -150,7 +150,7 @@ like($r->header('Payer-Request-Id'), qr/^[0-9a-f-]{36}$/, 'and the request');
 
 
 
-=== TEST 9: a link is cancelled before anybody paid by it
+=== TEST 9: a payment link is cancelled before it is paid
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -165,7 +165,7 @@ is($r->header('Payer-Payment-Id'), payment('1'), 'but which payment it was');
 
 
 
-=== TEST 10: a POST cancels as well
+=== TEST 10: payer_cancel accepts POST
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -178,7 +178,7 @@ like((sent('cancel'))[0], qr/^PUT /, 'Payer gets a PUT');
 
 
 
-=== TEST 11: what is paid is not cancelled, and the answer names the way out
+=== TEST 11: a cancel of a paid order is refused, and the problem names payer_release
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -200,7 +200,7 @@ like($p->{message}, qr/authorized/, "Payer's message");
 
 
 
-=== TEST 12: after a cancel the order gets another link
+=== TEST 12: after a cancel the order gets a new link
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -228,7 +228,7 @@ is($r->body, '', 'with nothing to say');
 
 
 
-=== TEST 14: what was captured is refunded, in parts
+=== TEST 14: a captured amount is refunded in parts
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -270,7 +270,7 @@ is($r->body, '', 'has no body');
 
 
 
-=== TEST 16: a reference that nobody knows is 404, without a call
+=== TEST 16: an unknown reference gets 404 without a call
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -290,7 +290,7 @@ for ([ POST => 'capture' ], [ PUT => 'cancel' ], [ PUT => 'release' ],
 
 
 
-=== TEST 17: a payment of another order is refused
+=== TEST 17: a reference and the paymentId of another order are rejected
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -305,7 +305,7 @@ is($r->status, 400, 'they do not belong together');
 
 
 
-=== TEST 18: wrong methods are refused, and the right ones named
+=== TEST 18: wrong methods get 405 with Allow
 --- config perl: operations()
 --- request
 GET /
@@ -327,7 +327,7 @@ for my $name (sort keys %allow) {
 
 
 
-=== TEST 19: who is not listed gets nothing, whatever he asks
+=== TEST 19: a client that payer_allow does not list gets 403 for each request
 --- config perl: operations(payer_allow => '192.0.2.0/24 ::1')
 --- request
 GET /
@@ -343,7 +343,7 @@ like(error_log_text(), qr/\[error\] .*payer: access forbidden by "payer_allow"/,
 
 
 
-=== TEST 20: a header does not make anybody somebody else
+=== TEST 20: forwarding headers do not change the address that payer_allow checks
 --- config perl: operations(payer_allow => '192.0.2.1')
 --- more_headers
 X-Forwarded-For: 192.0.2.1
@@ -355,7 +355,7 @@ GET /payment?reference=1
 
 
 
-=== TEST 21: an address of the list is let in
+=== TEST 21: a client with a listed address is allowed
 --- config perl: operations(payer_allow => '192.0.2.0/24 127.0.0.0/8')
 --- request
 GET /payment?reference=1
@@ -363,7 +363,7 @@ GET /payment?reference=1
 
 
 
-=== TEST 22: all are let in where it says all
+=== TEST 22: payer_allow all allows all clients
 --- config perl: operations(payer_allow => 'all')
 --- request
 GET /payment?reference=1
@@ -371,7 +371,7 @@ GET /payment?reference=1
 
 
 
-=== TEST 23: an IPv6 address is let in where it is listed
+=== TEST 23: a client with a listed IPv6 address is allowed
 --- http_config perl
 "server { listen [::1]:$ENV{TEST_NGINX_SERVER_PORT}; "
     . payer_server() . operations(payer_allow => '::1') . "}"
@@ -385,7 +385,7 @@ is(`curl -gs -o /dev/null -w '%{http_code}' '$url'`, 404, 'by its own address');
 
 
 
-=== TEST 24: a socket of the same machine is let in where it says unix:
+=== TEST 24: payer_allow unix: allows clients of a UNIX-domain socket
 --- http_config perl
 "server { listen unix:$ENV{TEST_NGINX_DIR}/s; "
     . payer_server() . operations(payer_allow => 'unix:') . "}"
@@ -399,7 +399,7 @@ is($code, 404, 'through the socket');
 
 
 
-=== TEST 25: internal lets nobody in whom a rule of nginx sends there
+=== TEST 25: payer_allow internal does not allow a request redirected by error_page
 --- config perl
 'location = /door { error_page 418 = /payment?reference=1; return 418; }'
     . operations(payer_allow => 'internal')
@@ -411,7 +411,7 @@ is(get('/door')->status, 403, 'an error page is a rule');
 
 
 
-=== TEST 26: bad parameters are refused and named, without a call
+=== TEST 26: invalid parameters are rejected with their name and without a call
 --- config perl: operations()
 --- request
 GET /
@@ -463,7 +463,7 @@ for ('[1]', '"a"', '{', '{"reference":"1"} x', '{"reference":"1","reference":"2"
 
 
 
-=== TEST 27: parameters of other operations are refused
+=== TEST 27: parameters of other operations are rejected
 --- config perl: operations()
 --- request
 GET /
@@ -485,7 +485,7 @@ for (
 
 
 
-=== TEST 28: a refund without an amount is of what is left, which is read first
+=== TEST 28: a refund without an amount reads the payment and refunds the remaining amount
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -507,7 +507,7 @@ refund: "amount":7500\b
 
 
 
-=== TEST 29: a body of another type is refused
+=== TEST 29: a body of another content type is rejected
 --- config perl: operations()
 --- request
 GET /
@@ -525,7 +525,7 @@ is(post('/capture', body => '{"reference":"1"}',
 
 
 
-=== TEST 30: a body that is too large is refused
+=== TEST 30: a body that is too large is rejected
 --- config perl: operations()
 --- request
 GET /
@@ -539,7 +539,7 @@ is($r->status, 404, 'and large is not too large');
 
 
 
-=== TEST 31: a body in pieces is put together
+=== TEST 31: a body that arrives in pieces is read completely
 --- config perl: checkout() . operations(client_body_buffer_size => '16')
 --- request
 GET /
@@ -553,7 +553,7 @@ is($r->status, 200, 'done');
 
 
 
-=== TEST 32: Payer's own trouble is a problem of ours
+=== TEST 32: an error of Payer is returned as a problem
 --- config perl: checkout() . operations(payer_tries => 1)
 --- request
 GET /
@@ -578,7 +578,7 @@ is($r->header('Retry-After'), 7, 'says when');
 
 
 
-=== TEST 33: an operation of which nobody knows whether it was done says so
+=== TEST 33: an operation with an unknown outcome returns outcome-unknown
 --- config perl: checkout() . operations(payer_timeout => '300ms')
 --- request
 GET /
@@ -598,7 +598,7 @@ like($p->{requestId}, qr/^[0-9a-f-]{36}$/, 'by its id');
 
 
 
-=== TEST 34: a lost reply is found out by sending the same request, and reading
+=== TEST 34: an operation whose reply was lost is sent again with the same id and read back
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -620,7 +620,7 @@ read: 1
 
 
 
-=== TEST 35: the same Idempotency-Key is the same request for Payer
+=== TEST 35: the same Idempotency-Key has the same Payer-Request-ID
 --- config perl: checkout() . operations(payer_timeout => '300ms', payer_tries => 1)
 --- request
 GET /
@@ -639,7 +639,7 @@ is(scalar(keys %{{ map { $_ => 1 } @ids }}), 1, 'all were one request');
 
 
 
-=== TEST 36: two calls without a key are two requests
+=== TEST 36: two operations without a key have different Payer-Request-IDs
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -653,7 +653,7 @@ isnt($r[0]->header('Payer-Request-Id'), $r[1]->header('Payer-Request-Id'), 'each
 
 
 
-=== TEST 37: an operation is no part of another page
+=== TEST 37: an operation in a mirror subrequest is not executed
 --- config perl
 'location = /real { mirror /capture; proxy_pass http://payer/nothing; }'
     . operations(payer_allow => 'all')
@@ -665,7 +665,7 @@ unknown: 1
 
 
 
-=== TEST 38: merchants do not see each other's payments
+=== TEST 38: a merchant cannot use payments of another merchant
 --- config perl
 checkout() . operations() . checkout('= /other', payer_client_id => '4712')
 --- before
@@ -679,7 +679,7 @@ is(get('/payment?paymentId=' . payment('1'))->status, 404, 'nor by its id');
 
 
 
-=== TEST 39: an operation of a path that was changed goes there
+=== TEST 39: payer_path changes the path of an operation
 --- config perl
 checkout() . operations(payer_path => 'cancel "/api/v3/{paymentId}/void"')
 --- request
@@ -692,7 +692,7 @@ like((sent('unknown'))[0], qr{^PUT /api/v3/\Q$id\E/void$}m, 'with the id in its 
 
 
 
-=== TEST 40: a refund without a description has one all the same, a capture has none
+=== TEST 40: a refund without a description is sent with one, and a capture without
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -713,7 +713,7 @@ refund: "transactionDescription":"broken"
 
 
 
-=== TEST 41: what payer_payment reads is what the order is from then on
+=== TEST 41: the payment read by payer_payment is stored with the order
 --- config perl: checkout() . operations()
 --- request
 GET /

@@ -44,7 +44,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the same key replays the recorded answer without a call
+=== TEST 1: a repeat with the same key returns the recorded answer without a call
 --- config eval: $::shop
 --- request
 GET /checkout?order=1
@@ -69,7 +69,7 @@ capture: 1
 
 
 
-=== TEST 2: two keys are two operations
+=== TEST 2: two different keys are two operations
 --- config eval: $::shop
 --- request
 GET /checkout?order=2
@@ -86,7 +86,7 @@ isnt($two->header('Payer-Request-Id'), $one->header('Payer-Request-Id'),
 
 
 
-=== TEST 3: without a key each call is a new operation
+=== TEST 3: each request without a key is a new operation
 --- config eval: $::shop
 --- request
 GET /checkout?order=3
@@ -100,7 +100,7 @@ capture(undef, reference => '3', amount => 3000);
 
 
 
-=== TEST 4: the same key with other parameters is refused
+=== TEST 4: the same key with other parameters is rejected with 422
 --- config eval: $::shop
 --- request
 GET /checkout?order=4
@@ -123,7 +123,7 @@ capture: 1
 
 
 
-=== TEST 5: while the first is in flight the same key gets 409
+=== TEST 5: a request with a key that is in progress gets 409
 --- config eval: $::shop
 --- request
 GET /checkout?order=5
@@ -145,7 +145,7 @@ is(post('/capture?reference=5&amount=1000',
 
 
 
-=== TEST 6: a lost reply is resent under the same id, and read back after 409
+=== TEST 6: a capture whose reply was lost is sent again with the same id, and read after a 409
 --- config eval: $::shop
 --- request
 GET /checkout?order=6
@@ -168,7 +168,7 @@ read: 1
 
 
 
-=== TEST 7: a reply that never came is 504 and unknown, and a repeat settles it
+=== TEST 7: an operation without a reply is unknown, and a repeat settles it
 --- config eval
 $::shop . "payer_tries 1;"
 --- request
@@ -197,7 +197,7 @@ read: 1
 
 
 
-=== TEST 8: what never reached Payer is forgotten, and a repeat does it
+=== TEST 8: an operation that did not reach Payer is executed by a repeat
 --- config eval
 $::shop . "payer_tries 1;"
 --- request
@@ -215,7 +215,7 @@ is(capture('k', reference => '8', amount => 2500)->status, 200, 'then done');
 
 
 
-=== TEST 9: a refusal is recorded and replayed, too
+=== TEST 9: a refusal is recorded and returned to a repeat
 --- config eval: $::shop
 --- request
 GET /checkout?order=9
@@ -233,7 +233,7 @@ capture: 1
 
 
 
-=== TEST 10: an Idempotency-Key that is not printable or too long is refused
+=== TEST 10: an Idempotency-Key that is not printable or too long is rejected
 --- config eval: $::shop
 --- request
 GET /checkout?order=10
@@ -249,7 +249,7 @@ capture: 1
 
 
 
-=== TEST 11: keys of different operations and payments do not meet
+=== TEST 11: the same key is independent for different operations and payments
 --- config eval: $::shop
 --- request
 GET /checkout?order=11
@@ -270,7 +270,7 @@ is(scalar keys %ids, 3, 'under three ids');
 
 
 
-=== TEST 12: the whole amount is captured when none is given, and only once
+=== TEST 12: a capture without an amount captures the whole amount once
 --- config eval: $::shop
 --- request
 GET /checkout?order=13
@@ -285,7 +285,7 @@ is(capture('all', reference => '13')->status, 200, 'replayed');
 
 
 
-=== TEST 13: cancel whose reply was lost is read back as cancelled
+=== TEST 13: a cancel whose reply was lost is read back as cancelled
 --- config eval: $::shop
 --- request
 GET /checkout?order=14
@@ -305,7 +305,7 @@ read: 1
 
 
 
-=== TEST 14: a refund whose reply was lost is never guessed
+=== TEST 14: a refund whose reply was lost stays unknown if no read shows it
 --- config eval: $::shop
 --- request
 GET /checkout?order=15
@@ -326,7 +326,7 @@ is(post('/refund?reference=15&amount=700',
 
 
 
-=== TEST 15: a 200 that is no JSON is not taken for a capture
+=== TEST 15: a 200 reply that is not JSON is an unknown outcome
 --- config eval: $::shop
 --- request
 GET /checkout?order=16
@@ -344,7 +344,7 @@ like(error_log_text(), qr/the reply to "capture" is not UTF-8/,
 
 
 
-=== TEST 16: a refusal that says nothing of an earlier try leaves the outcome unknown
+=== TEST 16: after a lost reply a refusal of the next try leaves the outcome unknown
 --- config eval: $::shop
 --- request
 GET /checkout?order=17
@@ -369,7 +369,7 @@ is($r->json->{type}, 'outcome-unknown', 'and nobody guesses');
 
 
 
-=== TEST 17: a page of somebody else's is not taken for a cancel or a release
+=== TEST 17: a 200 reply that is a foreign page is an unknown outcome of cancel and release
 --- config eval: $::shop
 --- request
 GET /checkout?order=18
@@ -403,7 +403,7 @@ for my $page ({ body => '' }, { body => " \r\n" }, { body => 'OK' },
 
 
 
-=== TEST 18: a repeat is for the payment that the number meant when its key was new
+=== TEST 18: a repeat by reference applies to the payment of the first use of its key
 --- config eval: $::shop
 --- request
 GET /checkout?order=19
@@ -440,7 +440,7 @@ is(calls()->{refund}, 1, 'gives nothing back of the new sale');
 
 
 
-=== TEST 19: a payment that is named beside the number is the one that is meant
+=== TEST 19: a paymentId given with the reference selects the payment
 --- config eval: $::shop
 --- request
 GET /checkout?order=20
@@ -470,7 +470,7 @@ is(calls()->{cancel}, 2, 'by a call of its own');
 
 
 
-=== TEST 20: a key that was used with a payment's id binds the number to nothing
+=== TEST 20: a key that was used with a paymentId is not bound to the reference
 --- config eval: $::shop
 --- request
 GET /checkout?order=21

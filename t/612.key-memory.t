@@ -59,7 +59,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: without memory for the key's payment the operation is not sent
+=== TEST 1: without memory for the payment of a key the operation is not sent
 --- http_config eval: $Payer::Scenes::prices
 --- config eval: $Payer::Scenes::shop
 --- before

@@ -109,7 +109,7 @@ read: 1
 
 
 
-=== TEST 2: so it is when the resend meets a page of a load balancer
+=== TEST 2: a capture whose reply was lost and whose resend gets a foreign page is read back
 --- then
 paid('1');
 faults('capture: lost-reply', page('capture'));
@@ -120,7 +120,7 @@ is(operation('capture', 'k', reference => '1', amount => 2500)->status, 200,
 
 
 
-=== TEST 3: a capture that does not show after doubt is unknown, and then done
+=== TEST 3: a capture in doubt that a read does not show is unknown until it is shown
 --- config
 payer_tries 2;
 --- then
@@ -135,7 +135,7 @@ is(operation('capture', 'k', reference => '1', amount => 2500)->status, 200,
 
 
 
-=== TEST 4: after ten minutes it is known that nothing happened
+=== TEST 4: a capture in doubt that a read does not show is not done after ten minutes
 --- then
 paid('1');
 faults('capture: reset', refused('capture'));
@@ -159,7 +159,7 @@ is(operation('capture', 'k', reference => '1', amount => 2500)
 
 
 
-=== TEST 5: a 409 whose operation a read does not show yet is not refused
+=== TEST 5: a capture with a 409 that a read does not show yet is unknown
 --- then
 paid('1');
 faults('capture: status=409 times=1', 'capture: status=409 times=1');
@@ -174,7 +174,7 @@ is(operation('capture', 'k', reference => '1', amount => 2500)->status, 200,
 
 
 
-=== TEST 6: a 409 that never shows is refused after ten minutes
+=== TEST 6: a capture with a 409 that a read does not show is refused after ten minutes
 --- then
 paid('1');
 faults('capture: status=409 times=1');
@@ -189,7 +189,7 @@ is(operation('capture', 'k', reference => '1', amount => 2500)->status, 409,
 
 
 
-=== TEST 7: a refund whose reply was lost shows in what was refunded
+=== TEST 7: a refund whose reply was lost is proved by refundedAmount
 --- then
 paid('1');
 operation('capture', 'c', reference => '1');
@@ -203,7 +203,7 @@ is(operation('refund', 'r', reference => '1', amount => 700)
 
 
 
-=== TEST 8: a refund that is refused after doubt is not refused
+=== TEST 8: a refund that is refused after a lost reply is read back
 --- then
 paid('1');
 operation('capture', 'c', reference => '1');
@@ -221,7 +221,7 @@ is(operation('refund', 's', reference => '1', amount => 300)->status, 200,
 
 
 
-=== TEST 9: without the sum of refunds a refund in doubt is never guessed
+=== TEST 9: a refund in doubt stays unknown if Payer does not report refundedAmount
 --- then
 paid('1');
 operation('capture', 'c', reference => '1');
@@ -234,7 +234,7 @@ is_unknown(operation('refund', 'r', reference => '1', amount => 700), 'for good'
 
 
 
-=== TEST 10: a release after doubt is read back
+=== TEST 10: a release in doubt is read back
 --- then
 paid('1');
 faults('release: lost-reply', refused('release'));
@@ -250,7 +250,7 @@ is(operation('release', 'k', reference => '2')->status, 200, 'the repeat');
 
 
 
-=== TEST 11: a cancel after doubt is read back
+=== TEST 11: a cancel in doubt is read back
 --- then
 get('/checkout?order=1');
 faults('cancel: lost-reply', refused('cancel'));
@@ -275,7 +275,7 @@ is(operation('cancel', 'k', reference => '3')->status, 400,
 
 
 
-=== TEST 12: a link whose cancel is in doubt is not presented again
+=== TEST 12: a link with an unknown cancel is not presented
 --- config
         location = /dearer {
             payer_checkout;
@@ -297,7 +297,7 @@ isnt($r->header('Location'), $old, 'which is presented');
 
 
 
-=== TEST 13: a create that is refused after doubt is tried under another id
+=== TEST 13: a create that is refused after a lost reply is sent with another id
 --- then
 faults('create: lost-reply', refused('create'));
 is(get('/checkout?order=1')->status, 303, 'the buyer has a link');
@@ -306,7 +306,7 @@ is(scalar keys %ids, 2, 'of another id');
 
 
 
-=== TEST 14: a repeat does not believe a refusal, the first call being in doubt
+=== TEST 14: a refusal of a repeat is not final if the first call is in doubt
 --- config
 payer_tries 1;
 --- then
@@ -322,7 +322,7 @@ is(operation('capture', 'k', reference => '1', amount => 2500)->status, 200,
 
 
 
-=== TEST 15: a repeat that is in doubt never says that nothing happened
+=== TEST 15: a repeat of an operation in doubt is never reported as not done
 --- config
 payer_tries 1;
 --- then
@@ -349,7 +349,7 @@ is_unknown(operation('capture', 'k', reference => '1', amount => 2500),
 
 
 
-=== TEST 16: the id of the request that was answered with 504 is a key for it
+=== TEST 16: the requestId of the 504 can be used as the key of a repeat
 --- config
 payer_tries 1;
 --- then
@@ -368,7 +368,7 @@ is(operation('capture', $id, reference => '1', amount => 2500)
 
 
 
-=== TEST 17: so it is for an operation that had a key of its own
+=== TEST 17: the requestId of the 504 can be used as the key if the operation had another key
 --- config
 payer_tries 1;
 --- then
@@ -387,7 +387,7 @@ is(operation('capture', 'k', reference => '1', amount => 2500)
 
 
 
-=== TEST 18: a first try that was not sent leaves no doubt
+=== TEST 18: a try that did not reach Payer leaves no doubt
 --- http_config eval
 "upstream dead { server 127.0.0.1:" . Payer::Test::free_port() . "; }"
 --- config
@@ -416,7 +416,7 @@ is(post('/reconcile')->json->{stillUnknown}, 0, 'nothing is open');
 
 
 
-=== TEST 19: a page that is not Payer's refuses nothing
+=== TEST 19: a refusal that is a foreign page is not the outcome
 --- then
 paid('1');
 faults(page('capture'));
@@ -433,7 +433,7 @@ is(get('/payment?reference=1')->status, 502, 'nor is it what a read says');
 
 
 
-=== TEST 20: reconcile does not settle at once what does not show
+=== TEST 20: payer_reconcile does not settle an operation that is not shown before ten minutes
 --- config
 payer_tries 1;
 --- then
@@ -451,7 +451,7 @@ is(operation('capture', 'k', reference => '1', amount => 2500)->status, 200,
 
 
 
-=== TEST 21: reconcile finds a capture that shows later
+=== TEST 21: payer_reconcile settles a capture that is shown later
 --- config
 payer_tries 1;
 --- then
@@ -472,7 +472,7 @@ ok(wait_until(sub {
 
 
 
-=== TEST 22: a refund that reconcile finds done is settled
+=== TEST 22: payer_reconcile settles a refund that is done
 --- config
 payer_tries 1;
 --- then
@@ -488,7 +488,7 @@ is(operation('refund', 'r', reference => '1', amount => 700)
 
 
 
-=== TEST 23: a link that Payer does not know is given up when its 31 days are over
+=== TEST 23: a link that Payer does not know is replaced after 31 days
 --- then
 my $old = get('/checkout?order=1')->header('Location');
 clock_is_off(32 * 86400);
@@ -499,7 +499,7 @@ isnt($r->header('Location'), $old, 'which is new');
 
 
 
-=== TEST 24: a page of a load balancer does not say that a link is unknown
+=== TEST 24: a 404 that is a foreign page does not prove that a link is unknown
 --- then
 get('/checkout?order=1');
 clock_is_off(32 * 86400);

@@ -45,7 +45,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a refund that Payer says was done is done
+=== TEST 1: a refund settled as done by hand is stored as done
 --- config eval: $::office
 --- then
 my $id = lost(fault => 'lost-reply', amount => 700);
@@ -68,7 +68,7 @@ is(post("/reconcile?operation=$id&outcome=refused")->status, 409,
 
 
 
-=== TEST 2: one that was not done is refused, and may be tried with another key
+=== TEST 2: a refund settled as refused by hand can be sent with another key
 --- config eval: $::office
 --- then
 my $id = lost(fault => 'reset', amount => 700);
@@ -80,7 +80,7 @@ is(post('/refund?reference=1&amount=700')->status, 200, 'another one is done');
 
 
 
-=== TEST 3: the key in the store names it, too
+=== TEST 3: an operation is settled by its key in the store
 --- config eval: $::office
 --- then
 lost(fault => 'reset', amount => 700);
@@ -89,7 +89,7 @@ is(post("/reconcile?operation=$key&outcome=refused")->status, 200, 'settled');
 
 
 
-=== TEST 4: a refund of everything that was settled by hand closes the page
+=== TEST 4: after a full refund is settled by hand payer_verify returns 402
 --- config eval: $::office
 --- then
 my $id = lost(fault => 'lost-reply', amount => 12900);
@@ -99,7 +99,7 @@ is_refused(thanks('1'), 402, 'and closed');
 
 
 
-=== TEST 5: what makes no sense is refused
+=== TEST 5: invalid arguments of payer_reconcile are rejected
 --- config eval: $::office
 --- then
 my $id = lost(fault => 'reset', amount => 700);
@@ -113,7 +113,7 @@ is(refund(700)->status, 200, 'it is as it was');
 
 
 
-=== TEST 6: what is under way is not settled
+=== TEST 6: an operation in progress is not settled
 --- config eval: $::office
 --- then
 paid('1');
@@ -135,7 +135,7 @@ is(refund(700)->header('Idempotency-Replayed'), 'true', 'it was done');
 
 
 
-=== TEST 7: a cancel that Payer refused after doubt, and that no read tells
+=== TEST 7: a cancel in doubt that no read shows is settled by hand
 --- config eval: $::office
 --- then
 my $link = order('1');

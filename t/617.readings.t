@@ -75,7 +75,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an order of which another copy says authorized is not captured once it is cancelled
+=== TEST 1: a cancelled order is not captured by a read that began before the cancel
 --- config eval: $::auto
 --- then
 order('1');
@@ -90,7 +90,7 @@ is(calls()->{capture} // 0, 0, 'nothing is captured');
 
 
 
-=== TEST 2: an authorization of less than the order is not captured by itself
+=== TEST 2: an authorization of less than the order is not captured automatically
 --- config eval: $::auto
 --- then
 order('1');
@@ -105,7 +105,7 @@ is(calls()->{capture} // 0, 0, 'nor captured');
 
 
 
-=== TEST 3: a reply that names another payment makes no order paid
+=== TEST 3: a reply about another payment does not change the order
 --- config eval: $::office
 --- then
 order('1');
@@ -125,7 +125,7 @@ like(error_log_text(), qr/does not name the requested payment/,
 
 
 
-=== TEST 4: a reply that names another order or currency makes none paid
+=== TEST 4: a reply with another order or currency does not change the order
 --- config eval: $::office
 --- then
 order('1');
@@ -141,7 +141,7 @@ for my $other ({ externalPaymentReference => '2' }, { currencyCode => 'JPY' })
 
 
 
-=== TEST 5: the cancellation of another payment leaves the link of this one
+=== TEST 5: a reply about another cancelled payment does not cancel the link
 --- config eval: $::office
 --- then
 order('1');
@@ -161,7 +161,7 @@ isnt(get('/buy?order=1&amount=9900&currency=SEK')->status, 303, 'nor here');
 
 
 
-=== TEST 6: a reply that names the order cut, or in another case, is not known
+=== TEST 6: a reply with a truncated reference, or one in another case, gets 503
 --- config eval: $::office
 --- then
 paid('Order-1');
@@ -177,7 +177,7 @@ is_refused(thanks('Order-1'), 402, 'another order is another order');
 
 
 
-=== TEST 7: the read of an operation in doubt takes over nothing of another payment
+=== TEST 7: a read of an operation in doubt does not use a reply about another payment
 --- config eval: $::office
 --- then
 paid('1');
@@ -194,7 +194,7 @@ is(post('/capture?reference=1', headers => { 'Idempotency-Key' => 'k' })
 
 
 
-=== TEST 8: a slow reconcile does not delete what a repeat has settled
+=== TEST 8: a slow payer_reconcile does not delete an operation that a repeat has settled
 --- config eval: $::office
 --- then
 paid('1');
@@ -215,7 +215,7 @@ is(post(@capture)->header('Idempotency-Replayed'), 'true', 'and is known');
 
 
 
-=== TEST 9: a page refuses no automatic capture, and a refusal of Payer's does
+=== TEST 9: an automatic capture is tried again after a foreign page, not after a refusal of Payer
 --- config eval: $::auto
 --- then
 paid('1');
@@ -234,7 +234,7 @@ is(books('2')->{captured}, 0, "Payer's word is final");
 
 
 
-=== TEST 10: a refusal after a lost reply is not the end of an automatic capture
+=== TEST 10: an automatic capture is tried again after a lost reply and a refusal
 --- config eval: $::auto
 --- then
 paid('1');
@@ -247,7 +247,7 @@ is(books('1')->{captured}, 12900, 'it is tried again');
 
 
 
-=== TEST 11: an automatic capture that came to nothing is tried under another id
+=== TEST 11: an automatic capture that was not done is sent with another id
 --- config eval: $::auto
 --- then
 paid('1');
@@ -270,7 +270,7 @@ isnt($ids[-1], $ids[0], 'and then another one');
 
 
 
-=== TEST 12: so it is when reconcile finds that it came to nothing
+=== TEST 12: an automatic capture that payer_reconcile found not done is sent with another id
 --- config eval: $::auto
 --- then
 paid('1');

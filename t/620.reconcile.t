@@ -47,7 +47,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an empty store has nothing to reconcile
+=== TEST 1: payer_reconcile of an empty store reads nothing
 --- config eval: $::shop
 --- request
 POST /reconcile
@@ -61,7 +61,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 2: an order whose buyer never came back is found to be paid
+=== TEST 2: an order whose buyer did not return is found paid
 --- config eval: $::shop
 --- request
 GET /checkout?order=1
@@ -79,7 +79,7 @@ read: 1
 
 
 
-=== TEST 3: an order that is not paid yet stays as it is
+=== TEST 3: an unpaid order is not changed
 --- config eval: $::shop
 --- request
 GET /checkout?order=2
@@ -94,7 +94,7 @@ read: 1
 
 
 
-=== TEST 4: a capture whose reply was lost is settled, and a repeat replays it
+=== TEST 4: a capture whose reply was lost is settled, and a repeat gets the recorded answer
 --- config eval: $::shop
 --- request
 GET /checkout?order=3
@@ -119,7 +119,7 @@ read: 1
 
 
 
-=== TEST 5: a capture that did not happen is forgotten, not sent again
+=== TEST 5: a capture that was not done is deleted and not sent again
 --- config eval: $::shop
 --- request
 GET /checkout?order=4
@@ -139,7 +139,7 @@ is(post('/capture?reference=4&amount=4000', %k)->status, 200, 'a repeat does');
 
 
 
-=== TEST 6: a refund in doubt stays unknown where a read does not show it
+=== TEST 6: a refund in doubt that a read does not show stays unknown
 --- config eval: $::shop
 --- request
 GET /checkout?order=5
@@ -157,7 +157,7 @@ like(summary(), qr/stillUnknown=1/, 'and it stays so');
 
 
 
-=== TEST 7: while Payer cannot be reached the caller is told so
+=== TEST 7: while Payer cannot be reached a problem is returned
 --- config eval: $::shop
 --- request
 GET /checkout?order=6
@@ -171,7 +171,7 @@ like(summary(), qr/examined=1/, 'and the next run works');
 
 
 
-=== TEST 8: many records take several calls, each bounded, by a cursor
+=== TEST 8: records are read in several limited calls with a cursor
 --- config eval: $::shop
 --- request
 GET /checkout?order=7
@@ -194,7 +194,7 @@ read: 7
 
 
 
-=== TEST 9: parameters that make no sense are refused
+=== TEST 9: invalid parameters are rejected
 --- config eval: $::shop
 --- request
 POST /reconcile?limit=0
@@ -207,7 +207,7 @@ is(post("/reconcile?$_")->status, 400, $_)
 
 
 
-=== TEST 10: only POST reconciles
+=== TEST 10: methods other than POST are rejected
 --- config eval: $::shop
 --- request
 GET /reconcile
@@ -217,7 +217,7 @@ Allow: POST
 
 
 
-=== TEST 11: nobody else may reconcile
+=== TEST 11: a client that payer_allow does not list is rejected
 --- config
         location = /reconcile { payer_reconcile; payer_allow 10.0.0.0/8; }
 --- request
@@ -227,7 +227,7 @@ POST /reconcile
 
 
 
-=== TEST 12: without payer_allow nginx does not start
+=== TEST 12: payer_reconcile without payer_allow is rejected
 --- config
         location = /reconcile { payer_reconcile; }
 --- must_die
@@ -237,7 +237,7 @@ POST /reconcile
 
 
 
-=== TEST 13: what another capture did is not taken for one that was refused
+=== TEST 13: a repeat does not mistake another capture for the one in doubt
 --- config eval: $::shop
 --- request
 GET /checkout?order=14
@@ -261,7 +261,7 @@ isnt(post(@one)->status, 200, 'for good');
 
 
 
-=== TEST 14: reconcile does not take it for that either
+=== TEST 14: payer_reconcile does not mistake another capture for the one in doubt
 --- config eval: $::shop
 --- request
 GET /checkout?order=15
@@ -285,7 +285,7 @@ isnt(post(@one)->status, 200, 'and was not done');
 
 
 
-=== TEST 15: of two captures that may have happened none is guessed
+=== TEST 15: of two captures in doubt with the same amount none is settled
 --- config eval: $::shop
 --- request
 GET /checkout?order=16
@@ -310,7 +310,7 @@ is(post(@$one)->status, 200, 'that the first was done, too');
 
 
 
-=== TEST 17: the same line of cron comes to all records, however few a run reads
+=== TEST 17: repeated calls with a small limit reach all records
 --- config eval: $::shop
 --- request
 GET /
@@ -328,7 +328,7 @@ read: 5
 
 
 
-=== TEST 18: a payment that cannot be read is counted, and keeps nobody from the others
+=== TEST 18: a payment that cannot be read is counted and does not block the others
 --- config eval: $::shop
 --- request
 GET /
@@ -345,7 +345,7 @@ like(error_log_text(), qr/\[error\].* payer: "read" was refused with status 404:
 
 
 
-=== TEST 19: three in a row end the run, and the next one goes on behind them
+=== TEST 19: three failed reads in a row end the run, and the next one continues after them
 --- config eval: $::shop
 --- request
 GET /
@@ -361,7 +361,7 @@ like(summary(), qr/examined=3 .*settled=2/, 'and those before');
 
 
 
-=== TEST 20: what is younger than an hour is read in each run
+=== TEST 20: records younger than an hour are read in each run
 --- config eval: $::shop
 --- request
 GET /
@@ -378,7 +378,7 @@ read: 10
 
 
 
-=== TEST 21: the cursor is each merchant's own
+=== TEST 21: each merchant has its own cursor
 --- config eval
 $::shop . <<EOF;
         location /other/ {
@@ -411,7 +411,7 @@ is(post('/other/reconcile?limit=1')->json->{settled}, 1, 'and of the other');
 
 
 
-=== TEST 22: a key that Payer has handled to no effect has an end
+=== TEST 22: a capture that Payer has handled without effect is settled as not done
 --- config eval: $::shop
 --- request
 GET /checkout?order=1

@@ -50,7 +50,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: while Payer takes 200 ms for each, a hundred are read in a fraction of 20 s
+=== TEST 1: payments are read in parallel if Payer is slow
 --- config perl: checkout() . $::staff
 --- request
 GET /
@@ -67,7 +67,7 @@ cmp_ok($took, '>', 1, 'and not all at once');
 
 
 
-=== TEST 2: a read that brings nothing new is not written
+=== TEST 2: a read without a change is not written
 --- config perl: checkout() . $::staff
 --- request
 GET /checkout?order=1
@@ -80,7 +80,7 @@ is(commits() - $before, 1, 'only the position is written');
 
 
 
-=== TEST 3: the memory of a read is given back
+=== TEST 3: the memory of each read is freed
 --- config perl: checkout() . $::staff
 --- request
 GET /
@@ -95,7 +95,7 @@ cmp_ok(memory() - $before, '<', $ENV{ASAN_OPTIONS} ? 60_000 : 600,
 
 
 
-=== TEST 4: operations and orders of one payment wait for each other
+=== TEST 4: operations and orders of one payment are read one after the other
 --- config perl: checkout() . operations(payer_tries => 1) . $::staff
 --- request
 GET /checkout?order=1

@@ -96,7 +96,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: before anything happened all counters are there, and zero
+=== TEST 1: all counters are present and zero after the start
 --- config eval: $::metrics . 'location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }'
 --- request
 GET /metrics
@@ -149,7 +149,7 @@ is_deeply(counted(), {
 
 
 
-=== TEST 3: counters survive a reload
+=== TEST 3: counters are kept after a reload
 --- config perl: checkout() . $::metrics
 --- request
 GET /checkout?order=1
@@ -162,7 +162,7 @@ is(total('payer_checkouts_total', link => 'miss'), 2, 'and a new one');
 
 
 
-=== TEST 4: two workers count together
+=== TEST 4: counters are sums over two worker processes
 --- config perl
 checkout(add_header => 'X-Pid $pid') . $::metrics
 --- request
@@ -184,7 +184,7 @@ is(total('payer_checkouts_total', link => 'hit'), $n, 'all are counted');
 
 
 
-=== TEST 5: a call whose reply is lost is sent again and counted once
+=== TEST 5: a call that is sent again is counted once
 --- config perl: checkout() . operations() . $::metrics
 --- faults
 create: lost-reply
@@ -240,7 +240,7 @@ is(operation(capture => 'unknown'), 0, 'of a refund only');
 
 
 
-=== TEST 7: a token that is refused, and calls that never reach Payer
+=== TEST 7: failed token requests and failed calls are counted
 --- config perl: checkout() . $::metrics
 --- faults
 token: status=401
@@ -255,7 +255,7 @@ is(total('payer_checkouts_total', link => 'miss'), 0, 'no checkout');
 
 
 
-=== TEST 8: buckets add up, and the sum is in seconds
+=== TEST 8: the buckets of the histogram are cumulative, and the sum is in seconds
 --- config perl: checkout() . $::metrics
 --- faults
 create: delay=0.3
@@ -282,7 +282,7 @@ cmp_ok($sum, '<', 30, 'in seconds');
 
 
 
-=== TEST 9: pages of the zone
+=== TEST 9: the pages of the zone are counted
 --- config perl: checkout() . $::metrics
 --- request
 GET /checkout?order=1
@@ -301,7 +301,7 @@ cmp_ok(samples(get('/metrics'))->{payer_zone_free_pages}, '<',
 
 
 
-=== TEST 10: no label names an order, a payment, a client or a page
+=== TEST 10: no label contains an order, a payment, a client or an address
 --- config perl: checkout() . operations() . $::gate . $::metrics
 --- request
 GET /checkout?order=order-77
@@ -322,7 +322,7 @@ unlike($body, qr{http|/}, 'an address') for $body =~ s/^#.*\n//gmr;
 
 
 
-=== TEST 11: HEAD has the headers only
+=== TEST 11: HEAD returns the headers only
 --- config eval: $::metrics
 --- request
 HEAD /metrics
@@ -333,7 +333,7 @@ Content-Type: text/plain; version=0.0.4; charset=utf-8
 
 
 
-=== TEST 12: any other method is refused
+=== TEST 12: other methods are rejected
 --- config eval: $::metrics
 --- request
 POST /metrics
@@ -343,7 +343,7 @@ Allow: GET, HEAD
 
 
 
-=== TEST 13: somebody who is not listed gets nothing
+=== TEST 13: a client that payer_allow does not list is rejected
 --- config
     location = /metrics { payer_metrics; payer_allow 10.0.0.0/8; }
 --- request
@@ -353,7 +353,7 @@ GET /metrics
 
 
 
-=== TEST 14: without payer_allow nginx does not start
+=== TEST 14: payer_metrics without payer_allow is rejected
 --- config
     location = /metrics { payer_metrics; }
 --- must_die
@@ -362,7 +362,7 @@ GET /metrics
 
 
 
-=== TEST 15: without payer_zone nginx does not start
+=== TEST 15: payer_metrics without payer_zone is rejected
 --- bare
 --- config eval: $::metrics
 --- must_die
@@ -371,7 +371,7 @@ payer_zone
 
 
 
-=== TEST 16: docs/monitoring.md lists what there is, and alerts of nothing else
+=== TEST 16: docs/monitoring.md lists all metrics, and alerts use only these
 --- config eval
 $::metrics . 'location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
 payer_notify /_shop/paid?id=$payer_reference;

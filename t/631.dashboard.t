@@ -102,7 +102,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: each query of the dashboard and of the rules has a result
+=== TEST 1: each query of the dashboard and of the alerts has a result
 --- http_config perl
 "server { listen 127.0.0.1:$SHOP; location / { default_type application/json; return 200 '{\"total\":\"129.00\",\"key\":\"k\"}'; } }"
 --- config perl
@@ -177,7 +177,7 @@ is(scalar(grep { $_->{state} eq 'firing' } @rules), 0, 'no alert when all is wel
 
 
 
-=== TEST 2: promtool finds nothing wrong with the rules
+=== TEST 2: promtool accepts the rules
 --- config
     location = /x { return 204; }
 --- request

@@ -21,7 +21,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the visit that sees the payment authorized captures it in full
+=== TEST 1: a request that finds the payment authorized captures it in full
 --- config eval: $::auto
 --- then
 order('1');
@@ -38,7 +38,7 @@ capture: 1
 
 
 
-=== TEST 2: without it nothing is captured
+=== TEST 2: without payer_auto_capture nothing is captured
 --- then
 order('2');
 pay('2');
@@ -48,7 +48,7 @@ is_thanked(thanks('2'), 'thanked');
 
 
 
-=== TEST 3: visits at the same time capture once
+=== TEST 3: simultaneous requests capture once
 --- config eval: $::auto
 --- then
 order('3');
@@ -61,7 +61,7 @@ is(calls()->{capture}, 1, 'one capture');
 
 
 
-=== TEST 4: a capture that is refused is logged and the buyer is let on
+=== TEST 4: a refused automatic capture is logged, and the request is passed
 --- config eval: $::auto
 --- then
 order('4');
@@ -74,7 +74,7 @@ like(error_log_text(), qr/automatic capture failed: .*, order: "[^"]+", payment:
 
 
 
-=== TEST 5: a capture that Payer did not get is tried again by reconcile
+=== TEST 5: an automatic capture that did not reach Payer is tried again by payer_reconcile
 --- config eval: $::auto
 --- then
 order('5');
@@ -89,7 +89,7 @@ is($json->{settled}, 1, 'reconcile says so');
 
 
 
-=== TEST 6: a capture whose reply was lost happens once
+=== TEST 6: an automatic capture whose reply was lost is done once
 --- config eval: $::auto
 --- then
 order('6');
@@ -103,7 +103,7 @@ post('/reconcile');
 
 
 
-=== TEST 7: reconcile captures an order whose buyer never came back
+=== TEST 7: payer_reconcile captures an order whose buyer did not return
 --- config eval: $::auto
 --- then
 order('7');
@@ -116,7 +116,7 @@ is(calls()->{capture}, 1, 'once');
 
 
 
-=== TEST 8: an order that is not paid is not captured
+=== TEST 8: an unpaid order is not captured
 --- config eval: $::auto
 --- then
 order('8');
@@ -126,7 +126,7 @@ is(calls()->{capture}, undef, 'no capture');
 
 
 
-=== TEST 9: a part that the back office captured is all that is captured
+=== TEST 9: after a partial capture by an operation nothing is captured automatically
 --- config eval: $::auto
 --- then
 order('9');

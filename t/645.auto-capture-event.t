@@ -12,7 +12,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an event captures the payment in full, however often it comes
+=== TEST 1: an event captures the payment in full once, also if it is repeated
 --- http_config eval: ::shop_upstream()
 --- config eval: "payer_auto_capture on;" . ::events_server()
 --- request
@@ -28,7 +28,7 @@ is(calls()->{capture}, 1, 'captured once');
 
 
 
-=== TEST 2: a capture that fails keeps no event from the shop
+=== TEST 2: if the automatic capture fails, the event is still passed to the shop
 --- http_config eval: ::shop_upstream()
 --- config eval: "payer_auto_capture on; payer_tries 1;" . ::events_server()
 --- request

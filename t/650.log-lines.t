@@ -44,7 +44,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a capture that Payer refuses is logged with its order, whatever the URL was
+=== TEST 1: a refused capture is logged with its order, independent of the URL
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -56,7 +56,7 @@ is_named(qr/\[error\].* payer: "capture" was refused with status 400: "[^"]+"/,
 
 
 
-=== TEST 2: a refund that Payer refuses, asked for by its payment id
+=== TEST 2: a refused refund by paymentId is logged with its order
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -68,7 +68,7 @@ is_named(qr/\[error\].* payer: "refund" was refused with status 400: "[^"]+"/,
 
 
 
-=== TEST 3: an operation whose outcome nobody knows says so, and which
+=== TEST 3: an unknown outcome is logged with its order
 --- config perl: checkout() . operations()
 --- request
 GET /
@@ -81,7 +81,7 @@ is_named(qr/\[error\].* payer: the outcome of "capture" is unknown: /,
 
 
 
-=== TEST 4: a checkout that Payer refuses names the order that it is about
+=== TEST 4: a refused create is logged with its order
 --- config perl: checkout()
 --- request
 GET /
@@ -93,7 +93,7 @@ is_named(qr/\[error\].* payer: "create" was refused with status 400: /,
 
 
 
-=== TEST 5: a call that is repeated names the order in each line
+=== TEST 5: each try of a call is logged with its order
 --- config perl: checkout()
 --- request
 GET /
@@ -105,7 +105,7 @@ is_named(qr/\[warn\].* payer: "create" failed: Payer had an error, status 503, t
 
 
 
-=== TEST 6: a message of Payer's does not make a line of its own
+=== TEST 6: line breaks in Payer's message do not begin a log line
 --- config perl: checkout()
 --- request
 GET /
@@ -117,7 +117,7 @@ is_named(qr/"create" was refused with status 400: "one two three"/, order => '60
 
 
 
-=== TEST 7: a cancel path that is wrong is named, when an order's amount has changed
+=== TEST 7: a 404 to the cancel of a replaced link is logged with payer_path cancel
 --- config perl
 checkout() . checkout('= /dearer', payer_amount => 20000, payer_path => 'cancel "/api/v2/payments/{paymentId}/cards/void"')
 --- request
@@ -133,7 +133,7 @@ is_named(qr{\[error\].* payer: "/api/v2/payments/\Q$id\E/cards/void" may not be 
 
 
 
-=== TEST 8: the same when Payer answers 400 to it
+=== TEST 8: a 400 to the cancel of a usable link is logged with payer_path cancel
 --- config perl
 checkout() . checkout('= /dearer', payer_amount => 20000)
 --- request
@@ -149,7 +149,7 @@ is_named(qr/\[error\].* payer: the link is not cancelled: Payer answered 400, .*
 
 
 
-=== TEST 9: a cancel that comes too late is nobody's fault
+=== TEST 9: a refused cancel of a paid link is not logged as an error
 --- config perl
 checkout() . checkout('= /dearer', payer_amount => 20000)
 --- request
@@ -162,7 +162,7 @@ unlike(error_log_text(), qr/\[error\].* payer: .*cancel/, 'nobody has to do anyt
 
 
 
-=== TEST 10: a cancel by the back office to a path that does not exist is named, too
+=== TEST 10: a cancel by the back office with a wrong path is logged with payer_path cancel
 --- config perl
 checkout() . operations(payer_path => 'cancel "/api/v2/payments/{paymentId}/cards/void"')
 --- request
@@ -175,7 +175,7 @@ is_named(qr{\[error\].* payer: "/api/v2/.*/cards/void" may not be a path of Paye
 
 
 
-=== TEST 11: each 402 says why, at the level info
+=== TEST 11: the reason of each 402 is logged at the info level
 --- config perl
 checkout() . operations() . 'location = /thanks { payer_verify $arg_order; empty_gif; }'
 --- request
@@ -199,7 +199,7 @@ is_named(qr/\[info\].* payer: not paid: the order is cancelled here/,
 
 
 
-=== TEST 12: an order that is cancelled here and authorized at Payer is an error
+=== TEST 12: a cancelled order that is authorized at Payer is logged at the error level
 --- config perl
 checkout() . operations()
 --- request
@@ -215,7 +215,7 @@ is_named(qr/\[error\].* payer: the order is cancelled here, but "AUTHORIZED" at 
 
 
 
-=== TEST 13: a status that is not known is named, with the order
+=== TEST 13: an unknown status is logged with its order
 --- config perl
 checkout() . checkout('= /dearer', payer_amount => 20000)
 --- request

@@ -59,7 +59,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an operation has a line before it is sent, and one with its outcome
+=== TEST 1: an operation has a line before it is sent and a line with its outcome
 --- config perl: fresh_audit() . users('ann') . 'payer_actor $remote_user;' . checkout(auth_basic => 'off') . operations()
 --- request
 GET /
@@ -98,7 +98,7 @@ is($outcome->{outcome}, 'done', 'done');
 
 
 
-=== TEST 2: what Payer refuses, and what nobody knows
+=== TEST 2: a refused and an unknown outcome are written to the audit log
 --- config perl: fresh_audit() . checkout() . operations()
 --- faults
 release: lost-reply times=9
@@ -117,7 +117,7 @@ is($last->{actor}, undef, 'without payer_actor nobody');
 
 
 
-=== TEST 3: a line that cannot be written keeps the operation from being sent
+=== TEST 3: if the line of the intent cannot be written, the operation is not sent
 --- config perl: 'payer_audit /dev/full;' . checkout() . operations()
 --- request
 GET /
@@ -135,7 +135,7 @@ is(post('/capture', headers => { 'Idempotency-Key' => 'k' }, json => { reference
 
 
 
-=== TEST 4: an operation that was kept back for the audit log is free to be sent later
+=== TEST 4: an operation that was not sent for lack of the audit log can be repeated
 --- config perl
 'payer_audit ' . work_dir() . '/later.log;' . checkout() . operations()
 --- before
@@ -159,7 +159,7 @@ is($r->header('Idempotency-Replayed'), undef, 'as a first one');
 
 
 
-=== TEST 5: USR1 opens the file again, so that it can be rotated
+=== TEST 5: the audit log is reopened by USR1
 --- config perl: fresh_audit() . checkout() . operations()
 --- request
 GET /
@@ -175,7 +175,7 @@ is(scalar(audit()) % 2, 0, 'for both lines');
 
 
 
-=== TEST 6: an automatic capture is nobody's, and has no address
+=== TEST 6: an automatic capture has its own actor and no address
 --- config perl
 fresh_audit() . 'payer_actor $http_x_actor;' . checkout() . 'location = /thanks {
     payer_verify        $arg_order;
@@ -198,7 +198,7 @@ is($lines[1]{outcome}, 'done', 'done');
 
 
 
-=== TEST 7: what is not text stays one line of JSON
+=== TEST 7: invalid UTF-8, quotes and long values are written as one line of JSON
 --- config perl: fresh_audit() . 'payer_actor $http_x_actor;' . checkout() . operations()
 --- request
 GET /
@@ -215,7 +215,7 @@ cmp_ok(length $lines[0]{actor}, '<=', 255, 'cut');
 
 
 
-=== TEST 8: a repeat from the record sends nothing, and writes nothing
+=== TEST 8: a repeat that is answered from the record writes no lines
 --- config perl: fresh_audit() . checkout() . operations()
 --- request
 GET /
@@ -228,7 +228,7 @@ is(scalar(audit()), 2, 'two lines in all');
 
 
 
-=== TEST 9: off at an inner level
+=== TEST 9: payer_audit off of an inner level disables the audit log
 --- config perl: 'payer_audit off;' . checkout() . operations()
 --- http_config perl: fresh_audit()
 --- request
@@ -240,7 +240,7 @@ is(scalar(audit()), 0, 'no line');
 
 
 
-=== TEST 10: an outcome that reconcile finds belongs to the intent
+=== TEST 10: an outcome found by payer_reconcile has the id of the intent
 --- config perl
 fresh_audit() . checkout() . operations() . 'location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }'
 --- faults
@@ -260,7 +260,7 @@ is($lines[2]{actor}, 'payer_reconcile', 'found by');
 
 
 
-=== TEST 11: a name without a password is refused
+=== TEST 11: payer_actor with $remote_user without auth_basic is rejected
 --- http_config
     payer_actor $remote_user;
 --- config perl: checkout() . operations()
@@ -270,7 +270,7 @@ is($lines[2]{actor}, 'payer_reconcile', 'found by');
 
 
 
-=== TEST 12: auth_basic off is none
+=== TEST 12: payer_actor with $remote_user and auth_basic off is rejected
 --- config perl: 'payer_actor "user ${Remote_User}";' . users('ann') . checkout() . operations(auth_basic => 'off')
 --- must_die
 --- error_log
@@ -278,7 +278,7 @@ has no "auth_basic"
 
 
 
-=== TEST 13: a payment that is only read has no actor, and so needs no password
+=== TEST 13: payer_actor with $remote_user is accepted for payer_payment without auth_basic
 --- config perl
 'payer_actor $remote_user; location = /payment { payer_payment; payer_allow 127.0.0.1; }'
 --- request
@@ -287,7 +287,7 @@ GET /payment
 
 
 
-=== TEST 14: a reason is one line of text
+=== TEST 14: a reason with a line break or of more than 500 bytes is rejected
 --- config perl: fresh_audit() . checkout() . operations()
 --- request
 GET /
@@ -305,7 +305,7 @@ is(post('/capture', form => { reference => '1', reason => 'x' x 500 })->status, 
 
 
 
-=== TEST 15: refunds above the limit are refused, in one or in several
+=== TEST 15: a refund, or the sum of refunds, above payer_refund_max is rejected
 --- config perl: fresh_audit() . 'payer_refund_max 5000;' . checkout() . operations()
 --- request
 GET /
@@ -327,7 +327,7 @@ is($refused[0]{status}, 403, 'with the answer');
 
 
 
-=== TEST 16: who may refund how much
+=== TEST 16: payer_refund_max can depend on $remote_user
 --- http_config
     map $remote_user $max { default 5000; bob ""; }
 --- config perl
@@ -346,7 +346,7 @@ is(post('/refund', headers => { %bob }, json => { reference => '1', amount => 60
 
 
 
-=== TEST 17: 0 is no refund at all, and what is no amount is as good
+=== TEST 17: payer_refund_max of 0 or an invalid value forbids all refunds
 --- http_config
     map $http_x_max $max { default $http_x_max; }
 --- config perl: 'payer_refund_max $max;' . checkout() . operations()
@@ -364,7 +364,7 @@ like(error_log_text(), qr/invalid amount "12,50" of "payer_refund_max", nothing 
 
 
 
-=== TEST 18: a constant that is no amount is refused when nginx starts
+=== TEST 18: a constant payer_refund_max that is not an amount is rejected at start
 --- config
     payer_refund_max 12,50;
 --- must_die
@@ -373,7 +373,7 @@ invalid amount "12,50", it must be in minor units
 
 
 
-=== TEST 19: refunds at the same time are not each the only one
+=== TEST 19: simultaneous refunds are counted against payer_refund_max together
 --- config perl: 'payer_refund_max 5000;' . checkout() . operations()
 --- faults
 refund: none delay=0.3
@@ -388,7 +388,7 @@ cmp_ok(books('1')->{refunded}, '<=', 5000, 'within the limit');
 
 
 
-=== TEST 20: a name that a map makes of it needs a password, too
+=== TEST 20: payer_actor with a map of $remote_user without auth_basic is rejected
 --- http_config
     map $remote_user $who { default $remote_user; "" nobody; }
     payer_actor $who;

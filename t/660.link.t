@@ -75,7 +75,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a link opens the checkout of the order, which sells it
+=== TEST 1: a link of payer_link opens the checkout of the order
 --- config perl: till()
 --- request
 GET /nothing
@@ -107,7 +107,7 @@ is(books('1001')->{amount}, 12900, 'of this amount');
 
 
 
-=== TEST 2: scanners, previews and HEAD make nothing of a link
+=== TEST 2: GET and HEAD requests of a link create no payment
 --- config perl: till()
 --- request
 GET /nothing
@@ -124,7 +124,7 @@ is(get($path, headers => { Range => 'bytes=0-99', 'If-Modified-Since' => 'Thu, 0
 
 
 
-=== TEST 3: a link sells a cancelled order again, whatever its expiry
+=== TEST 3: a link reopens a cancelled order regardless of its expiry
 --- config perl: till()
 --- request
 GET /nothing
@@ -153,7 +153,7 @@ is(books('1001')->{liveLinks}, 0, 'nobody can pay it');
 
 
 
-=== TEST 4: a released and a refunded order, too
+=== TEST 4: a link reopens a released and a refunded order
 --- config perl: till()
 --- request
 GET /nothing
@@ -173,7 +173,7 @@ for my $operation (qw(release refund)) {
 
 
 
-=== TEST 5: a link that was made before the cancellation does not sell the order
+=== TEST 5: a link created before the cancellation does not reopen the order
 --- config perl: till()
 --- request
 GET /nothing
@@ -187,7 +187,7 @@ is(press($unused)->status, 409, 'it was said before');
 
 
 
-=== TEST 6: every reference comes through, and separators in it do no harm
+=== TEST 6: links work for all references, also with separators of the message
 --- config perl: till()
 --- request
 GET /nothing
@@ -202,7 +202,7 @@ for my $reference ('A-1', 'a b&c=d', '10:01', "\x{e5}\x{e4}\x{f6}", '50%', 'x/?#
 
 
 
-=== TEST 7: an amount in major units is signed as the checkout reads it
+=== TEST 7: an amount in major units is signed in the form that the checkout parses
 --- config perl: till(payer_amount => '$arg_amount major', payer_signature => '$arg_sig $arg_order|$arg_amount|$arg_expires')
 --- request
 GET /nothing
@@ -215,7 +215,7 @@ is(books('1001')->{amount}, 12905, 'for this amount');
 
 
 
-=== TEST 8: with two keys the first one signs
+=== TEST 8: with two keys the first one is used for signing
 --- config perl
 till(payer_signature_key_file => [ "$ENV{TEST_NGINX_DIR}/link.key", "$ENV{TEST_NGINX_DIR}/old.key" ])
 --- request
@@ -228,7 +228,7 @@ like(ask({ expires => $expires })->json->{url}, qr/&sig=$sig$/, 'that of the fir
 
 
 
-=== TEST 9: what the checkout would refuse is not signed
+=== TEST 9: values that the checkout would reject are not signed
 --- config perl: till(payer_max_amount => '1000000')
 --- request
 GET /nothing
@@ -263,7 +263,7 @@ for (
 
 
 
-=== TEST 10: a form does as well as JSON
+=== TEST 10: parameters are accepted as a form
 --- config perl: till()
 --- request
 GET /nothing
@@ -276,7 +276,7 @@ is(press(path($r))->status, 303, 'and good');
 
 
 
-=== TEST 11: other methods are refused
+=== TEST 11: methods other than POST are rejected
 --- config perl: till()
 --- request
 GET /link
@@ -289,7 +289,7 @@ X-Content-Type-Options: nosniff
 
 
 
-=== TEST 12: another site cannot ask for a link
+=== TEST 12: a request from another site is rejected
 --- config perl: till()
 --- request
 GET /nothing
@@ -323,7 +323,7 @@ is(ask({}, Origin => 'https://LOCALHOST')->status, 200, 'behind a proxy with TLS
 
 
 
-=== TEST 13: a name that is not this server's is misdirected
+=== TEST 13: a Host that server_name does not list gets 421
 --- config perl: till()
 --- request
 GET /nothing
@@ -337,7 +337,7 @@ for my $host ('evil.example', '127.0.0.1', 'localhost.evil.example') {
 
 
 
-=== TEST 14: wildcards and regular expressions of server_name count
+=== TEST 14: a Host that matches a wildcard or regular expression of server_name is accepted
 --- config perl: 'server_name *.shop.example "~^office[0-9]\.example$";' . till()
 --- request
 GET /nothing
@@ -349,7 +349,7 @@ is(ask({}, Host => 'shop.example')->status, 421, 'neither');
 
 
 
-=== TEST 15: only those whom payer_allow lists
+=== TEST 15: a client that payer_allow does not list is rejected
 --- config perl: till(more => 'payer_allow 10.0.0.0/8;')
 --- request
 GET /nothing
@@ -360,7 +360,7 @@ like(error_log_text(), qr/access forbidden by "payer_allow"/, 'which is in the l
 
 
 
-=== TEST 16: without payer_allow it does not start
+=== TEST 16: payer_link without payer_allow is rejected
 --- config perl: till(more => '')
 --- must_die
 --- error_log
@@ -368,7 +368,7 @@ like(error_log_text(), qr/access forbidden by "payer_allow"/, 'which is in the l
 
 
 
-=== TEST 17: everybody, and no password, does not start
+=== TEST 17: payer_allow all without a password is rejected
 --- config perl: till(more => 'payer_allow all;')
 --- must_die
 --- error_log
@@ -376,7 +376,7 @@ like(error_log_text(), qr/access forbidden by "payer_allow"/, 'which is in the l
 
 
 
-=== TEST 18: with a password it does
+=== TEST 18: payer_allow all with auth_basic is accepted
 --- config perl
 till(more => "payer_allow all; auth_basic staff; auth_basic_user_file $ENV{TEST_NGINX_DIR}/users;")
 --- request
@@ -388,7 +388,7 @@ is(ask({}, Authorization => 'Basic ' . encode_base64('anna:secret', ''))->status
 
 
 
-=== TEST 19: a password that is turned off is none
+=== TEST 19: payer_allow all with auth_basic off is rejected
 --- config perl
 "auth_basic staff; auth_basic_user_file $ENV{TEST_NGINX_DIR}/users;"
     . till(more => 'payer_allow all; auth_basic off;')
@@ -398,7 +398,7 @@ is(ask({}, Authorization => 'Basic ' . encode_base64('anna:secret', ''))->status
 
 
 
-=== TEST 20: satisfy any does not start
+=== TEST 20: satisfy any is rejected
 --- config perl
 till(more => "payer_allow 127.0.0.1; satisfy any; allow 127.0.0.1; auth_basic staff; auth_basic_user_file $ENV{TEST_NGINX_DIR}/users;")
 --- must_die
@@ -407,7 +407,7 @@ till(more => "payer_allow 127.0.0.1; satisfy any; allow 127.0.0.1; auth_basic st
 
 
 
-=== TEST 21: there has to be a checkout at that address
+=== TEST 21: payer_link to a location without payer_checkout is rejected
 --- config perl: till(link => '/nowhere')
 --- must_die
 --- error_log
@@ -415,7 +415,7 @@ there is no location with "payer_checkout" for "/nowhere" in this server
 
 
 
-=== TEST 22: whose orders are signed
+=== TEST 22: payer_link to a checkout without payer_signature is rejected
 --- config perl
 till(payer_signature => undef, payer_signature_expires => undef, payer_signature_key_file => undef, payer_amount => '100')
 --- must_die
@@ -424,7 +424,7 @@ location "/pay", which "payer_link" names, has no "payer_signature"
 
 
 
-=== TEST 23: whose reference is one argument
+=== TEST 23: payer_link to a checkout whose reference is not one argument is rejected
 --- config perl: till(payer_reference => 'web-$arg_order')
 --- must_die
 --- error_log
@@ -432,7 +432,7 @@ location "/pay", which "payer_link" names, has no "payer_signature"
 
 
 
-=== TEST 24: whose amount is one
+=== TEST 24: payer_link to a checkout whose amount is not one argument is rejected
 --- config perl: till(payer_amount => '12900')
 --- must_die
 --- error_log
@@ -440,7 +440,7 @@ location "/pay", which "payer_link" names, has no "payer_signature"
 
 
 
-=== TEST 25: which expires
+=== TEST 25: payer_link to a checkout without payer_signature_expires is rejected
 --- config perl: till(payer_signature_expires => undef)
 --- must_die
 --- error_log
@@ -448,7 +448,7 @@ location "/pay", which "payer_link" names, has no "payer_signature"
 
 
 
-=== TEST 26: whose signature is one argument
+=== TEST 26: payer_link to a checkout whose signature is not one argument is rejected
 --- config perl: till(payer_signature => '$arg_a$arg_b $arg_order:$arg_amount:$arg_expires')
 --- must_die
 --- error_log
@@ -456,7 +456,7 @@ location "/pay", which "payer_link" names, has no "payer_signature"
 
 
 
-=== TEST 27: whose currency is constant
+=== TEST 27: payer_link to a checkout whose currency is not constant is rejected
 --- config perl: till(payer_currency => '$arg_currency', payer_signature => '$arg_sig $arg_order:$arg_amount:$arg_currency:$arg_expires')
 --- must_die
 --- error_log
@@ -464,7 +464,7 @@ location "/pay", which "payer_link" names, has no "payer_signature"
 
 
 
-=== TEST 28: whose message is known when the link is made
+=== TEST 28: payer_link to a checkout with other variables in the message is rejected
 --- config perl: till(payer_signature => '$arg_sig $arg_order:$arg_amount:$arg_expires:$host')
 --- must_die
 --- error_log
@@ -472,7 +472,7 @@ contains "$host", which is no argument of a link
 
 
 
-=== TEST 29: whose arguments differ
+=== TEST 29: payer_link to a checkout that uses one argument twice is rejected
 --- config perl: till(payer_amount => '$arg_order', payer_signature => '$arg_sig $arg_order:$arg_expires')
 --- must_die
 --- error_log
@@ -480,7 +480,7 @@ contains "$host", which is no argument of a link
 
 
 
-=== TEST 30: whose separators occur in no value
+=== TEST 30: payer_link to a checkout whose separators occur in the values is rejected
 --- config perl: till(payer_amount => '$arg_amount major', payer_signature => '$arg_sig $arg_order.$arg_amount.$arg_expires')
 --- must_die
 --- error_log
@@ -488,7 +488,7 @@ separates values by a character that they contain
 
 
 
-=== TEST 31: which buyers can open
+=== TEST 31: payer_link to an internal checkout is rejected
 --- config perl: till(internal => '')
 --- must_die
 --- error_log
@@ -496,7 +496,7 @@ location "/pay", which "payer_link" names, is internal
 
 
 
-=== TEST 32: an address with variables or arguments is none
+=== TEST 32: payer_link with variables or arguments in the URI is rejected
 --- config perl: till(link => '/pay?lang=sv')
 --- must_die
 --- error_log
@@ -504,7 +504,7 @@ invalid URI "/pay?lang=sv"
 
 
 
-=== TEST 33: a checkout that makes payments for whoever looks at a link warns
+=== TEST 33: payer_link to a checkout without payer_present confirm logs a warning
 --- config perl: till(payer_present => 'redirect')
 --- request
 GET /nothing
@@ -514,7 +514,7 @@ location "/pay", which "payer_link" names, has no "payer_present confirm"
 
 
 
-=== TEST 34: the link is of the origin that the checkout's buyers come back to
+=== TEST 34: the link has the origin of the checkout
 --- config perl: till(payer_return_origin => 'https://shop.example')
 --- request
 GET /nothing
@@ -524,7 +524,7 @@ like(ask({})->json->{url}, qr{^https://shop\.example/pay\?order=1001&}, 'its own
 
 
 
-=== TEST 35: everybody with a certificate, and over TLS only
+=== TEST 35: payer_allow all with ssl_verify_client on is accepted on TLS listeners only
 --- config perl
 use Payer::Cert;
 our $TLS = free_port();
@@ -548,7 +548,7 @@ is(`@{[ join ' ', map { "'$_'" } @curl ]} --cert $dir/localhost.pem --key $dir/l
 
 
 
-=== TEST 36: a certificate that is optional is none
+=== TEST 36: payer_allow all with ssl_verify_client optional is rejected
 --- config perl
 use Payer::Cert;
 'ssl_client_certificate ' . authority() . '; ssl_verify_client optional;'
@@ -559,7 +559,7 @@ use Payer::Cert;
 
 
 
-=== TEST 37: who sells an order again is written down, or it is not done
+=== TEST 37: a link that reopens an order is written to the audit log, or it is not created
 --- config perl
 till() . "payer_audit $ENV{TEST_NGINX_DIR}/audit.log; payer_actor 'anna';"
 --- before
@@ -593,7 +593,7 @@ is($intent->{amount}, 12900, 'for how much');
 
 
 
-=== TEST 38: an operation takes no parameter of a link
+=== TEST 38: an operation rejects the parameters of payer_link
 --- config perl: till()
 --- request
 GET /nothing

@@ -54,7 +54,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an order whose buyer never came back is found to be paid
+=== TEST 1: an order whose buyer did not return is found paid
 --- config perl: sweep('200ms')
 --- request
 GET /checkout?order=1
@@ -65,7 +65,7 @@ ok(settled('1'), 'without anybody asking');
 
 
 
-=== TEST 2: the sweep stands in http, and each server has it from there
+=== TEST 2: payer_sweep of the http level is inherited by servers
 --- http_config
 payer_sweep 200ms;
 --- config perl: checkout()
@@ -91,7 +91,7 @@ is(post('/reconcile')->json->{settled}, 1, 'until it is asked for');
 
 
 
-=== TEST 4: the metric says when it ran last
+=== TEST 4: the time of the last run is in the metrics
 --- config perl: sweep('200ms')
 --- request
 GET /metrics
@@ -103,7 +103,7 @@ is(metric('payer_sweep_skipped_total'), 0, 'and was never skipped');
 
 
 
-=== TEST 5: it stays out of the access log and of the counters of connections
+=== TEST 5: runs are not in the access log and not counted as connections
 --- config perl: sweep('100ms') . 'access_log logs/all.log;'
 --- request
 GET /checkout?order=1
@@ -123,7 +123,7 @@ is("@lines", '', 'no line is its own');
 
 
 
-=== TEST 6: a line of its errors names the work and no client
+=== TEST 6: error messages of a run name payer_sweep instead of a client
 --- config perl: sweep('200ms', payer_tries => 1)
 --- request
 GET /checkout?order=1
@@ -137,7 +137,7 @@ unlike($line, qr/client:/, 'and nobody else');
 
 
 
-=== TEST 7: one worker at a time sweeps, at the pace that was said
+=== TEST 7: one worker process at a time sweeps, once per interval
 --- config perl: sweep('500ms')
 --- request
 GET /checkout?order=1
@@ -151,7 +151,7 @@ cmp_ok(Time::HiRes::time() - $began, '>', 1.5, 'two workers are not twice as fas
 
 
 
-=== TEST 8: a worker that dies in a run is replaced by another one
+=== TEST 8: after a worker process was killed during a run another one sweeps
 --- config perl: 'payer_timeout 1s;' . sweep('200ms')
 --- request
 GET /
@@ -167,7 +167,7 @@ ok(wait_until(sub { sent_to('1') =~ m{/thanks} }, 40), 'which go on');
 
 
 
-=== TEST 9: a graceful quit waits for a run that is under way
+=== TEST 9: a graceful shutdown waits for a run in progress
 --- config perl: sweep('200ms')
 --- request
 GET /
@@ -184,7 +184,7 @@ is(calls()->{read}, 1, 'nobody had to ask again');
 
 
 
-=== TEST 10: worker_shutdown_timeout ends it, and the next one reads again
+=== TEST 10: worker_shutdown_timeout ends a run, and the next one reads again
 --- main_config
 worker_shutdown_timeout 300ms;
 --- config perl: 'payer_timeout 3s;' . sweep('200ms')

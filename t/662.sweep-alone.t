@@ -25,7 +25,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: without worker processes it runs in the only one
+=== TEST 1: without worker processes the sweep runs in the single process
 --- config eval: $::shop
 --- request
 GET /checkout?order=1
@@ -36,7 +36,7 @@ ok(settled('1'), 'found out');
 
 
 
-=== TEST 2: where connections are short it is skipped and counted, and clients are served
+=== TEST 2: if few connections are left, the sweep is skipped and counted
 --- config eval: $::shop
 --- request
 GET /checkout?order=1
@@ -53,7 +53,7 @@ unlike(error_log_text(), qr/worker_connections are not enough/, 'and took none f
 
 
 
-=== TEST 3: the only process survives a reload in the middle of a run
+=== TEST 3: a reload of the single process during a run does not crash it
 --- config eval: $::shop
 --- request
 GET /checkout?order=1

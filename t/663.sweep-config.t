@@ -8,7 +8,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: payer_sweep needs a time or off
+=== TEST 1: payer_sweep with an invalid time is rejected
 --- config
     payer_sweep often;
 --- must_die
@@ -17,7 +17,7 @@ invalid value "often", it must be a time or "off"
 
 
 
-=== TEST 2: payer_sweep 0 is not off
+=== TEST 2: payer_sweep 0 is rejected
 --- config
     payer_sweep 0;
 --- must_die
@@ -26,7 +26,7 @@ invalid value "0", it must be a time or "off"
 
 
 
-=== TEST 3: payer_sweep is given once
+=== TEST 3: payer_sweep can be specified once on a level
 --- config
     payer_sweep 1m;
     payer_sweep off;
@@ -36,7 +36,7 @@ invalid value "0", it must be a time or "off"
 
 
 
-=== TEST 4: payer_sweep does not stand in a location
+=== TEST 4: payer_sweep in a location is rejected
 --- config
     location / { payer_sweep 1m; }
 --- must_die
@@ -45,7 +45,7 @@ invalid value "0", it must be a time or "off"
 
 
 
-=== TEST 5: payer_authorization_limit needs a time
+=== TEST 5: payer_authorization_limit with an invalid time is rejected
 --- config
     payer_authorization_limit soon;
 --- must_die
@@ -54,7 +54,7 @@ invalid time "soon"
 
 
 
-=== TEST 6: payer_authorization_limit 0 would be all of them
+=== TEST 6: payer_authorization_limit 0 is rejected
 --- config
     payer_authorization_limit 0 capture;
 --- must_die
@@ -63,7 +63,7 @@ invalid time "0"
 
 
 
-=== TEST 7: payer_authorization_limit knows what it may do
+=== TEST 7: an unknown action of payer_authorization_limit is rejected
 --- config
     payer_authorization_limit 5d cancel;
 --- must_die
@@ -72,7 +72,7 @@ invalid value "cancel", it must be "warn", "capture" or "release"
 
 
 
-=== TEST 8: payer_authorization_limit is given once
+=== TEST 8: payer_authorization_limit can be specified once on a level
 --- config
     payer_authorization_limit 5d;
     payer_authorization_limit 6d release;
@@ -82,7 +82,7 @@ invalid value "cancel", it must be "warn", "capture" or "release"
 
 
 
-=== TEST 9: payer_authorization_limit does not stand in a location
+=== TEST 9: payer_authorization_limit in a location is rejected
 --- config
     location / { payer_authorization_limit 6d; }
 --- must_die
@@ -91,7 +91,7 @@ invalid value "cancel", it must be "warn", "capture" or "release"
 
 
 
-=== TEST 10: a capture by age needs the sweep
+=== TEST 10: payer_authorization_limit with capture and payer_sweep off is rejected
 --- config
     payer_sweep off;
     payer_authorization_limit 5d capture;
@@ -101,7 +101,7 @@ invalid value "cancel", it must be "warn", "capture" or "release"
 
 
 
-=== TEST 11: a release by age needs the sweep, wherever it is turned off
+=== TEST 11: an inherited payer_authorization_limit with release and payer_sweep off is rejected
 --- http_config
     payer_authorization_limit 5d release;
 --- config
@@ -112,7 +112,7 @@ invalid value "cancel", it must be "warn", "capture" or "release"
 
 
 
-=== TEST 12: a warning does not: payer_reconcile gives it, too
+=== TEST 12: payer_authorization_limit with warn and payer_sweep off is accepted
 --- config
     payer_sweep off;
     payer_authorization_limit 5d warn;
@@ -123,7 +123,7 @@ GET /gif
 
 
 
-=== TEST 13: a server may have another interval and another limit than http
+=== TEST 13: payer_sweep and payer_authorization_limit of a server replace those of the http level
 --- http_config
     payer_sweep off;
     payer_authorization_limit 1d;

@@ -29,7 +29,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an unpaid order stays as long as it is to stay
+=== TEST 1: payer_keep unpaid sets how long an unpaid order is kept
 --- config perl: 'payer_keep unpaid=200d;' . checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -40,7 +40,7 @@ is(post('/capture', json => { reference => '1' })->status, 400, 'it is known, an
 
 
 
-=== TEST 2: without the directive an unpaid order goes, and a paid one stays
+=== TEST 2: without payer_keep an unpaid order is deleted and a paid one is kept
 --- config perl: checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -55,7 +55,7 @@ is(get('/payment?reference=2')->status, 200, 'paid');
 
 
 
-=== TEST 3: a paid order goes when its time is over
+=== TEST 3: payer_keep paid sets how long a paid order is kept
 --- config perl: 'payer_keep paid=50d;' . checkout() . operations()
 --- request
 GET /checkout?order=1
@@ -70,7 +70,7 @@ is(post('/refund', json => { reference => '1', amount => 10 })->status, 404, 'th
 
 
 
-=== TEST 4: an operation is replayed as long as it stays
+=== TEST 4: payer_keep operations sets how long an operation is replayed
 --- config perl: 'payer_keep operations=120d;' . checkout() . operations()
 --- request
 GET /checkout?order=1

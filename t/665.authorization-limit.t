@@ -56,7 +56,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: warn names the order once, not in each run
+=== TEST 1: warn logs an old authorization once, not in each run
 --- config perl: limit('6d')
 --- request
 GET /
@@ -72,7 +72,7 @@ is(books('1')->{status}, 'AUTHORIZED', 'nothing was done');
 
 
 
-=== TEST 2: before the limit nothing is said and nothing done
+=== TEST 2: before the limit nothing is logged and nothing is captured
 --- config perl: limit('6d capture')
 --- request
 GET /
@@ -85,7 +85,7 @@ is(books('1')->{captured}, 0, 'nothing is captured');
 
 
 
-=== TEST 3: capture takes the money in full, once
+=== TEST 3: capture captures an old authorization in full, once
 --- config perl: limit('6d capture')
 --- request
 GET /
@@ -100,7 +100,7 @@ is(lines(qr/days ago and is not captured/), 0, 'there was nothing to warn of');
 
 
 
-=== TEST 4: release gives the money back to the buyer, once, and the order is not paid any more
+=== TEST 4: release releases an old authorization, once, and the order is not paid any more
 --- config perl: limit('6d release') . 'location = /thanks { payer_verify $arg_order; empty_gif; }'
 --- request
 GET /
@@ -115,7 +115,7 @@ is(get('/thanks?order=1')->status, 402, 'not paid any more');
 
 
 
-=== TEST 5: a capture without a reply is read back, and not sent twice
+=== TEST 5: a capture without a reply is read back and not sent twice
 --- config perl: limit('6d capture', payer_tries => 1) . 'payer_tries 1;'
 --- request
 GET /
@@ -130,7 +130,7 @@ is(calls()->{capture}, 1, 'by one call');
 
 
 
-=== TEST 6: a worker that dies in the middle leaves it to another one
+=== TEST 6: after a worker process was killed during a capture another one continues
 --- config perl: 'payer_timeout 1s;' . limit('6d capture')
 --- request
 GET /
@@ -146,7 +146,7 @@ is(books('1')->{captured}, 12900, 'once');
 
 
 
-=== TEST 7: what Payer refuses is not asked for again, and named
+=== TEST 7: a capture that Payer refuses is logged and not sent again
 --- config perl: limit('6d capture')
 --- request
 GET /
@@ -162,7 +162,7 @@ ok(wait_until(sub { lines(qr/authorized 7 days ago and is not captured, order: "
 
 
 
-=== TEST 8: what was captured in part is left alone
+=== TEST 8: a partially captured payment is not changed
 --- config perl: limit('6d release') . operations()
 --- request
 GET /
@@ -175,7 +175,7 @@ is(calls()->{release} // 0, 0, 'not released');
 
 
 
-=== TEST 9: the age is counted from when Payer says that the payment was made
+=== TEST 9: the age is counted from createdDate of Payer's reply
 --- config perl: limit('6d warn')
 --- request
 GET /
@@ -188,7 +188,7 @@ ok(wait_until(sub { lines(qr/authorized 8 days ago and is not captured, order: "
 
 
 
-=== TEST 10: payer_reconcile does it, too
+=== TEST 10: payer_reconcile applies payer_authorization_limit, too
 --- config perl: limit('6d capture') =~ s/200ms/1h/r
 --- request
 GET /

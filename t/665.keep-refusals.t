@@ -7,7 +7,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a record that is gone while its link lives could be paid twice
+=== TEST 1: payer_keep unpaid of less than 31 days is rejected
 --- config
 --- http_config
     payer_keep unpaid=30d;
@@ -17,7 +17,7 @@ __DATA__
 
 
 
-=== TEST 2: a paid order is not forgotten sooner, either
+=== TEST 2: payer_keep paid of less than 31 days is rejected
 --- config
     payer_keep paid=1d;
 --- must_die
@@ -26,7 +26,7 @@ __DATA__
 
 
 
-=== TEST 3: an operation stays for a day at least
+=== TEST 3: payer_keep operations of less than a day is rejected
 --- config
     payer_keep operations=1h;
 --- must_die
@@ -35,7 +35,7 @@ __DATA__
 
 
 
-=== TEST 4: what is no time
+=== TEST 4: payer_keep with an invalid time is rejected
 --- config
     payer_keep paid=soon;
 --- must_die
@@ -44,7 +44,7 @@ invalid time in parameter "paid=soon"
 
 
 
-=== TEST 5: what is no parameter
+=== TEST 5: an unknown parameter of payer_keep is rejected
 --- config
     payer_keep events=7y;
 --- must_die
@@ -53,7 +53,7 @@ invalid parameter "events=7y"
 
 
 
-=== TEST 6: a parameter that is given twice
+=== TEST 6: a repeated parameter of payer_keep is rejected
 --- config
     payer_keep paid=7y paid=8y;
 --- must_die

@@ -67,7 +67,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: nothing was captured
+=== TEST 1: a report without operations is empty
 --- config eval: $::REPORT
 --- request
 GET /report
@@ -86,7 +86,7 @@ is(post('/report')->status, 405, 'POST');
 
 
 
-=== TEST 2: captures and refunds with their sums, a currency each
+=== TEST 2: captures and refunds are listed with sums for each currency
 --- config perl: shop()
 --- request
 GET /nothing
@@ -116,7 +116,7 @@ like($row->{at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'the time');
 
 
 
-=== TEST 3: a capture of all that was left, between others
+=== TEST 3: the amount of a capture of the remaining amount is calculated
 --- config perl: shop()
 --- request
 GET /nothing
@@ -131,7 +131,7 @@ is(join(' ', sort split / /, rows(report())), 'capture:1:10000:SEK capture:1:200
 
 
 
-=== TEST 4: of a payment whose order was sold again
+=== TEST 4: captures of an earlier payment of the order are included
 --- config perl: shop()
 --- request
 GET /nothing
@@ -147,7 +147,7 @@ is(sums(report()), 'SEK:1/12900:1/12900', 'the first payment');
 
 
 
-=== TEST 5: what was refused or cancelled is none, and a repeat with a key is one
+=== TEST 5: refused operations are not included, and a repeat is included once
 --- config perl: shop()
 --- request
 GET /nothing
@@ -166,7 +166,7 @@ is(sums(report()), 'SEK:1/500:0/0', 'one capture');
 
 
 
-=== TEST 6: one whose reply was lost counts when it is known
+=== TEST 6: an operation whose reply was lost is included once its outcome is known
 --- config perl: shop()
 --- request
 GET /nothing
@@ -184,7 +184,7 @@ is(sums(report()), 'SEK:1/12900:0/0', 'and once');
 
 
 
-=== TEST 7: one that is captured by itself counts, too
+=== TEST 7: an automatic capture is included
 --- config perl: shop() . 'location = /thanks { payer_verify $arg_order; payer_auto_capture on; return 204; }' =~ s/return 204;/root html;/r
 --- request
 GET /nothing
@@ -196,7 +196,7 @@ is(sums(report()), 'SEK:1/12900:0/0', 'captured');
 
 
 
-=== TEST 8: the days are those of a time zone
+=== TEST 8: the days are those of the time zone
 --- config perl: shop()
 --- request
 GET /nothing
@@ -226,7 +226,7 @@ like(error_log_text(), qr{^@{[ strftime '%Y/%m/%d %H:', localtime ]}}m, "nginx's
 
 
 
-=== TEST 9: days and zones that are none
+=== TEST 9: invalid days and time zones are rejected
 --- config eval: $::REPORT
 --- request
 GET /nothing
@@ -242,7 +242,7 @@ for ('from=2026-02-30', 'from=today', 'from=2026-1-1', 'to=20260101', 'from=2026
 
 
 
-=== TEST 10: CSV for a spreadsheet, in which no text is a formula
+=== TEST 10: texts in CSV are not evaluated as formulas
 --- config perl: shop()
 --- request
 GET /nothing
@@ -272,7 +272,7 @@ like($lines[0], qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,"capture",.*,"[\w-]+",100,"S
 
 
 
-=== TEST 11: more than a page of them
+=== TEST 11: a report of several pages is complete
 --- config perl: shop()
 --- timeout: 60
 --- request
@@ -288,7 +288,7 @@ is(sums(report()), 'SEK:450/4500:0/0', 'all of them');
 
 
 
-=== TEST 12: staff only
+=== TEST 12: payer_report without payer_allow is rejected
 --- config
     location = /report { payer_report; }
 --- must_die
@@ -297,7 +297,7 @@ is(sums(report()), 'SEK:450/4500:0/0', 'all of them');
 
 
 
-=== TEST 13: everybody without a password does not start
+=== TEST 13: payer_allow all without a password is rejected
 --- config
     location = /report { payer_report; payer_allow all; }
 --- must_die
@@ -306,7 +306,7 @@ is(sums(report()), 'SEK:450/4500:0/0', 'all of them');
 
 
 
-=== TEST 14: with a password it does
+=== TEST 14: payer_allow all with auth_basic is accepted
 --- config
     location = /report {
         payer_report;
@@ -322,7 +322,7 @@ is(ask('', Authorization => 'Basic ' . encode_base64('anna:secret', ''))->status
 
 
 
-=== TEST 15: satisfy any does not start
+=== TEST 15: satisfy any is rejected
 --- config
     location = /report { payer_report; payer_allow 127.0.0.1; satisfy any; }
 --- must_die
@@ -331,7 +331,7 @@ is(ask('', Authorization => 'Basic ' . encode_base64('anna:secret', ''))->status
 
 
 
-=== TEST 16: an address that is not listed
+=== TEST 16: a client that payer_allow does not list is rejected
 --- config
     location = /report { payer_report; payer_allow 10.0.0.0/8; }
 --- request
@@ -342,7 +342,7 @@ X-Content-Type-Options: nosniff
 
 
 
-=== TEST 17: a name that is not this server's is misdirected
+=== TEST 17: a Host that server_name does not list gets 421
 --- config eval: $::REPORT
 --- request
 GET /report

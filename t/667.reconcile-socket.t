@@ -37,7 +37,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the documented line reads back what is in doubt
+=== TEST 1: the documented cron command reads back what is in doubt
 --- http_config eval: main::shop()
 --- config
     location = /other { return 301 https://$host$request_uri; }

@@ -106,7 +106,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: all is well, but for what the simulator is
+=== TEST 1: all checks are ok with the simulator, except tls and store
 --- config eval: $::DOCTOR
 --- request
 GET /doctor
@@ -139,7 +139,7 @@ finds($c, sweep => 'ok', qr/^no run has ended in \d+ seconds$|^the last run has 
 
 
 
-=== TEST 2: neither the client id nor a secret is in it
+=== TEST 2: the result contains neither the client id nor a secret
 --- config eval: $::DOCTOR
 --- request
 GET /doctor
@@ -153,7 +153,7 @@ for my $args ('', '?local=1') {
 
 
 
-=== TEST 3: a terminal gets lines, and who wants JSON gets JSON
+=== TEST 3: curl gets text, and a client that accepts JSON gets JSON
 --- config eval: $::DOCTOR
 --- request
 GET /doctor
@@ -198,7 +198,7 @@ is(scalar(journal('subscriptions')), 1, 'Payer is asked once');
 
 
 
-=== TEST 6: a wrong secret
+=== TEST 6: a wrong secret is reported by token
 --- config perl
 write_file('wrong.secret', "another-key\n", 0600);
 $DOCTOR =~ s/payer_doctor;/payer_doctor; payer_client_secret_file $ENV{TEST_NGINX_DIR}\/wrong.secret;/r
@@ -214,7 +214,7 @@ finds($c, subscriptions => 'warn', qr/not checked: there is no token/);
 
 
 
-=== TEST 7: a key that was changed at Payer while the old token is still good
+=== TEST 7: a key that was changed at Payer is reported by token while the cached token is valid
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /checkout?order=1001
@@ -230,7 +230,7 @@ finds($c, token => 'fail', qr/^Payer refuses the credentials with 401$/);
 
 
 
-=== TEST 8: a secret that nginx has not read yet
+=== TEST 8: a changed secret file without a reload is reported by configuration
 --- config perl
 write_file('fresh.secret', (merchant())[1] . "\n", 0600);
 $DOCTOR =~ s/payer_doctor;/payer_doctor; payer_client_secret_file $ENV{TEST_NGINX_DIR}\/fresh.secret;/r
@@ -247,7 +247,7 @@ like($c->{configuration}{fix}, qr/Reload nginx/, 'and says so');
 
 
 
-=== TEST 9: a configuration that waits for a reload, or whose reload was refused
+=== TEST 9: a changed nginx.conf without a reload is reported by configuration
 --- config eval: $::DOCTOR
 --- request
 GET /nothing
@@ -261,7 +261,7 @@ like($c->{configuration}{fix}, qr/nginx -t/, 'and says so');
 
 
 
-=== TEST 10: the clock is wrong
+=== TEST 10: a wrong clock is reported as a failure
 --- config eval: $::DOCTOR
 --- request
 GET /nothing
@@ -276,7 +276,7 @@ like($c->{clock}{fix}, qr/NTP/, 'and says what sets it');
 
 
 
-=== TEST 11: the clock is a little wrong
+=== TEST 11: a slightly wrong clock is reported as a warning
 --- config eval: $::DOCTOR
 --- request
 GET /nothing
@@ -290,7 +290,7 @@ finds($c, clock => 'warn', qr/^(?:59|6[01]) seconds behind Payer's$/);
 
 
 
-=== TEST 12: Payer is down
+=== TEST 12: an unavailable Payer is reported by tls
 --- http_config eval: "upstream dead { server 127.0.0.1:$::TLS; }"
 --- config perl
 $DOCTOR =~ s{payer_doctor;}{payer_doctor; payer_api /_dead;}r
@@ -307,7 +307,7 @@ like(error_log_text(), qr/connect\(\) failed \(111: Connection refused\)/, "ngin
 
 
 
-=== TEST 13: Payer takes connections and says nothing: it takes less than ten seconds
+=== TEST 13: a Payer that accepts connections without a reply is reported within ten seconds
 --- http_config perl
 our $mute;
 'upstream mute { server 127.0.0.1:' . $mute->sockport . '; }'
@@ -327,7 +327,7 @@ finds($c, store => $ENV{PAYER_TEST_STORE} ? 'ok' : 'warn', qr/store/);
 
 
 
-=== TEST 14: Payer is slow: what is here is seen all the same
+=== TEST 14: with a slow Payer the local checks are complete
 --- config eval: $::DOCTOR
 --- faults
 token: delay=30
@@ -342,7 +342,7 @@ finds($c, unknown => 'ok', qr/no outcome is unknown/);
 
 
 
-=== TEST 15: Payer has an error
+=== TEST 15: an error of Payer is reported by token
 --- config eval: $::DOCTOR
 --- faults
 token: status=503 times=9
@@ -355,7 +355,7 @@ finds($c, token => 'fail', qr/^Payer answers 503$/);
 
 
 
-=== TEST 16: a page of somebody in between
+=== TEST 16: a page of a proxy in place of Payer is reported by token
 --- config eval: $::DOCTOR
 --- faults
 token: html status=200
@@ -369,7 +369,7 @@ like($c->{token}{fix}, qr/proxy between nginx and Payer/, 'and says where to loo
 
 
 
-=== TEST 17: a name that is not found
+=== TEST 17: a name that is not resolved is reported by dns
 --- http_config
 resolver 127.0.0.1:9 valid=30s; resolver_timeout 1s;
 --- config perl
@@ -386,7 +386,7 @@ finds($c, tls => 'warn', qr/not checked: there is no address/);
 
 
 
-=== TEST 18: verified TLS
+=== TEST 18: verified TLS is reported as ok
 --- bare
 --- http_config perl: tls_payer()
 --- config perl: tls(authority()) . $DOCTOR
@@ -400,7 +400,7 @@ finds($c, token => 'ok', qr/accepts the credentials/);
 
 
 
-=== TEST 19: a certificate of an authority that is not trusted
+=== TEST 19: a certificate of an untrusted authority is reported by tls
 --- bare
 --- http_config perl: tls_payer()
 --- config perl: tls(authority('other')) . $DOCTOR
@@ -416,7 +416,7 @@ like($c->{tls}{fix}, qr/proxy_ssl_trusted_certificate/, 'and says which directiv
 
 
 
-=== TEST 20: events are asked for, and Payer knows of no subscription
+=== TEST 20: missing subscriptions are reported if there is a payer_events location
 --- config perl: $DOCTOR . 'location = /payer/events { payer_events; }'
 --- request
 GET /doctor
@@ -428,7 +428,7 @@ like($c->{subscriptions}{fix}, qr/CARD_PAYMENT_AUTHORIZED.*payer_subscriptions/,
 
 
 
-=== TEST 21: one that leads elsewhere is none
+=== TEST 21: a subscription with another URL is reported as missing
 --- config perl: $DOCTOR . 'location = /payer/events { payer_events; }'
 --- request
 GET /nothing
@@ -442,7 +442,7 @@ finds($c, subscriptions => 'fail', qr/none of Payer's subscriptions leads/);
 
 
 
-=== TEST 22: one that leads here
+=== TEST 22: a subscription with the URL of payer_events is ok
 --- config perl: $DOCTOR . 'location = /payer/events { payer_events; }'
 --- request
 GET /nothing
@@ -455,7 +455,7 @@ finds($c, subscriptions => 'ok', qr/^1 of Payer's subscriptions lead to "payer_e
 
 
 
-=== TEST 23: an outcome that nobody knows
+=== TEST 23: an unknown outcome is reported
 --- config perl: checkout() . operations() . $DOCTOR
 --- request
 GET /checkout?order=1001
@@ -470,7 +470,7 @@ finds($c, unknown => 'ok', qr/^outcomes of 1 orders are unknown, the oldest for 
 
 
 
-=== TEST 24: ?local=1 asks nobody else
+=== TEST 24: ?local=1 makes no calls
 --- config eval: $::DOCTOR
 --- request
 GET /doctor?local=1
@@ -482,7 +482,7 @@ is(join(' ', sort keys %$c), 'configuration store zone', 'three checks');
 
 
 
-=== TEST 25: a zone that is full
+=== TEST 25: a full zone is reported
 --- bare
 --- http_config perl: bare_http('simulator') =~ s/payer 1m/payer 32k/r
 --- config perl
@@ -503,7 +503,7 @@ like($c->{zone}{fix}, qr/larger size/, 'and says what to do');
 
 
 
-=== TEST 26: a store that cannot be written
+=== TEST 26: a store that cannot be written is reported
 --- bare
 --- http_config perl
 bare_http('simulator') =~ s{payer_store  memory}{payer_store lmdb:$ENV{TEST_NGINX_DIR}/doctor-store}r
@@ -518,7 +518,7 @@ finds($c, store => 'ok', qr/^the lmdb store is read and written$/);
 
 
 
-=== TEST 27: a store that is damaged
+=== TEST 27: a damaged store is reported
 --- bare
 --- before
 unlink glob "$ENV{TEST_NGINX_DIR}/damaged-store/*";
@@ -542,7 +542,7 @@ like(error_log_text(), qr/payer_store "[^"]+" is damaged/, 'the line that it spe
 
 
 
-=== TEST 28: deep=1 makes no payment at another host than Payer's test host
+=== TEST 28: deep=1 is rejected with any host other than Payer's test host
 --- config eval: $::DOCTOR
 --- request
 POST /doctor?deep=1
@@ -553,7 +553,7 @@ detail: ^deep=1 makes a payment, and the host is not Payer's test host$
 
 
 
-=== TEST 29: deep=1 makes and cancels a link at the test host, and proves the path
+=== TEST 29: deep=1 creates and cancels a link at the test host
 --- config perl
 $DOCTOR =~ s{payer_doctor;}{payer_doctor; payer_api /_payer host=stage-b2b.payer.se;}r
 --- request
@@ -576,7 +576,7 @@ create: "externalPaymentReference":"payer-doctor-[0-9a-f-]{36}"
 
 
 
-=== TEST 30: a path of the cancel that is none
+=== TEST 30: deep=1 reports a wrong path of the cancel
 --- config perl
 $DOCTOR =~ s{payer_doctor;}{payer_doctor; payer_api /_payer host=stage-b2b.payer.se; payer_path cancel "/api/v2/payments/{paymentId}/nothing";}r
 --- request
@@ -592,7 +592,7 @@ like(error_log_text(), qr/may not be a path of Payer's API: check "payer_path ca
 
 
 
-=== TEST 31: what makes no sense is refused
+=== TEST 31: invalid arguments are rejected
 --- config eval: $::DOCTOR
 --- request
 GET /nothing
@@ -607,7 +607,7 @@ is(request('PUT', '/doctor')->status, 405, 'PUT');
 
 
 
-=== TEST 32: only those whom payer_allow lists
+=== TEST 32: a client that payer_allow does not list is rejected
 --- config perl: $DOCTOR =~ s/127\.0\.0\.1/10.0.0.1/gr
 --- request
 GET /doctor
@@ -615,7 +615,7 @@ GET /doctor
 
 
 
-=== TEST 33: without payer_allow it does not start
+=== TEST 33: payer_doctor without payer_allow is rejected
 --- config
     location = /doctor { payer_doctor; }
 --- must_die
@@ -624,7 +624,7 @@ GET /doctor
 
 
 
-=== TEST 34: lookup= shows the fields and the verdict, and not the key
+=== TEST 34: lookup= shows the fields and the result without the key
 --- http_config perl
 shop(q{default_type application/json; return 200 '{"total":"129.50","currency":"SEK","status":"pending","order_key":"wc_secret"}';})
 --- config perl: $LOOKUP . $DOCTOR
@@ -649,7 +649,7 @@ is(get('/doctor?lookup=id%3D1%26id%3D2')->status, 400, 'one too many');
 
 
 
-=== TEST 35: the shop refuses us, and has no such order
+=== TEST 35: lookup= reports rejected credentials and an unknown order
 --- http_config perl: shop('if ($arg_id = 1) { return 401; } return 404;')
 --- config perl: $LOOKUP . $DOCTOR
 --- request
@@ -665,7 +665,7 @@ finds($c, lookup => 'warn', qr/the shop has answered 404, "not_found"/);
 
 
 
-=== TEST 36: a field is missing
+=== TEST 36: lookup= reports a missing field
 --- http_config perl
 shop(q{default_type application/json; return 200 '{"currency":"SEK","status":"pending"}';})
 --- config perl: $LOOKUP . $DOCTOR
@@ -679,7 +679,7 @@ finds($c, lookup => 'fail', qr/"failed": .*missing/);
 
 
 
-=== TEST 37: notifications that are owed
+=== TEST 37: owed notifications are reported
 --- http_config perl: shop('return 500;')
 --- config perl
 'payer_notify /_shop/paid?id=$payer_reference;' . checkout() . $DOCTOR

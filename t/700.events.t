@@ -10,7 +10,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the event is fetched, handed to the shop, and then acknowledged
+=== TEST 1: an event is fetched, passed to the shop, and then acknowledged
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -47,7 +47,7 @@ is(event_of($token)->{acked}, 1, 'Payer saw one acknowledgement');
 
 
 
-=== TEST 2: the names of the headers are written as documented
+=== TEST 2: the headers have the documented names
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -64,7 +64,7 @@ is(join(' ', sort grep { /payer/i } @names),
 
 
 
-=== TEST 3: the payload reaches the shop byte by byte
+=== TEST 3: the payload is passed to the shop unchanged
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -82,7 +82,7 @@ is((shop_requests())[0]{body}, $payload, 'untouched');
 
 
 
-=== TEST 4: a payload of many buffers reaches the shop as a whole
+=== TEST 4: a large payload is passed to the shop completely
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -97,7 +97,7 @@ is(length((shop_requests())[0]{body}), 262144, '256 KiB');
 
 
 
-=== TEST 5: nothing of whoever calls travels to the shop or to Payer
+=== TEST 5: headers, arguments and body of the callback are not passed to the shop or to Payer
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -129,7 +129,7 @@ is((shop_heads())[0]{'x-payer-reference'}, '1001', 'the reference is true');
 
 
 
-=== TEST 6: nothing of our credentials travels to the shop
+=== TEST 6: credentials are not passed to the shop
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -145,7 +145,7 @@ unlike(JSON::PP::encode_json([ shop_requests() ]), qr/Bearer|Basic/,
 
 
 
-=== TEST 7: the host that was called is there for the shop's server blocks
+=== TEST 7: $host and $http_host in the shop's location are those of the callback
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server('',
@@ -162,7 +162,7 @@ is($head->{'x-h'}, 'shop.example', '$http_host');
 
 
 
-=== TEST 8: the event brings the payment's record up to date
+=== TEST 8: an event updates the record of the payment
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -180,7 +180,7 @@ is_deeply(calls(), {}, 'without asking again');
 
 
 
-=== TEST 9: without payer_event_pass the record is updated, too
+=== TEST 9: without payer_event_pass an event updates the record
 --- config eval
 ::buying() . 'location = /events { payer_events; }'
 --- request
@@ -197,7 +197,7 @@ is(scalar(shop_requests()), 0, 'nobody else was told');
 
 
 
-=== TEST 10: the same token again is acknowledged without a second delivery
+=== TEST 10: a repeated token is acknowledged without a second delivery
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -216,7 +216,7 @@ is(scalar(shop_requests()), 1, 'and the shop was told once');
 
 
 
-=== TEST 11: Payer delivers an event once more on its own
+=== TEST 11: an event that Payer delivers again is acknowledged
 --- no_http2: the simulator calls over HTTP/1.1
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
@@ -244,7 +244,7 @@ ok(wait_until(sub {
 
 
 
-=== TEST 12: a token that Payer does not know is 404, and is not remembered
+=== TEST 12: an unknown token gets 404 and is not stored
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -264,7 +264,7 @@ unlike(error_log_text(), qr/\[error\].*payer:/, 'which is nobody\'s fault');
 
 
 
-=== TEST 13: what is no token is 400, without a call
+=== TEST 13: an invalid token gets 400 without a call
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -304,7 +304,7 @@ is_deeply(calls(), {}, 'Payer heard of none');
 
 
 
-=== TEST 14: every permitted character, and the longest token, reach Payer
+=== TEST 14: all permitted characters and the longest token are sent to Payer
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -322,7 +322,7 @@ is($paths[2], "/api/v1/events/$long", '256 characters');
 
 
 
-=== TEST 15: a token is found among the arguments of the URL itself
+=== TEST 15: the argument token is found among other arguments
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -336,7 +336,7 @@ is(event_of($token)->{acked}, 1, 'acknowledged');
 
 
 
-=== TEST 16: POST is as good as GET, and its body is of no interest
+=== TEST 16: a callback by POST is accepted, and its body is ignored
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -351,7 +351,7 @@ is((shop_heads())[0]{'x-payer-event-token'}, $token, 'the one in the query');
 
 
 
-=== TEST 17: other methods change nothing
+=== TEST 17: other methods get 405 and change nothing
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -370,7 +370,7 @@ is_deeply(calls(), {}, 'nothing was called');
 
 
 
-=== TEST 18: an event of an order that is not known here is the shop's affair
+=== TEST 18: an event of an unknown order is passed to the shop
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -395,7 +395,7 @@ ok(!exists $head->{'x-payer-payment-id'},
 
 
 
-=== TEST 19: the payment is found wherever the payload has it
+=== TEST 19: the payment id is found in each documented place of the payload
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -435,7 +435,7 @@ for my $place (sort keys %where) {
 
 
 
-=== TEST 20: a reference is safe in a header, whatever it is
+=== TEST 20: a reference is percent-encoded in the header
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -466,7 +466,7 @@ for my $reference (sort keys %sent) {
 
 
 
-=== TEST 21: what could split a header is not passed on
+=== TEST 21: values with line breaks are not passed in headers
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -489,7 +489,7 @@ ok(!exists $head->{"x-payer-$_"}, "no $_")
 
 
 
-=== TEST 22: the shop's location knows the variables of the payment
+=== TEST 22: the variables of the payment can be used in the shop's location
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server('', 'proxy_set_header X-Payer-Status $payer_status;
@@ -504,7 +504,7 @@ is((shop_heads())[0]{'x-payer-amount'}, '12900', '$payer_authorized_amount');
 
 
 
-=== TEST 23: the URI of payer_event_pass may have arguments
+=== TEST 23: the URI of payer_event_pass can have arguments
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::buying() . q{
@@ -522,7 +522,7 @@ like((shop_requests())[0]{line}, qr{^POST /shop/event\?source=payer&v=1 },
 
 
 
-=== TEST 24: rewrites and regular expressions work as for any request
+=== TEST 24: rewrite and regular expressions apply to the URI of payer_event_pass
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::buying() . q{
@@ -543,7 +543,7 @@ like((shop_requests())[0]{line}, qr{^POST /index\.php\?r=/shop/event\.php },
 
 
 
-=== TEST 27: the shop's location may send a body of its own
+=== TEST 27: proxy_set_body can be used in the shop's location
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::buying() . q{
@@ -564,7 +564,7 @@ is((shop_heads())[0]{'content-length'}, 17, 'with its own length');
 
 
 
-=== TEST 25: the log says what it was
+=== TEST 25: the variables of an event are logged
 --- http_config eval
 ::shop_upstream() . "log_format op '\$payer_operation \$payer_api_status';"
 --- config eval
@@ -582,7 +582,7 @@ is(`cat $log`, "event 200\nevent 404\n", 'of events');
 
 
 
-=== TEST 26: whoever calls does not come through variables either
+=== TEST 26: variables of the client's request are empty in the shop's location
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server('set $seen $http_cookie$http_x_evil;', '
@@ -622,7 +622,7 @@ is($head->{'x-7'}, '127.0.0.1', 'nobody before the one who calls');
 
 
 
-=== TEST 90: a cancelled order that was authorized all the same reads as paid to nobody
+=== TEST 90: no status of a cancelled order that was authorized afterwards is passed
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server('', 'proxy_set_header X-Payer-Status $payer_status;') . <<'EOF';
@@ -651,7 +651,7 @@ is($head->{'x-payer-status'}, undef, 'without the word of a paid order');
 
 
 
-=== TEST 91: the shop is told the ticket of the order, for its own links to its page
+=== TEST 91: $payer_ticket is available in the shop's location
 --- http_config eval: ::shop_upstream()
 --- config perl
 events_server('', 'proxy_set_header X-Payer-Ticket $payer_ticket;')
@@ -668,7 +668,7 @@ is((shop_heads())[0]{'x-payer-ticket'}, $ticket, 'the ticket');
 
 
 
-=== TEST 92: known: an event of another shop is neither passed on nor acknowledged, and counted
+=== TEST 92: with known an event of an unknown order gets 204 and is counted
 --- http_config eval: ::shop_upstream()
 --- config perl
 (events_server() =~ s{/shop/event;}{/shop/event known;}r)
@@ -711,7 +711,7 @@ like(get('/metrics')->body, qr/^payer_events_unknown_total 3$/m,
 
 
 
-=== TEST 93: known: an event that names the order alone is passed on
+=== TEST 93: with known an event with a known reference only is passed
 --- http_config eval: ::shop_upstream()
 --- config perl
 events_server() =~ s{/shop/event;}{/shop/event known;}r
@@ -729,7 +729,7 @@ is(event_of($token)->{acked}, 1, 'acknowledged');
 
 
 
-=== TEST 94: known: an event of an order that Payer does not tell of comes again
+=== TEST 94: with known an event gets 503 if Payer does not reply about its payment
 --- http_config eval: ::shop_upstream()
 --- config perl
 events_server('payer_tries 1;') =~ s{/shop/event;}{/shop/event known;}r

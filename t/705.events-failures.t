@@ -20,7 +20,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the payload cannot be had
+=== TEST 1: 503 is returned if the payload cannot be fetched
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('payer_tries 1; payer_timeout 1s;')
 --- request
@@ -47,7 +47,7 @@ is(scalar(shop_requests()), 1, 'and the shop is told');
 
 
 
-=== TEST 2: no token can be had
+=== TEST 2: 503 is returned if there is no token
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('payer_tries 1;')
 --- request
@@ -63,7 +63,7 @@ is(callback($token)->status, 200, 'then all is well');
 
 
 
-=== TEST 3: an expired token is renewed
+=== TEST 3: an expired bearer token is renewed
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -78,7 +78,7 @@ is(calls()->{token}, 1, 'with a new one');
 
 
 
-=== TEST 4: the payment cannot be read
+=== TEST 4: 503 is returned if the payment cannot be read
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('payer_tries 1; payer_timeout 1s;')
 --- request
@@ -97,7 +97,7 @@ is(callback($token)->status, 200, 'then all is well');
 
 
 
-=== TEST 5: what Payer says of the payment does not fit the order
+=== TEST 5: a reply about another order does not change the order
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -117,7 +117,7 @@ like(error_log_text(), qr{payer: the reply to "read" names another order, .*orde
 
 
 
-=== TEST 6: the shop fails, and takes the event later
+=== TEST 6: an event is passed again after the shop has failed
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -138,7 +138,7 @@ is(event_of($token)->{acked}, 1, 'then it was acknowledged');
 
 
 
-=== TEST 7: only a whole 2xx of the shop counts
+=== TEST 7: only a complete 2xx response of the shop accepts an event
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('', 'proxy_read_timeout 500ms;')
 --- request
@@ -162,7 +162,7 @@ is(callback($token)->status, 200, 'a 201 does');
 
 
 
-=== TEST 8: each 2xx of the shop counts
+=== TEST 8: each 2xx status of the shop accepts an event
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -181,7 +181,7 @@ for my $status (200, 201, 202, 204) {
 
 
 
-=== TEST 9: no shop is there
+=== TEST 9: 503 is returned if the shop is not running
 --- http_config
 upstream shop { server 127.0.0.1:1; }
 --- config eval: ::events_server()
@@ -197,7 +197,7 @@ is(event_of($token)->{acked}, 0, 'not acknowledged');
 
 
 
-=== TEST 10: an answer of the location itself counts as the shop's
+=== TEST 10: a status that the shop's location itself returns counts
 --- config eval
 ::buying() . q{
     location = /events { payer_events; payer_event_pass /shop/event; }
@@ -230,7 +230,7 @@ for my $order (sort keys %expect) {
 
 
 
-=== TEST 11: an error page of the shop's location makes no success of a failure
+=== TEST 11: error_page in the shop's location does not turn a failure into a success
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server('', 'error_page 500 502 504 =200 /fine;
@@ -249,7 +249,7 @@ is(event_of($token)->{acked}, 0, 'not acknowledged');
 
 
 
-=== TEST 12: the shop says when it wants to be asked again
+=== TEST 12: Retry-After of the shop is passed to Payer
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -264,7 +264,7 @@ is(callback($token)->header('Retry-After'), 30, 'otherwise it is our word');
 
 
 
-=== TEST 13: the shop is not asked longer than payer_timeout
+=== TEST 13: payer_timeout limits the response time of the shop
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('payer_timeout 1s;')
 --- request
@@ -281,7 +281,7 @@ cmp_ok($r->time, '<', 3, 'it took no longer');
 
 
 
-=== TEST 14: the shop has its time although Payer took some
+=== TEST 14: the shop has the whole payer_timeout after the calls to Payer
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('payer_timeout 1s;')
 --- request
@@ -296,7 +296,7 @@ is(callback($token)->status, 200, 'taken');
 
 
 
-=== TEST 15: the acknowledgement fails: the shop is not told a second time
+=== TEST 15: if the acknowledgement fails, the event is not passed to the shop again
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('payer_tries 1; payer_timeout 1s;')
 --- request
@@ -317,7 +317,7 @@ is(event_of($token)->{acked}, 1, 'as Payer knows');
 
 
 
-=== TEST 16: an event that comes again after Payer has forgotten it is taken
+=== TEST 16: an event that Payer no longer knows is accepted if it was delivered before
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -335,7 +335,7 @@ is(join("", error_log_text() =~ m{^.*\[error\].* payer: .*$}mg), "", "nobody has
 
 
 
-=== TEST 23: Payer does not know an event that it has just given to us
+=== TEST 23: a 404 to the acknowledgement of a new event is logged
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -351,7 +351,7 @@ like(error_log_text(), qr/\[error\].* payer: "ack" was refused with status 404/,
 
 
 
-=== TEST 17: Payer calls until the shop has taken the event
+=== TEST 17: Payer repeats an event until the shop has accepted it
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -371,7 +371,7 @@ is(events()->[0]{acked}, 1, 'once');
 
 
 
-=== TEST 18: a late event takes no paid order back
+=== TEST 18: a late event does not make a paid order unpaid
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -395,7 +395,7 @@ for my $status (qw(INITIATED SOMETHING_NEW)) {
 
 
 
-=== TEST 19: an authorization that overtook a cancel is no sale
+=== TEST 19: an authorization after a cancel does not make the order paid
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server('', 'proxy_set_header X-Payer-Status $payer_status;')
@@ -419,7 +419,7 @@ unlike(get('/checkout?order=1001')->header('Location'), qr{/thanks$},
 
 
 
-=== TEST 20: a payment whose creation was never answered is found by its event
+=== TEST 20: a payment whose create had no reply is found by its event
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('', '') . "payer_tries 1;"
 --- request
@@ -441,7 +441,7 @@ is(books('1001')->{links}, 1, 'by the one link');
 
 
 
-=== TEST 21: such a payment must be what was ordered
+=== TEST 21: a payment whose create had no reply is not used if it differs from the order
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('', '') . "payer_tries 1;"
 --- request
@@ -477,7 +477,7 @@ for my $field (sort keys %wrong) {
 
 
 
-=== TEST 22: an event of an earlier payment does not touch the order
+=== TEST 22: an event of an earlier payment does not change the order
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server() . q{

@@ -38,7 +38,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: FastCGI gets the event as a POST with its body
+=== TEST 1: fastcgi_pass gets an event as a POST with its body
 --- http_config eval: ::shop_upstream()
 --- config eval: ::cgi_server('fastcgi')
 --- request
@@ -58,7 +58,7 @@ like($got->{body}, qr/"paymentId"/, 'and payload');
 
 
 
-=== TEST 2: so does uwsgi
+=== TEST 2: uwsgi_pass gets an event as a POST with its body
 --- http_config eval: ::shop_upstream()
 --- config eval: ::cgi_server('uwsgi')
 --- request
@@ -76,7 +76,7 @@ like($got->{body}, qr/"paymentId"/, 'and payload');
 
 
 
-=== TEST 3: and SCGI
+=== TEST 3: scgi_pass gets an event as a POST with its body
 --- http_config eval: ::shop_upstream()
 --- config eval: ::cgi_server('scgi')
 --- request

@@ -57,7 +57,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: many callbacks of one event at once: the shop is told once
+=== TEST 1: simultaneous callbacks of one event pass it to the shop once
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -75,7 +75,7 @@ is(calls()->{event}, 1, 'and the payload fetched once');
 
 
 
-=== TEST 2: whoever waited delivers the event when the first one could not
+=== TEST 2: a waiting callback delivers the event if the first one could not
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -92,7 +92,7 @@ is(scalar(shop_requests()), 2, 'the shop was asked twice');
 
 
 
-=== TEST 3: different events do not wait for each other
+=== TEST 3: callbacks of different events do not wait for each other
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -110,7 +110,7 @@ is(scalar(shop_requests()), 4, 'four events');
 
 
 
-=== TEST 4: while one event waits, the worker serves others
+=== TEST 4: a waiting callback does not block the worker process
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server() . 'location = /hello { return 204; }'
@@ -132,7 +132,7 @@ is(scalar(shop_requests()), 1, 'the shop was told once');
 
 
 
-=== TEST 5: a worker dies between the delivery and the acknowledgement
+=== TEST 5: if a worker process is killed after the delivery, the event is only acknowledged
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- alert: exited on signal 9
@@ -155,7 +155,7 @@ is(scalar(shop_requests()), 1, 'and the shop was told once');
 
 
 
-=== TEST 6: a worker dies before the shop has answered: the event comes again
+=== TEST 6: if a worker process is killed before the shop's response, the event is passed again
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('payer_timeout 1s;')
 --- alert: exited on signal 9
@@ -185,7 +185,7 @@ is(event_of($token)->{acked}, 1, 'the event is acknowledged');
 
 
 
-=== TEST 7: Payer hangs up while the shop is at work, which is not lost
+=== TEST 7: a delivery is stored if Payer closes the connection
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server('', 'proxy_ignore_client_abort on;')
 --- request
@@ -204,7 +204,7 @@ is(scalar(shop_requests()), 1, 'the shop was told once');
 
 
 
-=== TEST 8: a stream of HTTP/2 is reset while the shop is at work
+=== TEST 8: a delivery is stored if Payer resets the HTTP/2 stream
 --- http_config eval: ::shop_upstream()
 --- config eval
 $ENV{TEST_NGINX_H2_PORT} = ::free_port();
@@ -231,7 +231,7 @@ is(scalar(shop_requests()), 1, 'it was told once');
 
 
 
-=== TEST 9: the same with a connection that is closed
+=== TEST 9: a delivery is stored if Payer closes the HTTP/2 connection
 --- http_config eval: ::shop_upstream()
 --- config eval
 "listen 127.0.0.1:$ENV{TEST_NGINX_H2_PORT} http2;"
@@ -253,7 +253,7 @@ is(scalar(shop_requests()), 1, 'the shop was told once');
 
 
 
-=== TEST 10: over HTTP/2 an event goes through as well
+=== TEST 10: an event is accepted over HTTP/2
 --- http_config eval: ::shop_upstream()
 --- config eval
 "listen 127.0.0.1:$ENV{TEST_NGINX_H2_PORT} http2;" . ::events_server()
@@ -271,7 +271,7 @@ unlike(JSON::PP::encode_json([ shop_requests() ]), qr/"Cookie|evil/,
 
 
 
-=== TEST 11: a reload in the middle of a delivery
+=== TEST 11: a delivery in progress is completed during a reload
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -294,7 +294,7 @@ is(scalar(shop_requests()), 1, 'the shop was told once');
 
 
 
-=== TEST 12: with a store on disk all is the same
+=== TEST 12: an event is passed once with the lmdb store
 --- bare
 --- http_config eval: ::lmdb()
 --- config eval: ::payer_server() . ::events_server()
@@ -321,7 +321,7 @@ is_deeply(calls(), { ack => 1 }, 'only acknowledge');
 
 
 
-=== TEST 13: two nginx over one store, as in an upgrade of the binary: the shop is told once
+=== TEST 13: two nginx instances with one store, as during a binary upgrade, pass an event once
 --- bare
 --- main_config
     env ASAN_OPTIONS;
@@ -355,7 +355,7 @@ ok(wait_until(sub { (nginx_pid() // 0) == $old }, 10), 'back to one');
 
 
 
-=== TEST 14: a flood of made-up tokens stops at the limit
+=== TEST 14: limit_req limits callbacks with made-up tokens
 --- http_config eval
 ::shop_upstream()
     . 'limit_req_zone $binary_remote_addr zone=payer_events:1m rate=1r/s;'
@@ -377,7 +377,7 @@ ok(wait_until(sub { callback($token)->status == 200 }),
 
 
 
-=== TEST 15: a flood of made-up tokens leaves nothing behind
+=== TEST 15: callbacks with made-up tokens leave no records and no memory
 --- http_config eval: ::shop_upstream()
 --- config eval: ::events_server()
 --- request
@@ -397,7 +397,7 @@ unlike(error_log_text(), qr/is full|no memory/, 'there was room');
 
 
 
-=== TEST 16: with payer_auto_capture an event captures, once
+=== TEST 16: with payer_auto_capture an event captures the payment once
 --- http_config eval: ::shop_upstream()
 --- config eval
 'payer_auto_capture on;' . ::events_server()
@@ -418,7 +418,7 @@ is(scalar(shop_requests()), 2, 'the shop was told of both');
 
 
 
-=== TEST 17: what was paid over too little is not captured
+=== TEST 17: a payment of less than the order is not captured by an event
 --- http_config eval: ::shop_upstream()
 --- config eval
 'payer_auto_capture on;' . ::events_server()
@@ -435,7 +435,7 @@ is(calls()->{capture}, undef, 'nothing is captured');
 
 
 
-=== TEST 18: an authorization that overtook its cancel is not adopted while the next link is being made
+=== TEST 18: an authorization after a cancel is not used for an order whose next link is being created
 --- http_config eval: ::shop_upstream()
 --- config eval
 ::events_server() . '

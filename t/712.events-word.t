@@ -73,7 +73,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the reference is that of the record, whatever the payload says
+=== TEST 1: the reference passed to the shop is that of the record, not of the payload
 --- after
 my $token = paid_event('1001');
 my $id = payment('1001');
@@ -87,7 +87,7 @@ is($head->{'x-payer-reference'}, '1001', 'and the order that has it');
 
 
 
-=== TEST 2: an order of which the payload speaks is not touched by another one's payment
+=== TEST 2: a payment of another order does not change the order in the payload
 --- after
 my $token = paid_event('1001');
 my $id = payment('1001');
@@ -100,7 +100,7 @@ is(get('/gate?order=1002')->status, 402, 'the other is not');
 
 
 
-=== TEST 3: a late event of an earlier link tells nothing of a cancelled order
+=== TEST 3: an event of an earlier link has no status for a cancelled order
 --- after
 shop_reset();
 sim_config(event_calls => 1);
@@ -128,7 +128,7 @@ is($head->{'x-payer-authorized'}, undef, 'nor with a sum');
 
 
 
-=== TEST 4: nor does one of an order whose other link is open
+=== TEST 4: an event of an earlier link has no status for an order with another open link
 --- after
 shop_reset();
 sim_config(event_calls => 1);
@@ -150,7 +150,7 @@ is(get('/gate?order=1001')->status, 402, 'as the gate says');
 
 
 
-=== TEST 5: a payment that is not known here is read, and its order found
+=== TEST 5: a payment that is not known here is read, and its order is found
 --- config eval: "payer_tries 1;"
 --- after
 my $token = lost_and_paid('1001');
@@ -165,7 +165,7 @@ is(get('/gate?order=1001')->status, 204, 'as the gate says');
 
 
 
-=== TEST 6: while Payer does not tell, the event is to come again
+=== TEST 6: if Payer does not reply about an unknown payment, 503 is returned
 --- config eval: "payer_tries 1;"
 --- after
 my $token = lost_and_paid('1001');
@@ -182,7 +182,7 @@ is(get('/gate?order=1001')->status, 204, 'and the order is paid');
 
 
 
-=== TEST 7: what Payer does not know as a payment is the shop's affair
+=== TEST 7: an event with an id that is not a payment is passed to the shop
 --- after
 my $token = paid_event('1001');
 
@@ -194,7 +194,7 @@ unlike(error_log_text(), qr/\[error\].* payer: /, 'nobody has to act');
 
 
 
-=== TEST 8: a payment of another sum is not taken for the one in doubt
+=== TEST 8: a payment with another amount is not used for an order in doubt
 --- config eval: "payer_tries 1;"
 --- after
 my $token = lost_and_paid('1001');
@@ -207,7 +207,7 @@ is(get('/gate?order=1001')->status, 503, 'and the order is not paid');
 
 
 
-=== TEST 9: of an order that was cancelled and authorized all the same no sum is told
+=== TEST 9: no amount is passed for a cancelled order that was authorized afterwards
 --- after
 shop_reset();
 sim_config(event_calls => 1);
@@ -227,7 +227,7 @@ is($head->{'x-payer-authorized'}, undef, 'and no sum');
 
 
 
-=== TEST 10: a late event of an earlier link does not tell what overtook the cancel of the later one
+=== TEST 10: an event of an earlier link has no status of a later link authorized after its cancel
 --- after
 shop_reset();
 sim_config(event_calls => 1);

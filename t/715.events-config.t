@@ -7,7 +7,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a location that is not there
+=== TEST 1: payer_event_pass to a missing location is rejected
 --- http_config eval
 ::payer_http() . 'server { listen 127.0.0.1:1;' . ::payer_server() . '
         location = /events { payer_events; payer_event_pass /shop/event; }
@@ -22,7 +22,7 @@ there is no location for "/shop/event" in this server, which "payer_event_pass" 
 
 
 
-=== TEST 2: a location that everybody can reach
+=== TEST 2: payer_event_pass to a location that is not internal is rejected
 --- config
     location = /events { payer_events; payer_event_pass /shop/event; }
     location = /shop/event { proxy_pass http://payer; }
@@ -32,7 +32,7 @@ location "/shop/event" of "payer_event_pass /shop/event" is not internal, so tha
 
 
 
-=== TEST 3: the shop as a whole is not internal either
+=== TEST 3: payer_event_pass to the location of the shop is rejected if it is not internal
 --- config
     location = /events { payer_events; payer_event_pass /shop/event; }
     location = /shop { internal; proxy_pass http://payer; }
@@ -42,7 +42,7 @@ location "/" of "payer_event_pass /shop/event" is not internal
 
 
 
-=== TEST 4: a location of another server
+=== TEST 4: payer_event_pass to a location of another server is rejected
 --- http_config
     server {
         listen 127.0.0.1:1;
@@ -56,7 +56,7 @@ location "/" of "payer_event_pass /shop/event" is not internal
 
 
 
-=== TEST 5: a regular expression that comes before the internal prefix
+=== TEST 5: payer_event_pass is rejected if a regular expression location has priority
 --- config
     location = /events { payer_events; payer_event_pass /shop/event.php; }
     location /shop/ { internal; proxy_pass http://payer; }
@@ -67,7 +67,7 @@ location "\.php$" of "payer_event_pass /shop/event.php" is not internal
 
 
 
-=== TEST 6: a nested location that is open
+=== TEST 6: payer_event_pass to a nested location that is not internal is rejected
 --- config
     location = /events { payer_events; payer_event_pass /shop/event; }
     location /shop/ {
@@ -80,7 +80,7 @@ location "/shop/e" of "payer_event_pass /shop/event" is not internal
 
 
 
-=== TEST 7: an exact location that is open, beside an internal prefix
+=== TEST 7: payer_event_pass is rejected if an exact location has priority
 --- config
     location = /events { payer_events; payer_event_pass /shop/event; }
     location = /shop/event { proxy_pass http://payer; }
@@ -91,7 +91,7 @@ location "/shop/event" of "payer_event_pass /shop/event" is not internal
 
 
 
-=== TEST 8: what nginx finds for the URI may be of any kind
+=== TEST 8: payer_event_pass to a prefix, exact, regular expression or nested location is accepted
 --- config
     location = /events/1 { payer_events; payer_event_pass /a/event; }
     location = /events/2 { payer_events; payer_event_pass /b/event; }
@@ -113,7 +113,7 @@ GET /events/1?token=
 
 
 
-=== TEST 9: a URI with variables
+=== TEST 9: payer_event_pass with variables is rejected
 --- config
     location = /events { payer_events; payer_event_pass /shop/$arg_x; }
 --- must_die
@@ -122,7 +122,7 @@ invalid URI "/shop/$arg_x", it must begin with a slash and have no variables
 
 
 
-=== TEST 10: a URI that is none
+=== TEST 10: payer_event_pass with an invalid URI is rejected
 --- config
     location = /events { payer_events; payer_event_pass http://shop/; }
 --- must_die
@@ -131,7 +131,7 @@ invalid URI "http://shop/"
 
 
 
-=== TEST 11: a named location
+=== TEST 11: payer_event_pass to a named location is rejected
 --- config
     location = /events { payer_events; payer_event_pass @shop; }
     location @shop { proxy_pass http://payer; }
@@ -141,7 +141,7 @@ invalid URI "@shop"
 
 
 
-=== TEST 12: twice
+=== TEST 12: payer_event_pass can be specified once on a level
 --- config
     location = /events {
         payer_events;
@@ -154,7 +154,7 @@ invalid URI "@shop"
 
 
 
-=== TEST 13: it is inherited, and concerns only servers that take events
+=== TEST 13: payer_event_pass is inherited, and ignored in servers without payer_events
 --- http_config
     payer_event_pass /shop/event;
 
@@ -171,7 +171,7 @@ GET /events
 
 
 
-=== TEST 14: an inherited one is checked, too
+=== TEST 14: an inherited payer_event_pass is checked
 --- http_config
     payer_event_pass /shop/event;
 --- config
@@ -183,7 +183,7 @@ is not internal
 
 
 
-=== TEST 15: payer_events needs a way to Payer
+=== TEST 15: payer_events without payer_api is rejected
 --- bare
 --- http_config
     payer_zone payer 1m;
@@ -195,7 +195,7 @@ is not internal
 
 
 
-=== TEST 16: payer_events beside another door
+=== TEST 16: payer_events together with another handler is rejected
 --- config
     location = /events { payer_events; payer_capture; payer_allow all; }
 --- must_die
@@ -204,7 +204,7 @@ is not internal
 
 
 
-=== TEST 17: a word that payer_event_pass does not have
+=== TEST 17: an unknown parameter of payer_event_pass is rejected
 --- config
     location = /events { payer_events; payer_event_pass /shop/event all; }
     location = /shop/event { internal; return 204; }
@@ -214,7 +214,7 @@ invalid parameter "all", it must be "known"
 
 
 
-=== TEST 18: an inherited one keeps its word, and the location's own one has its own
+=== TEST 18: the parameter known is inherited together with its directive only
 --- http_config eval
 "payer_event_pass /shop/event known;"
 --- config

@@ -7,7 +7,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: without a subscription the list is Payer's empty one
+=== TEST 1: GET returns Payer's empty list
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -26,7 +26,7 @@ subscriptions: ^GET /api/v1/events/callbacks$
 
 
 
-=== TEST 2: POST adds what the query says, percent-encoded, with a request id
+=== TEST 2: POST adds a subscription from the query with a Payer-Request-ID
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -46,7 +46,7 @@ is($list->[0]{url}, 'https://shop.example/payer/events?shop=1&x=a%2Bb',
 
 
 
-=== TEST 3: POST takes a JSON body and a form, DELETE removes again
+=== TEST 3: POST accepts JSON and forms, and DELETE removes a subscription
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -75,7 +75,7 @@ is(get('/subscriptions')->body, '[]', 'none is left');
 
 
 
-=== TEST 4: removing what is not there is Payer's 404
+=== TEST 4: DELETE of an unknown subscription returns Payer's 404
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -86,7 +86,7 @@ message: No such subscription
 
 
 
-=== TEST 5: a type that Payer does not know is Payer's 400
+=== TEST 5: an unknown type returns Payer's 400
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -97,7 +97,7 @@ message: type is missing or unknown
 
 
 
-=== TEST 6: whoever is not allowed is refused, without a call
+=== TEST 6: a client that payer_allow does not list is rejected without a call
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 10.1.2.3; }
 --- request
@@ -111,7 +111,7 @@ access forbidden by "payer_allow"
 
 
 
-=== TEST 7: other methods are refused with those that there are
+=== TEST 7: other methods are rejected with Allow
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -123,7 +123,7 @@ Allow: GET, HEAD, POST, DELETE
 
 
 
-=== TEST 8: HEAD is a GET without a body
+=== TEST 8: HEAD returns the headers of GET
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -137,7 +137,7 @@ subscriptions: 1
 
 
 
-=== TEST 9: bad parameters are refused before any call
+=== TEST 9: invalid parameters are rejected without a call
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -180,7 +180,7 @@ is_deeply(calls(), {}, 'and Payer heard of none');
 
 
 
-=== TEST 10: a plain http URL is for simulators only
+=== TEST 10: a url with plain http is accepted with payer_insecure_upstream only
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -191,7 +191,7 @@ is(get('/subscriptions')->json->[0]{url}, 'http://127.0.0.1:1/', 'added');
 
 
 
-=== TEST 11: with verified TLS only https is a URL for events
+=== TEST 11: with verified TLS only a url with https is accepted
 --- bare
 --- http_config eval
 qq{
@@ -221,7 +221,7 @@ detail: https
 
 
 
-=== TEST 12: a lost reply is sent again with the same id, and read back
+=== TEST 12: a request whose reply was lost is sent again with the same id and read back
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- faults
@@ -241,7 +241,7 @@ is((values %ids)[0], 2, 'and the read carried none');
 
 
 
-=== TEST 13: the same Idempotency-Key is the same request id
+=== TEST 13: the same Idempotency-Key has the same Payer-Request-ID
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- request
@@ -261,7 +261,7 @@ is(post('/subscriptions', @form,
 
 
 
-=== TEST 14: when nobody knows whether it was done, the answer says so
+=== TEST 14: an unknown outcome returns outcome-unknown
 --- config
     location = /subscriptions {
         payer_subscriptions;
@@ -280,7 +280,7 @@ requestId: ^[0-9a-f-]{36}$
 
 
 
-=== TEST 15: a list that cannot be had is an ordinary failure
+=== TEST 15: a list that cannot be fetched returns a problem
 --- config
     location = /subscriptions {
         payer_subscriptions;
@@ -300,7 +300,7 @@ payerStatus: ^500$
 
 
 
-=== TEST 16: Payer's refusal of our credentials is not the caller's
+=== TEST 16: rejected credentials are not returned as the client's error
 --- config
     location = /subscriptions { payer_subscriptions; payer_allow 127.0.0.1; }
 --- faults
@@ -313,7 +313,7 @@ payerStatus: ^403$
 
 
 
-=== TEST 17: without payer_allow nginx does not start
+=== TEST 17: payer_subscriptions without payer_allow is rejected
 --- config
     location = /subscriptions { payer_subscriptions; }
 --- must_die
