@@ -8,6 +8,7 @@
 
 #include "ngx_http_payer_module.h"
 #include "ngx_http_payer_reconcile_walk.h"
+#include "ngx_http_payer_replace.h"
 
 
 typedef struct {
@@ -28,6 +29,8 @@ typedef struct {
     ngx_http_payer_op_t              op;
     ngx_http_payer_call_e            operation; /* of "op" */
     ngx_http_payer_sums_t            sums;      /* of the others */
+    ngx_http_payer_replace_t        *replace;   /* a link that is cancelled */
+    const char                      *reason;    /* why it is */
 
     unsigned                         stored:1;  /* a record was written */
     unsigned                         quiet:1;   /* not for the first time */
@@ -47,6 +50,11 @@ ngx_int_t ngx_http_payer_reconcile_expire(ngx_http_payer_ctx_t *ctx,
 ngx_int_t ngx_http_payer_reconcile_capture(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 ngx_int_t ngx_http_payer_reconcile_limit(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+
+/* whether the order of a link is to be looked at in the shop, and the step */
+ngx_uint_t ngx_http_payer_reconcile_shop_due(ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_reconcile_shop(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 
 

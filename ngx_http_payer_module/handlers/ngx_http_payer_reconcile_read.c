@@ -4,7 +4,7 @@
  * is read, and the result is stored.
  *
  *     operation:  find -> sums -> read -> decide -> written
- *     order:      read -> decide -> written -> capture
+ *     order:      read -> decide -> written -> capture, or the shop
  *
  * A payment that cannot be read is counted and left for another run, so that
  * it does not block the others.
@@ -380,7 +380,9 @@ ngx_http_payer_reconcile_written(ngx_http_request_t *r,
         return NGX_DONE;
     }
 
-    ctx->step = ngx_http_payer_reconcile_capture;
+    ctx->step = ngx_http_payer_reconcile_shop_due(ctx)
+                ? ngx_http_payer_reconcile_shop
+                : ngx_http_payer_reconcile_capture;
 
     return NGX_OK;
 }

@@ -11,6 +11,8 @@
 #include "ngx_http_payer_proof.h"
 
 
+static ngx_int_t ngx_http_payer_look_ask(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_loc_conf_t *rules, ngx_str_t *uri, const char **reason);
 static ngx_http_payer_loc_conf_t *ngx_http_payer_look_rules(
     ngx_http_payer_ctx_t *ctx, ngx_str_t *uri);
 static ngx_uint_t ngx_http_payer_look_asks(ngx_http_payer_loc_conf_t *conf,
@@ -46,6 +48,38 @@ ngx_http_payer_look(ngx_http_payer_ctx_t *ctx, const char **reason)
         return NGX_OK;
     }
 
+    rc = ngx_http_payer_look_ask(ctx, rules, uri, reason);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rules = ngx_http_payer_look_priced(rules, uri);
+
+    return rules ? ngx_http_payer_look_total(ctx, rules, reason) : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payer_look_open(ngx_http_payer_ctx_t *ctx, const char **reason)
+{
+    ngx_str_t                  *uri;
+    ngx_http_payer_loc_conf_t  *rules;
+
+    uri = &ctx->record.lookup;
+
+    rules = uri->len ? ngx_http_payer_look_rules(ctx, uri) : NULL;
+
+    return rules ? ngx_http_payer_look_ask(ctx, rules, uri, reason) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payer_look_ask(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_loc_conf_t *rules, ngx_str_t *uri, const char **reason)
+{
+    ngx_int_t  rc;
+
     rc = ngx_http_payer_lookup_blind(ctx, rules, uri);
     if (rc != NGX_OK) {
         return rc;
@@ -54,11 +88,10 @@ ngx_http_payer_look(ngx_http_payer_ctx_t *ctx, const char **reason)
     switch (ctx->lookup->verdict) {
 
     case NGX_HTTP_PAYER_LOOKUP_OPEN:
-        rules = ngx_http_payer_look_priced(rules, uri);
-
-        return rules ? ngx_http_payer_look_total(ctx, rules, reason) : NGX_OK;
+        return NGX_OK;
 
     case NGX_HTTP_PAYER_LOOKUP_PAID:
+        *reason = "the order is already paid in the shop";
         return NGX_DONE;
 
     case NGX_HTTP_PAYER_LOOKUP_CLOSED:

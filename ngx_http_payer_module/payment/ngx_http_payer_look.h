@@ -26,5 +26,9 @@
 ngx_int_t ngx_http_payer_look(ngx_http_payer_ctx_t *ctx,
     const char **reason);
 
+/* the same without the total: whether it can still be paid */
+ngx_int_t ngx_http_payer_look_open(ngx_http_payer_ctx_t *ctx,
+    const char **reason);
+
 
 #endif /* _NGX_HTTP_PAYER_LOOK_H_INCLUDED_ */
