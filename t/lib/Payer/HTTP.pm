@@ -8,7 +8,8 @@ package Payer::HTTP;
 #     $r->error
 #
 # Options of a request: headers (hash), body, json (data), form (hash), chunked
-# (the body in pieces of so many bytes), hang_up (seconds after sending), timeout (seconds, 10).
+# (the body in pieces of so many bytes), hang_up (seconds after sending), timeout (seconds, 10),
+# port (another one).
 
 use strict;
 use warnings;
@@ -77,6 +78,8 @@ sub message {
 
 sub _open {
     my ($port, $method, $path, %option) = @_;
+
+    $port = $option{port} // $port;
 
     my $call = {
         method => $method,
