@@ -736,4 +736,4 @@ invalid language "swe" of "payer_language"
 --- config perl: checkout(payer_reference => '$arg_order')
 --- must_die
 --- error_log
-the buyer can choose which order to pay: "payer_reference" uses "$arg_order" in location "/checkout", which has no "payer_signature"; if anybody may pay anything for any number, add "public"
+the buyer can choose which order to pay: "payer_reference" uses "$arg_order" in location "/checkout", which has no "payer_signature"; if any client may pay this amount for any order number, add "public"

@@ -178,4 +178,4 @@ reload();
 shop_answers('204');
 wait_until(sub { paid_told() >= 1 }, 20);
 cmp_ok(scalar(paid_told()), '>=', 1, 'the shop is told');
-like(error_log_text(), qr/\[warn\].*payer: no location has the lookup "\/_shop\/order\?id=1001" of this order, which is not looked at in the shop, order: "1001"/, 'without a look');
+like(error_log_text(), qr/\[warn\].*payer: no location has the lookup "\/_shop\/order\?id=1001" of this order, so that the shop is not asked, order: "1001"/, 'without a look');

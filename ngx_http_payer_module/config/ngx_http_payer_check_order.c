@@ -156,8 +156,9 @@ ngx_http_payer_check_reference_of(ngx_conf_t *cf,
         ngx_http_payer_refuse(cf, conf, "the buyer can choose which order to "
                               "pay: \"payer_reference\" uses \"$%V\" in "
                               "location \"%V\", which has no "
-                              "\"payer_signature\"; if anybody may pay "
-                              "anything for any number, add \"public\"",
+                              "\"payer_signature\"; if any client may pay "
+                              "this amount for any order number, add "
+                              "\"public\"",
                               &t.name, &conf->clcf->name);
         return NGX_ERROR;
     }

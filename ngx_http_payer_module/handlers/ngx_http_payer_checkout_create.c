@@ -167,7 +167,7 @@ ngx_http_payer_checkout_intent(ngx_http_request_t *r,
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED
                ? ngx_http_payer_checkout_unavailable(r,
-                                     "the shop cannot be told of the order")
+                              "no notification could be sent for the order")
                : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -89,16 +89,16 @@ ngx_http_payer_lookup_problem(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     case NGX_HTTP_PAYER_LOOKUP_ABSENT:
         problem.status = NGX_HTTP_NOT_FOUND;
-        problem.title = "The order is not there";
+        problem.title = "The order does not exist";
         problem.detail = "the shop has no such order, or it is not yours";
         break;
 
     case NGX_HTTP_PAYER_LOOKUP_OTHER:
         problem.status = NGX_HTTP_CONFLICT;
         problem.type = "order-other";
-        problem.title = "The order is paid for in another way";
-        problem.detail = "the shop says that this order is paid in another "
-                         "way";
+        problem.title = "The order is paid by another method";
+        problem.detail = "according to the shop, this order is paid by "
+                         "another method";
         break;
 
     case NGX_HTTP_PAYER_LOOKUP_FAILED:

@@ -149,7 +149,7 @@ static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
       NGX_HTTP_PAYER_COUNTED_DONE, NGX_HTTP_PAYER_COUNTED_REPLAYED },
 
     { "payer_events_unknown_total",
-      "Events that were left to another shop, repeats included.",
+      "Events of unknown orders, repeats included.",
       NGX_HTTP_PAYER_COUNT_TIMES,
       NGX_HTTP_PAYER_CALL_EVENT, NGX_HTTP_PAYER_CALL_EVENT, NULL,
       NULL, NULL,
@@ -157,7 +157,7 @@ static ngx_http_payer_metric_t  ngx_http_payer_metrics[] = {
       NGX_HTTP_PAYER_COUNT_UNKNOWN_EVENTS },
 
     { "payer_notifications_total",
-      "Attempts to tell the shop of a change, by result.",
+      "Attempts to notify the shop of a change, by result.",
       NGX_HTTP_PAYER_COUNT_NOTIFICATIONS,
       NGX_HTTP_PAYER_NOTICE_PAID, NGX_HTTP_PAYER_NOTICE_EXPIRED, "type",
       "result", ngx_http_payer_metrics_deliveries,
@@ -425,7 +425,8 @@ ngx_http_payer_metrics_sweep(u_char *p, u_char *last,
 
     p = ngx_http_payer_metrics_head(p, last,
                            "payer_sweep_last_run_timestamp_seconds",
-                           "When payer_sweep was at its end last.", "gauge");
+                           "Time at which the last run of payer_sweep ended.",
+                           "gauge");
     p = ngx_slprintf(p, last, "payer_sweep_last_run_timestamp_seconds %uA\n",
                      sh->swept);
 
@@ -438,15 +439,15 @@ ngx_http_payer_metrics_sweep(u_char *p, u_char *last,
 
         p = ngx_http_payer_metrics_head(p, last,
                            "payer_notifications_oldest_seconds",
-                           "Age of the oldest of them.", "gauge");
+                           "Age of the oldest owed notification.", "gauge");
         p = ngx_slprintf(p, last, "payer_notifications_oldest_seconds %T\n",
                          (sh->owed && (time_t) sh->owed_since < ngx_time())
                          ? ngx_time() - (time_t) sh->owed_since : (time_t) 0);
     }
 
     p = ngx_http_payer_metrics_head(p, last, "payer_sweep_skipped_total",
-                           "Background requests for which there was no "
-                           "connection.", "counter");
+                           "Background requests skipped for lack of "
+                           "connections.", "counter");
 
     return ngx_slprintf(p, last, "payer_sweep_skipped_total %uA\n",
                         sh->skipped);

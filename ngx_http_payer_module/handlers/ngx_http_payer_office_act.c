@@ -126,8 +126,8 @@ ngx_http_payer_act_wrong(ngx_http_payer_params_t *params,
     if (params->reference.data == NULL
         || ngx_http_payer_check_reference(&params->reference) != NGX_OK)
     {
-        return "reference is missing, longer than 255 bytes, or not clean "
-               "UTF-8";
+        return "reference is missing, longer than 255 bytes, or not UTF-8 "
+               "without control characters";
     }
 
     if (params->payment_id.data

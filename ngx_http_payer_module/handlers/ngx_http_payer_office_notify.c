@@ -234,7 +234,7 @@ ngx_http_payer_again_last(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         (void) ngx_http_payer_act_audit(ctx, "refused", NGX_HTTP_NOT_FOUND);
 
         return ngx_http_payer_answer_refuse(r, NGX_HTTP_NOT_FOUND,
-                                "the shop was to be told nothing of this "
+                                "there are no notifications of this "
                                 "order");
     }
 

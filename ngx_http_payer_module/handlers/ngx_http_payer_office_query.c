@@ -50,10 +50,10 @@ static time_t ngx_http_payer_office_day(ngx_int_t year, ngx_int_t month,
 static ngx_http_payer_office_arg_t  ngx_http_payer_office_args[] = {
 
     { ngx_string("state"), ngx_http_payer_office_state,
-      "state is none of the states of an order" },
+      "state is not a state of an order" },
 
     { ngx_string("q"), ngx_http_payer_office_q,
-      "q is longer than 255 bytes, or not clean UTF-8" },
+      "q is longer than 255 bytes, or not UTF-8 without control characters" },
 
     { ngx_string("from"), ngx_http_payer_office_from,
       "from is neither a day (2026-01-31) nor a time in seconds" },
@@ -74,7 +74,8 @@ static ngx_http_payer_office_arg_t  ngx_http_payer_office_args[] = {
       "format is not json or csv" },
 
     { ngx_string("reference"), ngx_http_payer_office_reference,
-      "reference is empty, longer than 255 bytes, or not clean UTF-8" },
+      "reference is empty, longer than 255 bytes, or not UTF-8 without "
+      "control characters" },
 
     { ngx_null_string, NULL, NULL }
 };
@@ -171,7 +172,7 @@ ngx_http_payer_office_arg(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    *reason = "there is an argument whose name is not known";
+    *reason = "there is an unknown argument";
     return NGX_DECLINED;
 }
 

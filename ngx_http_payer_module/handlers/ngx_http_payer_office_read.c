@@ -50,7 +50,7 @@ ngx_http_payer_act_read(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     if (id->len == 0) {
         return ngx_http_payer_answer_refuse(r, NGX_HTTP_NOT_FOUND,
                       "no payment of this reference is known; to take one in, "
-                      "name its paymentId");
+                      "specify its paymentId");
     }
 
     ctx->resolved = 0;

@@ -32,7 +32,8 @@ ngx_http_payer_operation_wrong(ngx_http_payer_ctx_t *ctx,
     if (params->reference.data
         && ngx_http_payer_check_reference(&params->reference) != NGX_OK)
     {
-        return "reference is empty, longer than 255 bytes, or not clean UTF-8";
+        return "reference is empty, longer than 255 bytes, or not UTF-8 "
+               "without control characters";
     }
 
     if (params->payment_id.data

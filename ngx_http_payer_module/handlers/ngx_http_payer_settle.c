@@ -236,7 +236,7 @@ ngx_http_payer_settle_claim(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (rc != NGX_OK) {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
-                                            "the operation is under way");
+                                            "the operation is in progress");
     }
 
     ctx->step = ngx_http_payer_settle_taken;
@@ -253,7 +253,7 @@ ngx_http_payer_settle_taken(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
     if (ctx->io.rc == NGX_BUSY) {
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
-                                            "the operation is under way");
+                                            "the operation is in progress");
     }
 
     if (ctx->io.rc != NGX_OK) {
@@ -310,7 +310,7 @@ ngx_http_payer_settle_get(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
         /* one without a key has no claim */
 
         return ngx_http_payer_settle_refuse(r, NGX_HTTP_CONFLICT,
-                                            "the operation is under way");
+                                            "the operation is in progress");
     }
 
     ctx->request_id = st->op.request_id;

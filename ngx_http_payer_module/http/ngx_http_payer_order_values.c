@@ -47,7 +47,8 @@ ngx_http_payer_order_number(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
         return ngx_http_payer_wrong(problem, "payer_reference",
                                     "the order's reference is missing, longer "
-                                    "than 255 bytes, or not clean UTF-8");
+                                    "than 255 bytes, or not UTF-8 without "
+                                    "control characters");
     }
 
     return rc;
@@ -212,7 +213,8 @@ ngx_http_payer_order_texts(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         {
             return ngx_http_payer_wrong(problem, "payer_order_id",
                                         "the order id is longer than 255 "
-                                        "bytes or not clean UTF-8");
+                                        "bytes, or not UTF-8 without control "
+                                        "characters");
         }
     }
 

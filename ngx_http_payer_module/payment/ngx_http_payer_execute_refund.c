@@ -52,7 +52,7 @@ ngx_http_payer_execute_rest_count(ngx_http_payer_execution_t *ex)
 
     if (ex->sums.others.open || ex->sums.others.vague) {
         ex->reason = "it is not known how much of the payment was refunded; "
-                     "name the amount";
+                     "specify the amount";
 
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NO_REST);
     }
@@ -89,8 +89,8 @@ ngx_http_payer_execute_rest_read(ngx_http_payer_execution_t *ex)
     payment = ex->reading->result;
 
     if (payment->captured < 0) {
-        ex->reason = "Payer does not say how much of the payment was "
-                     "captured; name the amount";
+        ex->reason = "Payer does not report how much of the payment was "
+                     "captured; specify the amount";
 
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_NO_REST);
     }

@@ -44,7 +44,7 @@ ngx_http_payer_look(ngx_http_payer_ctx_t *ctx, const char **reason)
 
         ngx_http_payer_log(NGX_LOG_WARN, ctx,
                            "no location has the lookup \"%V\" of this order, "
-                           "which is not looked at in the shop", uri);
+                           "so that the shop is not asked", uri);
         return NGX_OK;
     }
 
@@ -100,7 +100,7 @@ ngx_http_payer_look_ask(ngx_http_payer_ctx_t *ctx,
         return NGX_ABORT;
 
     case NGX_HTTP_PAYER_LOOKUP_ABSENT:
-        *reason = " to the lookup: the order is not there";
+        *reason = " to the lookup: the order does not exist";
         return NGX_DECLINED;
 
     default: /* NGX_HTTP_PAYER_LOOKUP_FAILED */
