@@ -265,7 +265,7 @@ ok(wait_until(sub { (nginx_pid() // 0) == $old }, 10), 'back to one');
 
 
 
-=== TEST 10: an operation that is under way in another nginx instance with the same store is not settled by hand
+=== TEST 10: an operation in progress in another nginx instance with the same store is not settled by hand
 --- config perl: checkout() . operations() . 'payer_tries 1; location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }'
 --- request
 GET /checkout?order=1

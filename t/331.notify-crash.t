@@ -224,7 +224,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a worker process is killed at each point of a notification, and the shop is told
+=== TEST 1: a notification is sent after a worker process was killed at any point of it
 --- config eval: ::telling('payer_timeout 2s; payer_sweep 1h; payer_notify_on paid captured;')
 --- after
 all_points(0);
@@ -233,7 +233,7 @@ all_points(0);
 
 
 
-=== TEST 2: the whole server is killed at each point of a notification, and the shop is told
+=== TEST 2: a notification is sent after nginx was killed at any point of it
 --- config eval: ::telling('payer_timeout 2s; payer_sweep 1h; payer_notify_on paid captured;')
 --- after
 all_points(1);

@@ -288,7 +288,7 @@ like($records, qr{order/[^/]+/late-$_}, "order $_ is stored") for 1 .. 6;
 
 
 
-=== TEST 10: a completed capture that is stored after its lock would have ended stays locked until then
+=== TEST 10: the lock of a completed capture is held until the capture is stored
 --- http_config eval: ::shop_upstream()
 --- config eval: ::handlers()
 --- faults

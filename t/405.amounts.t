@@ -100,7 +100,7 @@ checkout(payer_amount => '129.5000 major') . checkout('= /rough', payer_amount =
 
 
 
-=== TEST 6: amounts that no double holds are exact from the checkout to the refund
+=== TEST 6: amounts that a double cannot represent are exact from the checkout to the refund
 --- config perl
 checkout(payer_amount => '9007199254740993') . checkout('= /most', payer_amount => '9223372036854775807') . operations()
 . 'location = /thanks { payer_verify $arg_order; add_header X-Paid $payer_authorized_amount; empty_gif; }'

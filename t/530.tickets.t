@@ -147,7 +147,7 @@ is(join("\n", grep { /\Q$ticket\E/ } @lines), '', 'the ticket is nowhere');
 
 
 
-=== TEST 5: the error log in JSON, which Angie can write, has no ticket
+=== TEST 5: tickets are masked in an error log in JSON, as of Angie
 --- config eval
 <<'EOT'
 location = /ticketed {

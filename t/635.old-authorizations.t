@@ -112,7 +112,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an authorization of six days is old
+=== TEST 1: an authorization of six days is counted as old
 --- config perl: checkout() . $::back_office
 --- request
 GET /
@@ -131,7 +131,7 @@ is(gauge(), 0, 'for seven days none was authorized');
 
 
 
-=== TEST 2: one of four days is not
+=== TEST 2: an authorization of four days is not counted as old
 --- config perl: checkout() . $::back_office
 --- request
 GET /
@@ -145,7 +145,7 @@ ok(!warned(), 'and the log is silent');
 
 
 
-=== TEST 3: a walk in several runs adds up, and the gauge shows complete ones
+=== TEST 3: the gauge shows the sum of the runs of a complete round
 --- config perl: checkout() . $::back_office
 --- request
 GET /
@@ -171,7 +171,7 @@ for my $shown (0, 3) {
 
 
 
-=== TEST 4: each of them is logged with its order, once a day
+=== TEST 4: each old authorization is logged with its order once a day
 --- config perl: checkout() . $::back_office
 --- request
 GET /
@@ -193,7 +193,7 @@ like(error_log_text(), qr/\[error\].* authorized 7 days ago and is not captured,
 
 
 
-=== TEST 5: what waits for long is read less often: in each run, once an hour, once a day
+=== TEST 5: a record is read in each run, after an hour once an hour, and after a day once a day
 --- config perl: checkout() . $::back_office
 --- request
 GET /
@@ -217,7 +217,7 @@ is($examined->(), 2, 'the next day');
 
 
 
-=== TEST 6: operations that were done, were not, and are unknown are counted apart
+=== TEST 6: operations that are done, not done and unknown are counted separately
 --- config perl: checkout() . operations(payer_tries => 1) . $::back_office
 --- request
 GET /
@@ -237,7 +237,7 @@ is("$json->{done} $json->{notDone} $json->{unknown}", '1 1 1', 'apart');
 
 
 
-=== TEST 7: an order whose link was never made is not paid, and not in doubt for ever
+=== TEST 7: an order without a link is not paid, and its doubt ends
 --- config perl: checkout(payer_timeout => '1s', payer_tries => 1) . 'location = /thanks { payer_verify $arg_order; empty_gif; }' . $::back_office
 --- request
 GET /
@@ -252,7 +252,7 @@ is(get('/checkout?order=9')->status, 303, 'and it can be paid');
 
 
 
-=== TEST 8: the office says of an old authorization that it is old, and finds it without anybody having touched it
+=== TEST 8: the office shows an old authorization as old and finds it, although it was not changed
 --- config perl: checkout() . $::back_office . $::office
 --- request
 GET /
@@ -277,7 +277,7 @@ is(reconcile('/reconcile')->{oldAuthorizations}, 1, 'reconcile counts the same')
 
 
 
-=== TEST 9: the age is that of payer_authorization_limit, and an hour more where something is done about it
+=== TEST 9: the age is that of payer_authorization_limit, and an hour more if the sweep captures or releases
 --- config perl: 'payer_authorization_limit 2d;' . checkout() . $::back_office . $::office . $::acting
 --- request
 GET /
@@ -292,7 +292,7 @@ is($acting->()[0]{reference}, '1', 'an hour later it does');
 
 
 
-=== TEST 10: those that are not old yet are in nobody's way
+=== TEST 10: attention=1 lists old authorizations in full pages, also among newer orders
 --- config perl: 'payer_authorization_limit 2d;' . checkout() . $::back_office . $::office
 --- request
 GET /

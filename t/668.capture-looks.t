@@ -47,7 +47,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an order that is open in the shop is captured when its authorization is old
+=== TEST 1: an old authorization of an order that is open in the shop is captured
 --- http_config eval: main::page()
 --- config eval: main::limit()
 --- request
@@ -60,7 +60,7 @@ is(books('1001')->{captured}, 12950, 'in full');
 
 
 
-=== TEST 2: so is one that the shop says is paid
+=== TEST 2: an old authorization of an order that is paid in the shop is captured
 --- http_config eval: main::page()
 --- config eval: main::limit()
 --- request
@@ -73,7 +73,7 @@ ok(wait_until(sub { books('1001')->{captured} }, 10), 'captured');
 
 
 
-=== TEST 3: one that staff have cancelled is not, and is named once
+=== TEST 3: an old authorization of an order cancelled in the shop is not captured and logged once
 --- http_config eval: main::page()
 --- config eval: main::limit()
 --- request
@@ -89,7 +89,7 @@ is(lines(qr/\[error\].* not captured automatically: /), 1, 'not in each run');
 
 
 
-=== TEST 4: nor is one that costs more by now
+=== TEST 4: an old authorization of an order that costs more now is not captured
 --- http_config eval: main::page()
 --- config eval: main::limit()
 --- request
@@ -104,7 +104,7 @@ is(books('1001')->{captured}, 0, 'not captured');
 
 
 
-=== TEST 5: while the shop does not answer nothing is captured, and it is tried again
+=== TEST 5: while the shop does not answer the lookup nothing is captured, and it is tried again
 --- http_config eval: main::page()
 --- config eval: main::limit()
 --- request
@@ -120,7 +120,7 @@ ok(wait_until(sub { books('1001')->{captured} }, 10), 'captured when it answers 
 
 
 
-=== TEST 6: payer_auto_capture looks, too
+=== TEST 6: payer_auto_capture makes the lookup, too
 --- http_config eval: main::page()
 --- config eval: main::auto()
 --- request

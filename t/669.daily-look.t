@@ -51,7 +51,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the link of an order that staff have cancelled is cancelled after a day
+=== TEST 1: the link of an order cancelled in the shop is cancelled after a day
 --- http_config eval: main::page()
 --- config eval: main::daily()
 --- log_level: notice
@@ -72,7 +72,7 @@ is(calls()->{cancel}, 1, 'and Payer, too');
 
 
 
-=== TEST 2: that of an order that was paid at the counter is, too
+=== TEST 2: the link of an order paid in the shop is cancelled after a day
 --- http_config eval: main::page()
 --- config eval: main::daily()
 --- log_level: notice
@@ -87,7 +87,7 @@ ok(wait_until(sub { error_log_text() =~ /the link was cancelled: the order is al
 
 
 
-=== TEST 3: that of an order that is open stays, and the shop is asked once a day
+=== TEST 3: the link of an order that is open in the shop is kept, and the shop is asked once a day
 --- http_config eval: main::page()
 --- config eval: main::daily()
 --- request
@@ -107,7 +107,7 @@ is(books('1001')->{status}, 'INITIATED', 'the link is alive');
 
 
 
-=== TEST 4: a shop that does not say cancels nothing
+=== TEST 4: no link is cancelled if the shop does not answer the lookup
 --- http_config eval: main::page()
 --- config eval: main::daily()
 --- request
@@ -128,7 +128,7 @@ is(calls()->{cancel}, undef, 'nothing was cancelled');
 
 
 
-=== TEST 5: a link by which somebody has paid meanwhile is not cancelled
+=== TEST 5: a link that was paid meanwhile is not cancelled
 --- http_config eval: main::page()
 --- config eval: main::daily()
 --- request

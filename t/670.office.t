@@ -46,7 +46,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a list of orders, with the fields that are promised
+=== TEST 1: orders lists orders with the documented fields
 --- config perl: checkout() . operations() . office()
 --- request
 GET /checkout?order=1
@@ -74,7 +74,7 @@ is_deeply($one->{attention}, [], 'nothing to be looked at');
 
 
 
-=== TEST 2: filters
+=== TEST 2: orders can be filtered
 --- config perl: checkout() . operations() . office()
 --- request
 GET /
@@ -106,7 +106,7 @@ is(scalar(grep { $_ eq $both } split ' ', $found), 1, 'one whose number and paym
 
 
 
-=== TEST 3: pages, newest first
+=== TEST 3: orders are listed in pages, newest first
 --- config perl: checkout() . office()
 --- request
 GET /
@@ -129,7 +129,7 @@ is(join(' ', map { $_->{reference} } @{ $first->{orders} }, @{ $second->{orders}
 
 
 
-=== TEST 4: arguments that are wrong
+=== TEST 4: invalid arguments are rejected
 --- config perl: checkout() . office()
 --- request
 GET /
@@ -144,7 +144,7 @@ is(ask('order?reference=1')->status, 404, 'an order that is not known');
 
 
 
-=== TEST 5: an order with its history
+=== TEST 5: order shows an order with its history
 --- config perl
 'payer_actor $http_x_actor; set $wanted $arg_amount;' . checkout(payer_amount => '$wanted trusted')
 . operations() . office()
@@ -188,7 +188,7 @@ is(scalar @{ $of{cancel} // [] }, 0, 'a link that was replaced is no operation')
 
 
 
-=== TEST 6: operations go the way of the operation locations
+=== TEST 6: operations behave like those of the operation locations
 --- config perl: checkout() . office() . operations()
 --- request
 GET /
@@ -211,7 +211,7 @@ is(references('orders?state=cancelled'), '2', 'in the list, too');
 
 
 
-=== TEST 7: who may look and not act
+=== TEST 7: without payer_office_operate actions are rejected
 --- http_config
     map $http_x_actor $operate { default ""; ann 1; bob 0; }
 --- config perl
@@ -237,7 +237,7 @@ is(act('capture', { reference => '1' }, 'X-Actor' => 'ann')->status, 200, 'ann m
 
 
 
-=== TEST 8: a request that another site has sent, or another name
+=== TEST 8: a request of another site, or with another Host, is rejected
 --- config perl: checkout() . office()
 --- request
 GET /
@@ -257,7 +257,7 @@ is(post(@refund, headers => { %act, Origin => 'http://localhost', 'Sec-Fetch-Sit
 
 
 
-=== TEST 9: the page and its files, and nothing else
+=== TEST 9: only the page and its files are served, with security headers
 --- config perl: checkout() . office()
 --- request
 GET /
@@ -282,7 +282,7 @@ is(ask('session')->json->{mode}, 'other', 'the simulator is not the live host');
 
 
 
-=== TEST 10: a location without a slash leads to its folder
+=== TEST 10: a location without a trailing slash redirects to one with it
 --- config
     server_name localhost;
     location /staff { payer_office; payer_allow 127.0.0.1; }
@@ -296,7 +296,7 @@ is(get('/staffing', headers => {%ask})->status, 404, 'another name is none');
 
 
 
-=== TEST 11: CSV, in which no text is a formula
+=== TEST 11: texts in CSV are not evaluated as formulas
 --- config perl: checkout(payer_reference => '$arg_order public') . office()
 --- request
 GET /
@@ -320,7 +320,7 @@ like($lines[0], qr/^"plain","[\w-]+","initiated",12900,"SEK",,,,2\d{3}-/, 'numbe
 
 
 
-=== TEST 12: what needs attention
+=== TEST 12: attention=1 lists orders that need attention
 --- config perl: checkout() . operations() . office()
 --- request
 GET /
@@ -344,7 +344,7 @@ is(ask('order?reference=1')->json->{state}, 'cancelled', 'it stays cancelled');
 
 
 
-=== TEST 13: references are hostile, and come back as they are
+=== TEST 13: hostile references are returned unchanged
 --- config perl: checkout() . office()
 --- request
 GET /
@@ -359,7 +359,7 @@ is(ask("order?reference=$arg")->json->{reference}, $evil, 'by itself');
 
 
 
-=== TEST 14: payer_allow all needs a password
+=== TEST 14: payer_allow all without a password is rejected
 --- config
     location /office/ { payer_office; payer_allow all; }
 --- must_die
@@ -368,7 +368,7 @@ is(ask("order?reference=$arg")->json->{reference}, $evil, 'by itself');
 
 
 
-=== TEST 15: without payer_allow it is refused
+=== TEST 15: payer_office without payer_allow is rejected
 --- config
     location /office/ { payer_office; }
 --- must_die
@@ -377,7 +377,7 @@ is(ask("order?reference=$arg")->json->{reference}, $evil, 'by itself');
 
 
 
-=== TEST 16: satisfy any lets in those without a password
+=== TEST 16: satisfy any is rejected
 --- config
     location /office/ { payer_office; payer_allow 127.0.0.1; satisfy any; }
 --- must_die
@@ -386,7 +386,7 @@ is(ask("order?reference=$arg")->json->{reference}, $evil, 'by itself');
 
 
 
-=== TEST 17: it needs a prefix location
+=== TEST 17: payer_office in an exact or regular expression location is rejected
 --- config
     location = /office { payer_office; payer_allow 127.0.0.1; }
 --- must_die
@@ -395,7 +395,7 @@ is(ask("order?reference=$arg")->json->{reference}, $evil, 'by itself');
 
 
 
-=== TEST 18: others than payer_allow lists see nothing
+=== TEST 18: a client that payer_allow does not list is rejected
 --- config
     server_name localhost;
     location /office/ { payer_office; payer_allow 10.0.0.1; }
@@ -406,7 +406,7 @@ GET /office/orders
 
 
 
-=== TEST 19: what somebody may by a name needs a password for the name
+=== TEST 19: payer_office_operate with $remote_user without auth_basic is rejected
 --- http_config
     map $remote_user $may { default 0; ann 1; }
 --- config perl
@@ -417,7 +417,7 @@ checkout() . 'location /office/ { payer_office; payer_allow 127.0.0.1; payer_off
 
 
 
-=== TEST 20: and so does what may be refunded by a name
+=== TEST 20: payer_refund_max with $remote_user without auth_basic is rejected
 --- http_config
     map $remote_user $max { default 100; ann ""; }
 --- config perl
@@ -428,7 +428,7 @@ checkout() . 'payer_refund_max $max; location /office/ { payer_office; payer_all
 
 
 
-=== TEST 21: with a password, or where nobody acts, it starts
+=== TEST 21: $remote_user is accepted with auth_basic, or without payer_office_operate
 --- http_config
     map $remote_user $may { default 0; ann 1; }
 --- config perl

@@ -102,7 +102,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the guide has a block here for each incident, and each has a command
+=== TEST 1: docs/incidents.md and this file have the same incidents, each with a command
 --- config perl: $DOCTOR
 --- request
 GET /nothing
@@ -124,7 +124,7 @@ for my $title (sort keys %$incidents) {
 
 
 
-=== TEST 2: a wrong secret
+=== TEST 2: a wrong secret is reported as documented
 --- config perl: checkout(payer_client_secret_file => "$DIR/wrong.secret") . ($DOCTOR =~ s/payer_doctor;/payer_doctor; payer_client_secret_file $DIR\/wrong.secret;/r)
 --- request
 GET /checkout?order=1001
@@ -134,7 +134,7 @@ incident('The secret is wrong');
 
 
 
-=== TEST 3: a key that was changed at Payer
+=== TEST 3: a key that was changed at Payer is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /checkout?order=1001
@@ -146,7 +146,7 @@ incident('The key was changed at Payer');
 
 
 
-=== TEST 4: a new secret that nginx has not read
+=== TEST 4: a new secret that nginx has not read is reported as documented
 --- config perl: $DOCTOR =~ s/payer_doctor;/payer_doctor; payer_client_secret_file $DIR\/fresh.secret;/r
 --- request
 GET /nothing
@@ -157,7 +157,7 @@ incident('The new secret is not in use');
 
 
 
-=== TEST 5: a reload that was rejected
+=== TEST 5: a rejected reload is reported as documented
 --- config perl: $DOCTOR
 --- request
 GET /nothing
@@ -175,7 +175,7 @@ write_file($file, $conf);
 
 
 
-=== TEST 6: a wrong clock
+=== TEST 6: a wrong clock is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /checkout?order=1
@@ -188,7 +188,7 @@ clock_is_off(0);
 
 
 
-=== TEST 7: a certificate that is not accepted
+=== TEST 7: a certificate that is not accepted is reported as documented
 --- http_config perl
 "upstream tls { server 127.0.0.1:$TLS; } server { listen 127.0.0.1:$TLS ssl; " . certificate('payer.test')
 . "location / { proxy_pass http://127.0.0.1:$ENV{TEST_NGINX_SIM_PORT}; } }"
@@ -204,7 +204,7 @@ incident('The certificate of Payer is not accepted');
 
 
 
-=== TEST 8: a name that is not resolved
+=== TEST 8: a name that is not resolved is reported as documented
 --- http_config
 resolver 127.0.0.1:9 valid=30s; resolver_timeout 1s;
 --- config perl
@@ -217,7 +217,7 @@ incident("The name of Payer's host is not resolved");
 
 
 
-=== TEST 9: Payer is down
+=== TEST 9: an unavailable Payer is reported as documented
 --- http_config perl: "upstream dead { server 127.0.0.1:$DEAD; }"
 --- config perl: over('proxy_pass http://dead/;', '/_way')
 --- request
@@ -228,7 +228,7 @@ incident('Payer is down');
 
 
 
-=== TEST 10: a connection that the system denies
+=== TEST 10: a connection that the system denies is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /nothing
@@ -241,7 +241,7 @@ connections_are_denied(0);
 
 
 
-=== TEST 11: Payer is slow
+=== TEST 11: a slow Payer is reported as documented
 --- config perl: 'payer_timeout 1s; ' . checkout() . ($DOCTOR =~ s/payer_doctor;/payer_doctor; payer_timeout 30s;/r)
 --- request
 GET /checkout?order=1
@@ -253,7 +253,7 @@ incident('Payer is slow');
 
 
 
-=== TEST 12: Payer is overloaded
+=== TEST 12: an overloaded Payer is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /checkout?order=1
@@ -265,7 +265,7 @@ incident('Payer is overloaded');
 
 
 
-=== TEST 13: a proxy that answers
+=== TEST 13: a proxy that answers in place of Payer is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- faults
 token: html status=200 times=9
@@ -277,7 +277,7 @@ incident('A proxy answers in place of Payer');
 
 
 
-=== TEST 14: a connection that is not verified
+=== TEST 14: a connection that is not verified is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /checkout?order=1
@@ -287,7 +287,7 @@ incident('The connection to Payer is not verified');
 
 
 
-=== TEST 15: a full disk
+=== TEST 15: a full disk is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /checkout?order=1
@@ -302,7 +302,7 @@ disk_is_good();
 
 
 
-=== TEST 16: a slow disk
+=== TEST 16: a slow disk is reported as documented
 --- config perl: 'payer_timeout 1s; ' . checkout() . $DOCTOR
 --- request
 GET /checkout?order=1
@@ -314,7 +314,7 @@ disk_is_slow(0);
 
 
 
-=== TEST 17: a damaged store
+=== TEST 17: a damaged store is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /checkout?order=1
@@ -326,7 +326,7 @@ incident('The store is damaged');
 
 
 
-=== TEST 18: a store that is lost
+=== TEST 18: a lost store is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /checkout?order=1
@@ -338,7 +338,7 @@ incident('The store was lost');
 
 
 
-=== TEST 19: a store of another user
+=== TEST 19: a store of another user is reported as documented
 --- config perl: checkout() . $DOCTOR
 --- request
 GET /checkout?order=1
@@ -353,7 +353,7 @@ store_of($nobody, 'root', 0600);
 
 
 
-=== TEST 20: payments in memory
+=== TEST 20: payments in memory are reported as documented
 --- bare
 --- http_config perl: bare_http('simulator')
 --- config perl
@@ -366,7 +366,7 @@ incident('Payments are in memory only');
 
 
 
-=== TEST 21: a full zone
+=== TEST 21: a full zone is reported as documented
 --- bare
 --- http_config perl: bare_http('simulator') =~ s/payer 1m/payer 32k/r
 --- config perl
@@ -382,7 +382,7 @@ incident('The shared memory zone is full', get => sub { get('/doctor?local=1') }
 
 
 
-=== TEST 22: an unknown capture
+=== TEST 22: a capture with an unknown outcome is reported as documented
 --- config perl: checkout() . operations() . $DOCTOR
 --- request
 GET /nothing
@@ -397,7 +397,7 @@ clock_is_off(0);
 
 
 
-=== TEST 23: an unknown refund
+=== TEST 23: a refund with an unknown outcome is reported as documented
 --- config perl: checkout() . operations() . $DOCTOR
 --- request
 GET /nothing
@@ -413,7 +413,7 @@ clock_is_off(0);
 
 
 
-=== TEST 24: a worker process that is killed in a capture
+=== TEST 24: a worker process killed during a capture is reported as documented
 --- config perl: checkout() . operations() . $DOCTOR
 --- request
 GET /nothing
@@ -437,7 +437,7 @@ incident('A worker process was killed in the middle of a capture');
 
 
 
-=== TEST 25: a buyer who has paid less
+=== TEST 25: a buyer who has paid less is reported as documented
 --- config perl
 checkout() . operations() . $DOCTOR
 . 'location = /thanks { payer_verify $arg_order; payer_verify_amount 20000 SEK; root html; }'
@@ -452,7 +452,7 @@ incident('A buyer says that he has paid, but the shop says no');
 
 
 
-=== TEST 26: a number that was used twice
+=== TEST 26: an order number that was used twice is reported as documented
 --- config perl: checkout() . checkout('= /dearer', payer_amount => 20000) . $DOCTOR
 --- request
 GET /nothing
@@ -464,7 +464,7 @@ incident('An order number was used twice');
 
 
 
-=== TEST 27: an order that was paid in spite of its cancellation
+=== TEST 27: a cancelled order that was paid is reported as documented
 --- config perl: checkout() . operations() . $DOCTOR
 --- request
 GET /nothing
@@ -479,7 +479,7 @@ incident('A cancelled order was paid');
 
 
 
-=== TEST 28: a cancelled order whose link is still there
+=== TEST 28: a cancelled order whose link is used is reported as documented
 --- config perl
 checkout('= /pay', payer_amount => '$arg_amount', payer_signature => '$arg_sig $arg_order:$arg_amount:$arg_expires',
     payer_signature_expires => '$arg_expires', payer_signature_key_file => "$DIR/link.key", payer_present => 'confirm')
@@ -502,7 +502,7 @@ is(post($link->(-60), form => {})->status, 303, 'what the guide says helps');
 
 
 
-=== TEST 29: an authorization that has ended
+=== TEST 29: an authorization that has ended is reported as documented
 --- config perl: checkout() . operations() . $DOCTOR
 --- request
 GET /nothing
@@ -515,7 +515,7 @@ incident('A capture is refused, since the authorization has ended');
 
 
 
-=== TEST 30: links that cannot be cancelled
+=== TEST 30: links that cannot be cancelled are reported as documented
 --- config perl
 checkout() . operations()
 . ($DOCTOR =~ s{payer_doctor;}{payer_doctor; payer_api /_payer host=stage-b2b.payer.se; payer_path cancel "/api/v2/payments/{paymentId}/nothing";}r)
@@ -528,7 +528,7 @@ incident('Links cannot be cancelled', get => sub { $r });
 
 
 
-=== TEST 31: events that nobody has subscribed to
+=== TEST 31: missing subscriptions are reported as documented
 --- config perl: checkout() . 'location = /payer/events { payer_events; }' . $LIST . $DOCTOR
 --- request
 GET /nothing
@@ -539,7 +539,7 @@ is(post('/subscriptions', form => { type => 'CARD_PAYMENT_AUTHORIZED', url => 'h
 
 
 
-=== TEST 32: a shop that does not accept events
+=== TEST 32: a shop that does not accept events is reported as documented
 --- http_config perl: shop_upstream()
 --- config perl: events_server('payer_tries 1;') . $DOCTOR
 --- request
@@ -553,7 +553,7 @@ incident('The shop does not accept events');
 
 
 
-=== TEST 33: a shop's API that rejects the lookup
+=== TEST 33: a shop's API that rejects the lookup is reported as documented
 --- http_config perl: "server { listen 127.0.0.1:$SHOP; location / { return 401; } }"
 --- config perl
 "location ~ ^/order/(?<number>[0-9]+)\$ {
@@ -578,7 +578,7 @@ incident("The shop's API rejects the lookup", get => sub { get('/doctor?lookup=i
 
 
 
-=== TEST 34: a sweep that does not run
+=== TEST 34: a sweep that does not run is reported as documented
 --- config perl: 'payer_sweep 5m; ' . checkout() . $DOCTOR
 --- request
 GET /checkout?order=1
@@ -590,7 +590,7 @@ clock_is_off(0);
 
 
 
-=== TEST 35: access that is denied
+=== TEST 35: denied access is reported as documented
 --- config perl: operations(payer_allow => '10.0.0.0/8') . $DOCTOR
 --- request
 POST /capture
@@ -600,7 +600,7 @@ incident('Access is denied');
 
 
 
-=== TEST 36: a shop that does not take notifications
+=== TEST 36: a shop that does not take notifications is reported as documented
 --- http_config perl: "server { listen 127.0.0.1:$SHOP; location / { return 500; } }"
 --- config perl
 'payer_sweep 1s; payer_notify /_shop/paid?id=$payer_reference; payer_notify_retry 2s interval=1s max=1s;'
@@ -618,7 +618,7 @@ incident('The shop does not take notifications');
 
 
 
-=== TEST 37: a module that was replaced
+=== TEST 37: a replaced module is reported as documented
 --- config perl: $DOCTOR
 --- request
 GET /nothing

@@ -84,7 +84,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a cancelled order is sold again by a link that was printed before
+=== TEST 1: order/reopen makes an order payable by a link that was signed before
 --- config perl: signed() . office()
 --- request
 GET /
@@ -111,7 +111,7 @@ is(get($link)->status, 409, 'it was for that payment only');
 
 
 
-=== TEST 2: what no read can tell is settled
+=== TEST 2: order/settle sets the outcome of an operation that no read shows
 --- config perl: checkout() . operations() . office()
 --- request
 GET /
@@ -140,7 +140,7 @@ is($line->{reason}, 'asked Payer', 'with the reason');
 
 
 
-=== TEST 3: a link that Payer has forgotten is settled as dead
+=== TEST 3: order/settle with outcome=dead marks a link that Payer does not know
 --- config perl: checkout() . operations() . office()
 --- request
 GET /
@@ -160,7 +160,7 @@ is(act('settle', { reference => '2', outcome => 'dead' })->status, 409, 'a paid 
 
 
 
-=== TEST 4: a payment is taken in again after the store was lost
+=== TEST 4: order/read takes a payment in again after the loss of the store
 --- config perl: checkout() . operations() . office()
 --- request
 GET /
@@ -178,7 +178,7 @@ is(act('read', { reference => '3', paymentId => '00000000-0000-4000-8000-0000000
 
 
 
-=== TEST 5: erasing takes names and reasons, and changes no answer
+=== TEST 5: order/erase removes actors and reasons, and changes no response
 --- config perl: checkout() . operations() . office()
 --- request
 GET /
@@ -217,7 +217,7 @@ is(act('erase', { reference => 'none' })->status, 404, 'an order that is not kno
 
 
 
-=== TEST 6: parameters that belong elsewhere
+=== TEST 6: parameters of other actions are rejected
 --- config perl: checkout() . operations() . office()
 --- request
 GET /
@@ -231,7 +231,7 @@ is(act('cancel', { reference => '1', outcome => 'done' })->status, 400, 'an outc
 
 
 
-=== TEST 7: without the audit log nothing is done
+=== TEST 7: without the audit log no action is executed
 --- config perl: signed() . (office() =~ s/payer_audit \S+;/payer_audit \/dev\/full;/r)
 --- request
 GET /

@@ -37,7 +37,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: with an empty store
+=== TEST 1: after the loss of the store a payment is taken in again by order/read
 --- config perl
 checkout() . operations() . 'server_name localhost;
 location /office/ { payer_office; payer_allow 127.0.0.1; payer_office_operate 1; }'

@@ -38,7 +38,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: what the shop has taken is in the history, and is sent again by hand under its id
+=== TEST 1: an accepted notification is in the history and can be sent again with its id
 --- config eval: ::telling() . $::office
 --- after
 order('1001');
@@ -56,7 +56,7 @@ ok(wait_until(sub { my ($n) = notifications('1001'); $n && $n->{result} eq 'take
 
 
 
-=== TEST 2: of an order without notifications nothing is sent
+=== TEST 2: order/notify sends nothing for an order without notifications
 --- config eval: ::telling() . $::office
 --- after
 order('1001');
@@ -65,7 +65,7 @@ is(act('notify', { reference => '1002' })->status, 404, 'nor of an order that is
 
 
 
-=== TEST 3: an order of which the shop was not notified needs attention until it is
+=== TEST 3: an order with an owed notification needs attention until it is accepted
 --- config eval: ::telling('payer_notify_retry 1h interval=1s max=1s;') . $::office
 --- after
 order('1001');
@@ -84,7 +84,7 @@ is("@{ in_office('1001')->{attention} }", '', 'and no more to be looked at');
 
 
 
-=== TEST 4: one that was given up stays in the list until it is taken
+=== TEST 4: an order with a notification that was given up needs attention until it is accepted
 --- config eval: ::telling('payer_notify_retry 2s interval=1s max=1s;') . $::office
 --- after
 order('1001');
@@ -100,7 +100,7 @@ ok(wait_until(sub { needing() eq '' }, 20), 'taken, and no more in the list');
 
 
 
-=== TEST 5: of two notifications one that is in trouble is enough
+=== TEST 5: an order needs attention if one of two notifications was given up
 --- config eval: ::telling('payer_notify_on paid captured; payer_notify_retry 2s interval=1s max=1s;') . $::office
 --- after
 order('1001');

@@ -26,7 +26,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: orders that were filled in are listed, found, and known to the checkout
+=== TEST 1: orders of a filled store are listed, found and presented by the checkout
 --- before: fill(3000)
 --- config perl: checkout() . operations() . office()
 --- request
@@ -44,7 +44,7 @@ is(ask('order?reference=100000001')->{state}, $order->{state}, 'and shown');
 
 
 
-=== TEST 2: at most 2000 entries are looked at, then a page is short
+=== TEST 2: at most 2000 entries are examined for a page, which is then shorter
 --- before: fill(5000, 100000000, 'fully_captured')
 --- config perl: checkout() . operations() . office()
 --- request

@@ -45,7 +45,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: nothing is changed for a page of another site
+=== TEST 1: a request that a browser sends for another site changes nothing
 --- config perl: 'server_name localhost;' . locations()
 --- request
 GET /
@@ -66,7 +66,7 @@ like(error_log_text(), qr/\[error\].* payer: the request was sent by another sit
 
 
 
-=== TEST 2: programs, the person, and pages of this site are let in
+=== TEST 2: requests of programs, of the person and of the same site are accepted
 --- config perl: 'server_name localhost;' . locations()
 --- request
 GET /
@@ -81,7 +81,7 @@ for my $n (0 .. $#let_in) {
 
 
 
-=== TEST 3: to read is not to change
+=== TEST 3: a read by another site is not rejected
 --- config perl: 'server_name localhost;' . locations()
 --- request
 GET /
@@ -92,7 +92,7 @@ is(get('/payment?reference=1', headers => { 'Sec-Fetch-Site' => 'cross-site' })-
 
 
 
-=== TEST 4: what the shop passes on with X-Accel-Redirect is the shop's own
+=== TEST 4: a request passed by X-Accel-Redirect of the shop is accepted
 --- config perl
 checkout() . q{
 location = /admin/cancel { proxy_pass http://127.0.0.1:$server_port/shop; }
@@ -110,7 +110,7 @@ is(post('/admin/cancel?reference=1', headers => { 'Sec-Fetch-Site' => 'same-site
 
 
 
-=== TEST 5: another site that presses the button of the confirm page for the buyer has pressed none
+=== TEST 5: a POST of another site to the confirm page creates no payment
 --- config perl: checkout(payer_present => 'confirm')
 --- request
 GET /

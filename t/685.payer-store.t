@@ -73,7 +73,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: entries are shown and checked while nginx runs
+=== TEST 1: entries are listed and checked while nginx is running
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request
@@ -107,7 +107,7 @@ is(get('/thanks?order=2')->status, 200, 'nginx goes on');
 
 
 
-=== TEST 2: an import can be repeated, and takes nothing back
+=== TEST 2: an import can be repeated and does not replace newer records
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request
@@ -138,7 +138,7 @@ is((store_tool('check', $to))[1], (store_tool('check', store()))[1], 'both are i
 
 
 
-=== TEST 3: an order whose link was replaced between two imports has the new one
+=== TEST 3: an order whose link was replaced between two imports gets the new link
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request
@@ -160,7 +160,7 @@ is(exported($to), $late, 'an earlier export does not bring the old one back');
 
 
 
-=== TEST 4: nginx goes on with what was imported
+=== TEST 4: nginx uses the imported records
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request
@@ -189,7 +189,7 @@ unlike(error_log_text(), qr/\[(?:error|crit|alert|emerg)\]/, 'without a complain
 
 
 
-=== TEST 5: what is no export is refused, and what is not complete
+=== TEST 5: an invalid or incomplete export is rejected
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request
@@ -227,7 +227,7 @@ is(exported($to), $lines, 'and nothing of it was written');
 
 
 
-=== TEST 6: a store that cannot be used is named
+=== TEST 6: an error message names a store that cannot be used
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request
@@ -254,7 +254,7 @@ like((store_tool('list'))[2], qr/^usage: payer-store /, 'and how it is used');
 
 
 
-=== TEST 7: check finds what is damaged
+=== TEST 7: check finds damaged records
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request
@@ -280,7 +280,7 @@ like((store_tool('list', $to))[1], qr{^order/4711/1  cannot be read}m, 'list say
 
 
 
-=== TEST 8: a notification that the shop has taken since is not owed any more
+=== TEST 8: a notification that was accepted meanwhile is not owed after an import
 --- http_config eval: $::http
 --- config perl
 $shop . '
@@ -313,7 +313,7 @@ is(exported($to), $late, 'and an earlier export does not change that');
 
 
 
-=== TEST 9: a key with blanks, tabs and percent signs comes back as it was
+=== TEST 9: a key with spaces, tabs and percent signs is exported and imported unchanged
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request

@@ -73,7 +73,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: what is moved there and back is the same
+=== TEST 1: records that are moved to PostgreSQL and back are unchanged
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request
@@ -99,7 +99,7 @@ is(exported($back), $lines, 'back in lmdb it is what it was');
 
 
 
-=== TEST 2: an import can be repeated, and takes nothing back
+=== TEST 2: an import can be repeated and does not replace newer records
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request
@@ -127,7 +127,7 @@ is($pg->value('SELECT count(*) FROM payer.entry WHERE value IS NULL AND target I
 
 
 
-=== TEST 3: what is wrong is said
+=== TEST 3: each error has a message with its cause
 --- http_config eval: $::http
 --- config perl: $::shop
 --- request

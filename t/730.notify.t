@@ -16,7 +16,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: the shop is told of an order that is seen paid on the buyer's return
+=== TEST 1: the shop is notified when the buyer's return finds the order paid
 --- config eval: ::telling()
 --- after
 order('1001');
@@ -58,7 +58,7 @@ like(error_log_text(), qr/payer: the shop accepted the notification "paid", atte
 
 
 
-=== TEST 2: once is enough, whoever sees it again
+=== TEST 2: the shop is notified once, regardless of later reads
 --- config eval: ::telling()
 --- after
 order('1001');
@@ -74,7 +74,7 @@ is(scalar(told()), 1, 'the shop was told once');
 
 
 
-=== TEST 3: of an order whose buyer did not come back the event tells
+=== TEST 3: the shop is notified of an order whose event reports the payment
 --- config eval: ::telling()
 --- after
 sim_config(event_calls => 1);
@@ -89,7 +89,7 @@ is((told_of(1))[0]{type}, 'paid', 'and the shop is told');
 
 
 
-=== TEST 4: of one that nobody tells of the sweep does
+=== TEST 4: the shop is notified of an order that the sweep finds paid
 --- config eval: ::telling()
 --- after
 order('1001');
@@ -98,7 +98,7 @@ is((told_of(1, 20))[0]{type}, 'paid', 'the shop is told');
 
 
 
-=== TEST 5: each operation is told in its order, with the sums
+=== TEST 5: operations are notified in order with their sums
 --- config eval: ::telling('payer_notify_on paid captured released refunded;')
 --- after
 order('1001');
@@ -117,7 +117,7 @@ is(scalar(keys %{ { map { $_->{id} => 1 } @told } }), 5, 'each has an id of its 
 
 
 
-=== TEST 6: types that are not asked for are not told
+=== TEST 6: types that payer_notify_on does not list are not sent
 --- config eval: ::telling('payer_notify_on captured;')
 --- after
 order('1001');
@@ -128,7 +128,7 @@ is(join(' ', map { $_->{type} } told_of(1)), 'captured', 'the capture only');
 
 
 
-=== TEST 7: a cancelled order is told, a link that was replaced is not
+=== TEST 7: a cancelled order is notified, and a replaced link is not
 --- config eval
 ::telling('payer_notify_on cancelled;') . '
         location = /dearer {
@@ -153,7 +153,7 @@ is(scalar(told()), 1, 'and nothing else');
 
 
 
-=== TEST 8: the order's own URI, with a reference that needs care
+=== TEST 8: the URI is evaluated for each order, and its reference is encoded
 --- config eval: ::telling()
 --- after
 get('/checkout?order=A%2F1%26x%3D%C3%A5');
@@ -166,7 +166,7 @@ is($told->{reference}, "A/1&x=\x{e5}", 'the body');
 
 
 
-=== TEST 9: a shop that is down for a while is told again under the same id
+=== TEST 9: a notification is repeated with the same id while the shop is down
 --- config eval: ::telling('payer_notify_retry 1h interval=1s max=2s;')
 --- after
 shop_answers('500', 'close', 'cut', '204');
@@ -183,7 +183,7 @@ like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="f
 
 
 
-=== TEST 10: what follows waits for what goes before it
+=== TEST 10: notifications of one order are sent in order
 --- config eval: ::telling('payer_notify_on paid captured; payer_notify_retry 1h interval=1s max=2s;')
 --- after
 shop_answers('500', '204');
@@ -195,7 +195,7 @@ is(join(' ', map { $_->{type} } told_of(3, 30)), 'paid paid captured', 'in their
 
 
 
-=== TEST 11: one order does not wait for another
+=== TEST 11: notifications of one order do not wait for those of another
 --- config eval: ::telling('payer_notify_retry 1h interval=20s max=20s;')
 --- after
 shop_answers('500', '204');
@@ -210,7 +210,7 @@ is(join(' ', map { $_->{reference} } told_of(2)), '1001 1002', 'the second one i
 
 
 
-=== TEST 12: what is not taken in time is given up and kept, and what follows is sent
+=== TEST 12: a notification that is not accepted in time is kept, and later ones are sent
 --- config eval: ::telling('payer_notify_on paid captured; payer_notify_retry 2s interval=1s max=1s;')
 --- after
 shop_answers('500');
@@ -227,7 +227,7 @@ like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="g
 
 
 
-=== TEST 13: a 2xx is not enough where the body has to say so
+=== TEST 13: payer_notify_accept requires a value in the response
 --- config eval: ::telling('payer_notify_accept /status processing completed; payer_notify_retry 1h interval=1s max=1s;')
 --- after
 shop_answers('204', 'json {"status":"pending"}', 'json {"error":"no"}', 'html <p>', 'json=500 {"status":"processing"}', 'json {"status":"completed"}');
@@ -240,7 +240,7 @@ like(error_log_text(), qr/accepted the notification "paid", attempt 6/, 'then it
 
 
 
-=== TEST 14: or a regular expression matches it
+=== TEST 14: payer_notify_accept accepts a regular expression
 --- config eval: ::telling('payer_notify_accept ~^OK; payer_notify_retry 1h interval=1s max=1s;')
 --- after
 shop_answers('html NOK', 'html OK');
@@ -253,7 +253,7 @@ like(error_log_text(), qr/accepted the notification "paid", attempt 2/, 'then it
 
 
 
-=== TEST 15: notifications are signed
+=== TEST 15: notifications are signed with payer_notify_key_file
 --- http_config eval
 ::write_file('notify.key', "a key of the shop that is long enough\n");
 ::write_file('old.key', "the key that the shop had before it\n");
@@ -274,7 +274,7 @@ is($v[1], hmac_sha256_hex($message, 'the key that the shop had before it'), 'and
 
 
 
-=== TEST 16: the operator's own method and body, with the variables
+=== TEST 16: proxy_method, proxy_set_body and variables can be used in the location
 --- config eval
 ::telling('', 'proxy_method PUT; proxy_set_header X-Type $payer_notify_type;
     proxy_set_body "id=$payer_notify_id&attempt=$payer_notify_attempt&order=$payer_reference&payment=$payer_payment_id&sum=$payer_authorized_amount&currency=$payer_currency";')
@@ -289,7 +289,7 @@ is($told->{text}, "id=$told->{head}{'x-payer-notify-id'}&attempt=1&order=1001&pa
 
 
 
-=== TEST 17: an automatic capture is told
+=== TEST 17: an automatic capture is notified
 --- config eval: ::telling('payer_notify_on captured; payer_auto_capture on;')
 --- after
 order('1001');
@@ -301,7 +301,7 @@ is($told->{capturedAmount}, 12900, 'in full');
 
 
 
-=== TEST 18: payer_event_pass sets the headers of the order, and obeys payer_notify_accept
+=== TEST 18: payer_event_pass sends the headers of the order and applies payer_notify_accept
 --- config eval
 ::telling('', '') =~ s{payer_events; }{payer_events; payer_event_pass /_shop/event; payer_notify_accept /ok true; }r . '
         location = /_shop/event { internal; proxy_pass http://shop; }
@@ -329,7 +329,7 @@ is(get($url)->status, 200, 'one that says yes is');
 
 
 
-=== TEST 19: what is owed is in the metrics
+=== TEST 19: owed notifications are in the metrics
 --- config eval: ::telling('payer_notify_retry 1h interval=3s max=3s;')
 --- after
 shop_answers('500', '204');
@@ -343,7 +343,7 @@ like(get('/metrics')->body, qr/^payer_notifications_oldest_seconds 0\n/m, 'then 
 
 
 
-=== TEST 20: of many at once, those that have to wait are told when there is room, and not by the next sweep
+=== TEST 20: notifications beyond the limit of simultaneous ones are sent before the next sweep
 --- config eval: ::telling('payer_sweep 1h;')
 --- after
 my @orders = (1001 .. 1018);
@@ -361,7 +361,7 @@ is(scalar(told_of(18, 12)), 18, 'each is told');
 
 
 
-=== TEST 21: a payment that was released before the shop could be told is not called paid
+=== TEST 21: paid is not sent for a payment that was released meanwhile
 --- config eval: ::telling('payer_notify_retry 1h interval=2s max=2s;')
 --- after
 shop_answers('500', '204');
@@ -377,7 +377,7 @@ like(get('/metrics')->body, qr/^payer_notifications_total\{type="paid",result="c
 
 
 
-=== TEST 22: unless the release is told, too: then both are, in their order
+=== TEST 22: paid is sent for a released payment if the release is notified, too
 --- config eval: ::telling('payer_notify_on paid released; payer_notify_retry 1h interval=2s max=2s;')
 --- after
 shop_answers('500', '204');
@@ -390,7 +390,7 @@ is(join(' ', map { $_->{type} } told_of(3, 20)), 'paid paid released', 'in their
 
 
 
-=== TEST 23: nor one of an order that was sold again since, and is not paid
+=== TEST 23: paid is not sent for an order that was sold again meanwhile and is not paid
 --- config eval: ::telling('payer_notify_retry 1h interval=3s max=3s;')
 --- after
 shop_answers('500', '204');
@@ -408,7 +408,7 @@ is(scalar(told()), 1, 'the shop is not told again');
 
 
 
-=== TEST 24: a capture that releases the rest is told as both, in their order
+=== TEST 24: a capture that releases the rest is notified as captured and released, in this order
 --- config eval: ::telling('payer_notify_on captured released;')
 --- after
 order('1001');
@@ -421,7 +421,7 @@ is(join(' ', map { $_->{capturedAmount} } @told), '900 900', 'with the sum');
 
 
 
-=== TEST 25: a capture of everything releases nothing
+=== TEST 25: a capture of the whole amount is not notified as released
 --- config eval: ::telling('payer_notify_on captured released;')
 --- after
 order('1001');

@@ -29,7 +29,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a location that is not there
+=== TEST 1: payer_notify to a missing location is rejected
 --- http_config eval
 ::payer_http() . 'server { listen 127.0.0.1:1;' . ::payer_server() . $::checkout . '
         payer_notify /_shop/paid;
@@ -44,7 +44,7 @@ there is no location for "/_shop/paid" in the server of location "/checkout", wh
 
 
 
-=== TEST 2: a location that everybody can use
+=== TEST 2: payer_notify to a location that is not internal is rejected
 --- config eval: $::checkout . ::place('proxy_pass http://shop;') . 'payer_notify /_shop/paid;'
 --- must_die
 --- error_log
@@ -53,7 +53,7 @@ is not internal
 
 
 
-=== TEST 3: a location that passes nothing on
+=== TEST 3: payer_notify to a location without a proxy is rejected
 --- config eval: $::checkout . ::place('internal;') . 'payer_notify /_shop/paid;'
 --- must_die
 --- error_log
@@ -62,7 +62,7 @@ does not pass requests to the shop
 
 
 
-=== TEST 4: a path with variables
+=== TEST 4: payer_notify with variables in the path is rejected
 --- config eval: $::checkout . $::shop . 'payer_notify /_shop/$arg_x;'
 --- must_die
 --- error_log
@@ -71,7 +71,7 @@ invalid URI "/_shop/$arg_x", its path must begin with a slash and have no variab
 
 
 
-=== TEST 5: a type that does not exist
+=== TEST 5: an unknown type of payer_notify_on is rejected
 --- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid; payer_notify_on paid sold;'
 --- must_die
 --- error_log
@@ -80,7 +80,7 @@ invalid type "sold"
 
 
 
-=== TEST 6: a pointer without values
+=== TEST 6: payer_notify_accept with a pointer and without values is rejected
 --- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid; payer_notify_accept /status;'
 --- must_die
 --- error_log
@@ -89,7 +89,7 @@ invalid type "sold"
 
 
 
-=== TEST 7: times that do not fit
+=== TEST 7: payer_notify_retry with max less than interval is rejected
 --- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid; payer_notify_retry 1h interval=1h max=1m;'
 --- must_die
 --- error_log
@@ -98,7 +98,7 @@ invalid type "sold"
 
 
 
-=== TEST 8: without the sweep nothing would be repeated
+=== TEST 8: payer_notify with payer_sweep off is rejected
 --- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid; payer_sweep off;'
 --- must_die
 --- error_log
@@ -107,7 +107,7 @@ invalid type "sold"
 
 
 
-=== TEST 9: a look without a buyer has no headers to pass on
+=== TEST 9: payer_notify with payer_lookup_header is rejected
 --- config eval
 $::checkout . $::shop . 'payer_notify /_shop/paid;
     location = /_shop/order { internal; proxy_pass http://shop; }
@@ -126,7 +126,7 @@ $::checkout . $::shop . 'payer_notify /_shop/paid;
 
 
 
-=== TEST 10: what is of a buyer's request is warned of
+=== TEST 10: variables of a client's request in the location log a warning
 --- config eval: $::checkout . ::place('internal; proxy_set_header X-A $http_x_a; proxy_pass http://shop;') . 'payer_notify /_shop/paid;'
 --- request
 GET /nothing
@@ -136,7 +136,7 @@ like(error_log_text(), qr/\[warn\].*location "\/_shop\/paid" uses "\$http_x_a", 
 
 
 
-=== TEST 11: off takes what is inherited away
+=== TEST 11: payer_notify off cancels an inherited payer_notify
 --- config eval: $::checkout =~ s/payer_checkout;/payer_checkout; payer_notify off;/r . $::shop . 'payer_notify /_shop/paid; payer_sweep off;'
 --- request
 GET /nothing

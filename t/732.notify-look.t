@@ -87,7 +87,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an order that is open is told after a look
+=== TEST 1: paid is sent after a lookup if the order is open in the shop
 --- config eval: ::looking()
 --- after
 sold(wc('pending'), '204');
@@ -98,7 +98,7 @@ is($lines[3], 'POST /_shop/paid?id=1001 HTTP/1.0', 'then it is told');
 
 
 
-=== TEST 2: an order that was cancelled in the shop is not called paid
+=== TEST 2: paid is not sent for an order cancelled in the shop
 --- config eval: ::looking('server_name localhost; location /office/ { payer_office; payer_allow 127.0.0.1; }')
 --- after
 sold(wc('cancelled'));
@@ -113,7 +113,7 @@ is_deeply(get('/office/orders?attention=1', headers => { Host => 'localhost' })-
 
 
 
-=== TEST 3: an order that became dearer is not called paid
+=== TEST 3: paid is not sent for an order that costs more now
 --- config eval: ::looking()
 --- after
 sold(wc('pending', '259.00'));
@@ -123,7 +123,7 @@ is(scalar(paid_told()), 0, 'and the shop is not told');
 
 
 
-=== TEST 4: an order that the shop calls paid already needs no call
+=== TEST 4: paid is not sent for an order that is already paid in the shop
 --- config eval: ::looking()
 --- after
 sold(wc('processing'));
@@ -133,7 +133,7 @@ is(scalar(paid_told()), 0, 'the shop is not told');
 
 
 
-=== TEST 5: while the shop does not say it is asked again
+=== TEST 5: the lookup is repeated while the shop does not answer
 --- config eval: ::looking()
 --- after
 sold('json=500 {}', wc('pending'), '204');
@@ -143,7 +143,7 @@ like(error_log_text(), qr/did not accept the notification "paid", attempt 1, sta
 
 
 
-=== TEST 6: an order that was cancelled in the shop is not captured automatically
+=== TEST 6: an order cancelled in the shop is not captured automatically
 --- config eval: ::looking('payer_auto_capture on;')
 --- after
 shop_answers(wc('pending'), wc('cancelled'));
@@ -155,7 +155,7 @@ like(error_log_text(), qr/\[error\].*the payment is not captured automatically: 
 
 
 
-=== TEST 7: one that is open is captured
+=== TEST 7: an order that is open in the shop is captured automatically
 --- config eval: ::looking('payer_auto_capture on;')
 --- after
 sold(wc('pending'), '204');
@@ -163,7 +163,7 @@ is(books('1001')->{captured}, 12900, 'captured');
 
 
 
-=== TEST 8: an order whose lookup is in no location any more is told, and that is logged
+=== TEST 8: paid is sent and a warning is logged if no location has the lookup any more
 --- config eval: ::looking()
 --- after
 sold('json=500 {}');

@@ -96,7 +96,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: a notification whose location has left the configuration is given up, kept, and sent again by hand when it is back
+=== TEST 1: a notification whose location is missing is given up, and can be sent again when it is back
 --- config eval: ::telling('payer_notify_retry 3s interval=1s max=1s;') . $::office
 --- after
 shop_answers('500');
@@ -122,7 +122,7 @@ ok(wait_until(sub { kept('1001') eq 'taken' }, 10), 'and accepted');
 
 
 
-=== TEST 2: a location that is back before that is used again, and meanwhile other orders are notified
+=== TEST 2: a notification is sent when its location is back, and others are sent meanwhile
 --- config eval: ::telling('payer_notify_retry 1h interval=1s max=1s;')
 --- after
 shop_answers('500');
@@ -148,7 +148,7 @@ ok(wait_until(sub { told_about('1001') > @before }, 10), 'and is sent');
 
 
 
-=== TEST 3: a notification of a server that this host does not have is left to the host that has it, without delay
+=== TEST 3: a notification of a server that this host does not have is left to another host
 --- http_config eval: ::other_server()
 --- config eval: ::telling('server_name localhost;')
 --- after
@@ -178,7 +178,7 @@ is((told_about('2001'))[-1]{line}, 'POST /_shop/other?id=2001 HTTP/1.0', 'to its
 
 
 
-=== TEST 4: many notifications of other servers do not keep back one of this server
+=== TEST 4: notifications of other servers do not delay those of this server
 --- http_config eval: ::other_server()
 --- config eval: ::telling('server_name localhost; payer_notify_retry 1h interval=1s max=1s;')
 --- after
