@@ -247,6 +247,10 @@ typedef struct {
      * excludes the other worker processes of this nginx only; a put that takes
      * it excludes other nginx instances with the same store.  It ends with its
      * lease, or when the process that has it has exited.
+     *
+     * unclaim() releases it for this nginx at once, and for others as soon as
+     * the store has the release.  If a request of this nginx has taken it
+     * again by then, that request keeps it.
      */
     ngx_int_t     (*claim)(ngx_http_payer_store_t *store, ngx_str_t *key,
                       ngx_msec_t lease, ngx_http_payer_claim_t *claim);

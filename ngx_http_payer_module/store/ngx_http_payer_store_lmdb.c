@@ -338,7 +338,11 @@ ngx_http_payer_lmdb_put(ngx_http_payer_store_t *store,
 }
 
 
-/* no request waits for it; if it is lost, the lease expires */
+/*
+ * The claim in the store is released later, and no request waits for it; if
+ * the release is lost, the lease expires.  A request that has the claim in the
+ * zone by then has taken over the one in the store, too, and keeps it.
+ */
 
 static void
 ngx_http_payer_lmdb_unclaim(ngx_http_payer_store_t *store,
@@ -350,6 +354,8 @@ ngx_http_payer_lmdb_unclaim(ngx_http_payer_store_t *store,
         return;
     }
 
+    ngx_http_payer_zone_unclaim(store->zone, claim);
+
     if (claim->taken) {
         le = ngx_http_payer_lmdb_env(store);
 
@@ -357,11 +363,8 @@ ngx_http_payer_lmdb_unclaim(ngx_http_payer_store_t *store,
             (void) ngx_http_payer_lmdb_write(le, NULL, 0,
                                              NGX_HTTP_PAYER_CLAIM_RELEASE,
                                              claim, NULL);
-            return;
         }
     }
-
-    ngx_http_payer_zone_unclaim(store->zone, claim);
 }
 
 

@@ -130,6 +130,7 @@ typedef struct {
     /* see _upgrade.c */
     ngx_uint_t              upgrade;    /* unsigned  upgrade:1; */
     ngx_uint_t              converted;  /* unsigned  converted:1;  by us */
+    ngx_uint_t              finished;   /* unsigned  finished:1;  by us */
     ngx_event_t             step;
     ngx_http_payer_io_t     step_io;
     ngx_http_payer_claim_t  stepping;
@@ -179,6 +180,7 @@ struct ngx_http_payer_lmdb_job_s {
     ngx_uint_t                      step;       /* unsigned  step:1;  of an
                                                  * upgrade */
     ngx_uint_t                      done;       /* unsigned  done:1; */
+    ngx_uint_t                      last;       /* unsigned  last:1;  by it */
     time_t                          lease;      /* of it, seconds */
     ngx_uint_t                      n;
     ngx_http_payer_store_entry_t    entries[1];

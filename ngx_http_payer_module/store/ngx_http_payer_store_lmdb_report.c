@@ -94,6 +94,7 @@ ngx_http_payer_lmdb_report(ngx_http_payer_lmdb_env_t *le)
 
         } else if (job->step && job->done) {
             le->upgrade = 0;
+            le->finished = job->last;
         }
 
         ngx_http_payer_lmdb_claimed(le, job);

@@ -136,10 +136,15 @@ ngx_http_payer_lmdb_stepped(ngx_http_payer_io_t *io)
 
     ngx_http_payer_zone_unclaim(le->zone, &le->stepping);
 
-    if (!le->upgrade) {
+    if (le->finished) {
+        le->finished = 0;
+
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "payer_store \"lmdb:%V\": the records of an older "
                       "version are converted", &le->path);
+    }
+
+    if (!le->upgrade) {
         return;
     }
 
@@ -162,6 +167,7 @@ ngx_http_payer_lmdb_upgrade(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     MDB_cursor  *cursor;
 
     job->done = 0;
+    job->last = 0;
 
     key.mv_data = NGX_HTTP_PAYER_LMDB_UPGRADE_KEY;
     key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_UPGRADE_KEY) - 1;
@@ -201,6 +207,7 @@ ngx_http_payer_lmdb_upgrade(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 
     if (rc == MDB_NOTFOUND) {
         job->done = 1;
+        job->last = 1;
         return ngx_http_payer_lmdb_set_place(txn, le->dbi, NULL);
     }
 

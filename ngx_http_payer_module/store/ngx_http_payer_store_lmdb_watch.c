@@ -59,7 +59,9 @@ ngx_http_payer_lmdb_ready(ngx_http_payer_lmdb_env_t *le)
 
     if (le->env == NULL) {
 
-        if (le->tried == ngx_time()) {
+        /* not under the hands of a thread that is still in it */
+
+        if (le->tried == ngx_time() || le->running) {
             return NGX_ERROR;
         }
 

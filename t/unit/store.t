@@ -127,8 +127,8 @@ sub workers {
 }
 
 sub wait_for {
-    my ($what) = @_;
-    my $end = time + 15;
+    my ($what, $seconds) = @_;
+    my $end = time + ($seconds // 15);
     while (time < $end) { my $r = $what->(); return $r if $r; sleep 0.05 }
     return;
 }
@@ -305,6 +305,38 @@ sub leases {
 }
 
 
+# what a put gives back with a claim is stored as its merge says; the claim is
+# given back only by who has it
+
+sub releases {
+    my ($name) = @_;
+    my $held = '!claim/order/5/r';
+
+    my ($slow) = ask('op=claim&key=order/5/r&lease=300') =~ /^200 (\d+)$/;
+    is(ask("op=take&key=order/5/r&owner=$slow&value=wish&merge=1"),
+        '200 wish', "$name: a put takes the claim");
+    sleep 0.4;
+
+    my ($fast) = ask('op=claim&key=order/5/r&lease=60000') =~ /^200 (\d+)$/;
+    ok($fast && $fast != $slow, "$name: its lease ends, somebody else has it");
+    is(ask("op=take&key=order/5/r&owner=$fast&value=longer&merge=1"),
+        '200 Longer', "$name: and writes");
+
+    is(ask("op=release&key=order/5/r&owner=$slow&value=late&merge=1"),
+        '208 Longer', "$name: who was late learns what is kept");
+    is(ask('op=claim&key=order/5/r&lease=1'), '409 0',
+        "$name: and gives nothing back");
+    like(ask("op=get&key=$held"), qr/^200/, "$name: nor in the store")
+        if $name eq 'lmdb';
+
+    is(ask("op=release&key=order/5/r&owner=$fast&value=the-longest&merge=1"),
+        '200 The-longest', "$name: who has it gives it back with a put");
+    is(ask("op=get&key=$held"), '404 ', "$name: also in the store");
+    like(ask('op=claim&key=order/5/r&lease=1'), qr/^200/,
+        "$name: to whoever comes next");
+}
+
+
 # what every store does
 
 for my $store ('memory', "lmdb:$dir/common") {
@@ -390,6 +422,7 @@ for my $store ('memory', "lmdb:$dir/common") {
     aliases($name);
     lists($name);
     leases($name);
+    releases($name);
 
     my ($owner) = ask('op=claim&key=c&lease=60000') =~ /^200 (\d+)$/;
     ok($owner, "$name: a claim");
@@ -574,6 +607,7 @@ stop();
 start("lmdb:$dir/former", workers => 2);
 
 my ($orders, $slowest, $missed, $writes) = (0, 0, 0, 0);
+my $started = time;
 my $upgraded = wait_for(sub {
     my $begun = time;
     my $i = 1 + $orders++ * 61 % $former;
@@ -590,7 +624,10 @@ my $upgraded = wait_for(sub {
         == 8;
 
     return log_text() =~ /the records of an older version are converted/;
-});
+}, 120);
+
+note(sprintf '%d orders converted in %.1f s, %d reads meanwhile, the slowest '
+    . '%.1f ms', $former, time - $started, $orders, $slowest * 1000);
 
 ok($upgraded, 'are put into the lists in the background');
 is($missed, 0, 'each is found meanwhile');
@@ -610,6 +647,9 @@ while ((my $r = ask("op=list&prefix=order/1/&limit=500&after=$from")) =~ /^200/)
     ($from) = $r =~ / next=(\w+)/ or last;
 }
 is($listed, $former, 'all of them');
+wait_for(sub { 0 }, 1.5);
+is(scalar(() = log_text() =~ /are converted/g), 1,
+    'one of the workers says so');
 stop();
 
 like(slurp("$dir/former/data.mdb"), qr/!payer-store2/,

@@ -18,7 +18,9 @@
  *         n puts at once, answered when all are done
  *     op=former&key=&n=       makes the store one of a former version, with n
  *                             entries more; then stop nginx
- *     op=take&key=&value=     claim the key for a minute in the same put
+ *     op=take&key=&value=[&owner=]     with the claim of the key in the same
+ *                             put: that of "owner", or one for a minute
+ *     op=release&key=&value=&owner=    the same, and give it back
  *     op=abandon&key=&value=  put, and forget it at once
  *     op=claim&key=&lease=    op=unclaim&key=&owner=
  */
@@ -253,14 +255,27 @@ store_test_put(ngx_http_request_t *r, ngx_http_payer_store_t *store,
 
     act = NGX_HTTP_PAYER_CLAIM_NONE;
 
+    claim.key = entries[0].key;
+    claim.owner = store_test_number(r, "owner");
+    claim.lease = 60000;
+
+    if (store_test_is(&op, "release")) {
+        act = NGX_HTTP_PAYER_CLAIM_RELEASE;
+        claim.taken = 1;
+        ngx_http_payer_lmdb_claim_id(store->zone, &claim);
+    }
+
     if (store_test_is(&op, "take")) {
-        rc = store->ops->claim(store, &entries[0].key, 60000, &claim);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
         act = NGX_HTTP_PAYER_CLAIM_TAKE;
+
+        if (claim.owner == 0) {
+            rc = store->ops->claim(store, &entries[0].key, claim.lease,
+                                   &claim);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
     }
 
     return store->ops->put(store, entries, entries[1].key.len ? 2 : 1, act,
