@@ -333,6 +333,7 @@ struct ngx_http_payer_ctx_s {
     ngx_http_payer_step_pt        step;
     ngx_event_t                   timer;
     ngx_msec_t                    deadline;     /* ngx_current_msec */
+    ngx_msec_t                    limit;        /* of what it is parked for */
     void                        (*abandon)(ngx_http_payer_ctx_t *ctx);
     void                        (*end)(ngx_http_request_t *r, ngx_int_t rc);
     ngx_http_payer_background_run_t  *background;

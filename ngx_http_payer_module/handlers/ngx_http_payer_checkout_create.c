@@ -329,8 +329,12 @@ ngx_http_payer_checkout_created(ngx_http_request_t *r,
 
     if (ctx->io.kept) {
 
-        /* the order has another link, and this one will not be used */
+        /*
+         * The order has another link, and this one will not be used.  As a
+         * rule too much time has passed, but not to cancel it.
+         */
 
+        ctx->deadline = ngx_current_msec + ctx->conf->timeout;
         ctx->link = NGX_HTTP_PAYER_LINK_WAIT;
         ctx->step = ngx_http_payer_checkout_cancel_old;
 

@@ -273,9 +273,7 @@ ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
                                   "permissions, or restore the files.",
                                   "the %V store cannot be written", name);
 
-    } else if (ctx->conf->main->store->ops
-               == &ngx_http_payer_store_memory_ops)
-    {
+    } else if (ngx_strcmp(name->data, "memory") == 0) {
         ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,
                                   NGX_HTTP_PAYER_HEALTH_WARN,
                                   "Use \"payer_store lmdb:DIRECTORY\" for a "

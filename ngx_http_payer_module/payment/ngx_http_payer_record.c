@@ -52,7 +52,7 @@
  *
  *     stored                     and it is
  *     creating                   creating: the intent to make another link
- *     expired, cancelled         creating or initiated
+ *     expired, cancelled         creating
  *     released, refunded, ended  creating
  *
  * and never one whose link somebody may have, which is to be cancelled first,
@@ -105,10 +105,6 @@
 #define NGX_HTTP_PAYER_STATES_INTENT                                          \
     ngx_http_payer_state_bit(NGX_HTTP_PAYER_CREATING)
 
-#define NGX_HTTP_PAYER_STATES_LINK                                            \
-    (NGX_HTTP_PAYER_STATES_INTENT                                             \
-     | ngx_http_payer_state_bit(NGX_HTTP_PAYER_INITIATED))
-
 
 typedef struct {
     ngx_str_t     name;
@@ -130,10 +126,10 @@ static ngx_http_payer_state_t  ngx_http_payer_states[] = {
       NGX_HTTP_PAYER_STATES_INITIATED, 0, 0, 0 },
 
     { ngx_string("expired"),
-      NGX_HTTP_PAYER_STATES_EXPIRED, 0, NGX_HTTP_PAYER_STATES_LINK, 0 },
+      NGX_HTTP_PAYER_STATES_EXPIRED, 0, NGX_HTTP_PAYER_STATES_INTENT, 0 },
 
     { ngx_string("cancelled"),
-      NGX_HTTP_PAYER_STATES_CANCELLED, 0, NGX_HTTP_PAYER_STATES_LINK, 0 },
+      NGX_HTTP_PAYER_STATES_CANCELLED, 0, NGX_HTTP_PAYER_STATES_INTENT, 0 },
 
     { ngx_string("authorized"),
       NGX_HTTP_PAYER_STATES_AUTHORIZED, NGX_HTTP_PAYER_STATES_CANCELLED,

@@ -11,11 +11,16 @@
 
 #define NGX_HTTP_PAYER_EXPIRE_AGAIN  50         /* ms */
 
+/* a timer that is so late was not looked at: the process stood still */
+
+#define NGX_HTTP_PAYER_STOOD_STILL   300        /* ms */
+
 
 static void ngx_http_payer_flow_resume(ngx_http_request_t *r);
 static void ngx_http_payer_flow_timer(ngx_event_t *ev);
 static void ngx_http_payer_flow_cleanup(void *data);
 static ngx_uint_t ngx_http_payer_flow_parked(ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_flow_stood_still(ngx_http_payer_ctx_t *ctx);
 
 
 ngx_http_payer_ctx_t *
@@ -260,9 +265,18 @@ ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    ngx_add_timer(&ctx->timer, ngx_max(ngx_http_payer_flow_left(ctx), 1));
+    ngx_http_payer_flow_limit(ctx, ngx_max(ngx_http_payer_flow_left(ctx), 1));
 
     return NGX_AGAIN;
+}
+
+
+void
+ngx_http_payer_flow_limit(ngx_http_payer_ctx_t *ctx, ngx_msec_t limit)
+{
+    ctx->limit = ngx_current_msec + limit;
+
+    ngx_add_timer(&ctx->timer, limit);
 }
 
 
@@ -317,12 +331,17 @@ ngx_http_payer_flow_timer(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, r);
 
+    if (ngx_http_payer_flow_stood_still(ctx)) {
+        ngx_http_payer_flow_limit(ctx, NGX_HTTP_PAYER_STOOD_STILL);
+        return;
+    }
+
     if (ctx->exchange && ctx->exchange->active) {
 
         /* the deadline: the request may be gone when this returns */
 
         if (ngx_http_payer_exchange_expire(ctx->exchange) == NGX_AGAIN) {
-            ngx_add_timer(&ctx->timer, NGX_HTTP_PAYER_EXPIRE_AGAIN);
+            ngx_http_payer_flow_limit(ctx, NGX_HTTP_PAYER_EXPIRE_AGAIN);
         }
 
         return;
@@ -342,6 +361,25 @@ ngx_http_payer_flow_timer(ngx_event_t *ev)
     r->write_event_handler(r);
 
     ngx_http_run_posted_requests(c);
+}
+
+
+/*
+ * What is waited for may be there: after a process was stopped, or its machine
+ * was, timers are looked at before sockets are.
+ */
+
+static ngx_uint_t
+ngx_http_payer_flow_stood_still(ngx_http_payer_ctx_t *ctx)
+{
+    if (!ngx_http_payer_flow_writing(ctx)
+        && (ctx->exchange == NULL || !ctx->exchange->active))
+    {
+        return 0;
+    }
+
+    return (ngx_msec_int_t) (ngx_current_msec - ctx->limit)
+           > NGX_HTTP_PAYER_STOOD_STILL;
 }
 
 

@@ -40,6 +40,9 @@ ngx_int_t ngx_http_payer_flow_content(ngx_http_request_t *r,
  */
 void ngx_http_payer_flow_body(ngx_http_request_t *r);
 
+/* what the request is parked for is given up after so many milliseconds */
+void ngx_http_payer_flow_limit(ngx_http_payer_ctx_t *ctx, ngx_msec_t limit);
+
 /* parks for "wait" milliseconds, or to the deadline if that comes first:
  * NGX_AGAIN, or NGX_DECLINED when the deadline has passed */
 ngx_int_t ngx_http_payer_flow_wait(ngx_http_payer_ctx_t *ctx,

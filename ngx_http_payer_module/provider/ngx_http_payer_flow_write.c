@@ -117,7 +117,8 @@ ngx_http_payer_flow_put_claim(ngx_http_payer_ctx_t *ctx,
     if (!ctx->timer.timer_set && !ctx->over) {
         left = ngx_http_payer_flow_left(ctx);
 
-        ngx_add_timer(&ctx->timer, ngx_max(left, NGX_HTTP_PAYER_WRITE_GRACE));
+        ngx_http_payer_flow_limit(ctx, ngx_max(left,
+                                               NGX_HTTP_PAYER_WRITE_GRACE));
     }
 
     return NGX_AGAIN;

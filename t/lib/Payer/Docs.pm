@@ -259,7 +259,7 @@ sub _substitutions {
     return (
         # the module that was built, unless it is built in
         [ qr/^load_module modules\/ngx_http_payer_module\.so;/m,
-            length $module ? "load_module $module;" : '' ],
+            join ' ', map {"load_module $_;"} split ' ', $module ],
 
         # a checkout below /root is readable for root only
         [ qr/^user +www-data;[^\n]*\n/m, '' ],

@@ -84,8 +84,8 @@ sub _test {
     $rows++;
     $port //= Payer::Test::free_port();
 
-    my $load = $ENV{TEST_NGINX_LOAD_MODULES}
-             ? "load_module $ENV{TEST_NGINX_LOAD_MODULES};\n" : '';
+    my $load = join '', map {"load_module $_;\n"} split ' ',
+        $ENV{TEST_NGINX_LOAD_MODULES};
     my $http = $conf{http} // '';
     my $name = $conf{name} // 'shop.example';
     my $api  = $conf{api} // road();

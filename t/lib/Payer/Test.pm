@@ -262,6 +262,8 @@ sub _check_module {
 
     $ENV{TEST_NGINX_LOAD_MODULES} = $module;
 
+    _answer_later();
+
     my $load = $module ne '' ? "load_module $module;\n" : '';
     my $conf = write_file('check.conf', <<"EOF");
 ${load}error_log stderr;
@@ -284,6 +286,19 @@ EOF
 
     $? == 0 or _give_up("$ENV{TEST_NGINX_BINARY} does not take the module"
             . ($module ne '' ? " $module" : '') . ":\n$said");
+}
+
+
+# PAYER_TEST_LATE: a store that answers later stands before that of each block
+# (t/late/).
+
+sub _answer_later {
+    return unless $ENV{PAYER_TEST_LATE} || $ENV{PAYER_TEST_STALL};
+
+    chomp(my $late = `$root/t/late/build`);
+    -e $late or _give_up('t/late/build failed');
+
+    $ENV{TEST_NGINX_LOAD_MODULES} .= " $late";
 }
 
 

@@ -276,7 +276,7 @@ test_other(void)
 
         wanted = (from == NGX_HTTP_PAYER_CREATING) ? "C........."
                  : (from == NGX_HTTP_PAYER_INITIATED) ? ".........."
-                 : (from <= NGX_HTTP_PAYER_CANCELLED) ? "CI........"
+                 : (from <= NGX_HTTP_PAYER_CANCELLED) ? "C........."
                  : (from >= NGX_HTTP_PAYER_RELEASED) ? "C........."
                  : "..........";
 
