@@ -218,7 +218,7 @@ my $r = get('/checkout?order=1');
 is($r->status, 504, 'too late');
 cmp_ok($r->time, '>=', 0.35, 'not before the time');
 cmp_ok($r->time, '<', 2, 'and not long after it');
-like($r->json->{type}, qr/outcome-unknown/, 'nobody knows what Payer did');
+like($r->json->{type}, qr/outcome-unknown/, 'the outcome at Payer is unknown');
 
 
 === TEST 15: payer_timeout aborts a call whose reply stops in the middle
@@ -232,7 +232,7 @@ my $r = get('/checkout?order=1');
 is($r->status, 504, 'too late');
 cmp_ok($r->time, '>=', 0.35, 'not before the time');
 cmp_ok($r->time, '<', 2, 'and not long after it');
-like($r->json->{type}, qr/outcome-unknown/, 'nobody knows what Payer did');
+like($r->json->{type}, qr/outcome-unknown/, 'the outcome at Payer is unknown');
 
 
 === TEST 16: payer_timeout aborts a call whose reply arrives too slowly
@@ -316,7 +316,7 @@ faults('capture: lost-reply', 'capture: status=401 body={}',
 my $r = post('/capture', json => { reference => '1', amount => 400 });
 
 is(books('1')->{captured}, 400, 'Payer has captured it');
-is($r->status, 504, 'nobody here knows');
+is($r->status, 504, 'the outcome is unknown here');
 like($r->json->{type}, qr/outcome-unknown/, 'and the answer says so');
 is($r->json->{requestId}, $r->header('Payer-Request-Id'), 'with the id');
 
@@ -332,7 +332,7 @@ pay('1');
 faults('capture: lost-reply', 'capture: status=403 times=0 body={}');
 my $r = post('/capture', json => { reference => '1', amount => 400 });
 
-is($r->status, 504, 'nobody here knows');
+is($r->status, 504, 'the outcome is unknown here');
 like($r->json->{type}, qr/outcome-unknown/, 'and the answer says so');
 
 
@@ -347,7 +347,7 @@ pay('1');
 faults('capture: lost-reply', 'capture: status=429 times=0 body={}');
 my $r = post('/capture', json => { reference => '1', amount => 400 });
 
-is($r->status, 504, 'nobody here knows');
+is($r->status, 504, 'the outcome is unknown here');
 like($r->json->{type}, qr/outcome-unknown/, 'and the answer says so');
 
 

@@ -87,7 +87,7 @@ GET /checkout?order=1
 --- error_code: 303
 --- then
 faults('cancel: lost-reply');
-is(get('/checkout?order=1&price=new')->status, 504, 'nobody knows');
+is(get('/checkout?order=1&price=new')->status, 504, 'the outcome is unknown');
 
 my $r = get('/checkout?order=1');
 is($r->status, 303, 'the old price gets a link');
@@ -108,7 +108,7 @@ GET /checkout?order=1
 --- error_code: 303
 --- then
 faults('cancel: reset');
-is(get('/checkout?order=1&price=new')->status, 504, 'nobody knows');
+is(get('/checkout?order=1&price=new')->status, 504, 'the outcome is unknown');
 is(get('/checkout?order=1')->header('Location'), (links('1'))[0]{url},
    'the old price has the old link');
 is(get('/checkout?order=1')->status, 303, 'once and for all');
@@ -194,7 +194,7 @@ if ($child == 0) {
 }
 
 wait_until(sub { calls()->{read} }, 5);
-is(get('/checkout?order=1&price=new')->status, 504, 'nobody knows what became of the link');
+is(get('/checkout?order=1&price=new')->status, 504, 'the outcome for the link is unknown');
 is(<$gate>, "402\n", 'the slow read told that it was alive');
 close $gate;
 
@@ -216,7 +216,7 @@ GET /checkout?order=1
 --- then
 faults('cancel: reset');
 clock_is_off(3600);
-is(get('/checkout?order=1&price=new')->status, 504, 'nobody knows');
+is(get('/checkout?order=1&price=new')->status, 504, 'the outcome is unknown');
 clock_is_off(0);
 is(get('/checkout?order=1')->header('Location'), (links('1'))[0]{url}, 'one read tells');
 is(get('/checkout?order=1')->status, 303, 'once and for all');
@@ -279,7 +279,7 @@ my @refund = (POST => '/refund', json => { reference => '1', amount => 700 },
 
 faults('refund: reset', 'read: edit times=0 drop=["payment.refundedAmount"]');
 my $id = request(@refund)->json->{requestId};
-ok($id, 'nobody knows whether it was done');
+ok($id, 'the outcome is unknown');
 
 faults('refund: delay=3');
 my $child = fork // die "fork: $!\n";

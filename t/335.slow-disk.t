@@ -145,7 +145,7 @@ my @capture = (POST => '/capture', json => { reference => '1' },
 my $r = request(@capture);
 
 is($r->status, 504, 'the intent is not stored yet');
-is($r->json->{type}, 'outcome-unknown', 'so nobody knows');
+is($r->json->{type}, 'outcome-unknown', 'so the outcome is unknown');
 cmp_ok($r->time, '<', 1.8, 'which is said in time');
 is(request(@capture)->status, 409, 'the key stays claimed');
 is(calls()->{capture}, undef, 'nothing was sent');

@@ -130,7 +130,7 @@ my $pid = slower_when(3000, sub { calls()->{capture} });
 my $r = request(@capture);
 waitpid $pid, 0;
 
-is($r->status, 504, 'nobody knows the outcome');
+is($r->status, 504, 'the outcome is unknown');
 is($r->json->{type}, 'outcome-unknown', 'which is said');
 is(request(@capture)->status, 409, 'the key is in use while it is written');
 is(calls()->{capture}, 1, 'and nothing is sent again');

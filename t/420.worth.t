@@ -41,15 +41,15 @@ my $odd = sub {
     return join ' ', map { "$_->{reference}:@{ $_->{attention} }" } @{ $page->{orders} };
 };
 buy_paid('1', 12900);
-is(get('/thanks?order=1')->status, 200, 'let on before');
+is(get('/thanks?order=1')->status, 200, 'passed before');
 is_problem(told('1', 99900), 409, 'amount-differs', 'refused');
 logged(qr/\[error\].*order "1" was paid with 12900 SEK, but 99900 SEK is required/, 'both sums in the log');
 is(books('1')->{links}, 1, 'no other link');
-is(get('/thanks?order=1')->status, 402, 'not let on any more, though it had just been read');
+is(get('/thanks?order=1')->status, 402, 'not passed any more, though it had just been read');
 is_problem(told('1', 99900), 409, 'amount-differs', 'refused again');
 is($odd->(), '1:amount_differs', 'the office finds it');
 to_thanks(told('1', 12900), 'until the shop wants what was paid');
-is(get('/thanks?order=1')->status, 200, 'let on again');
+is(get('/thanks?order=1')->status, 200, 'passed again');
 is($odd->(), '', 'and the office has nothing to find');
 
 
@@ -59,7 +59,7 @@ is($odd->(), '', 'and the office has nothing to find');
 buy_paid('1', 12900);
 is_problem(told('1', 100, 'NOK'), 409, 'amount-differs', 'refused');
 logged(qr/\[error\].*was paid with 12900 SEK, but 100 NOK is required/, 'in the log');
-is(get('/thanks?order=1')->status, 402, 'not let on');
+is(get('/thanks?order=1')->status, 402, 'not passed');
 
 
 
@@ -68,7 +68,7 @@ is(get('/thanks?order=1')->status, 402, 'not let on');
 buy_paid('1', 12900);
 is_problem(get(signed_link('1', 99900, time + 600)), 409, 'amount-differs', 'a signed link for more');
 is_problem(get('/public?order=1&amount=99900&currency=SEK'), 409, 'amount-differs', 'and anybody');
-is(get('/thanks?order=1')->status, 200, 'and who has paid is let on');
+is(get('/thanks?order=1')->status, 200, 'and who has paid is passed');
 
 
 
@@ -93,7 +93,7 @@ is_problem(get(signed_link('1', 12900, time + 600)), 409, 'amount-differs', 'a s
 --- after
 buy_paid('1', 1000);
 is_problem(told('1', 99900), 409, 'amount-differs', 'the second order is not paid by the first');
-is(get('/thanks?order=1')->status, 402, 'and is not let on');
+is(get('/thanks?order=1')->status, 402, 'and is not passed');
 
 
 
@@ -102,7 +102,7 @@ is(get('/thanks?order=1')->status, 402, 'and is not let on');
 my $old = buy_paid('1', 12900);
 is(get('/thanks?order=1')->status, 200, 'paid');
 operate('release', '1');
-is(get('/thanks?order=1')->status, 402, 'released: not let on, at once');
+is(get('/thanks?order=1')->status, 402, 'released: not passed, at once');
 to_widget(told('1', 12900), 'the shop sells it again');
 is(books('1')->{links}, 2, 'under the same number');
 is(get('/thanks?order=1')->status, 402, 'not paid yet');
@@ -118,7 +118,7 @@ buy_paid('1', 12900);
 operate('capture', '1');
 is(get('/thanks?order=1')->status, 200, 'captured');
 operate('refund', '1', amount => 12900);
-is(get('/thanks?order=1')->status, 402, 'refunded: not let on, at once');
+is(get('/thanks?order=1')->status, 402, 'refunded: not passed, at once');
 to_widget(told('1', 500), 'the shop sells it again, for another sum');
 pay('1');
 is(get('/thanks?order=1')->status, 200, 'paid again');
@@ -279,21 +279,21 @@ invalid status "AUTHORIZED", it must not be one of those that the module knows
 buy_paid('1', 12900);
 operate('capture', '1');
 operate('refund', '1', amount => 6450);
-is(get('/thanks?order=1')->status, 200, 'one half: open');
+is(get('/thanks?order=1')->status, 200, 'one half: passed');
 operate('refund', '1', amount => 6450);
-is(get('/thanks?order=1')->status, 402, 'two halves: shut');
+is(get('/thanks?order=1')->status, 402, 'two halves: 402');
 
 buy_paid('2', 12900);
 operate('capture', '2');
 operate('refund', '2');
-is(get('/thanks?order=2')->status, 402, 'without an amount: shut');
+is(get('/thanks?order=2')->status, 402, 'without an amount: 402');
 
 buy_paid('3', 12900);
 operate('capture', '3', amount => 5000);
 operate('refund', '3');
-is(get('/thanks?order=3')->status, 200, 'the rest may still be captured: open');
+is(get('/thanks?order=3')->status, 200, 'the rest may still be captured: passed');
 operate('release', '3');
-is(get('/thanks?order=3')->status, 402, 'the rest was released, too: shut');
+is(get('/thanks?order=3')->status, 402, 'the rest was released, too: 402');
 
 
 
@@ -305,4 +305,4 @@ operate('capture', '1');
 faults({ match => 'refund', delay_after => 0.4, times => 0 });
 my @r = together(map { [ POST => '/refund', json => { reference => '1', amount => $_ } ] } 6000, 6900);
 is($_->status, 200, 'refunded') for @r;
-is(get('/thanks?order=1')->status, 402, 'and the page is shut');
+is(get('/thanks?order=1')->status, 402, 'and 402 is returned');

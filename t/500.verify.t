@@ -183,7 +183,7 @@ is_thanked(thanks('1001'), 'the true reply lets on');
 --- after
 paid('1001');
 faults({ match => 'read', action => 'edit', drop => ['payment.currencyCode'] });
-is_thanked(thanks('1001'), 'let on');
+is_thanked(thanks('1001'), 'passed');
 
 
 

@@ -286,11 +286,11 @@ if (!$child) {
 ok(wait_until(sub { reads() == 1 }, 5), 'one asks');
 reload();
 waitpid $child, 0;
-is($?, 0, 'and is let on');
+is($?, 0, 'and is passed');
 is_thanked(thanks('1001'), 'and so is the next one, by the new workers');
 order('1002');
 reload();
-is_refused(thanks('1002'), 402, 'the gate is still there');
+is_refused(thanks('1002'), 402, 'payer_verify still applies');
 
 
 

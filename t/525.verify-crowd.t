@@ -67,7 +67,7 @@ __DATA__
 --- after
 order('1001');
 my @r = crowd(200, '1001');
-is(statuses(@r), '402 x 200', 'nobody is let on');
+is(statuses(@r), '402 x 200', 'no request is passed');
 cmp_ok(calls()->{read}, '<=', 3, 'a few reads: ' . calls()->{read});
 cmp_ok(shortest(), '>', 0.95, 'a second apart');
 
@@ -82,7 +82,7 @@ order('1001');
 my $start = time;
 my @r = crowd(200, '1001');
 my $took = time - $start;
-is(statuses(@r), '402 x 200', 'nobody is let on');
+is(statuses(@r), '402 x 200', 'no request is passed');
 cmp_ok($took, '>', 1.9, 'they have waited');
 cmp_ok(calls()->{read}, '>=', 2, 'Payer was asked again');
 cmp_ok(calls()->{read}, '<=', $took + 2, 'once a second');
@@ -159,7 +159,7 @@ payer_verify_cache 0;
 paid('1001');
 faults({ match => 'read', delay => 0.3, times => 0 });
 my @r = crowd(100, '1001');
-is(statuses(@r), '200 x 100', 'all are let on');
+is(statuses(@r), '200 x 100', 'all are passed');
 cmp_ok(calls()->{read}, '<=', 4, 'by a few reads: ' . calls()->{read});
 is_thanked(thanks('1001'), 'who comes later');
 cmp_ok((journal('read'))[-1]{time}, '>', time - 1, 'has a read of his own');
@@ -179,7 +179,7 @@ my ($first, $r, @later) = while_read('1001', sub {
     return (post('/release?reference=1001'), crowd(20, '1001'));
 });
 is($r->status, 200, 'released');
-is(statuses(@later), '402 x 20', 'nobody of those who came later is let on');
+is(statuses(@later), '402 x 20', 'no later request is passed');
 
 
 
@@ -191,7 +191,7 @@ payer_tries 1;
 order('1001');
 faults({ match => 'read', action => 'html', times => 0 });
 my @r = crowd(100, '1001');
-is(statuses(@r), '503 x 100', 'nobody knows');
+is(statuses(@r), '503 x 100', 'the outcome is unknown');
 cmp_ok(calls()->{read}, '<=', 3, 'a few reads: ' . calls()->{read});
 ok(!(grep { !$_->header('Retry-After') } @r), 'each is told when to come again');
 

@@ -77,7 +77,7 @@ sub bought {
     pay('1001');
 
     $r = visit("$page&paid=1");
-    is($r->{status}, 200, 'who has paid is let through');
+    is($r->{status}, 200, 'a request for the paid order is passed');
     like($r->{body}, qr/Order number: 1001/, 'to the page of the order');
 
     is(event_of('1001')->{status}, 200, 'the event is taken');
@@ -209,7 +209,7 @@ sub completed {
     $page = woo_order(1602);
     visit($page);
     woo_staff(1602, status => 'processing');
-    is(visit($page)->{status}, 200, 'paid at the counter: let through');
+    is(visit($page)->{status}, 200, 'paid at the counter: passed');
     is(books('1602')->{status}, 'CANCELLED', 'nobody pays it once more');
 }
 

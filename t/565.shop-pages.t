@@ -100,7 +100,7 @@ sub bought {
     pay('A-1001');
 
     $r = visit($back);
-    is($r->{status}, 200, 'who has paid is let through');
+    is($r->{status}, 200, 'a request for the paid order is passed');
     like($r->{body}, qr/Thank you/, 'and thanked');
     unlike(visit($thanks)->{body}, qr/Thank you/, 'not without the ticket')
         if $thanks;

@@ -60,7 +60,7 @@ sub keepalive {
     my ($status) = $answers[-1] =~ m{^HTTP/\S+ (\d+)};
 
     is(scalar @answers, scalar @paths, 'each request is answered');
-    like($answers[0], qr/THANK YOU/, 'the first one is let on');
+    like($answers[0], qr/THANK YOU/, 'the first one is passed');
 
     return bless { status => $status, raw => $answers[-1],
         body => '', headers => [] }, 'Payer::HTTP::Response';
@@ -117,7 +117,7 @@ attack('after the link has expired', 402, thanks('1001'));
 --- after
 paid('1001');
 order('1002');
-is_thanked(thanks('1001'), 'the paid one is let on');
+is_thanked(thanks('1001'), 'the paid one is passed');
 
 attack('another buyer\'s order was paid, this one was not', 402,
     thanks('1002'));
@@ -209,7 +209,7 @@ attack('HTTP/2, POST', 402, curl("-X POST $h2/thanks?order=1001'"));
 pay('1001');
 my $r = curl("$h2/thanks?order=1001'");
 like($r->raw, qr{^HTTP/2 200.*^cache-control: no-store.*THANK YOU}sm,
-    'who has paid is let on');
+    'a request for the paid order is passed');
 
 
 

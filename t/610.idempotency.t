@@ -178,7 +178,7 @@ GET /checkout?order=7
 paid(7);
 faults('capture: lost-reply');
 my $r = capture('k', reference => '7', amount => 2500);
-is($r->status, 504, 'nobody knows');
+is($r->status, 504, 'the outcome is unknown');
 is($r->json->{type}, 'outcome-unknown', 'which is its type');
 is($r->json->{requestId}, $r->header('Payer-Request-Id'), 'with its id');
 my $again = capture('k', reference => '7', amount => 2500);
@@ -356,14 +356,14 @@ for my $fault ('status=429 times=0', 'status=403', 'reset times=0') {
     faults('capture: lost-reply', "capture: $fault");
     my $r = capture(undef, reference => '17', amount => 100);
     is($r->status, 504, "lost, then $fault: nobody knows");
-    is($r->json->{type}, 'outcome-unknown', 'and nobody guesses');
+    is($r->json->{type}, 'outcome-unknown', 'and no outcome is guessed');
     sim('DELETE', 'faults');
 }
 
 faults('capture: lost-reply', 'capture: status=401', 'token: status=500');
 my $r = capture(undef, reference => '17', amount => 100);
-is($r->status, 504, 'lost, then no token: nobody knows');
-is($r->json->{type}, 'outcome-unknown', 'and nobody guesses');
+is($r->status, 504, 'lost, then no token: unknown');
+is($r->json->{type}, 'outcome-unknown', 'and no outcome is guessed');
 --- books
 17: captured=400
 

@@ -127,7 +127,7 @@ payer_tries 2;
 paid('1');
 faults('capture: reset', refused('capture'));
 my $r = operation('capture', 'k', reference => '1', amount => 2500);
-is_unknown($r, 'nobody knows');
+is_unknown($r, 'the outcome is unknown');
 is(operation('capture', 'k', reference => '1', amount => 2500)->status, 200,
    'the repeat does it');
 --- books
@@ -140,7 +140,7 @@ is(operation('capture', 'k', reference => '1', amount => 2500)->status, 200,
 paid('1');
 faults('capture: reset', refused('capture'));
 is_unknown(operation('capture', 'k', reference => '1', amount => 2500),
-    'nobody knows');
+    'the outcome is unknown');
 
 clock_is_off(590);
 faults(refused('capture'));
@@ -313,7 +313,7 @@ payer_tries 1;
 paid('1');
 faults('capture: lost-reply');
 is_unknown(operation('capture', 'k', reference => '1', amount => 2500),
-    'nobody knows');
+    'the outcome is unknown');
 faults(refused('capture'));
 is(operation('capture', 'k', reference => '1', amount => 2500)->status, 200,
    'the read shows that it is done');
@@ -329,7 +329,7 @@ payer_tries 1;
 paid('1');
 faults('capture: lost-reply');
 is_unknown(operation('capture', 'k', reference => '1', amount => 2500),
-    'nobody knows');
+    'the outcome is unknown');
 
 for my $fault ('capture: status=401 times=2', 'capture: status=403',
     'capture: status=429', 'capture: status=503')
@@ -356,7 +356,7 @@ payer_tries 1;
 paid('1');
 faults('capture: lost-reply');
 my $r = operation('capture', undef, reference => '1', amount => 2500);
-is($r->status, 504, 'nobody knows');
+is($r->status, 504, 'the outcome is unknown');
 my $id = $r->json->{requestId};
 my $again = operation('capture', $id, reference => '1', amount => 2500);
 is($again->status, 200, 'the repeat finds it');
@@ -375,7 +375,7 @@ payer_tries 1;
 paid('1');
 faults('capture: lost-reply');
 my $r = operation('capture', 'k', reference => '1', amount => 2500);
-is($r->status, 504, 'nobody knows');
+is($r->status, 504, 'the outcome is unknown');
 my $id = $r->json->{requestId};
 my $again = operation('capture', $id, reference => '1', amount => 2500);
 is($again->status, 200, 'the repeat finds it');
@@ -440,7 +440,7 @@ payer_tries 1;
 paid('1');
 faults('capture: reset');
 is_unknown(operation('capture', 'k', reference => '1', amount => 2500),
-    'nobody knows');
+    'the outcome is unknown');
 is(post('/reconcile')->json->{stillUnknown}, 1, 'nor does reconcile');
 clock_is_off(610);
 is(post('/reconcile')->json->{stillUnknown}, 0, 'after ten minutes it does');
@@ -504,6 +504,6 @@ isnt($r->header('Location'), $old, 'which is new');
 get('/checkout?order=1');
 clock_is_off(32 * 86400);
 faults('cancel: status=404 body={}', ::page('read'));
-is(get('/checkout?order=1')->status, 502, 'nobody knows');
+is(get('/checkout?order=1')->status, 502, 'the outcome is unknown');
 --- books
 1: links=1

@@ -27,7 +27,7 @@ sub lost {
         'read: edit times=0 drop=["payment.refundedAmount"]');
 
     my $r = refund($option{amount});
-    is($r->status, 504, 'nobody knows');
+    is($r->status, 504, 'the outcome is unknown');
 
     return $r->json->{requestId};
 }

@@ -201,7 +201,7 @@ paid('1');
 faults('capture: reset');
 my @capture = ('/capture?reference=1&amount=2500',
     headers => { 'Idempotency-Key' => 'k' });
-is(post(@capture)->status, 504, 'nobody knows');
+is(post(@capture)->status, 504, 'the outcome is unknown');
 
 # by now a read that does not show it counts
 clock_is_off(610);

@@ -247,7 +247,7 @@ my @one = ('/capture?reference=14&amount=4000',
            headers => { 'Idempotency-Key' => 'one' });
 
 faults('capture: lost-reply');
-is(post(@one)->status, 504, 'refused before the buyer paid, and nobody knows');
+is(post(@one)->status, 504, 'refused before the buyer paid, and unknown');
 
 pay('14');
 is(post('/capture?reference=14&amount=4000')->status, 200, 'another is done');
@@ -271,7 +271,7 @@ my @one = ('/capture?reference=15&amount=4000',
            headers => { 'Idempotency-Key' => 'one' });
 
 faults('capture: lost-reply');
-is(post(@one)->status, 504, 'refused before the buyer paid, and nobody knows');
+is(post(@one)->status, 504, 'refused before the buyer paid, and unknown');
 
 pay('15');
 is(post('/capture?reference=15&amount=4000')->status, 200, 'another is done');

@@ -244,7 +244,7 @@ GET /
 --- after
 faults('create: lost-reply');
 isnt(get('/checkout?order=9')->status, 303, 'no link');
-is(get('/thanks?order=9')->status, 503, 'nobody knows yet');
+is(get('/thanks?order=9')->status, 503, 'not known yet');
 days_later(1);
 is(reconcile('/reconcile')->{expiredLinks}, 1, 'its link is over');
 is(get('/thanks?order=9')->status, 402, 'nobody has paid it');

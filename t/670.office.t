@@ -328,7 +328,7 @@ GET /
 get("/checkout?order=$_") for 1 .. 3;
 paid('4');
 faults('capture: lost-reply times=9', 'read: status=500');
-is(act('capture', { reference => '4' })->status, 504, 'an outcome that nobody knows');
+is(act('capture', { reference => '4' })->status, 504, 'an unknown outcome');
 sim('DELETE', 'faults');
 is(references('orders?attention=1'), '4', 'is listed');
 is_deeply(ask('orders?attention=1')->json->{orders}[0]{attention}, ['unknown_outcome'], 'with its reason');

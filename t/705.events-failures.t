@@ -39,7 +39,7 @@ for my $fault ('status=500', 'status=429', 'status=403', 'status=401',
     sim('DELETE', 'faults');
 }
 
-is(scalar(shop_requests()), 0, 'the shop heard of nothing');
+is(scalar(shop_requests()), 0, 'the shop got no request');
 is(calls()->{ack}, undef, 'nothing was acknowledged');
 
 is(callback($token)->status, 200, 'then all is well');
@@ -92,7 +92,7 @@ for my $fault ('status=500', 'status=404', 'garbage', 'silence') {
     fails(callback($token), $fault);
 }
 
-is(scalar(shop_requests()), 0, 'the shop heard of nothing');
+is(scalar(shop_requests()), 0, 'the shop got no request');
 is(callback($token)->status, 200, 'then all is well');
 
 

@@ -176,7 +176,7 @@ for (
     }
 }
 
-is_deeply(calls(), {}, 'and Payer heard of none');
+is_deeply(calls(), {}, 'and Payer got no request');
 
 
 

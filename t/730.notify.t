@@ -21,7 +21,7 @@ __DATA__
 --- after
 order('1001');
 pay('1001');
-is(thanks('1001')->status, 200, 'the buyer is let on');
+is(thanks('1001')->status, 200, 'the buyer is passed');
 
 my ($told) = told_of(1);
 my $head = $told->{head};

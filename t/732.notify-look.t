@@ -76,7 +76,7 @@ sub sold {
     shop_answers(wc('pending'), wc('pending'), @_);
     order('1001');
     pay('1001');
-    is(thanks('1001')->status, 200, 'the buyer is let on');
+    is(thanks('1001')->status, 200, 'the buyer is passed');
 }
 
 

@@ -51,7 +51,7 @@ unlike($r->{body}, qr/id="thanks"/, 'and not shown');
 is(pay($order)->{outcome}, 'authorized', 'the buyer pays');
 
 $r = $site->curl($thanks);
-is($r->{status}, 200, 'and is let in, with no cookie');
+is($r->{status}, 200, 'and is passed, with no cookie');
 is($site->curl("$SITE/thanks?order=$order")->{status}, 403,
     'and nobody who only knows the number');
 like($r->{body}, qr/id="thanks"/, 'the shop says thank you');
@@ -95,7 +95,7 @@ pay($order);
 my ($again) = reverse sent('create');
 ($ticket) = $again =~ /&ticket=([\w-]{22})"/;
 is($site->curl("$SITE/thanks?order=$order&ticket=$ticket")->{status}, 200,
-    'who has paid is let in');
+    'a request for the paid order is passed');
 is($site->curl("$SITE/thanks?order=$order&ticket=wrong",
         '-H', 'X-Payer-Status: AUTHORIZED')->{status},
     403, 'and nobody else');

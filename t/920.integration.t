@@ -104,7 +104,7 @@ sub status {
     pay($order);
 
     like($site->curl($thanks)->{body}, qr/AUTHORIZED/,
-        'once it is paid, the buyer is let in');
+        'once it is paid, the buyer is passed');
     is($site->curl("$SITE/thanks/?order=$order",
             '-H', 'X-Payer-Status: AUTHORIZED', '-H', 'X-Payer-Amount: 34900',
             '-H', 'X-Payer-Currency: SEK')->{status},
@@ -140,7 +140,7 @@ sub x_accel {
     pay($order);
 
     $r = $site->curl($thanks, '-H', 'X-Payer-Status: FORGED');
-    is($r->{status}, 200, 'once it is paid, the buyer is let in');
+    is($r->{status}, 200, 'once it is paid, the buyer is passed');
     like($r->{body}, qr/AUTHORIZED/, 'and the shop knows the status');
 
     # the back office

@@ -91,7 +91,7 @@ sub fits ($page) {
 }
 
 
-subtest 'decline, then 3-D Secure' => sub {
+subtest 'a declined card is followed by a 3-D Secure payment' => sub {
     $browser->size(1000, 760);
     $browser->open($demo->url . '/');
     $browser->find('#buy-blanket');
@@ -153,7 +153,7 @@ subtest 'decline, then 3-D Secure' => sub {
 };
 
 
-subtest '3-D Secure rejected' => sub {
+subtest 'a rejected 3-D Secure leads to the cart' => sub {
     $browser->size(1000, 760);
     my $widget = check_out('lamp');
     type_card('4000000000003220');
@@ -169,7 +169,7 @@ subtest '3-D Secure rejected' => sub {
 };
 
 
-subtest 'unpaid' => sub {
+subtest 'an unpaid order gets no thank-you page' => sub {
     my ($p) = grep { $_->{live} } @{ books()->{payments} };
 
     $browser->open($demo->url . "/thanks?order=$p->{reference}");
@@ -178,7 +178,7 @@ subtest 'unpaid' => sub {
 };
 
 
-subtest 'phone' => sub {
+subtest 'the pages fit a phone' => sub {
     $browser->size(390, 844, 1);
     $browser->open($demo->url . '/');
     fits('the shop');

@@ -145,14 +145,14 @@ $browser = Browser->new(
 $browser->size(1000, 760);
 
 
-subtest 'accepted at once' => sub {
+subtest 'a card is accepted immediately' => sub {
     my $url = check_out('buns');
     pay_with('success');
     thanked($url);
 };
 
 
-subtest 'declined twice, then another card' => sub {
+subtest 'after two declined cards another card is accepted' => sub {
     my $url = check_out('pot');
 
     pay_with('decline');
@@ -167,7 +167,7 @@ subtest 'declined twice, then another card' => sub {
 };
 
 
-subtest '3-D Secure passed, but declined, and passed with another' => sub {
+subtest 'a card declined after 3-D Secure is replaced by another one' => sub {
     my $url = check_out('lamp');
 
     pay_with('refused');
@@ -182,7 +182,7 @@ subtest '3-D Secure passed, but declined, and passed with another' => sub {
 };
 
 
-subtest '3-D Secure rejected, and the order paid afterwards' => sub {
+subtest 'after a rejected 3-D Secure the order is paid' => sub {
     my $url = check_out('lamp');
 
     pay_with('bank');
@@ -196,7 +196,7 @@ subtest '3-D Secure rejected, and the order paid afterwards' => sub {
 };
 
 
-subtest '3-D Secure abandoned' => sub {
+subtest 'an abandoned 3-D Secure leaves the order unpaid' => sub {
     my $url = check_out('blanket');
 
     pay_with('bank');
@@ -217,7 +217,7 @@ subtest '3-D Secure abandoned' => sub {
 };
 
 
-subtest 'Back from the card page, and Back from the bank' => sub {
+subtest 'Back works from the card page and from the bank' => sub {
     my $url = check_out('buns');
 
     $browser->click('#back');
@@ -236,7 +236,7 @@ subtest 'Back from the card page, and Back from the bank' => sub {
 };
 
 
-subtest 'cancelled while the bank asks' => sub {
+subtest 'an order cancelled during 3-D Secure is not paid' => sub {
     my $url = check_out('pot');
     my $p   = payment($url);
 
@@ -275,7 +275,7 @@ subtest 'cancelled while the bank asks' => sub {
 # Here the links are old for nginx after a second, and the simulator's clock
 # does the rest.
 
-subtest 'the link has expired' => sub {
+subtest 'an expired link shows an error page' => sub {
     open_shop(edit => sub {
         s/(payer_checkout;)/$1 payer_link_ttl 1s;/
             or die "there is no checkout\n";

@@ -84,7 +84,7 @@ sub links () {
 }
 
 
-subtest 'looking makes nothing' => sub {
+subtest 'opening the page creates nothing' => sub {
     $browser->size(390, 844, 1);
     $browser->open($demo->url . '/invoice?invoice=F-2026-1&language=sv');
 
@@ -120,7 +120,7 @@ subtest 'the button leads to the payment page, also without JavaScript' => sub {
 };
 
 
-subtest 'who has gone back comes to the same link, and pays' => sub {
+subtest 'after Back the button leads to the same link, which is paid' => sub {
     $browser->click('#back');
     is $browser->text('dd'), 'F-2026-1', 'back at the page';
 

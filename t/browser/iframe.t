@@ -143,7 +143,7 @@ $browser = Browser->new(
 );
 
 
-subtest 'a phone: 3-D Secure in the frame, thanks in the window' => sub {
+subtest 'on a phone 3-D Secure is in the frame and the thank-you page in the window' => sub {
     $browser->size(390, 844, 1);
 
     my $page = check_out('blanket');
@@ -173,7 +173,7 @@ subtest 'a phone: 3-D Secure in the frame, thanks in the window' => sub {
 };
 
 
-subtest 'a desktop: rejected, back, and then paid' => sub {
+subtest 'on a desktop a rejected payment can be repeated' => sub {
     $browser->size(1000, 760);
     check_out('lamp');
 
@@ -207,7 +207,7 @@ subtest 'a desktop: rejected, back, and then paid' => sub {
 };
 
 
-subtest 'the way out below the frame' => sub {
+subtest 'the link below the frame opens the payment page' => sub {
     check_out('pot');
     $browser->click('p a');
     $browser->find('#pay');
@@ -215,7 +215,7 @@ subtest 'the way out below the frame' => sub {
 };
 
 
-subtest 'without JavaScript there is only the way out' => sub {
+subtest 'without JavaScript there is only the link' => sub {
     $browser->open($demo->url . '/');
     $browser->click('#buy-pot');
     $browser->scripts(0);
@@ -231,7 +231,7 @@ subtest 'without JavaScript there is only the way out' => sub {
 };
 
 
-subtest 'a shop that forbids frames, as the documentation has it' => sub {
+subtest 'a shop that forbids frames works with the documented configuration' => sub {
     my $out = documented();
 
     open_shop(sub {
@@ -255,7 +255,7 @@ subtest 'a shop that forbids frames, as the documentation has it' => sub {
 };
 
 
-subtest 'a return address elsewhere' => sub {
+subtest 'a return address of another origin is opened without a frame' => sub {
     open_shop(sub {
         s{(payer_return_back\s+)/cart}{$1 http://shop.example/cart}
             or die "no return address\n";

@@ -229,7 +229,7 @@ paid('B-1');
 my $evil = '<img src=x onerror=document.title="hacked">';
 order($evil);
 
-subtest 'a list of orders, which is a list to everybody' => sub {
+subtest 'the list of orders is a list for assistive technologies' => sub {
     $browser->size(1280, 900);
     as('anna');
     shows('#status', qr/^5 orders are shown/, 'all orders');
@@ -251,7 +251,7 @@ subtest 'a list of orders, which is a list to everybody' => sub {
 };
 
 
-subtest 'filters' => sub {
+subtest 'the list can be filtered' => sub {
     $browser->type('[name=q]', 'A-');
     $browser->click('#filter button');
     shows('#status', qr/^3 orders are shown/, 'by a text');
@@ -266,7 +266,7 @@ subtest 'filters' => sub {
 };
 
 
-subtest 'a part is captured, after it was said what will be done' => sub {
+subtest 'a partial capture is confirmed and executed' => sub {
     $browser->script('[...document.querySelectorAll("#rows a")].find(a => a.textContent === "B-1").click()');
     shows('#one-title', qr/^Order B-1$/, 'the order');
     shows('#history-title', qr/History/, 'its history');
@@ -298,7 +298,7 @@ subtest 'a part is captured, after it was said what will be done' => sub {
 };
 
 
-subtest 'a refund with a reason' => sub {
+subtest 'a refund is executed with a reason' => sub {
     act('Refund');
     fill('amount', '100');
     fill('reason', 'broken <b>cup</b>');
@@ -350,7 +350,7 @@ subtest 'a buyer says "I have paid": found, asked of Payer and answered within a
 };
 
 
-subtest 'what nobody knows is settled by whoever has asked Payer' => sub {
+subtest 'an unknown outcome is settled by hand' => sub {
     paid('D-1');
     $http->post_form($demo->url . '/payer/capture', { reference => 'D-1' })->{success} or die "no capture\n";
     faults({ match => 'refund', action => 'lost-reply', times => 9 },
@@ -394,7 +394,7 @@ subtest 'what nobody knows is settled by whoever has asked Payer' => sub {
 };
 
 
-subtest 'keyboard alone' => sub {
+subtest 'the page can be used with the keyboard only' => sub {
     as('anna');
     shows('#status', qr/orders are shown/, 'the list');
     $browser->script('document.querySelector("#rows a").focus()');
@@ -406,7 +406,7 @@ subtest 'keyboard alone' => sub {
 };
 
 
-subtest 'in Swedish' => sub {
+subtest 'the page is in Swedish for a Swedish browser' => sub {
     as('anna');
     $browser->click('#language');
     shows('#list-title', qr/^Ordrar$/, 'the words');
@@ -419,7 +419,7 @@ subtest 'in Swedish' => sub {
 };
 
 
-subtest 'who may only look has no buttons' => sub {
+subtest 'a client that cannot act sees no buttons' => sub {
     $browser->quit;
     $browser = Browser->new(
         screenshots => $SHOTS,
@@ -433,7 +433,7 @@ subtest 'who may only look has no buttons' => sub {
 };
 
 
-subtest 'a login that is gone is said, and nothing is done' => sub {
+subtest 'an expired login is reported, and nothing is done' => sub {
     $browser->quit;
     $browser = Browser->new(
         screenshots => $SHOTS,
