@@ -29,6 +29,20 @@ sub office {
     }';
 }
 
+# Test::Nginx gives its own server a name
+
+sub another {
+    my ($name, $location) = @_;
+    my $port = free_port();
+
+    return "server {
+        listen 127.0.0.1:$port;
+        $name
+        " . payer_server() . "
+        $location
+    }";
+}
+
 our %ask = (Host => 'localhost');
 our %act = (%ask, 'X-Payer-Office' => 1);
 
@@ -438,3 +452,36 @@ checkout() . 'location /office/ { payer_office; payer_allow 127.0.0.1; payer_off
 --- request
 GET /office/session
 --- error_code: 401
+
+
+
+=== TEST 22: a warning tells that a server without a name answers nobody
+--- config
+--- http_config eval: ::another('', 'location /office/ { payer_office; payer_allow 127.0.0.1; }')
+--- request
+GET /nothing
+--- error_code: 404
+--- error_log
+the server of "payer_office" has no "server_name", all its requests are rejected with 421: set "server_name" to the host name or IP address that staff use
+
+
+
+=== TEST 23: "_" is no name, and the warning names the directive
+--- config
+--- http_config eval: ::another('server_name _;', 'location = /report { payer_report; payer_allow 127.0.0.1; }')
+--- request
+GET /nothing
+--- error_code: 404
+--- error_log
+the server of "payer_report" has no "server_name"
+
+
+
+=== TEST 24: a pattern is a name
+--- config
+--- http_config eval: ::another('server_name ~^127;', 'location /office/ { payer_office; payer_allow 127.0.0.1; }')
+--- request
+GET /nothing
+--- error_code: 404
+--- no_error_log
+has no "server_name"

@@ -15,6 +15,8 @@ static void ngx_http_payer_check_pages(ngx_conf_t *cf,
     ngx_http_payer_main_conf_t *pmcf);
 static void ngx_http_payer_check_underscores(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
+static void ngx_http_payer_check_reachable(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
 static ngx_uint_t ngx_http_payer_check_origin(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_uint_t ngx_http_payer_is_relative(ngx_http_complex_value_t *value);
@@ -28,7 +30,7 @@ static ngx_uint_t ngx_http_payer_is_loopback(struct sockaddr *sa);
 ngx_int_t
 ngx_http_payer_check_servers(ngx_conf_t *cf)
 {
-    ngx_uint_t                   i, gate, checkout;
+    ngx_uint_t                   i, gate, checkout, staff;
     ngx_array_t                 *names;
     ngx_http_payer_loc_conf_t  **locs;
     ngx_http_payer_main_conf_t  *pmcf;
@@ -38,6 +40,7 @@ ngx_http_payer_check_servers(ngx_conf_t *cf)
     locs = pmcf->locations.elts;
     gate = 0;
     checkout = 0;
+    staff = 0;
     names = NULL;
 
     for (i = 0; i < pmcf->locations.nelts; i++) {
@@ -45,6 +48,7 @@ ngx_http_payer_check_servers(ngx_conf_t *cf)
         if (i == 0 || locs[i]->cscf != locs[i - 1]->cscf) {
             gate = 0;
             checkout = 0;
+            staff = 0;
             names = NULL;
         }
 
@@ -64,6 +68,11 @@ ngx_http_payer_check_servers(ngx_conf_t *cf)
 
         if (locs[i]->handler->order && !checkout) {
             checkout = ngx_http_payer_check_origin(cf, locs[i]);
+        }
+
+        if (locs[i]->handler->allow == NGX_HTTP_PAYER_ALLOW_STAFF && !staff++)
+        {
+            ngx_http_payer_check_reachable(cf, locs[i]);
         }
     }
 
@@ -181,6 +190,41 @@ ngx_http_payer_check_underscores(ngx_conf_t *cf,
                   "\"payer_verify\": an application may use a client's "
                   "\"X_Payer_Status\" as \"X-Payer-Status\" in %s:%ui",
                   conf->file, conf->line);
+}
+
+
+/* what staff use answers 421 unless server_name lists the Host */
+
+static void
+ngx_http_payer_check_reachable(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_uint_t               i;
+    ngx_http_server_name_t  *sn;
+
+    sn = conf->names->elts;
+
+    for (i = 0; i < conf->names->nelts; i++) {
+
+#if (NGX_PCRE)
+        if (sn[i].regex) {
+            return;
+        }
+#endif
+
+        /* "_" is for servers without a name */
+
+        if (sn[i].name.len > 1
+            || (sn[i].name.len == 1 && sn[i].name.data[0] != '_'))
+        {
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "the server of \"%V\" has no \"server_name\", all its "
+                  "requests are rejected with 421: set \"server_name\" to the "
+                  "host name or IP address that staff use in %s:%ui",
+                  &conf->handler->directive, conf->file, conf->line);
 }
 
 
