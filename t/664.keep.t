@@ -83,3 +83,26 @@ days(95);
 is(post(@call)->header('Idempotency-Replayed'), 'true', 'after more than 90 days');
 --- books
 1: captured=100
+
+
+
+=== TEST 5: an erasure does not make an operation stay longer
+--- config perl
+'payer_keep operations=4d; server_name localhost;' . checkout() . operations() . '
+location /office/ { payer_office; payer_allow 127.0.0.1; payer_office_operate 1; }'
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- then
+pay('1');
+my $capture = sub {
+    my ($key) = @_;
+    return post('/capture', headers => { 'Idempotency-Key' => $key }, json => { reference => '1', amount => 100 });
+};
+is($capture->('k')->status, 200, 'captured');
+days(3);
+my $r = post('/office/order/erase', headers => { Host => 'localhost', 'X-Payer-Office' => 1 }, json => { reference => '1' });
+is($r->status, 200, 'erased');
+is($capture->('k')->header('Idempotency-Replayed'), 'true', 'the repeat has its answer');
+days(3);
+is($capture->('k')->header('Idempotency-Replayed'), undef, 'and none after the time that it was to stay');

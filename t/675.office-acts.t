@@ -240,3 +240,28 @@ get(link_to('1', time + 60));
 is(act('settle', { reference => '1', outcome => 'dead' })->status, 503, 'not done');
 is(order('1')->{state}, 'initiated', 'it is as it was');
 is(act('erase', { reference => '1' })->status, 503, 'nor erased');
+
+
+
+=== TEST 12: payer_refund_max counts the refunds of all payments that the order has had
+--- config perl: 'payer_refund_max 15000;' . checkout() . operations() . office()
+--- request
+GET /
+--- then
+my $sell = sub {
+    paid('1');
+    post('/capture', json => { reference => '1' })->status == 200 or die "not captured\n";
+    return payment('1');
+};
+my $refund = sub { return post('/refund', json => {@_}) };
+my $first = $sell->();
+is($refund->(reference => '1', amount => 12900)->status, 200, 'the first payment is given back');
+is(act('reopen', { reference => '1' })->status, 200, 'sold again');
+my $second = $sell->();
+isnt($second, $first, 'by another payment');
+my $r = $refund->(reference => '1', amount => 2101);
+is($r->status, 403, 'too much in all');
+like($r->json->{detail}, qr/would be 15001 in all/, 'of both');
+is($refund->(paymentId => $second, amount => 2101)->status, 403, 'also by the id');
+is($refund->(reference => '1', amount => 2000)->status, 200, 'within the limit');
+is($refund->(paymentId => $first, amount => 101)->status, 403, 'nor of the first payment');

@@ -15,7 +15,6 @@
 #include "ngx_http_payer_answer_reply.h"
 #include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
 
 
@@ -254,7 +253,11 @@ ngx_http_payer_erase_op(ngx_http_payer_ctx_t *ctx)
     ngx_memzero(entries, sizeof(entries));
 
     entries[0].key = act->after;
-    entries[0].expires = ngx_http_payer_keep_operation(ctx->conf);
+
+    /* under its new key it stays no longer than it would have */
+
+    entries[0].expires = ngx_max(op.created, op.updated)
+                         + ctx->conf->keep_operations;
 
     n = 1;
 

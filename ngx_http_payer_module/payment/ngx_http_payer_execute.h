@@ -30,6 +30,10 @@ typedef enum {
 } ngx_http_payer_executed_e;
 
 
+/* private to _limit.c */
+typedef struct ngx_http_payer_bound_s  ngx_http_payer_bound_t;
+
+
 struct ngx_http_payer_execution_s {
     ngx_http_payer_ctx_t        *ctx;
     ngx_http_payer_call_e        operation;
@@ -51,7 +55,8 @@ struct ngx_http_payer_execution_s {
     ngx_http_payer_executed_e    result;        /* 0: not over */
     ngx_http_payer_executed_e    dropped;       /* the result to be */
     const char                  *reason;        /* why it was not sent */
-    int64_t                      limit;         /* of all refunds */
+    ngx_http_payer_bound_t      *bound;         /* of payer_refund_max, NULL:
+                                                 * none */
 
     unsigned                     unattended:1;  /* no client has asked */
     unsigned                     audited:1;     /* an outcome is to follow */

@@ -437,7 +437,10 @@ ngx_http_payer_history_blank(ngx_http_payer_ctx_t *ctx,
     ngx_str_null(&history->reason);
 
     entry->key = *key;
-    entry->expires = ngx_http_payer_keep_order(ctx->conf, &ctx->record);
+
+    /* it stays as long as it was to stay, and no longer */
+
+    entry->expires = 1;
 
     return ngx_http_payer_history_encode(ctx->request->pool, history,
                                          &entry->value);
