@@ -80,7 +80,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: in the memory store
+=== TEST 1: a worker process that stalls before it stores a link leaves one usable link in the memory store
 --- bare
 --- http_config perl: store('memory')
 --- config perl: server()
@@ -93,7 +93,7 @@ $main::scene->();
 
 
 
-=== TEST 2: in LMDB
+=== TEST 2: a worker process that stalls before it stores a link leaves one usable link in the lmdb store
 --- bare
 --- http_config perl: store('lmdb:' . work_dir() . '/payments')
 --- config perl: server()
@@ -106,7 +106,7 @@ $main::scene->();
 
 
 
-=== TEST 3: stopped while Payer answers
+=== TEST 3: worker processes that are stopped while Payer replies use the reply afterwards
 --- bare
 --- http_config perl: store('lmdb:' . work_dir() . '/payments')
 --- config perl: server()
