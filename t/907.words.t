@@ -9,7 +9,7 @@ use Payer::Docs;
 my $NEVER = join '|', qw(doors? roads? rooms? deeds? kin leaps? leapt leaping
     bears? bearing words? judges? judged hints? hinted retires? retired tally
     tallies strange heard whoever whomever), 'lets? (?:\w+ )?on', 'good for',
-    'good until', 'no concern', 'riddle', 'knows no', 'led away', 'the outcome is unknown',
+    'good until', 'no concern', 'riddle', 'knows no', 'led away', 'nobody knows',
     'nobody believes', 'by the way', "at Payer's(?! \\w)";
 
 # not in documents for users: payer_verify, lock
@@ -34,7 +34,7 @@ plain($_, messages($_), "$NEVER|$HOUSE") for @sources;
 
 # the test finds what it looks for
 
-ok(found('the buyer is passed', $NEVER), 'a phrase is found');
+ok(found('the buyer is let on', $NEVER), 'a phrase is found');
 ok(found('see the claim', "$NEVER|$HOUSE"), 'a word is found');
 ok(!found('a password, and roaming', $NEVER), 'a part of a word is none');
 
