@@ -63,7 +63,7 @@ static ngx_command_t  ngx_http_payer_commands[] = {
       NULL },
 
     { ngx_string("payer_store"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_payer_store,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,

@@ -275,6 +275,10 @@ ngx_http_payer_check_hosts(ngx_conf_t *cf)
 
     for (i = 0; i < pmcf->locations.nelts; i++) {
 
+        if (locs[i]->insecure) {
+            pmcf->store->insecure = 1;
+        }
+
         if (locs[i]->api_loc == NULL) {
             continue;
         }

@@ -78,6 +78,10 @@ ngx_http_payer_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
+    pmcf->store->params = &value[2];
+    pmcf->store->nparams = cf->args->nelts - 2;
+    pmcf->store->secret = ngx_http_payer_read_secret;
+
     return ngx_http_payer_store_configure(cf, pmcf->store, &value[1]);
 }
 

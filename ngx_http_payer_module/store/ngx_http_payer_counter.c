@@ -7,10 +7,14 @@
 #include "ngx_http_payer_counter.h"
 
 
-#if (NGX_HTTP_PAYER_COUNT_ROWS * NGX_HTTP_PAYER_COUNT_COLUMNS * 5            \
+#if (NGX_HTTP_PAYER_COUNT_ROWS * NGX_HTTP_PAYER_COUNT_COLUMNS * 7            \
      > NGX_HTTP_PAYER_COUNTERS)
 #error NGX_HTTP_PAYER_COUNTERS is too small
 #endif
+
+
+typedef char  ngx_http_payer_count_families_t[
+    (int) NGX_HTTP_PAYER_COUNT_FAMILIES == 7 ? 1 : -1];
 
 
 static ngx_atomic_t *ngx_http_payer_counter(ngx_http_payer_zone_t *zone,
@@ -20,6 +24,9 @@ static ngx_atomic_t *ngx_http_payer_counter_old(ngx_http_payer_zone_t *zone,
 
 
 static ngx_msec_t  ngx_http_payer_bounds[] = NGX_HTTP_PAYER_COUNT_BOUNDS;
+
+static ngx_msec_t  ngx_http_payer_store_bounds[] =
+    NGX_HTTP_PAYER_COUNT_STORE_BOUNDS;
 
 
 /* the counter, or NULL */
@@ -72,6 +79,30 @@ ngx_http_payer_count_exchange(ngx_http_payer_zone_t *zone, ngx_uint_t call,
 
     msec = ngx_http_payer_counter(zone, NGX_HTTP_PAYER_COUNT_TIMES, call,
                                   NGX_HTTP_PAYER_COUNT_MSEC);
+
+    if (msec) {
+        (void) ngx_atomic_fetch_add(msec, time);
+    }
+}
+
+
+void
+ngx_http_payer_count_store(ngx_http_payer_zone_t *zone, ngx_uint_t row,
+    ngx_msec_t time)
+{
+    ngx_uint_t     i;
+    ngx_atomic_t  *msec;
+
+    for (i = 0; i < NGX_HTTP_PAYER_COUNT_COLUMNS - 1; i++) {
+        if (time <= ngx_http_payer_store_bounds[i]) {
+            break;
+        }
+    }
+
+    ngx_http_payer_count(zone, NGX_HTTP_PAYER_COUNT_STORE, row, i);
+
+    msec = ngx_http_payer_counter(zone, NGX_HTTP_PAYER_COUNT_STORE,
+                                  NGX_HTTP_PAYER_COUNT_STORE_TIMES, row);
 
     if (msec) {
         (void) ngx_atomic_fetch_add(msec, time);

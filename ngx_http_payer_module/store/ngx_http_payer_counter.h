@@ -34,6 +34,7 @@ typedef enum {
     NGX_HTTP_PAYER_COUNT_OPERATIONS,    /* a call: ..._counted_e */
     NGX_HTTP_PAYER_COUNT_OTHERS,        /* one of the rows below */
     NGX_HTTP_PAYER_COUNT_NOTIFICATIONS, /* a type: ..._delivery_e */
+    NGX_HTTP_PAYER_COUNT_STORE,         /* one of the rows below */
     NGX_HTTP_PAYER_COUNT_FAMILIES
 } ngx_http_payer_count_e;
 
@@ -51,6 +52,25 @@ typedef enum {
 /* the row of the shop's lookups, behind the calls to Payer */
 
 #define NGX_HTTP_PAYER_COUNT_SHOP          12
+
+
+/* upper bounds of the durations of the store, ms, and its rows */
+
+#define NGX_HTTP_PAYER_COUNT_STORE_BOUNDS                                    \
+    { 1, 5, 10, 50, 250, 1000, 5000 }
+
+#define NGX_HTTP_PAYER_COUNT_STORE_READS    0   /* how long they took */
+#define NGX_HTTP_PAYER_COUNT_STORE_WRITES   1
+#define NGX_HTTP_PAYER_COUNT_STORE_TIMES    2   /* ms: of reads, of writes */
+#define NGX_HTTP_PAYER_COUNT_STORE_EVENTS   3
+
+/* columns of the last one */
+
+#define NGX_HTTP_PAYER_COUNT_STORE_ERRORS      0
+#define NGX_HTTP_PAYER_COUNT_STORE_IN_DOUBT    1
+#define NGX_HTTP_PAYER_COUNT_STORE_FAILOVERS   2
+#define NGX_HTTP_PAYER_COUNT_STORE_CONNECTS    3
+#define NGX_HTTP_PAYER_COUNT_STORE_REPEATS     4
 
 
 /* columns of NGX_HTTP_PAYER_COUNT_TIMES */
@@ -80,6 +100,10 @@ void ngx_http_payer_count(ngx_http_payer_zone_t *zone,
 /* an exchange of this call is over, which took so many milliseconds */
 void ngx_http_payer_count_exchange(ngx_http_payer_zone_t *zone,
     ngx_uint_t call, ngx_msec_t time);
+
+/* a call of the store is over: one of the first two rows */
+void ngx_http_payer_count_store(ngx_http_payer_zone_t *zone, ngx_uint_t row,
+    ngx_msec_t time);
 
 /*
  * so many old authorizations of this client id were seen; beyond the 36th id

@@ -16,6 +16,7 @@
 typedef struct {
     ngx_str_t                      name;
     ngx_http_payer_store_ops_t    *ops;         /* NULL: not built in */
+    char                          *module;      /* that has it instead */
     char                          *library;
     char                          *form;        /* of the whole value */
 } ngx_http_payer_store_kind_t;
@@ -28,7 +29,7 @@ static ngx_int_t ngx_http_payer_store_read_hex(u_char *p, uint64_t *n);
 static ngx_http_payer_store_kind_t  ngx_http_payer_store_kinds[] = {
 
     { ngx_string("memory"), &ngx_http_payer_store_memory_ops,
-      "", "memory" },
+      NULL, "", "memory" },
 
     { ngx_string("lmdb"),
 #if (NGX_HTTP_PAYER_LMDB)
@@ -36,9 +37,13 @@ static ngx_http_payer_store_kind_t  ngx_http_payer_store_kinds[] = {
 #else
       NULL,
 #endif
-      "LMDB (liblmdb-dev)", "lmdb:DIR" },
+      NULL, "LMDB (liblmdb-dev)", "lmdb:DIR" },
 
-    { ngx_null_string, NULL, NULL, NULL }
+    { ngx_string("postgresql"), NULL,
+      "ngx_http_payer_postgres_module", "",
+      "postgresql://USER@HOST/DATABASE" },
+
+    { ngx_null_string, NULL, NULL, NULL, NULL }
 };
 
 
@@ -69,13 +74,25 @@ ngx_http_payer_store_configure(ngx_conf_t *cf, ngx_http_payer_store_t *store,
 
     if (kind->name.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid store \"%V\", "
-                           "it must be \"memory\" or \"lmdb:DIR\"", value);
+                           "it must be \"memory\", \"lmdb:DIR\" or "
+                           "\"postgresql://USER@HOST/DATABASE\"", value);
         return NGX_CONF_ERROR;
     }
 
     if ((p == NULL) != (kind->ops == &ngx_http_payer_store_memory_ops)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid store \"%V\", "
                            "it must have the form \"%s\"", value, kind->form);
+        return NGX_CONF_ERROR;
+    }
+
+    if (kind->module != NULL) {
+        return ngx_http_payer_store_foreign(cf, store, &rest, kind->module);
+    }
+
+    if (store->nparams) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\", store \"%V\" has none",
+                           &store->params[0], &name);
         return NGX_CONF_ERROR;
     }
 

@@ -28,6 +28,7 @@
 
 typedef struct ngx_http_payer_store_s     ngx_http_payer_store_t;
 typedef struct ngx_http_payer_io_s        ngx_http_payer_io_t;
+typedef struct ngx_http_payer_store_lent_s  ngx_http_payer_store_lent_t;
 
 
 typedef void (*ngx_http_payer_io_handler_pt)(ngx_http_payer_io_t *io);
@@ -115,6 +116,10 @@ struct ngx_http_payer_io_s {
                                                  * lease, milliseconds */
     unsigned                        kept:1;     /* of put(): the merge of the
                                                  * first entry declined */
+    unsigned                        confirm:1;  /* of get(), by the caller:
+                                                 * NGX_DECLINED only if that is
+                                                 * beyond doubt, as it decides
+                                                 * something */
 };
 
 
@@ -163,6 +168,15 @@ typedef struct {
                                                  * before; empty: the newest */
     ngx_uint_t                      limit;      /* of items */
 } ngx_http_payer_list_t;
+
+
+/* what a store tells of itself */
+typedef struct {
+    ngx_uint_t                      up;         /* unsigned  up:1; */
+    ngx_uint_t                      queued;     /* calls that wait */
+    ngx_str_t                       detail;     /* where it is, or why it is
+                                                 * down; may be empty */
+} ngx_http_payer_store_status_t;
 
 
 /*
@@ -260,6 +274,10 @@ typedef struct {
                       ngx_http_payer_claim_t *claim);
 
     void          (*forget)(ngx_http_payer_io_t *io);
+
+    /* NULL: it is always up */
+    void          (*status)(ngx_http_payer_store_t *store,
+                      ngx_http_payer_store_status_t *status);
 } ngx_http_payer_store_ops_t;
 
 
@@ -275,6 +293,17 @@ struct ngx_http_payer_store_s {
     ngx_str_t                       mode;       /* "live", "test", "other" */
     ngx_str_t                       host;
 
+    /* while the configuration is read: the parameters behind the name, how the
+     * first line of a file becomes a secret, and whether one server at least
+     * has "payer_insecure_upstream on" */
+    ngx_str_t                      *params;
+    ngx_uint_t                      nparams;
+    ngx_int_t                     (*secret)(ngx_conf_t *cf, ngx_str_t *name,
+                                        ngx_str_t *secret);
+    ngx_uint_t                      insecure;   /* unsigned  insecure:1; */
+
+    ngx_http_payer_store_lent_t    *lent;       /* to another module */
+
     /*
      * how entries of that key are described, for those that were written
      * before there were labels: NULL if they have none.  NULL itself: none
@@ -286,10 +315,15 @@ struct ngx_http_payer_store_s {
 
 /*
  * picks the backend that "value" of the payer_store directive names and
- * configures it: NGX_CONF_OK or an error that is logged or for the parser
+ * configures it with store->params: NGX_CONF_OK or an error that is logged or
+ * for the parser
  */
 char *ngx_http_payer_store_configure(ngx_conf_t *cf,
     ngx_http_payer_store_t *store, ngx_str_t *value);
+
+/* the same of a backend in another module, which is named */
+char *ngx_http_payer_store_foreign(ngx_conf_t *cf,
+    ngx_http_payer_store_t *store, ngx_str_t *value, char *module);
 
 
 /* claims of the backends that serve one host: those of the zone */

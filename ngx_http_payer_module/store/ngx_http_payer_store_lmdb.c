@@ -58,7 +58,8 @@ ngx_http_payer_store_ops_t  ngx_http_payer_store_lmdb_ops = {
     ngx_http_payer_store_claim,
     ngx_http_payer_store_extend,
     ngx_http_payer_lmdb_unclaim,
-    ngx_http_payer_lmdb_forget
+    ngx_http_payer_lmdb_forget,
+    NULL
 };
 
 

@@ -39,7 +39,8 @@ ngx_http_payer_store_ops_t  ngx_http_payer_store_memory_ops = {
     ngx_http_payer_store_claim,
     ngx_http_payer_store_extend,
     ngx_http_payer_store_unclaim,
-    ngx_http_payer_memory_forget
+    ngx_http_payer_memory_forget,
+    NULL
 };
 
 

@@ -29,7 +29,7 @@
 
 /* room for what ngx_http_payer_counter.h counts */
 
-#define NGX_HTTP_PAYER_COUNTERS   624
+#define NGX_HTTP_PAYER_COUNTERS   728
 
 
 typedef struct ngx_http_payer_token_node_s  ngx_http_payer_token_node_t;
@@ -55,6 +55,11 @@ typedef struct {
     ngx_atomic_t                  store_generation;
     ngx_atomic_t                  store_closed;
     ngx_atomic_t                  store_inode;
+
+    /* of a store on other machines: the highest timeline that was seen, and
+     * whether it was reported to be down */
+    ngx_atomic_t                  store_timeline;
+    ngx_atomic_t                  store_down;
 
     ngx_atomic_t                  serial;       /* names owners of leases */
     uint64_t                      instance;     /* random: tells this zone

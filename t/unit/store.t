@@ -12,6 +12,8 @@ use HTTP::Tiny;
 use IO::Select;
 use IO::Socket::INET;
 use Test::More;
+use lib 't/lib';
+use Payer::Postgres;
 use Time::HiRes qw(sleep time);
 
 my $root = dirname(abs_path(__FILE__)) . '/../..';
@@ -72,9 +74,12 @@ sub configure {
     my $zone    = $o{zone}    // '1m';
     my $master  = $o{master}  // 'on';
     my $mode    = $o{mode} ? "store_test_mode $o{mode};" : '';
+    my $postgres = $store =~ /^postgresql:/
+        ? "load_module $root/build/ngx_http_payer_postgres_module.so;" : '';
 
     spew("$dir/nginx.conf", <<"    END");
     load_module $out/ngx_http_store_test_module.so;
+    $postgres
     master_process $master;
     worker_processes $workers;
     env ASAN_OPTIONS;
@@ -339,7 +344,15 @@ sub releases {
 
 # what every store does
 
-for my $store ('memory', "lmdb:$dir/common") {
+# PostgreSQL is a server, which is started for it
+
+my $database = Payer::Postgres->new(schema => "$root/ngx_http_payer_module"
+        . '/store/postgresql/schema.sql');
+
+my $postgres = $database->store(through => 'port') . ' durability=engine'
+    . ' password_file=' . $database->password_file;
+
+for my $store ('memory', "lmdb:$dir/common", $postgres) {
     my ($name) = $store =~ /(\w+)/;
 
     start($store, zone => '8m');

@@ -29,7 +29,7 @@ package Payer::Test;
 # look at is in build/t/NAME/.
 #
 # Each block gets the zone, the memory store (PAYER_TEST_STORE=lmdb: a fresh
-# LMDB store), the upstream of the simulator, the merchant and the API
+# LMDB store; postgresql: a server for the file, emptied), the upstream of the simulator, the merchant and the API
 # location, unless it says --- bare.  The simulator
 # starts each block with empty books.  Sections beside those of Test::Nginx:
 #
@@ -262,6 +262,11 @@ sub _check_module {
 
     $ENV{TEST_NGINX_LOAD_MODULES} = $module;
 
+    if (($ENV{PAYER_TEST_STORE} // '') eq 'postgresql') {
+        $ENV{TEST_NGINX_LOAD_MODULES}
+            .= " $root/build/ngx_http_payer_postgres_module.so";
+    }
+
     _answer_later();
 
     my $load = $module ne '' ? "load_module $module;\n" : '';
@@ -399,8 +404,9 @@ sub merchant { return ($agent, $secret) }
 
 
 sub payer_http {
-    my $store = ($ENV{PAYER_TEST_STORE} // 'memory') eq 'lmdb'
-              ? "lmdb:$dir/payments" : 'memory';
+    my $kind = $ENV{PAYER_TEST_STORE} // 'memory';
+    my $store = $kind eq 'lmdb' ? "lmdb:$dir/payments"
+              : $kind eq 'postgresql' ? _database() : 'memory';
 
     return <<"EOF";
     payer_zone   payer 1m;
@@ -411,6 +417,25 @@ sub payer_http {
         keepalive  16;
     }
 EOF
+}
+
+
+# A server for the whole file; what the block before left in it is deleted.
+
+my $database;
+
+sub _database {
+    if (!$database) {
+        require Payer::Postgres;
+        $database = Payer::Postgres->new(schema => "$root/ngx_http_payer_module"
+                . '/store/postgresql/schema.sql');
+    }
+
+    $database->sql('TRUNCATE payer.entry');
+    $database->sql('UPDATE payer.format SET host = NULL');
+
+    return $database->store(through => 'port') . ' durability=engine'
+        . ' password_file=' . $database->password_file;
 }
 
 

@@ -75,6 +75,8 @@ static ngx_int_t store_test_when(ngx_str_t *before, ngx_str_t *after,
     ngx_str_t *fresh);
 static void store_test_describe(ngx_str_t *value,
     ngx_http_payer_label_t *stored, ngx_http_payer_label_t *fresh);
+static ngx_int_t store_test_secret(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *secret);
 static ngx_uint_t store_test_is(ngx_str_t *text, const char *word);
 static ngx_str_t store_test_arg(ngx_http_request_t *r, const char *name);
 static ngx_int_t store_test_number(ngx_http_request_t *r, const char *name);
@@ -103,7 +105,7 @@ static ngx_command_t  store_test_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL },
 
     { ngx_string("store_test_store"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1, store_test_set_store,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE, store_test_set_store,
       NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL },
 
     { ngx_string("store_test"),
@@ -723,9 +725,37 @@ store_test_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     stcf->store.zone = &stcf->zone;
+    stcf->store.params = &value[2];
+    stcf->store.nparams = cf->args->nelts - 2;
+    stcf->store.secret = store_test_secret;
     stcf->store.describer = store_test_describer;
 
     return ngx_http_payer_store_configure(cf, &stcf->store, &value[1]);
+}
+
+
+/* the file's first line, as the module's own reader has it */
+
+static ngx_int_t
+store_test_secret(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *secret)
+{
+    ssize_t   n;
+    ngx_fd_t  fd;
+
+    secret->data = ngx_pcalloc(cf->pool, 256);
+    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (secret->data == NULL || fd == NGX_INVALID_FILE) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_fd(fd, secret->data, 255);
+    (void) ngx_close_file(fd);
+
+    secret->len = (n > 0) ? n - 1 : 0;
+    secret->data[secret->len] = '\0';
+
+    return NGX_OK;
 }
 
 

@@ -1,0 +1,198 @@
+
+/*
+ * Parameters of statements: arrays in PostgreSQL's binary format, and numbers.
+ *
+ *     int4  dimensions, 1        int4  length of the array
+ *     int4  whether NULLs are in it    int4  index of the first one, 1
+ *     int4  type of the elements
+ *
+ * and then each element as an int4 with its length, -1 for NULL, and so many
+ * bytes.  An array without elements has no dimensions.
+ */
+
+
+#include "ngx_http_payer_postgres.h"
+
+
+#define NGX_HTTP_PAYER_POSTGRES_ARRAY_HEAD  20
+#define NGX_HTTP_PAYER_POSTGRES_ARRAY_SIZE  256
+
+
+static u_char *ngx_http_payer_postgres_room(
+    ngx_http_payer_postgres_array_t *a, size_t len);
+
+
+void
+ngx_http_payer_postgres_array_init(ngx_http_payer_postgres_array_t *a,
+    uint32_t type)
+{
+    ngx_memzero(a, sizeof(ngx_http_payer_postgres_array_t));
+
+    a->start = ngx_alloc(NGX_HTTP_PAYER_POSTGRES_ARRAY_SIZE, ngx_cycle->log);
+
+    if (a->start == NULL) {
+        a->failed = 1;
+        return;
+    }
+
+    a->end = a->start + NGX_HTTP_PAYER_POSTGRES_ARRAY_SIZE;
+    a->pos = a->start + NGX_HTTP_PAYER_POSTGRES_ARRAY_HEAD;
+
+    (void) ngx_http_payer_postgres_write4(a->start + 8, type);
+}
+
+
+void
+ngx_http_payer_postgres_array_free(ngx_http_payer_postgres_array_t *a)
+{
+    if (a->start != NULL) {
+        ngx_free(a->start);
+        a->start = NULL;
+    }
+}
+
+
+static u_char *
+ngx_http_payer_postgres_room(ngx_http_payer_postgres_array_t *a, size_t len)
+{
+    u_char  *p, *start;
+    size_t   size;
+
+    if (a->failed) {
+        return NULL;
+    }
+
+    if ((size_t) (a->end - a->pos) < len) {
+        size = 2 * (a->end - a->start) + len;
+
+        start = ngx_alloc(size, ngx_cycle->log);
+        if (start == NULL) {
+            a->failed = 1;
+            return NULL;
+        }
+
+        p = ngx_cpymem(start, a->start, a->pos - a->start);
+
+        ngx_free(a->start);
+
+        a->start = start;
+        a->pos = p;
+        a->end = start + size;
+    }
+
+    a->n++;
+
+    p = a->pos;
+    a->pos += len;
+
+    return p;
+}
+
+
+void
+ngx_http_payer_postgres_add_null(ngx_http_payer_postgres_array_t *a)
+{
+    u_char  *p;
+
+    p = ngx_http_payer_postgres_room(a, 4);
+
+    if (p != NULL) {
+        a->nulls = 1;
+        (void) ngx_http_payer_postgres_write4(p, (uint32_t) -1);
+    }
+}
+
+
+void
+ngx_http_payer_postgres_add_bytes(ngx_http_payer_postgres_array_t *a,
+    u_char *data, size_t len)
+{
+    u_char  *p;
+
+    p = ngx_http_payer_postgres_room(a, 4 + len);
+
+    if (p != NULL) {
+        p = ngx_http_payer_postgres_write4(p, (uint32_t) len);
+        ngx_memcpy(p, data, len);
+    }
+}
+
+
+void
+ngx_http_payer_postgres_add_int4(ngx_http_payer_postgres_array_t *a,
+    int32_t n)
+{
+    u_char  *p;
+
+    p = ngx_http_payer_postgres_room(a, 8);
+
+    if (p != NULL) {
+        p = ngx_http_payer_postgres_write4(p, 4);
+        (void) ngx_http_payer_postgres_write4(p, (uint32_t) n);
+    }
+}
+
+
+void
+ngx_http_payer_postgres_add_int8(ngx_http_payer_postgres_array_t *a,
+    int64_t n)
+{
+    u_char  *p;
+
+    p = ngx_http_payer_postgres_room(a, 12);
+
+    if (p != NULL) {
+        p = ngx_http_payer_postgres_write4(p, 8);
+        (void) ngx_http_payer_postgres_write8(p, (uint64_t) n);
+    }
+}
+
+
+ngx_str_t
+ngx_http_payer_postgres_array_end(ngx_http_payer_postgres_array_t *a)
+{
+    u_char     *p;
+    ngx_str_t   text;
+
+    text.data = a->start;
+    text.len = a->pos - a->start;
+
+    if (a->failed) {
+        ngx_str_null(&text);
+        return text;
+    }
+
+    p = ngx_http_payer_postgres_write4(a->start, a->n ? 1 : 0);
+    (void) ngx_http_payer_postgres_write4(p, a->nulls);
+
+    if (a->n == 0) {
+        text.len = 12;
+        return text;
+    }
+
+    p = ngx_http_payer_postgres_write4(a->start + 12, a->n);
+    (void) ngx_http_payer_postgres_write4(p, 1);
+
+    return text;
+}
+
+
+u_char *
+ngx_http_payer_postgres_write4(u_char *p, uint32_t n)
+{
+    p[0] = (u_char) (n >> 24);
+    p[1] = (u_char) (n >> 16);
+    p[2] = (u_char) (n >> 8);
+    p[3] = (u_char) n;
+
+    return p + 4;
+}
+
+
+u_char *
+ngx_http_payer_postgres_write8(u_char *p, uint64_t n)
+{
+    p = ngx_http_payer_postgres_write4(p, (uint32_t) (n >> 32));
+
+    return ngx_http_payer_postgres_write4(p, (uint32_t) n);
+}
