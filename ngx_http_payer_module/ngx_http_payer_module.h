@@ -279,6 +279,7 @@ struct ngx_http_payer_loc_conf_s {
     ngx_array_t                  *allow;
     ngx_uint_t                    allow_internal;
     ngx_uint_t                    allow_all;
+    ngx_uint_t                    allow_any;     /* a network of all */
     ngx_uint_t                    allow_tls;    /* all with a certificate */
 
     /* how long records stay, seconds; 0: for ever */

@@ -848,3 +848,14 @@ GET /payment?reference=1
 GET /checkout?order=1
 --- error_code: 410
 --- calls: none
+
+
+
+=== TEST 96: payer_zone without a name is rejected
+--- bare
+--- http_config
+    payer_zone "" 1m;
+--- config
+--- must_die
+--- error_log
+invalid zone name ""

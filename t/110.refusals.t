@@ -737,3 +737,12 @@ invalid language "swe" of "payer_language"
 --- must_die
 --- error_log
 the buyer can choose which order to pay: "payer_reference" uses "$arg_order" in location "/checkout", which has no "payer_signature"; if any client may pay this amount for any order number, add "public"
+
+
+
+=== TEST 65: a return address with a space is rejected
+--- config perl
+checkout(payer_return_success => '"/thank you?order=$payer_reference"')
+--- must_die
+--- error_log
+invalid address "/thank you?order=$payer_reference" of "payer_return_success"

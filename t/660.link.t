@@ -604,3 +604,19 @@ for my $extra ({ currency => 'SEK' }, { expires => time + 60 }) {
     is($r->status, 400, join ' ', %$extra);
     like($r->json->{detail}, qr/currency and expires are not parameters/, 'and says why');
 }
+
+
+
+=== TEST 39: a network of all addresses is everybody, too
+--- config perl: till(more => 'payer_allow 10.0.0.0/8 0.0.0.0/0;')
+--- must_die
+--- error_log
+"payer_allow all" in location "/link" requires "auth_basic" or "ssl_verify_client on"
+
+
+
+=== TEST 40: and so is that of IPv6
+--- config perl: till(more => 'payer_allow ::/0;')
+--- must_die
+--- error_log
+"payer_allow all" in location "/link" requires "auth_basic" or "ssl_verify_client on"

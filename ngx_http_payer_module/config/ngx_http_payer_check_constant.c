@@ -130,6 +130,12 @@ ngx_http_payer_is_return(ngx_http_complex_value_t *value)
 
     text = &value->value;
 
+    for (p = text->data; p < text->data + text->len; p++) {
+        if (*p <= ' ' || *p == 0x7f) {
+            return 0;
+        }
+    }
+
     if (text->len && text->data[0] == '/') {
         return text->len == 1 || text->data[1] != '/';
     }

@@ -43,7 +43,7 @@ ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
         return NGX_ERROR;
     }
 
-    if (!conf->allow_all
+    if ((!conf->allow_all && !conf->allow_any)
         || ngx_http_payer_asks_password(cf, conf->clcf->loc_conf))
     {
         return NGX_OK;
@@ -53,6 +53,7 @@ ngx_http_payer_check_one_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 
         /* a listener without TLS does not ask for a certificate */
 
+        conf->allow_all = 1;
         conf->allow_tls = 1;
 
         return NGX_OK;

@@ -200,6 +200,7 @@ ngx_http_payer_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->allow = prev->allow;
         conf->allow_internal = prev->allow_internal;
         conf->allow_all = prev->allow_all;
+        conf->allow_any = prev->allow_any;
     }
 
     ngx_conf_merge_sec_value(conf->keep_paid, prev->keep_paid, 0);

@@ -13,6 +13,7 @@
 
 
 static ngx_uint_t ngx_http_payer_path_climbs(ngx_str_t *path);
+static ngx_uint_t ngx_http_payer_all_addresses(ngx_cidr_t *cidr);
 
 
 char *
@@ -29,6 +30,12 @@ ngx_http_payer_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone name \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
 
     size = ngx_parse_size(&value[2]);
 
@@ -385,9 +392,30 @@ ngx_http_payer_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                "low address bits of %V are meaningless",
                                &value[i]);
         }
+
+        if (ngx_http_payer_all_addresses(cidr)) {
+            plcf->allow_any = 1;
+        }
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* "0.0.0.0/0", "::/0" */
+
+static ngx_uint_t
+ngx_http_payer_all_addresses(ngx_cidr_t *cidr)
+{
+#if (NGX_HAVE_INET6)
+
+    if (cidr->family == AF_INET6) {
+        return cidr->u.in6.mask.s6_addr[0] == 0;
+    }
+
+#endif
+
+    return cidr->family == AF_INET && cidr->u.in.mask == 0;
 }
 
 
