@@ -38,6 +38,7 @@ static ngx_int_t ngx_http_payer_operation_execute(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_executed(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_int_t ngx_http_payer_operation_in_flight(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_operation_over_limit(ngx_http_request_t *r,
     ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_operation_late(ngx_http_request_t *r);
@@ -399,8 +400,7 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
                        "this Idempotency-Key was used with other parameters");
 
     case NGX_HTTP_PAYER_KEY_IN_FLIGHT:
-        return ngx_http_payer_answer_refuse(r, NGX_HTTP_CONFLICT,
-                  "the first request with this key is still under way");
+        return ngx_http_payer_operation_in_flight(r);
 
     case NGX_HTTP_PAYER_OVER_LIMIT:
         return ngx_http_payer_operation_over_limit(r, ex);
@@ -419,6 +419,23 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
         return ngx_http_payer_answer_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                "the operation could not be stored, and so it was not sent");
     }
+}
+
+
+/* of all conflicts the one that ends by itself */
+
+static ngx_int_t
+ngx_http_payer_operation_in_flight(ngx_http_request_t *r)
+{
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    problem.status = NGX_HTTP_CONFLICT;
+    problem.detail = "the first request with this key is still under way";
+    problem.retry_after = 1;
+
+    return ngx_http_payer_answer_problem(r, &problem);
 }
 
 

@@ -182,8 +182,7 @@ ngx_http_payer_answer_refuse(ngx_http_request_t *r, ngx_uint_t status,
 
     problem.status = status;
     problem.detail = detail;
-    problem.retry_after = (status == NGX_HTTP_SERVICE_UNAVAILABLE
-                           || status == NGX_HTTP_CONFLICT) ? 1 : 0;
+    problem.retry_after = (status == NGX_HTTP_SERVICE_UNAVAILABLE) ? 1 : 0;
 
     return ngx_http_payer_answer_problem(r, &problem);
 }
