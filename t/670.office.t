@@ -148,11 +148,12 @@ is(join(' ', map { $_->{reference} } @{ $first->{orders} }, @{ $second->{orders}
 --- request
 GET /
 --- then
-for my $bad ('state=paid', 'from=yesterday', 'to=2026-13-01', 'limit=0', 'limit=501', 'attention=2', 'format=xml',
+for my $bad ('state=paid', 'from=yesterday', 'to=2026-13-01', 'from=2026-02-29', 'to=2026-04-31', 'limit=0', 'limit=501', 'attention=2', 'format=xml',
     'stat=initiated', 'q=%ff', 'q=%zz', 'state=initiated&state=released', 'reference=1')
 {
     is(ask("orders?$bad")->status, 400, $bad);
 }
+is(ask("orders?from=$_")->status, 200, $_) for qw(2028-02-29 2026-12-31 2026-01-31);
 is(ask('order')->status, 400, 'an order without a reference');
 is(ask('order?reference=1')->status, 404, 'an order that is not known');
 

@@ -370,6 +370,7 @@ static ngx_int_t
 ngx_http_payer_office_time(ngx_str_t *value, time_t *time)
 {
     u_char     *p;
+    time_t      first;
     ngx_int_t   year, month, day;
 
     p = value->data;
@@ -384,19 +385,20 @@ ngx_http_payer_office_time(ngx_str_t *value, time_t *time)
     month = ngx_atoi(p + 5, 2);
     day = ngx_atoi(p + 8, 2);
 
-    if (p[7] != '-' || year < 1970 || month < 1 || month > 12
-        || day < 1 || day > 31)
-    {
+    if (p[7] != '-' || year < 1970 || month < 1 || month > 12 || day < 1) {
         return NGX_DECLINED;
     }
 
-    *time = ngx_http_payer_office_day(year, month, day);
+    first = ngx_http_payer_office_day(year, month, 1);
 
-    return NGX_DONE;
+    *time = first + (day - 1) * NGX_HTTP_PAYER_OFFICE_DAY;
+
+    return *time < ngx_http_payer_office_day(year, month + 1, 1)
+           ? NGX_DONE : NGX_DECLINED;
 }
 
 
-/* Gauss' formula, for which the year begins in March */
+/* Gauss' formula, for which the year begins in March; month 13 is January */
 
 static time_t
 ngx_http_payer_office_day(ngx_int_t year, ngx_int_t month, ngx_int_t day)
