@@ -277,7 +277,7 @@ is($v[1], hmac_sha256_hex($message, 'the key that the shop had before it'), 'and
 === TEST 16: proxy_method, proxy_set_body and variables can be used in the location
 --- config eval
 ::telling('', 'proxy_method PUT; proxy_set_header X-Type $payer_notify_type;
-    proxy_set_body "id=$payer_notify_id&attempt=$payer_notify_attempt&order=$payer_reference&payment=$payer_payment_id&sum=$payer_authorized_amount&currency=$payer_currency";')
+    proxy_set_body "id=$payer_notify_id&attempt=$payer_notify_attempt&order=$payer_reference&payment=$payer_payment_id&status=$payer_status&sum=$payer_authorized_amount&currency=$payer_currency";')
 --- after
 order('1001');
 pay('1001');
@@ -285,7 +285,7 @@ thanks('1001');
 my ($told) = told_of(1);
 like($told->{line}, qr/^PUT /, 'the method');
 is($told->{head}{'x-type'}, 'paid', 'a header');
-is($told->{text}, "id=$told->{head}{'x-payer-notify-id'}&attempt=1&order=1001&payment=$told->{head}{'x-payer-payment-id'}&sum=12900&currency=SEK", 'the body');
+is($told->{text}, "id=$told->{head}{'x-payer-notify-id'}&attempt=1&order=1001&payment=$told->{head}{'x-payer-payment-id'}&status=AUTHORIZED&sum=12900&currency=SEK", 'the body');
 
 
 

@@ -141,3 +141,22 @@ like(error_log_text(), qr/\[warn\].*location "\/_shop\/paid" uses "\$http_x_a", 
 --- request
 GET /nothing
 --- error_code: 404
+
+
+
+=== TEST 12: the name of a variable does not count as the length of the URI
+--- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid?id=$payer_reference&x=' . 'x' x (512 - length('/_shop/paid?id=1001&x=')) . ';'
+--- request
+GET /checkout?order=1001
+--- error_code: 303
+--- after
+is(get('/checkout?order=10010')->status, 503, 'a longer value does');
+like(error_log_text(), qr/has more than 512 bytes for this order/, 'which is logged');
+
+
+
+=== TEST 13: a URI that is too long for every order is rejected
+--- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid?id=$payer_reference&x=' . 'x' x 500 . ';'
+--- must_die
+--- error_log
+it is longer than 512 bytes

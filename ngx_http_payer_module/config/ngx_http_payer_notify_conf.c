@@ -29,6 +29,7 @@ ngx_http_payer_notify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_payer_loc_conf_t *plcf = conf;
 
     u_char                       *p, *last;
+    size_t                        len;
     ngx_str_t                    *value;
     ngx_uint_t                    i;
     ngx_http_payer_lookup_arg_t  *arg;
@@ -75,33 +76,34 @@ ngx_http_payer_notify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (value[1].len > NGX_HTTP_PAYER_RECORD_URI) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid URI \"%V\", it is longer than %d bytes",
-                           &value[1], NGX_HTTP_PAYER_RECORD_URI);
-        return NGX_CONF_ERROR;
-    }
-
     if (ngx_http_payer_value(cf, cmd, &value[1]) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (p == NULL) {
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_http_payer_lookup_arguments(cf, &notify->args, p + 1, last)
-        != NGX_CONF_OK)
+    if (p && ngx_http_payer_lookup_arguments(cf, &notify->args, p + 1, last)
+             != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
 
+    len = value[1].len;
     arg = notify->args.elts;
 
     for (i = 0; i < notify->args.nelts; i++) {
         if (arg[i].variable.len) {
             notify->fixed = 0;
+
+            /* of a value only that it is not part of the text is known */
+
+            len -= arg[i].text.len;
         }
+    }
+
+    if (len > NGX_HTTP_PAYER_RECORD_URI) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URI \"%V\", it is longer than %d bytes",
+                           &value[1], NGX_HTTP_PAYER_RECORD_URI);
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

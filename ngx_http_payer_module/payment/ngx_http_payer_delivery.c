@@ -390,6 +390,7 @@ ngx_http_payer_delivery_send(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     ctx->told = &delivery->text;
+    ctx->record.status = delivery->text.status;
 
     ngx_http_payer_delivery_fields(delivery);
 
