@@ -499,6 +499,7 @@ is(post('/refund', json => { reference => '1' }, headers => { 'Idempotency-Key' 
 my $r = post('/refund', json => { reference => '1' });
 is($r->status, 409, 'nothing is left');
 like($r->json->{detail}, qr/nothing of the payment is left/, 'which is said');
+is($r->header('Retry-After'), undef, 'and no repeat changes that');
 --- sent
 refund: "amount":7500\b
 !refund: ^\{\}
@@ -729,3 +730,17 @@ like(get('/checkout?order=2')->header('Location'), qr{/thanks}, 'that order, too
 token: 1
 create: 2
 read: 2
+
+
+
+=== TEST 42: a body that cannot be read is named as what is wrong
+--- config perl: operations()
+--- request
+GET /
+--- then
+our %json = ('Content-Type' => 'application/json');
+is(post('/capture', body => '{', headers => {%json})->json->{detail}, 'the body is not JSON', 'not JSON');
+is(post('/capture', body => '[]', headers => {%json})->json->{detail}, 'the body is not a JSON object', 'not an object');
+is(post('/capture?reference=%zz')->json->{detail}, 'the query is not a form', 'not a form');
+is(post('/capture', json => { reference => 1 })->json->{detail}, 'reference is not a text', 'a parameter has its name');
+--- calls: none

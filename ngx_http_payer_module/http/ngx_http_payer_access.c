@@ -15,6 +15,8 @@ static ngx_uint_t ngx_http_payer_forged(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_payer_allowed(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_uint_t ngx_http_payer_from_inside(ngx_http_request_t *r);
+static const char *ngx_http_payer_parameters_detail(ngx_pool_t *pool,
+    const char *reason, ngx_uint_t body);
 static ngx_int_t ngx_http_payer_body(ngx_http_request_t *r, ngx_str_t *body,
     ngx_http_payer_problem_t *problem);
 static u_char *ngx_http_payer_body_copy(u_char *p, ngx_buf_t *b);
@@ -201,10 +203,43 @@ ngx_http_payer_parameters(ngx_http_request_t *r,
     }
 
     if (rc == NGX_DECLINED) {
-        problem->detail = reason;
+        problem->detail = ngx_http_payer_parameters_detail(r->pool, reason,
+                                                           body.len != 0);
     }
 
     return rc;
+}
+
+
+/* a reason names the parameter, or begins with "is", "has" or "does" */
+
+static const char *
+ngx_http_payer_parameters_detail(ngx_pool_t *pool, const char *reason,
+    ngx_uint_t body)
+{
+    char    *detail;
+    u_char  *p;
+    size_t   len;
+
+    if (ngx_strncmp(reason, "is ", 3) != 0
+        && ngx_strncmp(reason, "has ", 4) != 0
+        && ngx_strncmp(reason, "does ", 5) != 0)
+    {
+        return reason;
+    }
+
+    len = sizeof("the query ") + ngx_strlen(reason);
+
+    detail = ngx_pnalloc(pool, len);
+    if (detail == NULL) {
+        return reason;
+    }
+
+    p = ngx_snprintf((u_char *) detail, len, "the %s %s",
+                     body ? "body" : "query", reason);
+    *p = '\0';
+
+    return detail;
 }
 
 
