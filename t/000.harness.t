@@ -1,5 +1,5 @@
-# The test library itself: nginx starts with the module, the simulator answers,
-# and each section that the library adds finds what it is to find.
+# The test library itself: nginx starts with the module, the simulator replies,
+# and each section that the library adds works.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# The test library can fail: each check that it adds, given something that is
-# not so, and a module that is missing or broken.
+# The test library can fail: each check that it adds is tested with a wrong
+# value, and with a missing or broken module.
 
 use strict;
 use warnings;

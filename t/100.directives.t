@@ -1,5 +1,5 @@
-# Every directive: where it may stand, what it refuses to read, how often it may
-# be given, what it is when it is not given, and how it is inherited.
+# Every directive: contexts, invalid arguments, repetition, default and
+# inheritance.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# Configurations that would lose money, tell secrets or let strangers in: nginx
-# does not start, and says why.
+# Configurations that would lose money, disclose secrets or admit any client
+# are rejected with a reason.
 
 use lib 't/lib';
 use Payer::Test;

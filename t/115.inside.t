@@ -1,5 +1,6 @@
-# Who may use an operation location with "payer_allow internal": the shop by
-# X-Accel-Redirect, and subrequests; never a client whom a rewrite led there.
+# The clients of an operation location with "payer_allow internal":
+# X-Accel-Redirect of the shop, and subrequests, but no client whose request
+# was rewritten.
 
 use lib 't/lib';
 use Payer::Test;

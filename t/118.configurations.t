@@ -1,5 +1,5 @@
-# The table of configurations: what is refused, what is warned of, and what
-# starts without a word.
+# The table of configurations: those that are rejected, those with a warning,
+# and those that are accepted without one.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;

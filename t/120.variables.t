@@ -1,4 +1,4 @@
-# The variables: where they can be used, and what they say.
+# The variables: where they can be used, and their values.
 
 use lib 't/lib';
 use Payer::Test;

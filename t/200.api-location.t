@@ -1,4 +1,5 @@
-# The road to Payer: what goes out, what comes back, and that nothing else does.
+# The API location: what is sent to Payer, which replies are accepted, and that
+# nothing else passes.
 
 use lib 't/lib';
 use Payer::Test;

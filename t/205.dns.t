@@ -1,5 +1,5 @@
-# The name of Payer's host: nginx starts without DNS, and follows changes, in
-# the form that the documents give.
+# The name of Payer's host: nginx starts without DNS, and uses a changed
+# address, with the documented configuration.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,6 @@
 # The name of Payer's host in an upstream block with "resolve", which nginx has
-# from 1.27.3 on: it starts without DNS, follows changes, and keeps connections.
+# since 1.27.3: it starts without DNS, uses a changed address, and keeps
+# connections.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,4 +1,5 @@
-# The bearer token: fetched by one, used by all, and told to nobody.
+# The bearer token: requested once, shared by all worker processes, and not
+# disclosed.
 
 use lib 't/lib';
 use Payer::Test;

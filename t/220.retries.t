@@ -1,5 +1,5 @@
-# Sending again: how often, with which id, how long, and what is said when it was
-# all in vain.
+# Tries of a call: their number, id and time, and the answer if all of them
+# fail.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,6 @@
-# Bad peers: each call that the module makes meets each fault.  What came of it
-# is printed as a table, and compared with the rules in Payer::Faults.
+# Faults of peers: each call that the module makes is tested with each fault.
+# The results are printed as a table, and compared with the rules in
+# Payer::Faults.
 
 use lib 't/lib';
 use Payer::Test;

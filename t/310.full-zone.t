@@ -1,5 +1,5 @@
-# A zone that is full: what may be dropped makes room, what may not stays, and
-# whoever finds no room is told so before anything is sent.
+# A full zone: expired entries are deleted, others are kept, and a request
+# without memory is rejected before anything is sent.
 #
 # t/oom is loaded into nginx: time passes, and what the zone holds and what is
 # done under its mutex is watched.

@@ -1,5 +1,5 @@
-# A store remembers for which host it was made: an order that was paid at the
-# test host is not one that was paid.
+# A store belongs to the host for which it was created: an order that was paid
+# at the test host is not paid.
 
 use strict;
 use warnings;

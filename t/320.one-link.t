@@ -1,5 +1,5 @@
-# One order has one live link in buyers' hands, also where the claim of its
-# creator or the reply to a cancel is lost.
+# An order has one usable link, even if the claim of its creator or the reply
+# to a cancel is lost.
 
 use strict;
 use warnings;

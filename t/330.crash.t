@@ -1,5 +1,5 @@
-# A worker is killed at every point of an operation at which it can be killed,
-# and nothing is lost, made twice, or unreadable.
+# A worker process is killed at every point of an operation, and nothing is
+# lost, done twice, or unreadable.
 #
 # t/crash/points.c is loaded into nginx and does the killing; the module knows
 # nothing of it.

@@ -1,6 +1,6 @@
 # A worker process, or the whole server, is killed at every point of a
-# notification at which it can be killed: the shop is told of each change, and
-# what it is told twice has the same id.
+# notification: the shop is notified of each change, and repeats have the same
+# id.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
-# A disk that takes its time: nobody waits longer than payer_timeout, no two
-# writes of a request get in each other's way, and what is still being written
-# stays claimed.
+# A slow disk: no request waits longer than payer_timeout, the writes of a
+# request do not disturb each other, and the lock is held until a write is
+# complete.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
-# What is decided without a reply of Payer, since no token is to be had, is
-# stored before anything is done that builds on it; and the next write of the
-# same request does not take its place.
+# A decision made without a reply of Payer, since there is no token, is stored
+# before anything that depends on it; and the next write of the same request
+# does not replace it.
 
 use strict;
 use warnings;

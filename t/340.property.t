@@ -1,5 +1,5 @@
 # Random visits, payments, captures, cancels, faults, kills and restarts, all
-# mixed, against the simulator, whose own books are the judge.
+# mixed.  The results are compared with the simulator's books.
 #
 #     PROPERTY_SEED=n     the same run again, as far as processes allow
 #     PROPERTY_STEPS=n    how many steps (1200)

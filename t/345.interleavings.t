@@ -1,8 +1,8 @@
-# Two and three actors on one order at the same time, over two workers: visits,
-# the gate, events, captures, refunds, cancels, reconcile; with replies that
-# are lost, refused or about another payment, with slow reads, slow syncs,
-# another clock and dead workers.  Payer's own book is the judge, and so is what
-# buyers and the shop were told.
+# Two and three actors on one order at the same time, in two worker processes:
+# visits, payer_verify, events, captures, refunds, cancels, reconcile; with
+# replies that are lost, refused or about another payment, with slow reads,
+# slow syncs, another clock and killed worker processes.  The results are
+# compared with Payer's books, and with the answers to buyers and to the shop.
 #
 #     INTERLEAVING_SEED=n     the same run again, as far as processes allow
 #     INTERLEAVING_ROUNDS=n   how many rounds (25), of six orders each

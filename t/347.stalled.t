@@ -1,6 +1,7 @@
-# A worker that stands still for longer than its lock of an order lasts, at the
-# worst moment: it has a link, and has not stored it.  Another worker makes
-# another link meanwhile.  One of them lives, and both buyers get that one.
+# A worker process that stalls for longer than its lock of an order lasts,
+# after it has got a link and before it stores it.  Another worker process
+# creates another link meanwhile.  One of them stays usable, and both buyers
+# get that one.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Many checkouts share one transaction of LMDB.  What that brings is measured
-# against the memory store in the same run, and printed.
+# Many checkouts share one transaction of LMDB.  The effect is measured against
+# the memory store in the same run, and printed.
 #
 #     GROUP_COMMIT_ROUNDS=n    64 checkouts each (6)
 

@@ -1,4 +1,4 @@
-# payer_checkout: from an order to the link where it is paid.
+# payer_checkout: from the values of an order to its payment link.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,4 +1,4 @@
-# payer_amount: how the text of an amount is read.
+# payer_amount: how amounts are parsed.
 
 use lib 't/lib';
 use Payer::Test;

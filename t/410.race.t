@@ -1,5 +1,5 @@
-# Many visits of one order at the same time: one link, whoever makes it, and
-# whatever becomes of them.
+# Simultaneous visits of one order get one link, whichever request creates it,
+# and also if requests fail.
 
 use lib 't/lib';
 use Payer::Test;

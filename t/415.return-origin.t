@@ -1,5 +1,4 @@
-# Where a buyer comes back: what stands before a return address that begins
-# with a slash.
+# The origin of return addresses that begin with a slash.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# Orders that are known: paid, paid for another sum, given back, cancelled,
-# ended.  Who may sell them again, and who may not.
+# Known orders: paid, paid with another amount, refunded, cancelled, ended; and
+# when they can be paid again.
 
 use lib 't/lib';
 use Payer::Test;

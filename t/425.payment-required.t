@@ -1,5 +1,5 @@
-# The shop answers 402 with the order in headers: the way that works through
-# another nginx in front of the shop, which keeps X-Accel-Redirect for itself.
+# The shop returns 402 with the order in headers, which also works through
+# another nginx in front of the shop, unlike X-Accel-Redirect.
 
 use lib 't/lib';
 use Payer::Test;

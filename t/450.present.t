@@ -1,5 +1,5 @@
-# How the buyer gets to see the widget: a redirect, a page that frames it,
-# JSON, or a page of the shop's own.
+# How the payment page is presented to the buyer: a redirect, a page with a
+# frame, JSON, or a page of the shop.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# payer_present confirm: a page whose button POSTs.  Whoever only looks at an
-# address, a mail scanner or a preview, makes nothing.
+# payer_present confirm: a page whose button sends a POST.  A GET, for example
+# of a mail scanner or a preview, creates nothing.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# What a checkout answers is for one buyer: what the shop said to caches before
-# is not sent beside no-store.
+# The answer of a checkout is for one buyer: cache headers of the shop are not
+# sent together with no-store.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# Signed links: an order in a URL that only the shop can have made.  What was
-# changed, repeated, left out or kept for too long is refused before any call.
+# Signed links: an order in a URL that only the shop can have created.  A
+# changed, repeated, missing or expired value is rejected before any call.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,4 +1,5 @@
-# payer_verify: who is let on, who is not, and what the shop is told.
+# payer_verify: which requests are passed, which are rejected, and the headers
+# for the shop.
 
 use lib 't/lib';
 use Payer::Test;

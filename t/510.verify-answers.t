@@ -1,5 +1,5 @@
-# payer_verify and the rest of nginx: error pages, caches, other modules that
-# say who may enter, and all kinds of requests.
+# payer_verify together with error pages, caches, other access modules, and all
+# kinds of requests.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# How long payer_verify believes what it heard, whom it lets ask, and how long
-# it waits.
+# How long payer_verify reuses a result, which request reads the payment, and
+# how long it waits.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,6 @@
-# A crowd at the gate: one read serves all who came before it began, on all
-# workers, and reads of one order begin a second apart.
+# Many requests with payer_verify: one read serves all requests that were
+# received before it began, in all worker processes, and reads of one order
+# begin a second apart.
 
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
-# The ticket of an order: who has it may see that the order is paid.
+# The ticket of an order: only a client that has it gets the page of the paid
+# order.
 
 use lib 't/lib';
 use Payer::Test;

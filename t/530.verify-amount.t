@@ -1,4 +1,4 @@
-# payer_verify_amount: how much an order has to be worth to be let on.
+# payer_verify_amount: the amount with which an order must be paid.
 
 use lib 't/lib';
 use Payer::Test;

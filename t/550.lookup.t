@@ -1,5 +1,5 @@
-# payer_lookup: the shop's own API says what an order costs, and whether it may
-# be paid.  The shop's thank-you page is where paying begins.
+# payer_lookup: the shop's own API returns the price of an order, and whether
+# it can be paid.  The payment begins at the shop's thank-you page.
 
 use lib 't/lib';
 use Payer::Test;

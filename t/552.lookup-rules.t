@@ -1,4 +1,5 @@
-# payer_lookup: what belongs together, and what stays with a request.
+# payer_lookup: which values belong together, and which are kept with a
+# request.
 
 use lib 't/lib';
 use Payer::Test;

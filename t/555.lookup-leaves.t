@@ -1,5 +1,6 @@
-# Several requests wait for one answer of the shop, and the one that asked goes
-# away, is reset, or has no time left: the others are answered.
+# Several requests wait for one response of the shop, and the client of the
+# first one goes away, resets its stream, or its time expires: the others are
+# answered.
 
 use strict;
 use warnings;

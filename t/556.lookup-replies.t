@@ -1,4 +1,4 @@
-# payer_lookup: what the shop's location may do, and what its replies may be.
+# payer_lookup: the shop's location and its responses.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# The configuration of docs/shops/woocommerce.md, as it stands there, in front
-# of a stand-in for WooCommerce.
+# The configuration of docs/shops/woocommerce.md is run unchanged, in front of
+# a program that answers like WooCommerce.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;

@@ -1,5 +1,5 @@
-# The pages of docs/shops that are for any shop: each configuration and each
-# script as it stands there.
+# The general pages of docs/shops: each configuration and each script is run
+# unchanged.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;

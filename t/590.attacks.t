@@ -1,5 +1,5 @@
-# Ways to reach the thank-you page without having paid for the order, and what
-# each of them gets.  The table is printed at the end.
+# Attempts to reach the thank-you page without having paid for the order, and
+# their results.  The table is printed at the end.
 
 use lib 't/lib';
 use Payer::Test;

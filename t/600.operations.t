@@ -1,4 +1,4 @@
-# The back office: capture, cancel, release, refund, and reading a payment.
+# Operations: capture, cancel, release, refund, and reading a payment.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,6 @@
-# An operation is recorded before it is sent and its result before it is
-# answered, so that a repeat with the same Idempotency-Key never happens twice.
+# An operation is stored before it is sent, and its outcome before it is
+# returned, so that a repeat with the same Idempotency-Key is never executed
+# twice.
 
 use strict;
 use warnings;

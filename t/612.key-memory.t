@@ -1,5 +1,5 @@
-# No memory for the record that keeps a key with its payment: the operation is
-# not sent without it, since a late repeat would find another payment.
+# Without memory for the record that binds a key to its payment the operation
+# is not sent, since a late repeat could affect another payment.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 # After a try without a reply no later refusal proves that nothing happened:
-# the payment is read, and what does not show in it stays unknown for ten
-# minutes.  What provably was not sent leaves no doubt.
+# the payment is read, and what it does not show stays unknown for ten minutes.
+# A try that was not sent leaves no doubt.
 
 use strict;
 use warnings;

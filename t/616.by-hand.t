@@ -1,4 +1,4 @@
-# What no read can tell is settled by somebody who has asked Payer:
+# An outcome that no read can show is settled by hand:
 # payer_reconcile?operation=...&outcome=done|refused.
 
 use strict;

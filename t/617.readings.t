@@ -1,6 +1,6 @@
-# What a read says of a payment is taken over in one way, whoever reads: only
-# if it is about this payment, this order and its currency.  Who captures by
-# himself captures only what the record, as it is stored by then, proves paid.
+# A read of a payment is applied in one way for all handlers: only if it is
+# about this payment, this order and its currency.  An automatic capture is
+# sent only if the record, as it is stored now, proves the payment.
 
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
-# What is unknown or pending is read back from Payer, and nothing is sent again.
+# Unknown and pending outcomes are read back from Payer, and nothing is sent
+# again.
 
 use strict;
 use warnings;

@@ -1,5 +1,4 @@
-# Several payments are read at once: how many, in what memory, and what is
-# written.
+# Several payments are read in parallel: their number, memory and writes.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# What is counted, and how Prometheus gets it.
+# The metrics for Prometheus.
 
 use strict;
 use warnings;

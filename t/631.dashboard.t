@@ -1,5 +1,5 @@
 # The queries of docs/grafana.json and the rules of docs/monitoring.md are run
-# by Prometheus itself, on what it has scraped from nginx.
+# by Prometheus itself, with data that it has scraped from nginx.
 
 use strict;
 use warnings;

@@ -1,5 +1,4 @@
-# Money that was authorized long ago and not captured is warned of, before the
-# authorization runs out.
+# Old authorizations that are not captured are reported before they expire.
 #
 # t/crash/points.c is loaded into nginx and puts its clock forward.
 

@@ -1,5 +1,5 @@
-# payer_auto_capture: a payment is captured in full, once, when it is seen
-# authorized, and whatever comes of that is no concern of the buyer.
+# payer_auto_capture: a payment is captured in full, once, when it is found
+# authorized.  The buyer's request is passed in any case.
 
 use strict;
 use warnings;

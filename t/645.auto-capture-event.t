@@ -1,4 +1,4 @@
-# payer_auto_capture by an event, which may come long before the buyer is back.
+# payer_auto_capture by an event, which may come long before the buyer returns.
 
 use strict;
 use warnings;

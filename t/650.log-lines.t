@@ -1,5 +1,5 @@
-# What an operator reads in the error log: which order a line is about, at a
-# level that is shown without further settings.
+# Messages in the error log: each names its order, at a level that is logged by
+# default.
 
 use strict;
 use warnings;

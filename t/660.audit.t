@@ -1,5 +1,5 @@
-# The audit log: two lines for each operation, with who asked and why; and what
-# may be refunded of an order in all.
+# The audit log: two lines for each operation, with actor and reason; and the
+# limit of the refunds of an order.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# payer_link: staff make a signed link for an order.  It is what the shop would
-# have signed, sells a cancelled order again, and is made for nobody else.
+# payer_link: staff create a signed link for an order.  It is the same as one
+# signed by the shop, and reopens a cancelled order.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,4 +1,4 @@
-# What is in doubt is read back although nobody comes and no cron runs.
+# Records in doubt are read back without a client and without cron.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# The sweep of the only process there is, and with few connections.
+# The sweep in a single process without workers, and with few connections.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# payer_keep: how long records stay.
+# payer_keep: how long records are kept.
 
 use lib 't/lib';
 

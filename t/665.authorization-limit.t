@@ -1,5 +1,5 @@
-# What happens to an authorization that is old: it is named, captured, or
-# released, once.
+# The action for an old authorization: it is logged, captured, or released,
+# once.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Times of payer_keep that would lose money.
+# Values of payer_keep that could lose money are rejected.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# Who calls payer_reconcile from cron does it over a socket: the documented
-# line, at a server that redirects http to https.
+# payer_reconcile from cron over a UNIX-domain socket: the documented line,
+# with a server that redirects http to https.
 
 use strict;
 use warnings;

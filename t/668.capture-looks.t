@@ -1,5 +1,5 @@
-# Before nginx captures by itself it looks at the shop: an order that staff have
-# cancelled, or that costs more by now, is not captured.
+# Before an automatic capture the shop is asked: an order that is cancelled
+# there, or costs more now, is not captured.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Once a day the sweep looks in the shop at links that nobody has paid by: those
-# of orders that were closed there, or paid by other means, are cancelled.
+# Once a day the sweep asks the shop about links that are not paid: those of
+# orders that are closed there, or paid by other means, are cancelled.
 
 use strict;
 use warnings;

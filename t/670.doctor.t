@@ -1,4 +1,4 @@
-# payer_doctor: what is wrong, and how it is mended.
+# payer_doctor: each check, its detail and its correction.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,4 +1,4 @@
-# The back office: the JSON behind the page.
+# The office: the JSON behind the page.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
 # docs/incidents.md: each incident is provoked, and then the error log has the
-# line, and payer_doctor the word, that the page promises.
+# documented line, and payer_doctor shows the documented check.
 
 use strict;
 use warnings;

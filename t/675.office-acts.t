@@ -1,4 +1,4 @@
-# The back office: what staff do beside the operations.
+# The office: actions of staff other than operations.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,4 +1,5 @@
-# A payment that Payer has and a lost store had: staff takes it in again.
+# A payment at Payer whose record was lost with the store is taken in again by
+# staff.
 
 use lib 't/lib';
 

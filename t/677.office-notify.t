@@ -1,4 +1,4 @@
-# The back office: the shop is notified again.
+# The office: notifications are sent again.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# A store with the orders of years.  bench/fill writes it, as the measurements
-# of bench/ do.
+# A store with the orders of years.  It is written by bench/fill, as for the
+# measurements of bench/.
 
 use lib 't/lib';
 use Payer::Test;

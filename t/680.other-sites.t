@@ -1,5 +1,4 @@
-# A page of another site lets the browser of somebody who may move money send a
-# request.
+# A page of another site makes the browser of a listed client send a request.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# build/payer-store: what is kept is shown, checked and moved, while nginx runs
-# and after it has moved.
+# build/payer-store: entries are listed, checked and moved, while nginx is
+# running and afterwards.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# payer_events: a callback of Payer's, from the token to the acknowledgement.
+# payer_events: a callback of Payer, from the token to the acknowledgement.
 
 use lib 't/lib';
 use Payer::Test;

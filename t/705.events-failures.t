@@ -1,5 +1,5 @@
-# payer_events when something goes wrong: 503, so that Payer calls again, and
-# nothing is acknowledged that did not go through.
+# Failures of payer_events: 503 is returned, so that Payer calls again, and an
+# event that was not delivered is not acknowledged.
 
 use lib 't/lib';
 use Payer::Test;

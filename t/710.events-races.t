@@ -1,5 +1,5 @@
-# payer_events when callbacks meet, workers die, and Payer hangs up: the shop
-# gets each event once, and none is lost.
+# payer_events with simultaneous callbacks, killed worker processes and closed
+# connections: the shop gets each event once, and none is lost.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# What an event tells the shop is the word of the order's record, and of Payer
-# where there is none: never that of the payload.
+# The headers of an event for the shop are those of the order's record, or of a
+# read of Payer, and never those of the payload.
 
 use lib 't/lib';
 use Payer::Test;

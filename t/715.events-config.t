@@ -1,4 +1,4 @@
-# payer_event_pass: what nginx refuses to start with.
+# payer_event_pass: configurations that are rejected.
 
 use lib 't/lib';
 use Payer::Test;

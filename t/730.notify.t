@@ -1,5 +1,5 @@
-# payer_notify: the shop is told what has become of an order, by whichever way
-# that came to be known, until it has taken it.
+# payer_notify: the shop is notified of changes of an order, regardless of
+# their source, until it has accepted the notification.
 
 use strict;
 use warnings;

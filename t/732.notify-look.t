@@ -1,5 +1,5 @@
-# payer_notify with payer_lookup: the shop is looked at before it is told that
-# an order is paid, and before a payment is captured automatically.
+# payer_notify with payer_lookup: the shop is asked before a notification of
+# the type "paid", and before an automatic capture.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Notifications whose location has left the configuration, and those of a
-# server that another host has.
+# Notifications whose location is not in the configuration any more, and those
+# of a server on another host.
 
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
-# The life of a server: slow calls, buyers who leave, reloads, and ends.
+# The life cycle of a server: slow calls, closed client connections, reloads,
+# and shutdowns.
 
 use lib 't/lib';
 use Payer::Test;

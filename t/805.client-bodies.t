@@ -1,6 +1,6 @@
-# What a client sends after the header, whenever it comes: it is read to its
-# end before anything waits, it is nobody else's, and no byte of it is taken
-# for a request.
+# The body of a client's request, whenever it arrives: it is read completely
+# before anything waits, it belongs to its request only, and no byte of it is
+# parsed as a request.
 
 use lib 't/lib';
 use Payer::Test;

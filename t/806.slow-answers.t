@@ -1,5 +1,5 @@
-# Answers that the client takes slowly or not at all, and a deadline that
-# holds wherever a call waits.
+# Answers that the client reads slowly or not at all, and a time limit that
+# applies wherever a call waits.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# A body that was dropped is announced to nobody, and whoever shares it still
-# has it.
+# A body that was dropped is not announced to a backend, and a subrequest that
+# shares it still has it.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# A page to which a request is redirected after its body was dropped, and in
-# which another module gives it headers: here that of Lua.
+# A request is redirected to a page after its body was dropped, and another
+# module, here Lua, adds headers to it.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# Storms: nginx is reloaded, replaced, told to quit and killed while buyers and
-# a back office never pause.
+# Storms: nginx is reloaded, replaced, told to quit and killed under the load
+# of buyers and a back office.
 #
 #     STORM_SECONDS=n    how long each of them lasts (4)
 

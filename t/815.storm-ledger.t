@@ -1,5 +1,5 @@
-# The ledger of the storms notices what is wrong: every rule of it is broken
-# here once, with answers and books that are made up.
+# The checks of the storms can fail: each rule is violated once, with made-up
+# answers and books.
 
 use strict;
 use warnings;

@@ -1,5 +1,6 @@
-# Storms: the clock jumps, the disk fills up and breaks, the store is locked
-# away, and descriptors run out, while buyers and a back office never pause.
+# Storms: the clock jumps, the disk is full and fails, the store is not
+# accessible, and descriptors run out, under the load of buyers and a back
+# office.
 #
 #     STORM_SECONDS=n    how long each of them lasts (4)
 

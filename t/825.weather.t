@@ -1,5 +1,5 @@
-# What a wrong clock and a bad disk do to one order at a time; under load they
-# come in t/820.storm-weather.t.
+# The effect of a wrong clock and a failing disk on one order at a time;
+# t/820.storm-weather.t tests them under load.
 
 use strict;
 use warnings;

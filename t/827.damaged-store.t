@@ -1,5 +1,5 @@
-# The store's file is damaged in the middle of a storm: payments end, and not
-# one request for anything else is lost.
+# The store's file is damaged under load: payments are rejected, and all other
+# requests are served.
 #
 #     DAMAGE_SECONDS=n    how long each storm lasts (4)
 

@@ -1,5 +1,5 @@
-# Under the zone's mutex nothing is logged, nothing taken from a pool or the
-# heap, nothing asked of the kernel, and nothing returns with it.
+# Under the zone's mutex there is no logging, no allocation from a pool or the
+# heap, no system call, and no function returns with it.
 #
 # t/oom is loaded into nginx and looks at every call that leaves the module:
 # under the mutex there are few that it allows.  It looks at what the zone

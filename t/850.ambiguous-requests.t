@@ -1,6 +1,6 @@
-# What nobody well-meaning sends: requests of a shape that two servers could
-# read differently, too large, in pieces, in a row, with a second meaning.
-# For each shape the answers and exactly what reached Payer.
+# Hostile requests: forms that two servers could parse differently, too large,
+# in pieces, pipelined, ambiguous.  For each form the answers and what has
+# reached Payer are checked.
 
 use lib 't/lib';
 use Payer::Test;

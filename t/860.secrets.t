@@ -1,6 +1,6 @@
-# Every path through the module with the debug log on, whatever Payer answers:
-# neither a secret nor a token is in any log, any answer, any metric, anything
-# that the shop gets, or any file.
+# Every path through the module with the debug log on, with all kinds of
+# replies of Payer: neither a secret nor a token is in any log, answer, metric
+# or file, or in a request to the shop.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,6 +1,6 @@
-# Secrets in the memory of nginx: what a core dump would show, and what is left
-# of a secret or a token that was replaced.  Payer is called over TLS, as in
-# earnest, so that the buffers on that way are looked at, too.
+# Secrets in the memory of nginx: the contents of a core dump, and the rest of
+# a secret or a token that was replaced.  Payer is called over TLS, so that its
+# buffers are examined, too.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;

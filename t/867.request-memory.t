@@ -1,5 +1,5 @@
-# The memory of one request does not grow with what it waits for, nor with the
-# calls that it makes.
+# The memory of a request does not grow while it waits, nor with the number of
+# its calls.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# The whole of a purchase over HTTP/2, without TLS and with it, and over HTTP/3
-# where this nginx has it and there is a client.
+# A complete purchase over HTTP/2, with and without TLS, and over HTTP/3 if
+# nginx and curl support it.
 
 use lib 't/lib';
 use Payer::Test;

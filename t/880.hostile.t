@@ -1,5 +1,5 @@
-# The hostile harness: for a while what `make hostile` does for long, and the
-# proof that it finds what it looks for.
+# The hostile harness: a short run of `make hostile`, and a proof that it finds
+# faults.
 #
 #     HOSTILE_SECONDS=n   how long each way to store payments is tried (1: one
 #                         round of it)

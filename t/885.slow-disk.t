@@ -1,6 +1,6 @@
 # A disk that takes 60 ms for each fsync, a Payer that takes 450 ms for each
-# call, and a deadline that is over before the second one: what was decided in
-# the middle of it is written while the next thing is to be written, too.
+# call, and a time limit that expires during the second one: a decision is
+# written while the next write begins.
 
 use lib 't/lib';
 use Payer::SlowDisk;

@@ -1,6 +1,5 @@
-# What README.md tells the reader to copy: the configuration, started as it
-# stands there but for addresses and paths, takes an order from the toy shop to
-# captured money.
+# The configuration in README.md, started with changed addresses and paths
+# only, takes an order of the toy shop from the checkout to the capture.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;

@@ -1,5 +1,5 @@
 # docs/getting-started.md: its file for conf.d, in an nginx.conf like Debian's,
-# takes a buyer to captured money and back.
+# takes an order to the capture and the refund.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;

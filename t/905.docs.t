@@ -1,6 +1,6 @@
 # The documents agree with the code: each directive and variable has an entry
-# with the right contexts, arguments and default, each line that can appear in
-# the log is explained, and no link leads nowhere.
+# with the right contexts, arguments and default, each log message is
+# explained, and no link is broken.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;

@@ -1,5 +1,5 @@
-# What docs/security.md says is shown by tests that are there: each threat
-# names at least one, by its file and its title.
+# The tests that docs/security.md names exist: each threat has at least one,
+# with its file and title.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;

@@ -1,5 +1,5 @@
-# What docs/directives.md and docs/variables.md state and no other test of a
-# room shows.
+# Statements of docs/directives.md and docs/variables.md that no other test
+# covers.
 
 use lib 't/lib';
 use Payer::Test;

@@ -1,5 +1,5 @@
-# Each configuration and each command of the guide works as it stands there;
-# only addresses, ports and paths are changed, and what a comment says.
+# Each configuration and each command of the guide works as documented; only
+# addresses, ports and paths are changed, and what a comment says.
 
 use lib 't/lib';
 use Payer::Test simulator => 0;

@@ -1,5 +1,5 @@
-# The links that the documentation shows in four languages: each is run as it
-# stands there, and the module takes what it prints.
+# The links in four languages in the documentation: each example is run
+# unchanged, and the module accepts its link.
 
 use lib 't/lib';
 use Payer::Test;
