@@ -733,7 +733,7 @@ read: 2
 
 
 
-=== TEST 42: a body that cannot be read is named as what is wrong
+=== TEST 42: the detail of an invalid body or query names what is invalid
 --- config perl: operations()
 --- request
 GET /

@@ -607,7 +607,7 @@ for my $extra ({ currency => 'SEK' }, { expires => time + 60 }) {
 
 
 
-=== TEST 39: a network of all addresses is everybody, too
+=== TEST 39: payer_allow 0.0.0.0/0 without a password is rejected
 --- config perl: till(more => 'payer_allow 10.0.0.0/8 0.0.0.0/0;')
 --- must_die
 --- error_log
@@ -615,7 +615,7 @@ for my $extra ({ currency => 'SEK' }, { expires => time + 60 }) {
 
 
 
-=== TEST 40: and so is that of IPv6
+=== TEST 40: payer_allow ::/0 without a password is rejected
 --- config perl: till(more => 'payer_allow ::/0;')
 --- must_die
 --- error_log

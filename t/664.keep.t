@@ -86,7 +86,7 @@ is(post(@call)->header('Idempotency-Replayed'), 'true', 'after more than 90 days
 
 
 
-=== TEST 5: an erasure does not make an operation stay longer
+=== TEST 5: order/erase does not extend the time for which an operation is kept
 --- config perl
 'payer_keep operations=4d; server_name localhost;' . checkout() . operations() . '
 location /office/ { payer_office; payer_allow 127.0.0.1; payer_office_operate 1; }'

@@ -456,7 +456,7 @@ GET /office/session
 
 
 
-=== TEST 22: a warning tells that a server without a name answers nobody
+=== TEST 22: a server of payer_office without server_name logs a warning
 --- config
 --- http_config eval: ::another('', 'location /office/ { payer_office; payer_allow 127.0.0.1; }')
 --- request
@@ -467,7 +467,7 @@ the server of "payer_office" has no "server_name", all its requests are rejected
 
 
 
-=== TEST 23: "_" is no name, and the warning names the directive
+=== TEST 23: a server of payer_report with server_name _ logs a warning
 --- config
 --- http_config eval: ::another('server_name _;', 'location = /report { payer_report; payer_allow 127.0.0.1; }')
 --- request
@@ -478,7 +478,7 @@ the server of "payer_report" has no "server_name"
 
 
 
-=== TEST 24: a pattern is a name
+=== TEST 24: a regular expression in server_name logs no warning
 --- config
 --- http_config eval: ::another('server_name ~^127;', 'location /office/ { payer_office; payer_allow 127.0.0.1; }')
 --- request

@@ -219,7 +219,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: an erasure changes no response, and leaves no name
+=== TEST 1: order/erase changes no response, and leaves no name of a person
 --- http_config eval: $::prices
 --- config perl: locations()
 --- request

@@ -144,7 +144,7 @@ GET /nothing
 
 
 
-=== TEST 12: the name of a variable does not count as the length of the URI
+=== TEST 12: the length of the evaluated URI counts, not that of the names of variables
 --- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid?id=$payer_reference&x=' . 'x' x (512 - length('/_shop/paid?id=1001&x=')) . ';'
 --- request
 GET /checkout?order=1001
@@ -155,7 +155,7 @@ like(error_log_text(), qr/has more than 512 bytes for this order/, 'which is log
 
 
 
-=== TEST 13: a URI that is too long for every order is rejected
+=== TEST 13: payer_notify with a URI that is too long for every order is rejected
 --- config eval: $::checkout . $::shop . 'payer_notify /_shop/paid?id=$payer_reference&x=' . 'x' x 500 . ';'
 --- must_die
 --- error_log
