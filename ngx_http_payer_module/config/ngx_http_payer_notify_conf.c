@@ -1,6 +1,6 @@
 
 /*
- * The directives of notifications: how the shop is told.
+ * The directives of notifications.
  */
 
 

@@ -19,8 +19,10 @@
 #include "ngx_http_payer_zone_note.h"
 
 
-/* milliseconds: of a run, of its calls to Payer, and between looks at one that
- * is under way */
+/*
+ * milliseconds: of a run, of its calls to Payer, and between checks of another
+ * run
+ */
 
 #define NGX_HTTP_PAYER_DOCTOR_TIME      9500
 #define NGX_HTTP_PAYER_DOCTOR_NETWORK   6000

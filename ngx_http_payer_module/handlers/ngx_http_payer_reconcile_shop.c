@@ -1,7 +1,7 @@
 
 /*
- * A link that nobody has paid by is looked at in the shop once a day: one of
- * an order that was closed there, or paid by other means, is cancelled.
+ * Once a day the shop is asked about each unpaid link: if the order is closed
+ * there, or paid by other means, the link is cancelled.
  *
  *     shop -> claim -> cancel
  */
@@ -63,7 +63,7 @@ ngx_http_payer_reconcile_shop(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (ngx_http_payer_ledger_try(ctx) != NGX_OK) {
 
-        /* whoever works on the order looks at the shop, too */
+        /* other requests for the order make the same lookup */
 
         return NGX_DONE;
     }

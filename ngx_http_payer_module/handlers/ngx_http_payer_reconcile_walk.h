@@ -99,10 +99,10 @@ extern ngx_str_t  ngx_http_payer_reconcile_kinds[];
 
 
 /*
- * the first step: walks from the stored cursor once around, or from
- * rec->after to the end if it was given, until the limits are reached or the
- * time is nearly over, and goes on with rec->over.  NGX_ERROR: the store could
- * not be read or written (rec->count.broken), or there is no memory
+ * the first step: walks from the stored cursor once around, or from rec->after
+ * to the end if it was given, until the limits are reached or the time is
+ * nearly over, and continues with rec->over.  NGX_ERROR: the store could not
+ * be read or written (rec->count.broken), or there is no memory
  */
 ngx_int_t ngx_http_payer_reconcile_start(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);

@@ -26,8 +26,8 @@ ngx_int_t ngx_http_payer_sweep_init(ngx_conf_t *cf);
 void ngx_http_payer_sweep_start(ngx_cycle_t *cycle);
 
 /*
- * a step of a run: goes on with the next of its works, which are in the table
- * in ngx_http_payer_sweep.c
+ * a step of a run: continues with the next task of the table in
+ * ngx_http_payer_sweep.c
  */
 ngx_int_t ngx_http_payer_sweep_next(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);

@@ -44,7 +44,7 @@ static ngx_uint_t ngx_http_payer_verify_waits(ngx_http_payer_ctx_t *ctx);
 
 #define NGX_HTTP_PAYER_READ_MARGIN  5000        /* ms, outlives the reader */
 
-/* s, how long after a read its answer can be told */
+/* s, how long a result can be used */
 
 #define NGX_HTTP_PAYER_READ_AGE     3600
 

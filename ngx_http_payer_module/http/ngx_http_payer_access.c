@@ -84,9 +84,9 @@ ngx_http_payer_access_method(ngx_http_request_t *r, ngx_uint_t methods,
 
 
 /*
- * The browser of somebody who may use the location sends what the page of
- * another site tells it to, without a word of the person.  What the shop has
- * asked for with X-Accel-Redirect is the shop's.
+ * A page of another site can make the browser of a listed client send requests
+ * without the person's consent.  A request that the shop passes with
+ * X-Accel-Redirect is the shop's.
  */
 
 static ngx_uint_t

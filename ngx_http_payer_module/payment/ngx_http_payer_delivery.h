@@ -23,7 +23,7 @@
 typedef enum {
     NGX_HTTP_PAYER_DELIVERY_NONE = 0,   /* there was none */
     NGX_HTTP_PAYER_DELIVERY_TAKEN,
-    NGX_HTTP_PAYER_DELIVERY_KNOWN,      /* the shop knew, and was not told */
+    NGX_HTTP_PAYER_DELIVERY_KNOWN,      /* paid in the shop, not sent */
     NGX_HTTP_PAYER_DELIVERY_FAILED,
     NGX_HTTP_PAYER_DELIVERY_GIVEN_UP,
     NGX_HTTP_PAYER_DELIVERY_CONFLICT

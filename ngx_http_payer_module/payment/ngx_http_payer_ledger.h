@@ -27,7 +27,7 @@ ngx_int_t ngx_http_payer_ledger_find_payment(ngx_http_payer_ctx_t *ctx,
 
 /*
  * writes ctx->record under its reference, with its payment id as an alias:
- * NGX_OK, NGX_AGAIN when the commit is under way and ctx->io.pending is set,
+ * NGX_OK, NGX_AGAIN when the commit is in progress and ctx->io.pending is set,
  * NGX_ERROR (logged)
  */
 ngx_int_t ngx_http_payer_ledger_write(ngx_http_payer_ctx_t *ctx,

@@ -127,7 +127,7 @@ ngx_http_payer_absent_later(ngx_http_payer_loc_conf_t *conf,
 }
 
 
-/* nobody waits: if it fails, the lease ends */
+/* no request waits: if it fails, the lease expires */
 
 static ngx_int_t
 ngx_http_payer_absent_put(ngx_http_payer_main_conf_t *pmcf, ngx_str_t *key,

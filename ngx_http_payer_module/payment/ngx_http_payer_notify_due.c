@@ -60,7 +60,7 @@ ngx_http_payer_notify_due(ngx_http_payer_main_conf_t *pmcf)
 
     if (due->running || due->inflight >= NGX_HTTP_PAYER_DUE_INFLIGHT) {
 
-        /* when what is under way is over */
+        /* when the entries in progress are done */
 
         due->again = 1;
         return;

@@ -34,19 +34,20 @@
  * authorization that is void, and makes an authorized order cancelled.  A
  * cancellation that is merely read (for verify, an event, reconcile) of an
  * authorized order says that the authorization ended at Payer: the order is
- * ended.  Otherwise words may arrive in any order and lead to the same end.
+ * ended.  Otherwise statuses may arrive in any order, with the same final
+ * state.
  *
- * A state that is earlier than the stored one is old news: nothing is written,
- * unless it brings an open outcome.  A later one that is not allowed is
+ * A state that is earlier than the stored one is out of date: nothing is
+ * written, unless it has an open outcome.  A later one that is not allowed is
  * written with the stored state: amounts and Payer's status show an operator
  * what happened.  Amounts are sums and only grow; what was ordered never
  * changes.
  *
- * An outcome that is open stays so until a read says otherwise that began
- * later.  No clock tells which came first, as clocks are set: doubts are
- * counted, a reader brings the count that it found before it asked Payer, and
- * one that has been overtaken by another doubt leaves it open.  Whoever does
- * not know an outcome adds a doubt, unlike a reader that was told nothing new.
+ * An open outcome is kept until a read that began later settles it.  No clock
+ * is used for the order of events, since clocks can be set: doubts are
+ * counted, a reader has the count from before its read, and does not settle a
+ * doubt that was added later.  A writer that does not know an outcome adds a
+ * doubt, unlike a reader without a new result.
  *
  * A record of another payment or attempt may take the order over when
  *
@@ -55,11 +56,11 @@
  *     expired, cancelled         creating
  *     released, refunded, ended  creating
  *
- * and never one whose link somebody may have, which is to be cancelled first,
- * nor an order that is paid.  What happens to the former payment afterwards
- * does not touch the order any more.
- * So the reply to a creator whose claim was taken over meanwhile is not
- * stored either: put() says "kept", and that creator presents the other link.
+ * but not an order whose link a buyer may have, which must be cancelled first,
+ * nor a paid order.  Later changes of the former payment do not affect the
+ * order any more. So the reply to a creator whose claim was taken over
+ * meanwhile is not stored either: put() says "kept", and that creator presents
+ * the other link.
  */
 
 #define ngx_http_payer_state_bit(state)  (1 << (state))

@@ -4,8 +4,8 @@
  *
  * It follows from the record, and is made at each write of it, when the merge
  * has said what is to be written; and from the order's notifications, whose
- * delivery marks it.  Whether an authorization is old is asked of the clock by
- * whoever reads: nobody writes the record on the day when it becomes so.
+ * delivery marks it.  Whether an authorization is old is decided by the reader
+ * with the clock, since the record is not written when it becomes old.
  */
 
 

@@ -277,7 +277,7 @@ ngx_http_payer_update_read(ngx_http_payer_ctx_t *ctx,
 }
 
 
-/* the read itself: NGX_DECLINED when Payer has not told */
+/* the read itself: NGX_DECLINED if there is no valid reply */
 
 static ngx_int_t
 ngx_http_payer_update_asked(ngx_http_payer_ctx_t *ctx,

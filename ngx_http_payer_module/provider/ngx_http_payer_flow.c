@@ -11,7 +11,7 @@
 
 #define NGX_HTTP_PAYER_EXPIRE_AGAIN  50         /* ms */
 
-/* a timer that is so late was not looked at: the process stood still */
+/* a timer this late was not checked: the process was stopped */
 
 #define NGX_HTTP_PAYER_STOOD_STILL   300        /* ms */
 

@@ -107,11 +107,11 @@ ngx_int_t ngx_http_payer_flow_exchange(ngx_http_payer_ctx_t *ctx,
 void ngx_http_payer_flow_exchanged(ngx_http_payer_ctx_t *ctx);
 
 /*
- * writes the entries as the store's put() does; ctx->io has what became of it
- * when the flow goes on.  The flow stays parked while a write is under way;
- * at the deadline it goes on without it, with ctx->late set and ctx->io.rc an
- * error, though the entries may be stored later.  The claims stay until then,
- * also when the request is gone.
+ * writes the entries as the store's put() does; ctx->io has the result when
+ * the flow continues.  The flow stays parked while a write is in progress; at
+ * the deadline it continues without it, with ctx->late set and ctx->io.rc an
+ * error, though the entries may be stored later.  The claims are kept until
+ * then, also if the request has ended.
  */
 ngx_int_t ngx_http_payer_flow_put(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n);
@@ -122,7 +122,7 @@ ngx_int_t ngx_http_payer_flow_put_claim(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_store_entry_t *entries, ngx_uint_t n,
     ngx_http_payer_claim_act_e act, ngx_http_payer_claim_t *claim);
 
-/* whether a write is under way */
+/* whether a write is in progress */
 #define ngx_http_payer_flow_writing(ctx)  (!ngx_queue_empty(&(ctx)->writes))
 
 /*

@@ -11,8 +11,10 @@
 #include "ngx_http_payer_module.h"
 
 
-/* the writes that are under way go on without the request, and keep what they
- * need of it */
+/*
+ * writes in progress continue without the request, and keep what they need of
+ * it
+ */
 void ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx);
 
 
