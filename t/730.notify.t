@@ -38,7 +38,7 @@ is($told->{capturedAmount}, 0, 'captured');
 is($told->{refundedAmount}, 0, 'refunded');
 cmp_ok(abs(time - $told->{created}), '<', 60, 'created');
 like($told->{id}, qr/^[0-9a-f-]{36}$/, 'id');
-is_deeply([ sort grep { !/^(?:line|head|text)$/ } keys %$told ],
+is_deeply([ sort grep { !/^(?:line|head|text|answer)$/ } keys %$told ],
     [ qw(amount authorizedAmount capturedAmount created currency id paymentId
     reference refundedAmount status type) ], 'and nothing else');
 
@@ -431,3 +431,31 @@ post('/capture', json => { reference => '1001', releaseRemainingFunds => JSON::P
 post('/release', json => { reference => '1002' });
 my @told = told_of(2);
 is(join(' ', map { "$_->{reference}-$_->{type}" } sort { $a->{reference} <=> $b->{reference} } @told), '1001-captured 1002-released', 'one each');
+
+
+
+=== TEST 26: a capture of a payment that nobody has seen paid is told as both, paid first
+--- config eval: ::telling('payer_notify_on paid captured; payer_sweep 1h;')
+--- after
+order('1001');
+pay('1001');
+post('/capture', json => { reference => '1001', amount => 900 });
+my @told = told_of(2);
+is(join(' ', map { $_->{type} } @told), 'paid captured', 'both, in their order');
+is(join(' ', map { $_->{authorizedAmount} } @told), '12900 12900', 'of what was ordered');
+is(get('/checkout?order=1001')->header('Location'), 'http://localhost:' . nginx_port() . '/thanks?order=1001', 'and the buyer has paid');
+
+
+
+=== TEST 27: two captures at the same time are told with the sum of both in the end
+--- config eval: ::telling('payer_notify_on captured;')
+--- faults
+capture: delay=0.5 times=0
+--- after
+order('1001');
+pay('1001');
+thanks('1001');
+my @answers = together(map { [ POST => '/capture', json => { reference => '1001', amount => $_ } ] } 900, 300);
+is(join(' ', map { $_->status } @answers), '200 200', 'both are done');
+ok(wait_until(sub { grep { $_->{capturedAmount} == 1200 } told() }, 10), 'the sum is told');
+is((told())[-1]{capturedAmount}, 1200, 'as the last one');

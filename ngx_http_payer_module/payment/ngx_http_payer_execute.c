@@ -309,7 +309,9 @@ ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex)
 
     case NGX_HTTP_PAYER_DONE:
 
-        if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND && ctx->found) {
+        if (ctx->found && (ex->operation == NGX_HTTP_PAYER_CALL_CAPTURE
+                           || ex->operation == NGX_HTTP_PAYER_CALL_REFUND))
+        {
             ex->state = ngx_http_payer_execute_sum;
             return NGX_OK;
         }

@@ -1,6 +1,6 @@
 
 /*
- * Refunds: the amount of a refund without an amount, and the sum of several
+ * The amount of a refund without an amount, and the sum of several captures or
  * refunds.
  *
  *     rest -> count -> read -> intent
@@ -116,8 +116,8 @@ ngx_http_payer_execute_rest_read(ngx_http_payer_execution_t *ex)
 
 
 /*
- * Two simultaneous refunds have both added to the same sum.  Each is in the
- * store before it counts, so the later one counts both.
+ * Two simultaneous captures or refunds have both added to the same sum.  Each
+ * is in the store before it counts, so the later one counts both.
  */
 
 ngx_int_t
@@ -137,7 +137,7 @@ ngx_http_payer_execute_sum(ngx_http_payer_execution_t *ex)
 static ngx_int_t
 ngx_http_payer_execute_sum_count(ngx_http_payer_execution_t *ex)
 {
-    int64_t                   sum;
+    int64_t                   sum, known;
     ngx_int_t                 rc;
     ngx_http_payer_ctx_t     *ctx;
     ngx_http_payer_record_t  *record;
@@ -153,11 +153,21 @@ ngx_http_payer_execute_sum_count(ngx_http_payer_execution_t *ex)
 
     sum = ex->sums.others.done + ngx_max(ex->op.amount, 0);
 
-    if (sum <= record->refunded) {
+    known = (ex->operation == NGX_HTTP_PAYER_CALL_REFUND) ? record->refunded
+                                                          : record->captured;
+
+    if (sum <= known) {
         return ngx_http_payer_execute_over(ex, NGX_HTTP_PAYER_EXECUTED);
     }
 
-    ngx_http_payer_record_refunded(record, sum - ngx_max(record->refunded, 0));
+    sum -= ngx_max(known, 0);
+
+    if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND) {
+        ngx_http_payer_record_refunded(record, sum);
+
+    } else {
+        ngx_http_payer_record_captured(record, sum, 0);
+    }
 
     ex->state = ngx_http_payer_execute_sum_stored;
 

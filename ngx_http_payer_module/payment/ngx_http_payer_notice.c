@@ -8,6 +8,7 @@
 #include "ngx_http_payer_proof.h"
 
 
+static ngx_uint_t ngx_http_payer_notice_paid(ngx_http_payer_record_t *record);
 static ngx_uint_t ngx_http_payer_notice_captured(
     ngx_http_payer_record_t *before, ngx_http_payer_record_t *after);
 static ngx_uint_t ngx_http_payer_notice_released(
@@ -106,7 +107,8 @@ ngx_http_payer_notice_changes(ngx_http_payer_record_t *before,
 
     changes = 0;
 
-    if (ngx_http_payer_proof_paid(after) && !ngx_http_payer_proof_paid(before))
+    if (ngx_http_payer_notice_paid(after)
+        && !ngx_http_payer_notice_paid(before))
     {
         changes |= ngx_http_payer_notice_bit(NGX_HTTP_PAYER_NOTICE_PAID);
     }
@@ -142,6 +144,22 @@ ngx_http_payer_notice_reached(ngx_http_payer_record_t *before,
     ngx_http_payer_record_t *after, ngx_http_payer_state_e state)
 {
     return after->state == state && before->state != state;
+}
+
+
+/*
+ * A capture that was granted before anybody has seen the payment paid shows
+ * that it is: the shop is told that first.
+ */
+
+static ngx_uint_t
+ngx_http_payer_notice_paid(ngx_http_payer_record_t *record)
+{
+    return record->payment_id.len
+           && record->amount > 0
+           && ngx_http_payer_state_paid(record->state)
+           && ngx_http_payer_proof_covers(record, record->amount,
+                                          &record->currency);
 }
 
 
@@ -247,6 +265,28 @@ ngx_http_payer_notice_candidates(ngx_http_payer_record_t *record)
 }
 
 
+void
+ngx_http_payer_notice_about(ngx_http_payer_notice_t *notice,
+    ngx_http_payer_record_t *record)
+{
+    notice->payment = record->state;
+    notice->amount = record->amount;
+    notice->authorized = record->authorized;
+    notice->captured = record->captured;
+    notice->refunded = record->refunded;
+    notice->made = record->created;
+
+    if (ngx_http_payer_notice_paid(record)) {
+
+        /* what was never read since is what was ordered */
+
+        notice->authorized = ngx_max(record->authorized,
+                                     ngx_max(record->amount,
+                                             record->captured));
+    }
+}
+
+
 ngx_int_t
 ngx_http_payer_notice_when(ngx_str_t *before, ngx_str_t *after,
     ngx_str_t *fresh)
@@ -269,12 +309,7 @@ ngx_http_payer_notice_when(ngx_str_t *before, ngx_str_t *after,
         return NGX_DECLINED;
     }
 
-    notice.payment = now.state;
-    notice.amount = now.amount;
-    notice.authorized = now.authorized;
-    notice.captured = now.captured;
-    notice.refunded = now.refunded;
-    notice.made = now.created;
+    ngx_http_payer_notice_about(&notice, &now);
 
     ngx_http_payer_notice_write_head(fresh->data, &notice);
 

@@ -88,6 +88,10 @@ ngx_uint_t ngx_http_payer_notice_changes(ngx_http_payer_record_t *before,
  */
 ngx_uint_t ngx_http_payer_notice_candidates(ngx_http_payer_record_t *record);
 
+/* the sums and the state of the record, as the shop is told of them */
+void ngx_http_payer_notice_about(ngx_http_payer_notice_t *notice,
+    ngx_http_payer_record_t *record);
+
 /*
  * the notification of this type about the record, which owns the texts; the id
  * is allocated: NGX_OK or NGX_ERROR

@@ -50,12 +50,8 @@ ngx_http_payer_notice_init(ngx_pool_t *pool, ngx_str_t *merchant,
 
     notice->type = type;
     notice->state = NGX_HTTP_PAYER_NOTICE_OWED;
-    notice->payment = record->state;
-    notice->amount = record->amount;
-    notice->authorized = record->authorized;
-    notice->captured = record->captured;
-    notice->refunded = record->refunded;
-    notice->made = record->created;
+
+    ngx_http_payer_notice_about(notice, record);
 
     notice->reference = record->reference;
     notice->payment_id = record->payment_id;

@@ -47,7 +47,7 @@ ngx_http_payer_proof_covers(ngx_http_payer_record_t *record, int64_t amount,
     sum = ngx_http_payer_proof_sum(record);
 
     if (sum < 0
-        || (record->authorized < 0
+        || (record->authorized < record->captured
             && record->state == NGX_HTTP_PAYER_PARTIALLY_CAPTURED))
     {
         /* a part was captured of what was never read: of what was ordered */

@@ -4,6 +4,7 @@
  *
  * sources: ngx_http_payer_json_pointer.c
  * sources: ngx_http_payer_notice.c ngx_http_payer_notice_codec.c
+ * sources: ngx_http_payer_amount.c
  * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_notice_text.c ngx_http_payer_proof.c
  * sources: ngx_http_payer_record.c ngx_http_payer_record_codec.c
@@ -86,6 +87,18 @@ static case_t  cases[] = {
     { "one that is seen before the authorization is both",
       { INITIATED, -1, -1, -1, 0 }, { FULL, 12900, 12900, -1, 0 }, READ,
       "paid captured" },
+    { "one of a payment that was never read, too: of what was ordered",
+      { INITIATED, -1, -1, -1, 0 }, { PARTIAL, -1, 900, -1, 0 }, REPLY,
+      "paid captured" },
+    { "also if a read before the buyer has paid showed none",
+      { INITIATED, 0, 0, 0, 0 }, { PARTIAL, 0, 900, 0, 0 }, REPLY,
+      "paid captured" },
+    { "whose authorization is nothing new when it is read",
+      { PARTIAL, -1, 900, -1, 0 }, { PARTIAL, 12900, 900, 0, 0 }, READ,
+      "" },
+    { "a release of it has nothing to take back",
+      { INITIATED, -1, -1, -1, 0 }, { RELEASED, -1, -1, -1, CLOSED }, REPLY,
+      "released" },
     { "a word without a sum will do",
       { AUTHORIZED, 12900, -1, -1, 0 }, { FULL, 12900, -1, -1, 0 }, READ,
       "captured" },

@@ -373,6 +373,14 @@ test_covers(void)
     record.captured = 2500;
     unit_ok(covers(12900, &sek), "covers: a part captured, nothing read");
 
+    record.authorized = 0;
+    unit_ok(covers(12900, &sek), "covers: a part captured, not read since");
+    unit_ok(!covers(12901, &sek), "covers: but not more than was ordered");
+
+    record.authorized = 2500;
+    unit_ok(!covers(12900, &sek), "covers: not what was not authorized");
+    record.authorized = -1;
+
     record.state = NGX_HTTP_PAYER_FULLY_CAPTURED;
     unit_ok(!covers(12900, &sek), "covers: less than ordered, all captured");
 

@@ -126,7 +126,7 @@ sub told {
         my $body = eval { $json->decode($request->{body}) } // {};
 
         push @told, { %$body, line => $request->{line}, head => \%head,
-            text => $request->{body} };
+            text => $request->{body}, answer => $request->{answer} };
     }
 
     return @told;

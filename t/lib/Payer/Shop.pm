@@ -6,7 +6,8 @@ package Payer::Shop;
 #     $ENV{TEST_NGINX_SHOP_PORT} = shop_start();
 #
 #     shop_answers('500', 'delay=0.3 204', 'cut', 'close');
-#     my @r = shop_requests();    # { line, headers (a list of pairs), body }
+#     my @r = shop_requests();    # { line, headers (a list of pairs), body,
+#                                 # answer }
 #     shop_reset();               # forget them; each answer is 204 again
 #
 # Each request takes the next answer, the last one is repeated.  "cut" is a
@@ -128,18 +129,23 @@ sub _serve {
         sysread $client, $body, 65536, length $body or return;
     }
 
-    my $entry = $json->encode({
-        line    => $line,
-        headers => [ map { [ split /: /, $_, 2 ] } @headers ],
-        body    => $body,
-    });
     my $answer;
 
-    _rewrite($log, sub { (@_, "$entry\n") });
     _rewrite($plan, sub {
         ($answer) = @_;
         return @_ > 1 ? @_[ 1 .. $#_ ] : @_;
     });
+
+    chomp $answer;
+
+    my $entry = $json->encode({
+        line    => $line,
+        headers => [ map { [ split /: /, $_, 2 ] } @headers ],
+        body    => $body,
+        answer  => $answer,
+    });
+
+    _rewrite($log, sub { (@_, "$entry\n") });
 
     _answer($client, $answer);
 }
