@@ -6,6 +6,10 @@ package Count;
 # Two runs of one nginx under callgrind (or strace), with N1 and with N2
 # requests over one kept connection; the difference, divided by N2 - N1, is
 # the cost of one request, without start, warm-up and stop.
+#
+# With LMDB there is a master and a worker, since only a worker has the thread
+# pool that writes: what all processes and threads did is counted.  The others
+# are one process: it has no threads, and a master has nothing to do.
 
 use strict;
 use warnings;
@@ -79,6 +83,19 @@ my $LOOKUP = $SHOP =~ s{(payer_checkout;)}{payer_lookup         /_shop?id=\$arg_
         }
 CONF
 
+# The shop is told of each payment.
+
+my $NOTIFY = <<'CONF';
+        payer_notify /_paid?id=$payer_reference;
+
+        location = /_paid {
+            internal;
+            proxy_pass         http://provider/told;
+            proxy_http_version 1.1;
+            proxy_set_header   Connection "";
+        }
+CONF
+
 my $ORDER = '{"amount":12900,"currencyCode":"SEK",'
     . '"externalPaymentReference":"100000001","languageCode":"sv",'
     . '"orderId":null,'
@@ -111,6 +128,20 @@ CONF
                 . length($ORDER)
                 . "\r\n\r\n$ORDER";
         },
+    },
+    # the same call without a body of the buyer's: that of the configuration
+    'floor_bodyless' => {
+        server => <<"CONF",
+        location = /checkout {
+            proxy_pass         http://provider/api/v2/payments/cards/direct;
+            proxy_http_version 1.1;
+            proxy_set_header   Connection "";
+            proxy_set_header   Content-Type application/json;
+            proxy_method       POST;
+            proxy_set_body     '$ORDER';
+        }
+CONF
+        request => sub ($n) { visit(1) },
     },
     'floor_get' => {
         server => <<'CONF',
@@ -149,6 +180,16 @@ CONF
     'first lmdb' => {
         store   => 'lmdb:payments',
         request => sub ($n) { visit($n) },
+    },
+    # from the visit to the paid page, and the same with a shop that is told
+    'paid memory' => {
+        store   => 'memory',
+        request => sub ($n) { (visit($n), thanks($n)) },
+    },
+    'notified memory' => {
+        store   => 'memory',
+        shop    => $SHOP . $NOTIFY,
+        request => sub ($n) { (visit($n), thanks($n)) },
     },
     'verify memory' => {
         store   => 'memory',
@@ -199,12 +240,18 @@ sub instructions ($self, $name) {
 
     for my $n (@requests) {
         my $out = "$self->{dir}/callgrind.out";
-        unlink $out;
+        unlink glob "$out*";
 
-        $self->_callgrind($name, $n, $out);
+        $self->_callgrind($name, $n, "$out.%p");
 
-        push @total, $self->_slurp($out) =~ /^(?:totals|summary): (\d+)/m
-            ? $1 : die "callgrind said nothing of \"$name\"\n";
+        my $sum = 0;
+
+        for my $file (glob "$out.*") {
+            $sum += $self->_slurp($file) =~ /^(?:totals|summary): (\d+)/m
+                ? $1 : die "callgrind said nothing of \"$name\"\n";
+        }
+
+        push @total, $sum;
     }
 
     return ($total[1] - $total[0]) / ($requests[1] - $requests[0]);
@@ -219,12 +266,12 @@ sub functions ($self, $name) {
 
     for my $i (0, 1) {
         my $out = "$self->{dir}/callgrind.out";
-        unlink $out;
+        unlink glob "$out*";
 
-        $self->_callgrind($name, $REQUESTS[$i], $out);
+        $self->_callgrind($name, $REQUESTS[$i], "$out.%p");
 
         open my $fh, '-|', 'callgrind_annotate', '--threshold=100',
-            '--show-percs=no', '--auto=no', $out
+            '--show-percs=no', '--auto=no', glob "$out.*"
             or die "callgrind_annotate: $!\n";
 
         while (<$fh>) {
@@ -273,6 +320,60 @@ sub system_calls ($self, $name) {
 }
 
 
+# Simultaneous requests for the thank-you page of an order that is not paid;
+# the calls are counted by the provider.
+
+sub crowd ($self, $requests) {
+    my $subject = {
+        store => 'memory',
+        shop  => $SHOP =~ s{http://provider/;}{http://provider/unpaid/;}r,
+    };
+
+    $self->_write('subject.conf', $self->_configuration($subject));
+
+    my $pid = $self->_start($NGINX, '-p', "$self->{dir}/", '-c',
+        'subject.conf');
+    $self->_wait_for($self->{subject}, $pid);
+
+    my @c = map {
+        IO::Socket::INET->new("127.0.0.1:$self->{subject}")
+            or die "no connection to the subject: $!\n"
+    } 1 .. $requests;
+
+    exchange($c[0], visit(1));
+
+    my $before = $self->_reads;
+    my $start  = time;
+
+    syswrite $_, thanks(1) for @c;
+
+    for my $c (@c) {
+        my $answer = exchange($c, '');
+
+        die "the crowd was answered $answer\n"
+            unless $answer =~ m{\AHTTP/1.1 402};
+    }
+
+    my %crowd = (
+        requests => $requests,
+        seconds  => time - $start,
+        calls    => $self->_reads - $before,
+    );
+
+    close $_ for @c;
+    $self->_stop($pid);
+
+    return \%crowd;
+}
+
+
+# Reads of payments that the provider has logged.
+
+sub _reads ($self) {
+    return scalar split /\n/, $self->_slurp("$self->{dir}/reads.log");
+}
+
+
 sub _callgrind ($self, $name, $n, $out) {
     $self->_run($name, $n, 'valgrind', '-q', '--tool=callgrind',
         '--fair-sched=yes', "--callgrind-out-file=$out");
@@ -296,10 +397,12 @@ sub _run ($self, $name, $n, @tool) {
     exchange($c, $subject->{before}) if $subject->{before};
 
     for my $i (1 .. $n) {
-        my $answer = exchange($c, $subject->{request}->($i));
+        for my $request ($subject->{request}->($i)) {
+            my $answer = exchange($c, $request);
 
-        die "\"$name\" answered $answer\n"
-            unless $answer =~ m{\AHTTP/1.1 (?:303|200)};
+            die "\"$name\" answered $answer\n"
+                unless $answer =~ m{\AHTTP/1.1 (?:303|200)};
+        }
     }
 
     close $c;
@@ -313,7 +416,9 @@ sub _configuration ($self, $subject) {
     return $subject->{configuration}->(@$self{qw(subject provider)})
         if $subject->{configuration};
 
-    my $head = "daemon off;\nmaster_process off;\nuser root;";
+    my $head = "daemon off;\nuser root;\n"
+        . (($store // '') =~ /^lmdb:/ ? 'worker_processes 1;'
+            : 'master_process off;');
     $head = "load_module $self->{module};\n$head" if $store;
 
     return $self->_template('subject.conf', {

@@ -47,7 +47,11 @@ sub counted ($found) {
         [ 'repeated visit, `memory`', 'repeated memory', 'floor_return', 1.0, 3 ],
         [ 'repeated visit, `lmdb`', 'repeated lmdb', 'floor_return', 1.1 ],
         [ 'first visit, `memory`', 'first memory', 'floor_proxy', 1.3, 7 ],
+        [ 'first visit, `memory`, to a floor without a buyer\'s body', 'first memory', 'floor_bodyless', 1.75 ],
+        [ 'first visit, `lmdb`, worker and threads', 'first lmdb', 'floor_proxy', 3.1, 22 ],
         [ '`payer_verify`, answer cached', 'verify memory', 'floor_verify', 1.1 ],
+        [ 'repeated visit with `payer_lookup`', 'lookup memory', 'floor_get', 1.5 ],
+        [ 'visit to paid page, the shop is notified', 'notified memory', 'paid memory', 1.5 ],
     ) {
         my ($what, $name, $floor, $limit, $calls) = @$_;
         my ($is, $to) = map { $counted->{$_} // next } $name, $floor;

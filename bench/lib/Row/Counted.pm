@@ -20,8 +20,8 @@ sub measure ($class, $bench) {
         [ 200, 1200 ]));
 
     my @names = (
-        qw(floor_return floor_proxy floor_verify),
-        'verify memory',
+        qw(floor_return floor_proxy floor_bodyless floor_get floor_verify),
+        'verify memory', 'lookup memory', 'paid memory', 'notified memory',
         map { ("repeated $_", "first $_") } qw(memory lmdb), @peers,
     );
 
