@@ -27,7 +27,7 @@ is(join("\n", grep { /\]\(|```|\*\*|<br>|^\|/ } split /\n/, $module), '',
     'nothing of Markdown is left');
 
 my $tool = page('payer-store', 8, 'payments',
-    'docs/operations.md#Looking into the store, and moving it');
+    'docs/operations.md#Viewing and moving the store');
 
 like($tool, qr/^ +payer-store export STORE \[PREFIX\]\n/m, 'commands of the tool');
 unlike($tool, qr/payer_reconcile/, 'the page ends with the part of the document');
