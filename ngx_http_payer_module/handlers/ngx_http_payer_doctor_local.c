@@ -23,6 +23,7 @@ static time_t ngx_http_payer_doctor_changed(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *file);
 static ngx_int_t ngx_http_payer_doctor_stored(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_doctor_down(ngx_http_payer_ctx_t *ctx);
 
 
 /*
@@ -246,6 +247,39 @@ ngx_http_payer_doctor_store(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
+/* a store on another machine, which cannot be used, and knows why */
+
+static ngx_uint_t
+ngx_http_payer_doctor_down(ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_store_t         *store;
+    ngx_http_payer_store_status_t   status;
+
+    store = ctx->conf->main->store;
+
+    if (store->ops->status == NULL) {
+        return 0;
+    }
+
+    ngx_memzero(&status, sizeof(ngx_http_payer_store_status_t));
+
+    store->ops->status(store, &status);
+
+    if (status.up) {
+        return 0;
+    }
+
+    ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,
+                              NGX_HTTP_PAYER_HEALTH_FAIL,
+                              "Correct what the detail says: the server, the "
+                              "network, or the parameters of \"payer_store\".",
+                              "the %V store is not available: %V",
+                              &store->ops->name, &status.detail);
+
+    return 1;
+}
+
+
 static ngx_int_t
 ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 {
@@ -257,7 +291,11 @@ ngx_http_payer_doctor_stored(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     ctx->step = d->next;
 
-    if (ctx->late) {
+    if (ngx_http_payer_doctor_down(ctx)) {
+
+        /* the store itself has said why */
+
+    } else if (ctx->late) {
         ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,
                                   NGX_HTTP_PAYER_HEALTH_FAIL,
                                   "Check the disk of the store: it is too "

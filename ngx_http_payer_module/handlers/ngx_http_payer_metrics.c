@@ -60,8 +60,6 @@ static u_char *ngx_http_payer_metrics_sweep(u_char *p, u_char *last,
     ngx_http_payer_main_conf_t *main);
 static u_char *ngx_http_payer_metrics_gauges(u_char *p, u_char *last,
     ngx_http_payer_zone_t *zone);
-static u_char *ngx_http_payer_metrics_head(u_char *p, u_char *last,
-    const char *name, const char *help, const char *type);
 
 
 ngx_http_payer_handler_t  ngx_http_payer_handler_metrics = {
@@ -208,6 +206,7 @@ ngx_http_payer_metrics_handler(ngx_http_request_t *r)
     p = ngx_http_payer_metrics_durations(p, last, zone);
     p = ngx_http_payer_metrics_old(p, last, conf->main);
     p = ngx_http_payer_metrics_sweep(p, last, conf->main);
+    p = ngx_http_payer_metrics_store(p, last, conf->main);
     p = ngx_http_payer_metrics_gauges(p, last, zone);
 
     body.len = p - body.data;
@@ -483,7 +482,7 @@ ngx_http_payer_metrics_gauges(u_char *p, u_char *last,
 }
 
 
-static u_char *
+u_char *
 ngx_http_payer_metrics_head(u_char *p, u_char *last, const char *name,
     const char *help, const char *type)
 {

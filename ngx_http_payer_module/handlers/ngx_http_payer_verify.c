@@ -193,6 +193,10 @@ ngx_http_payer_verify_find(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     verdict = NGX_HTTP_PAYER_UNSURE;
 
+    /* a database that was replaced and does not know knows no new order */
+
+    ctx->io.confirm = 1;
+
     rc = ngx_http_payer_ledger_find(ctx, &ctx->order.reference);
 
     if (rc == NGX_AGAIN) {

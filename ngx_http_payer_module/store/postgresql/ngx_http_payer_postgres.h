@@ -73,6 +73,7 @@ typedef struct {
     ngx_str_t                name;              /* all of these end with a NUL,
                                                  * which is not counted */
     ngx_str_t                port;
+    ngx_str_t                shown;             /* both, for the log */
     ngx_str_t                address;           /* empty: to be resolved */
     unsigned                 local:1;           /* socket in a directory */
     unsigned                 loopback:1;

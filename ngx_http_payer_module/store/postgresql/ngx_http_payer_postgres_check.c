@@ -204,6 +204,6 @@ ngx_http_payer_postgres_clock(ngx_http_payer_postgres_wire_t *wire,
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "payer_store \"%V\": the clock of host \"%V\" differs "
                       "by %L ms from the clock of this machine",
-                      &wire->link->pg->title, &wire->host->name, ahead);
+                      &wire->link->pg->title, &wire->host->shown, ahead);
     }
 }

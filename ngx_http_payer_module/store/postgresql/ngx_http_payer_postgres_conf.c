@@ -254,6 +254,8 @@ ngx_http_payer_postgres_host(ngx_conf_t *cf,
     u_char     *p, *last, *end;
     ngx_int_t   port;
 
+    host->shown = *text;
+
     p = text->data;
     last = p + text->len;
     end = last;

@@ -122,7 +122,7 @@ ngx_http_payer_postgres_refused(ngx_http_payer_postgres_wire_t *wire,
 
     link = wire->link;
 
-    ngx_http_payer_postgres_reason(link, &wire->host->name, reason, len);
+    ngx_http_payer_postgres_reason(link, &wire->host->shown, reason, len);
     ngx_http_payer_postgres_close(wire);
 
     ngx_http_payer_postgres_step(link);
@@ -211,12 +211,12 @@ ngx_http_payer_postgres_choose(ngx_http_payer_postgres_link_t *link,
     {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "payer_store \"%V\" is available again: host \"%V\" is "
-                      "the primary", &pg->title, &wire->host->name);
+                      "the primary", &pg->title, &wire->host->shown);
     }
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "payer_store \"%V\": connected to host \"%V\" on timeline "
-                  "%uL for %s", &pg->title, &wire->host->name, wire->timeline,
+                  "%uL for %s", &pg->title, &wire->host->shown, wire->timeline,
                   link->writes ? "writing" : "reading");
 
     ngx_post_event(&link->kick, &ngx_posted_events);
@@ -259,7 +259,7 @@ ngx_http_payer_postgres_advance(ngx_http_payer_postgres_wire_t *wire)
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "payer_store \"%V\": host \"%V\" is the new primary, on "
-                  "timeline %uL after %uL", &pg->title, &wire->host->name,
+                  "timeline %uL after %uL", &pg->title, &wire->host->shown,
                   wire->timeline, (uint64_t) known);
 }
 
@@ -357,13 +357,13 @@ ngx_http_payer_postgres_timer(ngx_event_t *ev)
     {
         wire = ngx_queue_data(q, ngx_http_payer_postgres_wire_t, queue);
 
-        ngx_http_payer_postgres_reason(link, &wire->host->name,
+        ngx_http_payer_postgres_reason(link, &wire->host->shown,
                                        "no answer in time", 17);
     }
 
     for (i = 0; i < link->pg->nhosts; i++) {
         if (link->names[i] != NULL) {
-            ngx_http_payer_postgres_reason(link, &link->pg->hosts[i].name,
+            ngx_http_payer_postgres_reason(link, &link->pg->hosts[i].shown,
                                            "no answer of the resolver in time",
                                            33);
         }
@@ -373,7 +373,7 @@ ngx_http_payer_postgres_timer(ngx_event_t *ev)
 }
 
 
-/* the first line; libpq says more than once where it was */
+/* the first line of it, in ASCII */
 
 static void
 ngx_http_payer_postgres_reason(ngx_http_payer_postgres_link_t *link,
@@ -392,8 +392,12 @@ ngx_http_payer_postgres_reason(ngx_http_payer_postgres_link_t *link,
     p = link->reason + link->reason_len;
     last = link->reason + sizeof(link->reason);
 
-    p = ngx_slprintf(p, last, "%shost \"%V\": %*s",
-                     link->reason_len ? "; " : "", host, len, reason);
+    p = ngx_slprintf(p, last, "%shost \"%V\": ",
+                     link->reason_len ? "; " : "", host);
+
+    for (i = 0; i < len && p < last; i++) {
+        *p++ = (reason[i] >= ' ' && reason[i] <= '~') ? reason[i] : '?';
+    }
 
     link->reason_len = p - link->reason;
 }
@@ -408,7 +412,7 @@ ngx_http_payer_postgres_lost(ngx_http_payer_postgres_wire_t *wire,
     link = wire->link;
 
     link->reason_len = 0;
-    ngx_http_payer_postgres_reason(link, &wire->host->name, reason, len);
+    ngx_http_payer_postgres_reason(link, &wire->host->shown, reason, len);
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "payer_store \"%V\": the connection for %s is lost: %*s",

@@ -228,7 +228,7 @@ ngx_http_payer_postgres_status(ngx_http_payer_store_t *store,
     status->queued = pg->reads.njobs + pg->writes.njobs;
 
     if (status->up) {
-        status->detail = pg->writes.wire->host->name;
+        status->detail = pg->writes.wire->host->shown;
         return;
     }
 

@@ -91,7 +91,7 @@ ngx_http_payer_postgres_addresses(ngx_http_payer_postgres_link_t *link,
                                         link->reason + sizeof(link->reason),
                                         "%shost \"%V\": %s",
                                         link->reason_len ? "; " : "",
-                                        &host->name,
+                                        &host->shown,
                                         ngx_resolver_strerror(ctx->state))
                            - link->reason;
         return;

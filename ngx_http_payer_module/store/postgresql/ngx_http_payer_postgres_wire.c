@@ -359,7 +359,7 @@ ngx_http_payer_postgres_notice(void *data, const PGresult *res)
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "payer_store \"%V\": host \"%V\" warned (%s): what is being "
                   "written is in doubt",
-                  &wire->link->pg->title, &wire->host->name,
+                  &wire->link->pg->title, &wire->host->shown,
                   PQresultErrorField(res, PG_DIAG_SQLSTATE));
 
     wire->doubt = 1;
