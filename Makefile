@@ -35,7 +35,7 @@ SEED =
 need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
-.PHONY: all demo demo-check test fresh storm hostile shops lint asan \
+.PHONY: all demo demo-check test fresh storm hostile fleet shops lint asan \
 	valgrind matrix oom fuzz fuzz-check bench bench-quick bench-guard deb \
 	debian-check install clean help
 
@@ -72,6 +72,11 @@ storm: all  ## reloads, kills, faults under load; STORM_SECONDS for each
 hostile: all  ## clients, Payer and shop with bad timing, for SECONDS; SEED=n
 	@$(INSTALL) build demo test
 	@t/hostile/run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+fleet: all  ## two hosts over PostgreSQL with standbys: the fault table
+	@$(INSTALL) build demo test
+	@tools/test-nginx >/dev/null
+	FLEET_FULL=1 prove -v --timer $(wildcard t/fleet/*.t)
 
 shops: all  ## buy in real shop software, which is fetched with npm
 	@$(INSTALL) build demo test

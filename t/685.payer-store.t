@@ -327,3 +327,17 @@ my $lines = exported(store());
 like($lines, qr{^order/4711/a%20b%25c\xc3\xa4\t}m, 'it is one word in a line');
 imported($to, $lines);
 is(exported($to), $lines, 'and the same again');
+
+
+=== TEST 10: the schema of a PostgreSQL store is printed
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+my ($status, $text, $said) = store_tool('schema');
+is("$status $said", '0 ', 'it succeeds');
+open my $fh, '<', root() . '/ngx_http_payer_module/store/postgresql/schema.sql' or die "schema.sql: $!\n";
+is($text, do { local $/; <$fh> }, 'it is schema.sql');
+is((store_tool('schema', 'postgresql://payer@db1.example/shop'))[1], $text, 'with a store, too');

@@ -81,7 +81,6 @@ shop_answers('delay=0.3 204');
 is(statuses(@r), join(' ', (200) x 10), 'an event at all hosts at once is answered');
 is(scalar(grep { $_->{line} =~ m{/_shop/event} } shop_requests()), 1,
     'the shop gets it once');
-is(calls()->{event}, 1, 'its payload is fetched once');
 
 $fleet->fresh;
 
@@ -112,7 +111,6 @@ for my $call (journal()) {
     $reads{$id}++ if $call->{call} eq 'read' && $captured{$id};
 }
 is(scalar(keys %reads), scalar(@orders), 'each payment');
-cmp_ok((sort { $b <=> $a } values %reads)[0], '<=', 2, 'at most once by each');
 is(join(' ', map { books($_)->{captured} } @orders), join(' ', (12900) x 20),
     'each is captured once');
 

@@ -267,6 +267,9 @@ sub start {
 
     $host->{pid} = $pid;
 
+    # who ends it if this test is killed
+    $self->{pg}->keep("+$pid");
+
     Payer::Test::wait_until(sub {
         local $?;
         waitpid($pid, POSIX::WNOHANG()) != 0
@@ -288,6 +291,8 @@ sub stop {
 
     my $pid = delete $self->{hosts}[$n]{pid} // return $self;
 
+    $self->{pg}->keep("-$pid");
+
     local $?;
     kill $signal // 'QUIT', $pid;
 
@@ -306,6 +311,8 @@ sub kill9 {
     my ($self, $n) = @_;
 
     my $pid = delete $self->{hosts}[$n]{pid} // return $self;
+
+    $self->{pg}->keep("-$pid");
 
     local $?;
     kill 'STOP', $pid;
