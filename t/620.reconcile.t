@@ -435,3 +435,17 @@ is(post('/capture?reference=1&amount=4000', %k)->status, 409,
     'which a further repeat is told');
 --- books
 1: captured=0
+
+
+
+=== TEST 23: a misspelled or repeated argument does not start a run
+--- config
+        location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+for my $query ('operaton=1&outcome=done', 'limit=1&limit=2', 'Limit=1') {
+    is(post("/reconcile?$query")->status, 400, $query);
+}
+is(post('/reconcile?limit=1')->status, 200, 'the right one does');

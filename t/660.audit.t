@@ -396,3 +396,19 @@ cmp_ok(books('1')->{refunded}, '<=', 5000, 'within the limit');
 --- must_die
 --- error_log
 "payer_actor" has "$remote_user", but "payer_capture" in location "/capture" has no "auth_basic"
+
+
+
+=== TEST 21: payer_audit is a file: syslog is rejected
+--- config perl: 'payer_audit syslog:server=127.0.0.1;' . operations()
+--- must_die
+--- error_log
+invalid path "syslog:server=127.0.0.1"
+
+
+
+=== TEST 22: and so is a path with a variable
+--- config perl: 'payer_audit audit-$host.log;' . operations()
+--- must_die
+--- error_log
+invalid path "audit-$host.log"

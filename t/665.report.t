@@ -353,3 +353,16 @@ for my $query ('', '?format=csv') {
     is($r->status, 421, "read under another name$query");
     is($r->header('Cache-Control'), 'no-store', 'and not kept');
 }
+
+
+
+=== TEST 18: a misspelled or repeated argument is rejected
+--- config perl: "server_name localhost; $::REPORT"
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+for my $query ('form=2026-01-31', 'From=2026-01-31', 'from=2026-01-31&from=2026-02-01', 'x') {
+    is(ask("?$query", Host => 'localhost')->status, 400, $query);
+}
+is(ask('?from=2026-01-31&&to=2026-01-31&', Host => 'localhost')->status, 200, 'empty ones are none');

@@ -602,6 +602,8 @@ is(get('/doctor?deep=1')->status, 400, 'GET and deep');
 is(post('/doctor')->status, 400, 'POST without deep');
 is(post('/doctor?deep=1&local=1')->status, 400, 'deep and local');
 is(get('/doctor?lookup=id%3D1')->status, 400, 'there is no lookup');
+is(get('/doctor?locl=1')->status, 400, 'a misspelled name');
+is(get('/doctor?local=0&local=1')->status, 400, 'the same name twice');
 is(request('PUT', '/doctor')->status, 405, 'PUT');
 --- calls: none
 

@@ -41,7 +41,10 @@ ngx_http_payer_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (value[1].len == 0) {
+    if (value[1].len == 0 || ngx_strlchr(value[1].data,
+                                         value[1].data + value[1].len, '$')
+        || ngx_strncmp(value[1].data, "syslog:", 7) == 0)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid path \"%V\"",
                            &value[1]);
         return NGX_CONF_ERROR;

@@ -16,6 +16,7 @@
 #include "ngx_http_payer_answer_reply.h"
 #include "ngx_http_payer_body.h"
 #include "ngx_http_payer_flow.h"
+#include "ngx_http_payer_query.h"
 #include "ngx_http_payer_zone_note.h"
 
 
@@ -156,8 +157,22 @@ ngx_http_payer_doctor_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 static const char *
 ngx_http_payer_doctor_args(ngx_http_request_t *r, ngx_http_payer_doctor_t *d)
 {
-    u_char     *src, *dst;
-    ngx_str_t   value;
+    u_char      *src, *dst;
+    ngx_str_t    value;
+    const char  *wrong;
+
+    static ngx_str_t  names[] = {
+        ngx_string("local"), ngx_string("deep"), ngx_string("lookup"),
+        ngx_null_string
+    };
+
+    /* a misspelled "local" would ask Payer */
+
+    wrong = ngx_http_payer_query_wrong(&r->args, names);
+
+    if (wrong) {
+        return wrong;
+    }
 
     d->local = ngx_http_payer_doctor_flag(r, "local");
     d->deep = ngx_http_payer_doctor_flag(r, "deep");

@@ -17,6 +17,7 @@
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_log.h"
+#include "ngx_http_payer_query.h"
 #include "ngx_http_payer_reconcile_walk.h"
 #include "ngx_http_payer_settle.h"
 
@@ -86,7 +87,21 @@ static ngx_int_t
 ngx_http_payer_reconcile_begin(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
+    const char                  *wrong;
     ngx_http_payer_reconcile_t  *rec;
+
+    static ngx_str_t  names[] = {
+        ngx_string("limit"), ngx_string("days"), ngx_string("after"),
+        ngx_string("operation"), ngx_string("outcome"), ngx_null_string
+    };
+
+    /* a misspelled "operation" would begin a run */
+
+    wrong = ngx_http_payer_query_wrong(&r->args, names);
+
+    if (wrong) {
+        return ngx_http_payer_reconcile_failed(r, NGX_HTTP_BAD_REQUEST, wrong);
+    }
 
     if (ngx_http_payer_settle_asked(r)) {
         ctx->step = ngx_http_payer_settle;

@@ -17,6 +17,7 @@
 #include "ngx_http_payer_flow.h"
 #include "ngx_http_payer_access.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_query.h"
 #include "ngx_http_payer_answer_reply.h"
 #include "ngx_http_payer_same_origin.h"
 
@@ -125,8 +126,19 @@ ngx_http_payer_report_begin(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     const char               *wrong;
     ngx_http_payer_report_t  *rp;
 
+    static ngx_str_t  names[] = {
+        ngx_string("from"), ngx_string("to"), ngx_string("tz"),
+        ngx_string("format"), ngx_null_string
+    };
+
     rp = ctx->data;
     merchant = &ctx->conf->merchant->id;
+
+    wrong = ngx_http_payer_query_wrong(&r->args, names);
+
+    if (wrong) {
+        return ngx_http_payer_answer_refuse(r, NGX_HTTP_BAD_REQUEST, wrong);
+    }
 
     if (ngx_http_arg(r, (u_char *) "format", 6, &format) == NGX_OK) {
         rp->csv = (format.len == 3 && ngx_strncmp(format.data, "csv", 3) == 0);

@@ -67,6 +67,54 @@ ngx_http_payer_query_names(ngx_pool_t *pool, ngx_str_t *value,
 }
 
 
+const char *
+ngx_http_payer_query_wrong(ngx_str_t *args, ngx_str_t *names)
+{
+    u_char      *p, *last, *end, *equals;
+    ngx_uint_t   i, seen;
+
+    seen = 0;
+    last = args->data + args->len;
+
+    for (p = args->data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (p == end) {
+            continue;
+        }
+
+        equals = ngx_strlchr(p, end, '=');
+        if (equals == NULL) {
+            equals = end;
+        }
+
+        for (i = 0; names[i].len; i++) {
+            if ((size_t) (equals - p) == names[i].len
+                && ngx_memcmp(p, names[i].data, names[i].len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (names[i].len == 0) {
+            return "there is an argument whose name is not known";
+        }
+
+        if (seen & ((ngx_uint_t) 1 << i)) {
+            return "an argument is given twice";
+        }
+
+        seen |= (ngx_uint_t) 1 << i;
+    }
+
+    return NULL;
+}
+
+
 ngx_uint_t
 ngx_http_payer_query_clear(ngx_str_t *args, ngx_array_t *names)
 {

@@ -27,5 +27,11 @@ ngx_int_t ngx_http_payer_query_names(ngx_pool_t *pool, ngx_str_t *value,
 /* whether each name occurs once at most, however it may be written */
 ngx_uint_t ngx_http_payer_query_clear(ngx_str_t *args, ngx_array_t *names);
 
+/*
+ * whether each argument has one of these names, the last of which is empty,
+ * and none has the name of another: NULL, or what is wrong
+ */
+const char *ngx_http_payer_query_wrong(ngx_str_t *args, ngx_str_t *names);
+
 
 #endif /* _NGX_HTTP_PAYER_QUERY_H_INCLUDED_ */
