@@ -364,7 +364,7 @@ run_payer_tests();
 
 __DATA__
 
-=== TEST 1: for each payment the shop's book ends as Payer's
+=== TEST 1: after random payments and faults the shop's records match Payer's for each payment
 --- config eval: ::telling($::server)
 --- after
 property();

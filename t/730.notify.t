@@ -434,7 +434,7 @@ is(join(' ', map { "$_->{reference}-$_->{type}" } sort { $a->{reference} <=> $b-
 
 
 
-=== TEST 26: a capture of a payment that nobody has seen paid is told as both, paid first
+=== TEST 26: a capture of a payment not found paid before is notified as paid and captured, in this order
 --- config eval: ::telling('payer_notify_on paid captured; payer_sweep 1h;')
 --- after
 order('1001');
@@ -447,7 +447,7 @@ is(get('/checkout?order=1001')->header('Location'), 'http://localhost:' . nginx_
 
 
 
-=== TEST 27: two captures at the same time are told with the sum of both in the end
+=== TEST 27: two simultaneous captures are notified, the last one with the sum of both
 --- config eval: ::telling('payer_notify_on captured;')
 --- faults
 capture: delay=0.5 times=0
