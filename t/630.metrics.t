@@ -80,7 +80,7 @@ sub counted {
 
     return {
         map { $_ => $sample->{$_} }
-        grep { $sample->{$_} && !/^payer_(?:zone|build)|_(?:bucket|sum)(?:\{|$)/ }
+        grep { $sample->{$_} && !/^payer_(?:zone|build|store)|_(?:bucket|sum)(?:\{|$)/ }
         keys %$sample
     };
 }

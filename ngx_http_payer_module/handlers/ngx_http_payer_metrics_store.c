@@ -40,10 +40,6 @@ ngx_http_payer_metrics_store(u_char *p, u_char *last,
                                     "gauge");
     p = ngx_slprintf(p, last, "payer_store_up %ui\n", status.up);
 
-    if (store->ops->status == NULL) {
-        return p;
-    }
-
     p = ngx_http_payer_metrics_head(p, last, "payer_store_queue",
                                     "Calls of the store that wait in the "
                                     "worker process that answers.", "gauge");
