@@ -19,7 +19,7 @@ my @files = split ' ', $ENV{LATE_TESTS} // q();
 my %core = (
     memory => [ qw(400.checkout 420.worth 452.confirm 530.tickets
         600.operations 610.idempotency 640.auto-capture 662.sweep-alone
-        670.office 675.office-acts 700.events 712.events-word) ],
+        670.office 672.office-acts 700.events 712.events-word) ],
     lmdb => [ qw(405.amounts 410.race 450.present 645.auto-capture-event) ],
 );
 

@@ -27,6 +27,7 @@ check_links();
 check_examples();
 check_wings();
 check_version();
+check_numbers();
 
 Test::More::done_testing();
 
@@ -350,4 +351,25 @@ sub check_version {
     my ($newest) = document('CHANGES') =~ /ngx_http_payer_module ([\d.]+)/;
 
     is($version, $newest, 'the version is that of CHANGES');
+}
+
+
+# Each file of t/ has a number of its own, in a range of docs/testing.md.
+
+sub check_numbers {
+    my @ranges = map { [ split / to / ] }
+        document('docs/testing.md') =~ /^\| (\d{3} to \d{3}) \|/mg;
+    my %files;
+
+    push @{ $files{ substr $_, 0, 3 } }, $_
+        for map { s{.*/}{}r } glob root() . '/t/[0-9]*.t';
+
+    cmp_ok(scalar keys %files, '>', 80, 'the test files can be found');
+
+    for my $number (sort keys %files) {
+        my @topics = grep { $_->[0] <= $number && $number <= $_->[1] } @ranges;
+
+        is("@{ $files{$number} }", $files{$number}[0], "$number is used once");
+        is(scalar @topics, 1, "$number is in one range of docs/testing.md");
+    }
 }
