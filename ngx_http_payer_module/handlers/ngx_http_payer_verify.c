@@ -53,7 +53,7 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
     ngx_msec_t                  wait;
-    ngx_http_payer_ctx_t       *ctx;
+    ngx_http_payer_ctx_t       *ctx, *before;
     ngx_http_payer_loc_conf_t  *conf;
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
@@ -66,10 +66,19 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
 
     if (ctx == NULL || ctx->verify == NULL || !ctx->verify->running) {
 
+        before = ngx_http_payer_get_ctx(r);
+
         ctx = ngx_http_payer_flow_create(r, conf,
                                          ngx_http_payer_verify_reference);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (before) {
+
+            /* $payer_reference is that of the location that led here */
+
+            ctx->order.reference = before->order.reference;
         }
 
         ctx->verify = ngx_pcalloc(r->pool, sizeof(ngx_http_payer_verify_t));
