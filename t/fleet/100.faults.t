@@ -179,7 +179,7 @@ $fleet->close_down;
 $fleet = fleet(standbys => 1, sync => '', params => 'durability=engine timeout=3s');
 ($primary, $standby) = $fleet->pg->nodes;
 
-my $buyers = buyers($fleet, orders => 60);
+my $buyers = buyers($fleet, orders => 60, patience => 12);
 sleep 0.3;
 $standby->link->drop;
 sleep 1.5;

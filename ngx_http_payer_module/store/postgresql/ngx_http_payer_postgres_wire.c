@@ -227,6 +227,7 @@ ngx_http_payer_postgres_watch(ngx_http_payer_postgres_wire_t *wire,
 void
 ngx_http_payer_postgres_unwatch(ngx_http_payer_postgres_wire_t *wire)
 {
+    ngx_uint_t         flags;
     ngx_connection_t  *c;
 
     c = wire->c;
@@ -235,12 +236,17 @@ ngx_http_payer_postgres_unwatch(ngx_http_payer_postgres_wire_t *wire)
         return;
     }
 
+    /* libpq closes the socket itself when the other side has, and then the
+     * kernel has forgotten it */
+
+    flags = (PQsocket(wire->conn) == c->fd) ? 0 : NGX_CLOSE_EVENT;
+
     if (c->read->active) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
     }
 
     if (c->write->active) {
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
     }
 
     if (c->read->posted) {

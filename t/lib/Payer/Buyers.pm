@@ -195,7 +195,8 @@ sub judged {
 
     push @wrong, $self->_stored(\%shown, \%paid, $seconds // 20);
 
-    return @wrong;
+    my %seen;
+    return grep { !$seen{$_}++ } @wrong;
 }
 
 

@@ -111,7 +111,10 @@ sub stop {
 
     return unless $self->{pid} && $self->{owner} == $$;
 
+    # others that were forked meanwhile may have our end of its line, too
+
     local ($?, $!);
+    kill 'KILL', $self->{pid};
     close delete $self->{talk};
     waitpid delete $self->{pid}, 0;
 }
