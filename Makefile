@@ -37,7 +37,7 @@ need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 .PHONY: all demo demo-check test fresh storm hostile fleet shops lint asan \
 	valgrind matrix oom fuzz fuzz-check bench bench-quick bench-guard deb \
-	debian-check install clean help
+	debian-check screenshots install clean help
 
 all:  ## build the module for the installed nginx, and payer-store
 	@$(call need,config,there is no module to build)
@@ -118,6 +118,10 @@ fuzz-check:  ## replay every fuzz corpus once
 	@$(call need,fuzz/check,there is nothing to fuzz)
 	@$(INSTALL) build fuzz
 	@fuzz/check
+
+screenshots: all  ## make the pictures of the documentation anew
+	@$(INSTALL) build demo test
+	@tools/screenshots
 
 bench: all  ## measure against the goals, and write docs/performance.md
 	@$(call need,bench/run,there is no benchmark)

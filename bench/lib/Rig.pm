@@ -41,6 +41,7 @@ our %SYSTEMS = (
     njs    => { conf => 'njs.conf', modules => [ $MODULES[2] ] },
     memory => { conf => 'module.conf', store => 'memory' },
     lmdb   => { conf => 'module.conf', store => 'lmdb:payments' },
+    office => { conf => 'office.conf', store => 'lmdb:payments' },
 );
 
 

@@ -30,7 +30,42 @@ sub goals ($found) {
         workers($found),
         refresh($found),
         sweep($found),
+        office($found),
     );
+}
+
+
+# The lists of the back office in the smallest and in the largest store.
+
+sub office ($found) {
+    my $of = $found->{office} or return;
+    my ($few, $many) = @{ $of->{sizes} };
+    my @rows;
+
+    for my $page (sort keys %{ $of->{pages}{$few} }) {
+        next if $page eq 'needs attention';
+
+        my ($is, $was) = map { $of->{pages}{$_}{$page} } $many, $few;
+
+        push @rows, [
+            "office, a page of 50, $page: instructions with " . commas($many)
+                . ' orders',
+            '≤ 2 × with ' . commas($few),
+            sprintf('%.2f × (%s to %s)', $is / $was, commas($is), commas($was)),
+            at_most($is / $was, 2)
+        ];
+    }
+
+    for my $what (sort keys %{ $of->{blocked} }) {
+        push @rows, [
+            "office, $what, " . commas($many) . ' orders: the worker is busy',
+            '≤ 5 ms',
+            sprintf('%.2f ms', $of->{blocked}{$what}),
+            at_most($of->{blocked}{$what}, 5)
+        ];
+    }
+
+    return @rows;
 }
 
 

@@ -218,13 +218,13 @@ sub scripts ($self, $on) {
 }
 
 
-sub size ($self, $width, $height, $phone = 0) {
+sub size ($self, $width, $height, $phone = 0, $scale = 2) {
     $self->_do(POST => '/goog/cdp/execute', {
         cmd    => 'Emulation.setDeviceMetricsOverride',
         params => {
             width             => $width,
             height            => $height,
-            deviceScaleFactor => 2,
+            deviceScaleFactor => $scale,
             mobile            => $phone ? JSON::PP::true : JSON::PP::false
         }
     });
