@@ -642,6 +642,9 @@ warned 'limit_except of the shop that is for GET, too', $NOT_SENT,
     shop_asked(shop => "$PASS limit_except POST { deny all; }");
 started 'limit_except of the shop that is not for GET',
     shop_asked(shop => "$PASS limit_except GET { deny all; }");
+refused 'a location that answers by itself', qr/has "return", so that the shop is never asked/, shop_asked(shop => "$PASS return 200 x;");
+refused 'a location that leads elsewhere', qr/has "rewrite", so that the shop is never asked/, shop_asked(shop => "$PASS rewrite ^ /x last;");
+started 'a location with another path for the shop', shop_asked(shop => "$PASS rewrite ^ /x break;");
 for my $kind (qw(proxy fastcgi uwsgi)) {
     my $pass = $kind eq 'proxy' ? 'http://127.0.0.1:81' : '127.0.0.1:81';
     refused "a location with ${kind}_cache", qr/has a cache: an old price would be used/,

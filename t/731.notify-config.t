@@ -160,3 +160,19 @@ like(error_log_text(), qr/has more than 512 bytes for this order/, 'which is log
 --- must_die
 --- error_log
 it is longer than 512 bytes
+
+
+
+=== TEST 14: payer_notify with a location that returns a response itself is rejected
+--- config eval: $::checkout . ::place('internal; proxy_pass http://shop; return 200;') . 'payer_notify /_shop/paid;'
+--- must_die
+--- error_log
+location "/_shop/paid" of "payer_notify /_shop/paid" has "return", so that the shop is never notified
+
+
+
+=== TEST 15: payer_notify with a location that rewrites to another location is rejected
+--- config eval: $::checkout . ::place('internal; proxy_pass http://shop; rewrite ^ /cart last;') . 'payer_notify /_shop/paid;'
+--- must_die
+--- error_log
+location "/_shop/paid" of "payer_notify /_shop/paid" has "rewrite", so that the shop is never notified

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_payer_check_lookup_branch(ngx_conf_t *cf,
     void **loc_conf);
 static ngx_uint_t ngx_http_payer_passes_elsewhere(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf, void **loc_conf);
+static ngx_int_t ngx_http_payer_check_lookup_leads(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_http_payer_check_lookup_cache(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_http_payer_check_together(ngx_conf_t *cf,
@@ -116,6 +118,10 @@ ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
     conf->lookup_clcf = clcf;
 
     ngx_http_payer_check_match(cf, lookup);
+
+    if (ngx_http_payer_check_lookup_leads(cf, conf, clcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_http_payer_check_lookup_cache(cf, conf, clcf);
 }
@@ -278,6 +284,29 @@ ngx_http_payer_buyer_chooses(ngx_conf_t *cf,
     }
 
     return 0;
+}
+
+
+/* the shop's API answers, not "return" or another location */
+
+static ngx_int_t
+ngx_http_payer_check_lookup_leads(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_http_payer_leads_t  leads;
+
+    ngx_http_payer_codes_lead(cf, clcf->loc_conf, 1, &leads);
+
+    if (leads.always == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_payer_refuse(cf, conf->lookup, "location \"%V\" of "
+                          "\"payer_lookup %V\" has \"%s\", so that the shop "
+                          "is never asked; only \"rewrite ... break\" is "
+                          "allowed in it",
+                          &clcf->name, &conf->lookup->uri, leads.always);
+    return NGX_ERROR;
 }
 
 

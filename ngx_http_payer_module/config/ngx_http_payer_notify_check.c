@@ -138,6 +138,7 @@ static ngx_int_t
 ngx_http_payer_check_notify_location(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf)
 {
+    ngx_http_payer_leads_t        leads;
     ngx_http_payer_loc_conf_t    *inner;
     ngx_http_payer_notify_uri_t  *notify;
 
@@ -168,6 +169,17 @@ ngx_http_payer_check_notify_location(ngx_conf_t *cf,
                               "to the shop",
                               &clcf->name, &notify->uri,
                               &inner->handler->directive);
+        return NGX_ERROR;
+    }
+
+    ngx_http_payer_codes_lead(cf, clcf->loc_conf, 1, &leads);
+
+    if (leads.always) {
+        ngx_http_payer_refuse(cf, notify, "location \"%V\" of \"payer_notify "
+                              "%V\" has \"%s\", so that the shop is never "
+                              "notified; only \"rewrite ... break\" is "
+                              "allowed in it", &clcf->name, &notify->uri,
+                              leads.always);
         return NGX_ERROR;
     }
 
