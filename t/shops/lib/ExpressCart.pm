@@ -129,10 +129,14 @@ sub _form {
 sub order {
     my ($self, $id) = @_;
 
-    my $list = $self->_office(GET => 'orders/1')->{orders}{data};
-    my ($order) = grep { $_->{_id} eq $id } @$list;
+    for my $page (1 .. 9) {
+        my $list = $self->_office(GET => "orders/$page")->{orders}{data};
+        my ($order) = grep { $_->{_id} eq $id } @$list;
 
-    return $order;
+        return $order if $order || !@$list;
+    }
+
+    return;
 }
 
 
