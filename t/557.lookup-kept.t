@@ -69,7 +69,7 @@ is(lookups() - $before, 1, 'the shop was asked once');
 
 
 
-=== TEST 2: a checkout reached by X-Accel-Redirect obeys the result of the lookup
+=== TEST 2: a checkout reached by X-Accel-Redirect uses the result of the lookup
 --- http_config eval: ::sends_on()
 --- config eval
 ::inner('payer_checkout; payer_reference $payer_reference; payer_amount $wc_total major;
@@ -104,7 +104,7 @@ is(lookups(), 2, 'the shop was asked for each');
 
 
 
-=== TEST 4: each log line about a lookup ends with the order
+=== TEST 4: each log message of a lookup ends with the order
 --- http_config eval: ::page()
 --- config eval: ::lookup()
 --- request
@@ -125,7 +125,7 @@ is(join("\n", grep { /wc_order_abc(?!.*, client)/ } map { s/, client: .*//r } @l
 
 
 
-=== TEST 5: a worker process killed during a lookup leaves nothing locked
+=== TEST 5: a worker process killed during a lookup leaves no lock
 --- http_config eval: ::page()
 --- config eval: ::lookup(payer_lookup_inflight => 1)
 --- request

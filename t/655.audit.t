@@ -399,7 +399,7 @@ cmp_ok(books('1')->{refunded}, '<=', 5000, 'within the limit');
 
 
 
-=== TEST 21: payer_audit is a file: syslog is rejected
+=== TEST 21: payer_audit with syslog is rejected
 --- config perl: 'payer_audit syslog:server=127.0.0.1;' . operations()
 --- must_die
 --- error_log
@@ -407,7 +407,7 @@ invalid path "syslog:server=127.0.0.1"
 
 
 
-=== TEST 22: and so is a path with a variable
+=== TEST 22: payer_audit with a variable in the path is rejected
 --- config perl: 'payer_audit audit-$host.log;' . operations()
 --- must_die
 --- error_log
