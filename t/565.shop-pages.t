@@ -45,7 +45,7 @@ for my $name (sort keys %test) {
 }
 
 # nobody runs the shop here, but nginx takes its configuration
-$site = serve(example($page{expresscart}, 'expresscart'), own_port());
+$site = serve(example($page{expresscart}, 'expresscart'));
 pass('the configuration of expressCart starts');
 $site->stop;
 
