@@ -19,6 +19,9 @@ use Time::HiRes qw(sleep);
 my $full = $ENV{FLEET_FULL};
 my $fleet;
 
+# how a put begins on the wire: a statement that was prepared is bound
+my $PUT = qr/\0payer_put\0/;
+
 my $cells = 0;
 my @failed;
 
@@ -37,6 +40,7 @@ sub cell {
     sleep 0.7;
     $cell{break}->();
     sleep $cell{lasts} // 1;
+    ok($cell{broke}->(), "$name: it has happened") if $cell{broke};
     $cell{mend}->() if $cell{mend};
 
     my @wrong = $buyers->judged;
@@ -65,6 +69,7 @@ cell('connections to the database are reset',
     break => sub { $_->reset for wires() });
 
 cell('the database refuses connections',
+    full  => 1,
     break => sub { $_->refuse for wires() },
     mend  => sub { $_->pass for wires() });
 
@@ -74,6 +79,7 @@ cell('the network is silent, both ways',
     mend  => sub { $_->pass for wires() });
 
 cell('what the database answers is lost',
+    full  => 1,
     break => sub { $_->drop('down') for wires() },
     lasts => 4,
     mend  => sub { $_->reset, $_->pass for wires() });
@@ -86,16 +92,18 @@ cell('what nginx sends is lost',
 
 cell('a put gets there and its answer does not',
     break => sub {
-        $primary->wire->when(up => 'put_1', after => 'drop down', skip => 3);
+        $primary->wire->when(up => $PUT, after => 'drop down');
     },
+    broke => sub { $primary->wire->tripped },
     lasts => 4,
     mend  => sub { $_->reset, $_->pass for wires() });
 
 cell('a put does not get there',
     full  => 1,
     break => sub {
-        $primary->wire->when(up => 'put_1', before => 'refuse', skip => 3);
+        $primary->wire->when(up => $PUT, before => 'refuse');
     },
+    broke => sub { $primary->wire->tripped },
     mend  => sub { $_->pass for wires() });
 
 cell('the network is slow',

@@ -34,7 +34,7 @@ my %events = (
         $_->pass for wires();
     },
     'lose answers' => sub {
-        $pg->primary->wire->when(up => 'put_1', after => 'drop down');
+        $pg->primary->wire->when(up => qr/\0payer_put\0/, after => 'drop down');
         sleep 2;
         $_->reset, $_->pass for wires();
     },

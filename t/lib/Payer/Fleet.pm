@@ -41,6 +41,7 @@ BEGIN {
 }
 
 use Exporter ();
+use File::Basename qw(dirname);
 use File::Path qw(make_path remove_tree);
 use POSIX ();
 use Test::More ();
@@ -72,8 +73,16 @@ sub import {
 }
 
 
-sub module { return $ENV{PAYER_POSTGRES_MODULE}
-    // Payer::Test::root() . '/build/ngx_http_payer_postgres_module.so' }
+# The one that was built with the main module that is tested.
+
+sub module {
+    my $main = $ENV{PAYER_MODULE}
+        // Payer::Test::root() . '/build/ngx_http_payer_module.so';
+
+    return $ENV{PAYER_POSTGRES_MODULE}
+        // dirname($main) . '/ngx_http_payer_postgres_module.so';
+}
+
 
 sub schema { return Payer::Test::root()
     . '/ngx_http_payer_module/store/postgresql/schema.sql' }
