@@ -18,6 +18,7 @@
 #include <cjson/cJSON.h>
 
 #include "ngx_http_payer_json.h"
+#include "ngx_http_payer_json_parse.h"
 #include "ngx_http_payer_order.h"
 
 
@@ -32,6 +33,8 @@ typedef struct {
 
 
 static void fuzz_read(ngx_pool_t *pool, const uint8_t *data, size_t size,
+    fuzz_reply_t *reply);
+static void fuzz_check_link(ngx_pool_t *pool, ngx_str_t *text,
     fuzz_reply_t *reply);
 static void fuzz_check_reply(fuzz_reply_t *reply);
 static void fuzz_check_text(ngx_str_t *text);
@@ -101,7 +104,36 @@ fuzz_read(ngx_pool_t *pool, const uint8_t *data, size_t size,
                                                     &reply->reason[2]);
     reply->rc[3] = ngx_http_payer_json_read_message(pool, &text,
                                                     &reply->message);
+    fuzz_check_link(pool, &text, reply);
+
     free(text.data);
+}
+
+
+/* whether cJSON's tree is made or not, a link is the same, or the fault */
+
+static void
+fuzz_check_link(ngx_pool_t *pool, ngx_str_t *text, fuzz_reply_t *reply)
+{
+    ngx_int_t                    rc;
+    const char                  *reason;
+    ngx_http_payer_json_link_t   link;
+
+    rc = ngx_http_payer_json_check(text, &reason);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_payer_json_tree_link(pool, text, &link, &reason);
+    }
+
+    fuzz_assert(reply->rc[1] == rc);
+
+    if (rc != NGX_OK) {
+        fuzz_assert(strcmp(reply->reason[1], reason) == 0);
+        return;
+    }
+
+    fuzz_assert(fuzz_same(&reply->link.payment_id, &link.payment_id));
+    fuzz_assert(fuzz_same(&reply->link.url, &link.url));
 }
 
 

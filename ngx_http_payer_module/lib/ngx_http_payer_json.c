@@ -47,6 +47,8 @@ static ngx_int_t ngx_http_payer_json_number(cJSON *value, int64_t *number);
 static ngx_int_t ngx_http_payer_json_token(ngx_pool_t *pool, cJSON *root,
     ngx_http_payer_json_token_t *token, const char **reason);
 static ngx_int_t ngx_http_payer_json_check_token(ngx_str_t *token);
+static ngx_int_t ngx_http_payer_json_place_text(ngx_pool_t *pool,
+    ngx_str_t *text, ngx_http_payer_json_place_t *place, ngx_str_t *value);
 static ngx_int_t ngx_http_payer_json_link(ngx_pool_t *pool, cJSON *root,
     ngx_http_payer_json_link_t *link, const char **reason);
 static ngx_int_t ngx_http_payer_json_payment(ngx_pool_t *pool,
@@ -359,8 +361,61 @@ ngx_http_payer_json_check_token(ngx_str_t *token)
 }
 
 
+/*
+ * Both fields are found while the text is checked, as a rule.  With anything
+ * else than two texts cJSON has the last word.
+ */
+
 ngx_int_t
 ngx_http_payer_json_read_link(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_link_t *link, const char **reason)
+{
+    ngx_int_t                     rc;
+    ngx_http_payer_json_place_t   places[2];
+
+    static ngx_str_t  names[] = { ngx_string("paymentId"), ngx_string("url") };
+
+    ngx_memzero(link, sizeof(ngx_http_payer_json_link_t));
+
+    places[0].pointer.tokens = &names[0];
+    places[0].pointer.ntokens = 1;
+    places[1].pointer.tokens = &names[1];
+    places[1].pointer.ntokens = 1;
+
+    rc = ngx_http_payer_json_read_places(text, places, 2, reason);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_payer_json_place_text(pool, text, &places[0],
+                                       &link->payment_id)
+        == NGX_OK
+        && ngx_http_payer_check_payment_id(&link->payment_id) == NGX_OK
+        && ngx_http_payer_json_place_text(pool, text, &places[1], &link->url)
+           == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_json_tree_link(pool, text, link, reason);
+}
+
+
+static ngx_int_t
+ngx_http_payer_json_place_text(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_place_t *place, ngx_str_t *value)
+{
+    const char  *reason;
+
+    return (place->value != NULL && *place->value == '"')
+           ? ngx_http_payer_json_place_value(pool, text, place, value, &reason)
+           : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_payer_json_tree_link(ngx_pool_t *pool, ngx_str_t *text,
     ngx_http_payer_json_link_t *link, const char **reason)
 {
     cJSON      *root;
@@ -368,7 +423,7 @@ ngx_http_payer_json_read_link(ngx_pool_t *pool, ngx_str_t *text,
 
     ngx_memzero(link, sizeof(ngx_http_payer_json_link_t));
 
-    rc = ngx_http_payer_json_parse(text, &root, reason);
+    rc = ngx_http_payer_json_tree(text, &root, reason);
 
     if (rc != NGX_OK) {
         return rc;

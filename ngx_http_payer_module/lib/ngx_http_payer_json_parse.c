@@ -75,11 +75,18 @@ static void ngx_http_payer_json_skip_space(ngx_http_payer_json_scan_t *scan);
 ngx_int_t
 ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root, const char **reason)
 {
-    cJSON  *value;
-
     if (ngx_http_payer_json_check(text, reason) != NGX_OK) {
         return NGX_DECLINED;
     }
+
+    return ngx_http_payer_json_tree(text, root, reason);
+}
+
+
+ngx_int_t
+ngx_http_payer_json_tree(ngx_str_t *text, cJSON **root, const char **reason)
+{
+    cJSON  *value;
 
     *reason = "does not fit into memory";
 

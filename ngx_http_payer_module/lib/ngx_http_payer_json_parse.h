@@ -29,6 +29,10 @@
 ngx_int_t ngx_http_payer_json_parse(ngx_str_t *text, cJSON **root,
     const char **reason);
 
+/* the same of a text that has been checked */
+ngx_int_t ngx_http_payer_json_tree(ngx_str_t *text, cJSON **root,
+    const char **reason);
+
 /*
  * whether a text is JSON as described above, an object or any other value:
  * NGX_OK, NGX_DECLINED with "reason" set
@@ -57,6 +61,10 @@ void ngx_http_payer_json_place_close(ngx_http_payer_json_place_t *places,
  */
 void ngx_http_payer_json_written(ngx_str_t *text, ngx_uint_t n,
     ngx_str_t *value);
+
+/* ngx_http_payer_json_read_link() of a text that has been checked, by cJSON */
+ngx_int_t ngx_http_payer_json_tree_link(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_payer_json_link_t *link, const char **reason);
 
 /* a copy of a terminated string; an empty one has data: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_payer_json_copy(ngx_pool_t *pool, const char *src,
