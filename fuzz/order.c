@@ -24,6 +24,7 @@ static void fuzz_amount(ngx_str_t *text, ngx_uint_t decimals);
 static int64_t fuzz_amount_of(ngx_str_t *text, ngx_uint_t decimals);
 static void fuzz_float(ngx_str_t *text, ngx_uint_t decimals, int64_t plain);
 static void fuzz_texts(ngx_str_t *text);
+static void fuzz_split_url(ngx_str_t *url, ngx_int_t any);
 static void fuzz_url(ngx_str_t *url);
 static ngx_str_t fuzz_checked(ngx_str_t *field, ngx_uint_t good);
 static void fuzz_plain_url(ngx_str_t *url, ngx_int_t any, ngx_int_t secure);
@@ -297,6 +298,45 @@ fuzz_texts(ngx_str_t *text)
 }
 
 
+/* an origin and a path that are valid are a valid URL, and no others are */
+
+static void
+fuzz_split_url(ngx_str_t *url, ngx_int_t any)
+{
+    u_char     *p, *last;
+    ngx_str_t   origin, path;
+
+    last = url->data + url->len;
+
+    p = ngx_strlchr(url->data, last, ':');
+
+    if (url->len > 2048 || p == NULL || last - p < 3
+        || p[1] != '/' || p[2] != '/')
+    {
+        return;
+    }
+
+    for (p += 3; p < last && *p != '/'; p++) {
+        if (*p == '?' || *p == '#') {
+            return;
+        }
+    }
+
+    if (p == last) {
+        return;
+    }
+
+    origin.data = url->data;
+    origin.len = p - url->data;
+    path.data = p;
+    path.len = last - p;
+
+    fuzz_assert((any == NGX_OK)
+                == (ngx_http_payer_check_url(&origin, 0) == NGX_OK
+                    && ngx_http_payer_check_path(&path) == NGX_OK));
+}
+
+
 /* what a URL that was accepted may consist of */
 
 static void
@@ -312,6 +352,7 @@ fuzz_url(ngx_str_t *url)
     fuzz_assert(any == NGX_OK || secure == NGX_DECLINED);
 
     fuzz_plain_url(url, any, secure);
+    fuzz_split_url(url, any);
 
     if (any != NGX_OK) {
         return;

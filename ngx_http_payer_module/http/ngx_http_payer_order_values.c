@@ -328,18 +328,15 @@ ngx_http_payer_order_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     if (url->len && url->data[0] == '/') {
         rc = ngx_http_payer_complete_url(r, ctx, origin, url);
 
-        if (rc != NGX_OK) {
-            ngx_str_null(url);
-            return rc;
-        }
+    } else {
+        rc = ngx_http_payer_check_url(url, 0);
     }
 
-    if (ngx_http_payer_check_url(url, 0) != NGX_OK) {
+    if (rc != NGX_OK) {
         ngx_str_null(url);
-        return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -353,9 +350,19 @@ ngx_http_payer_complete_url(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
     if (origin->len == 0) {
         rc = ngx_http_payer_origin(r, ctx->conf, origin);
 
+        if (rc == NGX_OK) {
+            rc = ngx_http_payer_check_url(origin, 0);
+        }
+
         if (rc != NGX_OK) {
             return rc;
         }
+    }
+
+    if (ngx_http_payer_check_path(url) != NGX_OK
+        || origin->len + url->len > NGX_HTTP_PAYER_MAX_URL)
+    {
+        return NGX_DECLINED;
     }
 
     p = ngx_pnalloc(r->pool, origin->len + url->len);

@@ -285,7 +285,7 @@ ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
 
     value->data = dst;
 
-    if (!string || ngx_strlchr(p, end, '\\') == NULL) {
+    if (!string || memchr(p, '\\', end - p) == NULL) {
         value->len = ngx_cpymem(dst, p, end - p) - dst;
         return NGX_OK;
     }
@@ -409,9 +409,18 @@ ngx_http_payer_pointer_utf8(u_char *dst, ngx_uint_t code)
 static u_char *
 ngx_http_payer_pointer_end(u_char *p, u_char *last)
 {
-    if (*p == '"') {
+    u_char  *end;
 
-        for (p++; *p != '"'; p++) {
+    if (*p == '"') {
+        p++;
+
+        end = memchr(p, '"', last - p);
+
+        if (memchr(p, '\\', end - p) == NULL) {
+            return end + 1;
+        }
+
+        for ( /* void */ ; *p != '"'; p++) {
             if (*p == '\\') {
                 p++;
             }

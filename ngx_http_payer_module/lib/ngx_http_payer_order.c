@@ -10,11 +10,8 @@
 #include "ngx_http_payer_order.h"
 
 
-#define NGX_HTTP_PAYER_MAX_URL       2048
-
 /* the first code point that is not a C1 control character */
 #define NGX_HTTP_PAYER_C1_END        0xa0
-
 
 /* kinds of characters */
 #define NGX_HTTP_PAYER_URL           1
@@ -308,6 +305,25 @@ ngx_http_payer_language_of(ngx_str_t *text, ngx_str_t *language)
     }
 
     return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_payer_check_path(ngx_str_t *path)
+{
+    size_t  i;
+
+    if (path->len == 0 || path->data[0] != '/') {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < path->len; i++) {
+        if (!ngx_http_payer_is(NGX_HTTP_PAYER_URL, path->data[i])) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

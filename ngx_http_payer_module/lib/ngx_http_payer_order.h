@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 
 
+#define NGX_HTTP_PAYER_MAX_URL          2048
 #define NGX_HTTP_PAYER_MAX_REFERENCE    255
 #define NGX_HTTP_PAYER_MAX_PAYMENT_ID   64
 #define NGX_HTTP_PAYER_MAX_EVENT_TOKEN  256
@@ -55,6 +56,10 @@ ngx_int_t ngx_http_payer_language_of(ngx_str_t *text, ngx_str_t *language);
  * userinfo; "secure" permits https only: NGX_OK or NGX_DECLINED
  */
 ngx_int_t ngx_http_payer_check_url(ngx_str_t *url, ngx_uint_t secure);
+
+/* whether it begins with "/", and with a valid origin in front of it is a URL
+ * as above but for its length: NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_http_payer_check_path(ngx_str_t *path);
 
 /*
  * number of decimals that ISO 4217 gives to the currency (0-4),

@@ -426,6 +426,15 @@ test_urls(void)
     ngx_memset(longest, 'x', sizeof(longest));
     ngx_memcpy(longest, "https://h/", 10);
 
+    unit_ok(ngx_http_payer_check_path(unit_text("/thanks?order=1#top"))
+            == NGX_OK, "a path");
+    unit_ok(ngx_http_payer_check_path(unit_text("thanks")) == NGX_DECLINED
+            && ngx_http_payer_check_path(unit_text("")) == NGX_DECLINED
+            && ngx_http_payer_check_path(unit_text("/a b")) == NGX_DECLINED
+            && ngx_http_payer_check_path(unit_text("/\"")) == NGX_DECLINED
+            && ngx_http_payer_check_path(unit_text("/\x7f")) == NGX_DECLINED,
+            "no path");
+
     unit_ok(ngx_http_payer_check_url(unit_bytes(longest, 2048), 1) == NGX_OK,
             "url: 2048 bytes are accepted");
     unit_ok(ngx_http_payer_check_url(unit_bytes(longest, 2049), 1)
