@@ -20,6 +20,10 @@
 static ngx_int_t ngx_http_payer_api_path(ngx_http_payer_call_t *call,
     ngx_str_t *id);
 static ngx_int_t ngx_http_payer_api_authorize(ngx_http_payer_call_t *call);
+static void ngx_http_payer_api_line(ngx_http_payer_loc_conf_t *conf,
+    ngx_str_t *line);
+static ngx_int_t ngx_http_payer_api_ask_token(ngx_http_payer_ctx_t *ctx,
+    ngx_msec_t *left);
 static ngx_int_t ngx_http_payer_api_fetch(ngx_http_payer_call_t *call);
 static void ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x);
 static ngx_int_t ngx_http_payer_api_after_fetch(ngx_http_payer_call_t *call);
@@ -32,7 +36,6 @@ static void ngx_http_payer_api_account(ngx_http_payer_exchange_t *x,
     ngx_uint_t type);
 
 
-#define NGX_HTTP_PAYER_POLL      50         /* ms, for a token */
 #define NGX_HTTP_PAYER_MARGIN    5000       /* ms, a lease outlives a fetch */
 
 
@@ -152,6 +155,7 @@ ngx_http_payer_api_run(ngx_http_payer_call_t *call)
 static ngx_int_t
 ngx_http_payer_api_authorize(ngx_http_payer_call_t *call)
 {
+    ngx_str_t                   line;
     ngx_http_payer_ctx_t       *ctx;
     ngx_http_payer_loc_conf_t  *conf;
 
@@ -180,7 +184,10 @@ ngx_http_payer_api_authorize(ngx_http_payer_call_t *call)
         return NGX_OK;
 
     case NGX_AGAIN:
-        (void) ngx_http_payer_flow_wait(ctx, NGX_HTTP_PAYER_POLL);
+        ngx_http_payer_api_line(conf, &line);
+
+        (void) ngx_http_payer_flow_join(ctx, &line,
+                                        ngx_http_payer_api_ask_token);
         return NGX_AGAIN;
 
     case NGX_ABORT:
@@ -195,6 +202,25 @@ ngx_http_payer_api_authorize(ngx_http_payer_call_t *call)
                                   NGX_HTTP_SERVICE_UNAVAILABLE, "no token");
         return NGX_OK;
     }
+}
+
+
+/* the line of requests that wait for the merchant's token */
+
+static void
+ngx_http_payer_api_line(ngx_http_payer_loc_conf_t *conf, ngx_str_t *line)
+{
+    line->data = conf->merchant->key;
+    line->len = NGX_HTTP_PAYER_KEY_LEN;
+}
+
+
+static ngx_int_t
+ngx_http_payer_api_ask_token(ngx_http_payer_ctx_t *ctx, ngx_msec_t *left)
+{
+    return ngx_http_payer_token_ask(ctx->conf->main->zone,
+                                    ctx->conf->merchant, &ctx->call->token,
+                                    left);
 }
 
 
@@ -236,6 +262,7 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
     ngx_int_t                     rc;
     ngx_uint_t                    status;
     const char                   *reason;
+    ngx_str_t                     line;
     ngx_http_payer_call_t        *call;
     ngx_http_payer_zone_t        *zone;
     ngx_http_payer_merchant_t    *merchant;
@@ -244,6 +271,8 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
     call = x->data;
     zone = call->ctx->conf->main->zone;
     merchant = call->ctx->conf->merchant;
+
+    ngx_http_payer_api_line(call->ctx->conf, &line);
 
     ngx_http_payer_flow_exchanged(call->ctx);
     ngx_http_payer_api_account(x, NGX_HTTP_PAYER_CALL_TOKEN);
@@ -306,6 +335,7 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
                 }
 
                 ngx_http_payer_wipe(&token.token);
+                ngx_http_payer_flow_changed(&line, 1);
 
                 return;
             }
@@ -325,6 +355,7 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
     call->token.failure = status;
 
     ngx_http_payer_token_fail(zone, merchant, &call->token, status);
+    ngx_http_payer_flow_changed(&line, 1);
 }
 
 
@@ -449,6 +480,7 @@ ngx_http_payer_api_pause(ngx_http_payer_call_t *call)
 static void
 ngx_http_payer_api_abandon(ngx_http_payer_ctx_t *ctx)
 {
+    ngx_str_t                   line;
     ngx_http_payer_call_t      *call;
     ngx_http_payer_loc_conf_t  *conf;
 
@@ -458,6 +490,9 @@ ngx_http_payer_api_abandon(ngx_http_payer_ctx_t *ctx)
     if (call->token.owner) {
         ngx_http_payer_token_fail(conf->main->zone, conf->merchant,
                                   &call->token, 0);
+
+        ngx_http_payer_api_line(conf, &line);
+        ngx_http_payer_flow_changed(&line, 0);
     }
 
     ngx_http_payer_token_wipe(&call->token);

@@ -207,6 +207,37 @@ ngx_http_payer_token_lease(ngx_http_payer_zone_t *zone,
 
 
 ngx_int_t
+ngx_http_payer_token_ask(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_merchant_t *merchant, ngx_http_payer_token_t *token,
+    ngx_msec_t *left)
+{
+    ngx_int_t                     rc;
+    ngx_http_payer_token_node_t  *node;
+
+    rc = NGX_DONE;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    node = ngx_http_payer_token_find(zone, merchant);
+
+    if (node && !ngx_http_payer_token_valid(node)
+        && node->failures == token->failures)
+    {
+        rc = NGX_OK;
+
+        if (node->owner && !ngx_http_payer_msec_passed(node->lease)) {
+            *left = node->lease - ngx_current_msec;
+            rc = NGX_BUSY;
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return rc;
+}
+
+
+ngx_int_t
 ngx_http_payer_token_put(ngx_pool_t *pool, ngx_http_payer_zone_t *zone,
     ngx_http_payer_merchant_t *merchant, ngx_http_payer_token_t *token,
     ngx_str_t *value, time_t expires_in)

@@ -30,13 +30,21 @@ typedef struct {
  * NGX_OK        "bearer" is valid
  * NGX_DECLINED  we hold the lease and have to fetch a new one; "bearer" is
  *               still valid if it is not empty
- * NGX_AGAIN     somebody else fetches: ask again soon
+ * NGX_AGAIN     another request fetches it: wait for it
  * NGX_ABORT     the fetch that we waited for failed, see "failure"
  * NGX_ERROR     no memory, in the zone or in the pool
  */
 ngx_int_t ngx_http_payer_token_get(ngx_pool_t *pool,
     ngx_http_payer_zone_t *zone, ngx_http_payer_merchant_t *merchant,
     ngx_msec_t lease, ngx_http_payer_token_t *token);
+
+/*
+ * for a request that waits: NGX_BUSY while another one fetches, NGX_OK if its
+ * lease has ended without a result, NGX_DONE if there is one, for all
+ */
+ngx_int_t ngx_http_payer_token_ask(ngx_http_payer_zone_t *zone,
+    ngx_http_payer_merchant_t *merchant, ngx_http_payer_token_t *token,
+    ngx_msec_t *left);
 
 /*
  * the fetch succeeded: stores the token for "expires_in" seconds (0: not
