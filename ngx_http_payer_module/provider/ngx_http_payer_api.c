@@ -273,7 +273,6 @@ ngx_http_payer_api_fetched(ngx_http_payer_exchange_t *x)
     merchant = call->ctx->conf->merchant;
 
     ngx_http_payer_api_line(call->ctx->conf, &line);
-
     ngx_http_payer_flow_exchanged(call->ctx);
     ngx_http_payer_api_account(x, NGX_HTTP_PAYER_CALL_TOKEN);
 

@@ -1,19 +1,22 @@
 package Row::Growth;
 
-# Instructions of a visit when there are ten, ten thousand, a million orders.
-# The store is filled, the one in memory while callgrind runs nginx without
-# counting, the durable one without callgrind; then callgrind is told to count,
-# and the difference between many and few visits is their cost.
+# Instructions of a visit, and of a list of the newest fifty, when there are a
+# thousand or a million orders.  The store is filled, the one in memory while
+# callgrind runs nginx without counting, the durable one by bench/fill; then
+# callgrind is told to count, and the difference between many and few requests
+# is their cost.
 
 use strict;
 use warnings;
 use feature 'signatures';
 no warnings 'experimental::signatures';
 
+use FindBin;
 use IO::Socket::INET ();
+use Count;
 
 sub measure ($class, $bench) {
-    my @sizes = (10, 10_000, $bench->full ? 1_000_000 : ());
+    my @sizes = (1000, $bench->either(100_000, 1_000_000));
 
     my $system = under_callgrind($bench, 'memory', zone => '3000m');
 
@@ -23,16 +26,15 @@ sub measure ($class, $bench) {
 
     $system->stop;
 
-    my $store = 'lmdb:' . $bench->rig->dir . '/growth';
-
     for my $size (@sizes) {
-        my $filler = $bench->rig->system('lmdb', store => $store, warm => 1);
-        my $first  = fill($filler, $size);
+        my $dir   = $bench->rig->dir . "/growth-$size";
+        my $first = $bench->rig->orders(10_000_000);
 
-        $filler->stop;
+        system("$FindBin::RealBin/fill", $dir, $size, $first, 'initiated')
+            == 0 or die "bench/fill failed\n";
 
-        $system = under_callgrind($bench, 'lmdb', store => $store);
-        costs($bench, $system, $size, $first);
+        $system = under_callgrind($bench, 'lmdb', store => "lmdb:$dir");
+        costs($bench, $system, $size);
         $system->stop;
     }
 }
@@ -66,9 +68,22 @@ sub fill ($system, $size) {
 }
 
 
-sub costs ($bench, $system, $size, $first) {
-    for my $visit (qw(again first)) {
-        my $cost = cost($bench, $system, $visit, $first, $size);
+# The repeated visits are to orders of this run: those of bench/fill are of
+# another price.
+
+sub costs ($bench, $system, $size, $start = undef) {
+    my $fresh = $bench->rig->orders(10_000_000);
+
+    my %request = (
+        first => sub ($n) { visit($fresh + $n) },
+        again => sub ($n) {
+            visit(defined $start ? $start + $n * 7919 % $size : $fresh + $n);
+        },
+        list => sub ($n) { get('/office/orders?limit=50') },
+    );
+
+    for my $visit (qw(first again list)) {
+        my $cost = cost($bench, $system, $request{$visit});
         my $name = $system->name;
 
         $bench->found->{"growth/$visit"}{$name}{$size} = $cost;
@@ -78,19 +93,13 @@ sub costs ($bench, $system, $size, $first) {
 }
 
 
-sub cost ($bench, $system, $visit, $start, $size) {
-    my $fresh = $bench->rig->orders(10_000_000);
-
-    my $order = $visit eq 'first'
-        ? sub ($n) { $fresh + $n }
-        : sub ($n) { $start + $n * 7919 % $size };
-
+sub cost ($bench, $system, $order) {
     my $c = IO::Socket::INET->new('127.0.0.1:' . $system->port)
         or die "no connection: $!\n";
 
     my ($n, $few, $many) = (0, 100, $bench->either(400, 1100));
     my $visits = sub ($times) {
-        visit($c, $order->($n++)) for 1 .. $times;
+        exchange($c, $order->($n++)) for 1 .. $times;
         return counted($system);
     };
 
@@ -109,18 +118,16 @@ sub cost ($bench, $system, $visit, $start, $size) {
 }
 
 
-sub visit ($c, $order) {
-    my $answer = '';
+sub visit ($order) { return get("/checkout?order=$order") }
 
-    syswrite $c, "GET /checkout?order=$order HTTP/1.1\r\n"
-        . "Host: shop.example\r\n\r\n";
 
-    while ($answer !~ /\r\n\r\n/) {
-        sysread $c, $answer, 65536, length $answer
-            or die "a connection was closed\n";
-    }
+sub get ($uri) { return "GET $uri HTTP/1.1\r\nHost: shop.example\r\n\r\n" }
 
-    $answer =~ m{\AHTTP/1.1 303} or die "the answer is $answer\n";
+
+sub exchange ($c, $request) {
+    my $answer = Count::exchange($c, $request);
+
+    $answer =~ m{\AHTTP/1.1 (?:303|200)} or die "the answer is $answer\n";
 }
 
 
