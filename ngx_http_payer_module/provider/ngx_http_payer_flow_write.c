@@ -214,8 +214,6 @@ ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx)
     ngx_queue_t             *q;
     ngx_http_payer_write_t  *w;
 
-    w = NULL;
-
     while (!ngx_queue_empty(&ctx->writes)) {
         q = ngx_queue_head(&ctx->writes);
         ngx_queue_remove(q);
@@ -227,26 +225,22 @@ ngx_http_payer_flow_leave(ngx_http_payer_ctx_t *ctx)
         w->io.pool = NULL;
 
         ngx_http_payer_flow_inherit(w, &w->given);
-        ngx_http_payer_flow_hold(w);
-    }
 
-    if (w == NULL) {
-        return;
-    }
+        if (ngx_queue_empty(&ctx->writes)) {
+            ngx_http_payer_flow_inherit(w, &ctx->claim);
+            ngx_http_payer_flow_inherit(w, &ctx->event_claim);
+        }
 
-    ngx_http_payer_flow_inherit(w, &ctx->claim);
-    ngx_http_payer_flow_inherit(w, &ctx->event_claim);
-    ngx_http_payer_flow_hold(w);
+        if (w->nclaims) {
+            ngx_http_payer_flow_hold(w);
+        }
+    }
 }
 
 
 static void
 ngx_http_payer_flow_hold(ngx_http_payer_write_t *w)
 {
-    if (w->nclaims == 0 || w->lease.timer_set) {
-        return;
-    }
-
     w->lease.handler = ngx_http_payer_flow_extend;
     w->lease.data = w;
     w->lease.log = ngx_cycle->log;
