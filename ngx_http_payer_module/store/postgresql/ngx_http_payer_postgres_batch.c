@@ -309,26 +309,34 @@ ngx_http_payer_postgres_put_row(ngx_http_payer_postgres_array_t *arrays,
     ngx_uint_t put, ngx_uint_t op, ngx_str_t *key,
     ngx_http_payer_postgres_job_t *job, ngx_uint_t i)
 {
-    ngx_uint_t                        write;
-    ngx_http_payer_label_t           *label, none;
-    ngx_http_payer_store_entry_t     *entry;
-    ngx_http_payer_postgres_fresh_t  *fresh;
+    ngx_uint_t                        write, alias;
+    ngx_http_payer_label_t            label;
+    ngx_http_payer_store_entry_t      entry;
+    ngx_http_payer_postgres_fresh_t   fresh;
 
-    ngx_memzero(&none, sizeof(ngx_http_payer_label_t));
+    ngx_memzero(&label, sizeof(ngx_http_payer_label_t));
+    ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+    ngx_memzero(&fresh, sizeof(ngx_http_payer_postgres_fresh_t));
 
-    entry = job->n ? &job->entries[i] : NULL;
-    fresh = job->n ? &job->fresh[i] : NULL;
+    if (i < job->n) {
+        entry = job->entries[i];
+        fresh = job->fresh[i];
+    }
 
     write = (op == NGX_HTTP_PAYER_POSTGRES_WRITE);
-    label = write ? &fresh->label : &none;
+    alias = (op == NGX_HTTP_PAYER_POSTGRES_ALIAS);
+
+    if (write) {
+        label = fresh.label;
+    }
 
     ngx_http_payer_postgres_add_int4(&arrays[PUT], put);
     ngx_http_payer_postgres_add_int4(&arrays[OP], op);
     ngx_http_payer_postgres_add_bytes(&arrays[KEY], key->data, key->len);
 
     if (write) {
-        ngx_http_payer_postgres_add_bytes(&arrays[VALUE], fresh->value.data,
-                                          fresh->value.len);
+        ngx_http_payer_postgres_add_bytes(&arrays[VALUE], fresh.value.data,
+                                          fresh.value.len);
 
     } else {
         ngx_http_payer_postgres_add_null(&arrays[VALUE]);
@@ -338,43 +346,41 @@ ngx_http_payer_postgres_put_row(ngx_http_payer_postgres_array_t *arrays,
                                      op <= NGX_HTTP_PAYER_POSTGRES_DELETE
                                      ? (int64_t) job->stored[i].rev : 0);
 
-    if (op == NGX_HTTP_PAYER_POSTGRES_ALIAS) {
-        ngx_http_payer_postgres_add_bytes(&arrays[TARGET], entry->key.data,
-                                          entry->key.len);
+    if (alias) {
+        ngx_http_payer_postgres_add_bytes(&arrays[TARGET], entry.key.data,
+                                          entry.key.len);
 
     } else {
         ngx_http_payer_postgres_add_null(&arrays[TARGET]);
     }
 
-    if ((write || op == NGX_HTTP_PAYER_POSTGRES_ALIAS) && entry->expires) {
+    if ((write || alias) && entry.expires) {
         ngx_http_payer_postgres_add_int8(&arrays[EXPIRES],
-                                         entry->expires - ngx_time());
+                                         entry.expires - ngx_time());
 
     } else {
         ngx_http_payer_postgres_add_null(&arrays[EXPIRES]);
     }
 
-    if (label->updated) {
-        ngx_http_payer_postgres_add_int8(&arrays[UPDATED], label->updated);
+    if (label.updated) {
+        ngx_http_payer_postgres_add_int8(&arrays[UPDATED], label.updated);
 
     } else {
         ngx_http_payer_postgres_add_null(&arrays[UPDATED]);
     }
 
-    if (label->due) {
+    if (label.due) {
         ngx_http_payer_postgres_add_int8(&arrays[DUE],
-                                         label->due - ngx_time());
+                                         label.due - ngx_time());
 
     } else {
         ngx_http_payer_postgres_add_null(&arrays[DUE]);
     }
 
-    ngx_http_payer_postgres_add_int8(&arrays[ATTENTION], label->attention);
-    ngx_http_payer_postgres_add_int4(&arrays[STATE], label->state);
+    ngx_http_payer_postgres_add_int8(&arrays[ATTENTION], label.attention);
+    ngx_http_payer_postgres_add_int4(&arrays[STATE], label.state);
 
-    if (op != NGX_HTTP_PAYER_POSTGRES_ALIAS
-        && ngx_http_payer_postgres_claims(job, key))
-    {
+    if (!alias && ngx_http_payer_postgres_claims(job, key)) {
         ngx_http_payer_postgres_add_int4(&arrays[ACT], job->act);
         ngx_http_payer_postgres_add_bytes(&arrays[OWNER], job->claim.id,
                                           NGX_HTTP_PAYER_OWNER_LEN);

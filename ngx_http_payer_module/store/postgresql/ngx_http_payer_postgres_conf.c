@@ -258,7 +258,6 @@ ngx_http_payer_postgres_host(ngx_conf_t *cf,
 
     p = text->data;
     last = p + text->len;
-    end = last;
 
     if (text->len && *p == '[') {
         p++;

@@ -116,6 +116,9 @@ sub stop {
     local ($?, $!);
     kill 'KILL', $self->{pid};
     close delete $self->{talk};
+
+    # another wire that was forked later may still hold the other end
+    kill 'KILL', $self->{pid};
     waitpid delete $self->{pid}, 0;
 }
 
