@@ -227,7 +227,7 @@ payer_store_check(payer_store_job_t *job, const char *prefix)
 {
     ngx_str_t  text;
 
-    ngx_str_null(&text);
+    ngx_str_set(&text, "");
 
     if (job->store->ops->each(job->store, &text, payer_store_check_one, job)
         != 0
