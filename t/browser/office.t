@@ -397,6 +397,7 @@ subtest 'an unknown outcome is settled by hand' => sub {
 subtest 'the page can be used with the keyboard only' => sub {
     as('anna');
     shows('#status', qr/orders are shown/, 'the list');
+    $browser->wait_for('a row', sub { $browser->has('#rows a') });
     $browser->script('document.querySelector("#rows a").focus()');
     my $outline = $browser->script('return getComputedStyle(document.activeElement).outlineStyle');
     isnt $outline, undef, 'the focus has a style';
