@@ -1,9 +1,9 @@
 
 /*
- * What the files of the PostgreSQL store share: the directive (_conf.c), the
- * names of its hosts (_resolve.c), a connection to one of them (_wire.c,
- * _check.c), the choice of the one that is used (_link.c), calls on it
- * (_flight.c, _array.c, _result.c), and the operations of the store: those
+ * What the files of the PostgreSQL store share: the directive (_conf.c,
+ * _uri.c), the names of its hosts (_resolve.c), a connection to one of them
+ * (_wire.c, _check.c), the choice of the one that is used (_link.c), calls on
+ * it (_flight.c, _array.c, _result.c), and the operations of the store: those
  * that read (_read.c), those that write (_write.c, _merge.c, _batch.c), and
  * their table (_module.c).
  *
@@ -271,6 +271,10 @@ char *ngx_http_payer_postgres_configure(ngx_conf_t *cf,
     ngx_http_payer_store_t *store, ngx_str_t *value);
 ngx_int_t ngx_http_payer_postgres_check(ngx_conf_t *cf,
     ngx_http_payer_store_t *store);
+
+/* of the text of the directive: NGX_OK or NGX_ERROR (logged) */
+ngx_int_t ngx_http_payer_postgres_uri(ngx_conf_t *cf,
+    ngx_http_payer_postgres_t *pg, ngx_str_t *value);
 
 /* in a worker, once: what the calls below need */
 void ngx_http_payer_postgres_begin(ngx_http_payer_postgres_t *pg);
