@@ -128,6 +128,7 @@ my @bad = (
     [ '$payer_zone is in no test', 't/100.zone.t' => 'payer_zone $payer_url' ],
     [ 'payer_gone does not exist', added('docs/directives.md', "## payer_gone\n") ],
     [ '$payer_gone does not exist', added('docs/variables.md', "## \$payer_gone\n") ],
+    [ 'store: does not belong at the top', 'store' => '' ],
     [ 'no directive is defined', $c => "\n", 'docs/directives.md' => "\n", 'docs/variables.md' => "\n" ],
 );
 
