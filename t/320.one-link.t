@@ -282,6 +282,7 @@ my $id = request(@refund)->json->{requestId};
 ok($id, 'the outcome is unknown');
 
 faults('refund: delay=3');
+my $before = calls()->{refund};
 my $child = fork // die "fork: $!\n";
 
 if ($child == 0) {
@@ -289,7 +290,6 @@ if ($child == 0) {
     POSIX::_exit(0);
 }
 
-my $before = calls()->{refund};
 ok(wait_until(sub { calls()->{refund} > $before }, 5), 'it is sent again');
 lose_the_zone();
 
