@@ -11,6 +11,8 @@
 
 #define NGX_HTTP_PAYER_COUNT_PAGE      200
 #define NGX_HTTP_PAYER_COUNT_INTERVAL  1        /* s, at least */
+#define NGX_HTTP_PAYER_COUNT_SHARE     20       /* of the time it may take */
+#define NGX_HTTP_PAYER_COUNT_LONGEST   300      /* s */
 #define NGX_HTTP_PAYER_COUNT_POOL      4096
 
 
@@ -26,6 +28,7 @@ typedef struct {
     ngx_uint_t                   place;
     ngx_atomic_uint_t            owed;
     time_t                       since;
+    ngx_msec_t                   began;
     ngx_uint_t                   running;
 } ngx_http_payer_owed_t;
 
@@ -58,7 +61,8 @@ ngx_http_payer_notify_count(ngx_http_payer_main_conf_t *pmcf)
     now = ngx_time();
     counted = sh->owed_counted;
 
-    if (counted + NGX_HTTP_PAYER_COUNT_INTERVAL > now
+    if ((counted + NGX_HTTP_PAYER_COUNT_INTERVAL > now
+         && counted < now + NGX_HTTP_PAYER_COUNT_LONGEST)
         || !ngx_atomic_cmp_set(&sh->owed_counted, counted, now))
     {
         return;
@@ -68,6 +72,7 @@ ngx_http_payer_notify_count(ngx_http_payer_main_conf_t *pmcf)
     owed->place = 0;
     owed->owed = 0;
     owed->since = 0;
+    owed->began = ngx_current_msec;
     owed->scanned.data = owed->after;
     owed->scanned.len = 0;
     owed->running = 1;
@@ -120,6 +125,7 @@ ngx_http_payer_owed_page(ngx_event_t *ev)
 {
     ngx_int_t                  rc;
     ngx_str_t                 *id;
+    ngx_msec_t                 pause;
     ngx_http_payer_owed_t     *owed;
     ngx_http_payer_store_t    *store;
     ngx_http_payer_zone_sh_t  *sh;
@@ -133,6 +139,14 @@ ngx_http_payer_owed_page(ngx_event_t *ev)
         sh->owed_since = owed->since;
         sh->owed = owed->owed;
         owed->running = 0;
+
+        /* a count of many is made less often */
+
+        pause = NGX_HTTP_PAYER_COUNT_SHARE
+                * ((ngx_current_msec - owed->began) / 1000);
+
+        sh->owed_counted = ngx_time()
+                           + ngx_min(pause, NGX_HTTP_PAYER_COUNT_LONGEST - 1);
         return;
     }
 
