@@ -171,7 +171,7 @@ is(scalar @rules, scalar @named, 'each rule is loaded');
 ok(wait_until(sub { my @r = map { @{ $_->{rules} } } @{ ask('api/v1/rules')->{data}{groups} }; !grep { $_->{health} ne 'ok' } @r }, 20), 'and evaluated without an error');
 
 # the value that a rule compares
-results($_->{query} =~ s/ [<>] [\d.]+\s*\z//r, $_->{name}) for @rules;
+results($_->{query} =~ s/ (?:[<>]|==) [\d.]+\s*\z//r, $_->{name}) for @rules;
 
 is(scalar(grep { $_->{state} eq 'firing' } @rules), 0, 'no alert when all is well');
 
