@@ -100,7 +100,7 @@ ngx_http_payer_forged(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf)
         return 0;
     }
 
-    return ngx_http_payer_other_site(r);
+    return ngx_http_payer_other_page(r);
 }
 
 

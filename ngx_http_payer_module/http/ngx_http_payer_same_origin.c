@@ -79,17 +79,6 @@ ngx_http_payer_same_origin(ngx_http_request_t *r,
 
 
 ngx_uint_t
-ngx_http_payer_other_site(ngx_http_request_t *r)
-{
-    ngx_http_payer_sender_t  sender;
-
-    ngx_http_payer_sender(r, &sender);
-
-    return sender.other_page || sender.other_origin;
-}
-
-
-ngx_uint_t
 ngx_http_payer_other_page(ngx_http_request_t *r)
 {
     ngx_http_payer_sender_t  sender;

@@ -32,11 +32,10 @@ ngx_int_t ngx_http_payer_same_origin(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
 
 /*
- * for a location that programs use, which send none of these headers: whether
- * a browser has sent the request for another site; and the same by the header
- * alone that no policy of the page changes
+ * for a location that programs use: whether a browser has sent the request for
+ * another site, by "Sec-Fetch-Site" alone.  Programs do send "Origin", and
+ * pass on what they got.
  */
-ngx_uint_t ngx_http_payer_other_site(ngx_http_request_t *r);
 ngx_uint_t ngx_http_payer_other_page(ngx_http_request_t *r);
 
 
