@@ -20,7 +20,7 @@ CONF_DIR = /etc/nginx
 SBIN_DIR = /usr/sbin
 
 PROVE = tools/prove
-PROVE_FLAGS = -j2 --timer
+PROVE_FLAGS = -j4 --timer
 # t/shops needs what `make shops` fetches
 TESTS = $(filter-out t/shops/%,$(wildcard t/*.t t/*/*.t demo/t/*.t))
 
