@@ -6,6 +6,7 @@
  * sources: ngx_http_payer_json_time.c
  * sources: ngx_http_payer_json_written.c
  * sources: ngx_http_payer_json_pointer.c ngx_http_payer_order.c
+ * sources: ngx_http_payer_amount.c
  */
 
 
