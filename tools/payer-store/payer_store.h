@@ -8,8 +8,8 @@
  *     line.c         entries as lines of text, and back
  *     merge.c        what an imported entry makes of a stored one
  *     show.c         an entry in words, for people
- *     lmdb.c         the store lmdb:DIR
- *     postgresql.c   the store postgresql://...
+ *     lmdb*.c        the store lmdb:DIR
+ *     postgresql*.c  the store postgresql://...
  */
 
 
