@@ -1,6 +1,7 @@
 
 /*
- * The message in Payer's error reply.
+ * Replies without fields that are needed: whether they are JSON, and the
+ * message in Payer's error reply.
  */
 
 
@@ -106,4 +107,41 @@ ngx_http_payer_json_clean_message(const char *src, ngx_str_t *message)
     }
 
     message->len = dst - message->data;
+}
+
+
+ngx_int_t
+ngx_http_payer_json_read_object(ngx_str_t *text, const char **reason)
+{
+    cJSON      *root;
+    ngx_int_t   rc;
+
+    rc = ngx_http_payer_json_parse(text, &root, reason);
+
+    if (rc == NGX_OK) {
+        cJSON_Delete(root);
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_payer_json_read_any(ngx_str_t *text, ngx_uint_t json,
+    const char **reason)
+{
+    u_char  *p, *last;
+
+    p = text->data;
+    last = p + text->len;
+
+    while (p < last && *p <= 0x20) {
+        p++;
+    }
+
+    if (p == last || ngx_http_payer_json_check(text, reason) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    return (json || *p == '<') ? NGX_DECLINED : NGX_OK;
 }

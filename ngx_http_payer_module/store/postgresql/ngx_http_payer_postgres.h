@@ -4,8 +4,8 @@
  * _uri.c), the names of its hosts (_resolve.c), a connection to one of them
  * (_wire.c, _check.c), the choice of the one that is used (_link.c), calls on
  * it (_flight.c, _array.c, _result.c), and the operations of the store: those
- * that read (_read.c), those that write (_write.c, _merge.c, _batch.c), and
- * their table (_module.c).
+ * that read (_read.c), those that write (_write.c, _merge.c, _batch.c,
+ * _answer.c), and their table (_module.c).
  *
  * A process has two links, so that a commit that hangs does not hold up those
  * who read.  A link has one wire, or several while it looks for the primary.
@@ -385,6 +385,10 @@ ngx_int_t ngx_http_payer_postgres_merge(ngx_http_payer_postgres_job_t *job);
 /* the puts that wait as one statement: NGX_OK, NGX_DECLINED if there is none,
  * or NGX_ERROR */
 ngx_int_t ngx_http_payer_postgres_batch(ngx_http_payer_postgres_link_t *link);
+
+/* whether its claim has a row behind the others, as of no key that is sent */
+ngx_uint_t ngx_http_payer_postgres_claim_row(
+    ngx_http_payer_postgres_job_t *job);
 
 /* what became of them, or of what was read */
 ngx_int_t ngx_http_payer_postgres_written(ngx_http_payer_postgres_link_t *link,
