@@ -313,7 +313,7 @@ void ngx_http_payer_postgres_unwatch(ngx_http_payer_postgres_wire_t *wire);
 
 /* statements are prepared, and the server is asked what it is */
 ngx_int_t ngx_http_payer_postgres_ask(ngx_http_payer_postgres_wire_t *wire);
-void ngx_http_payer_postgres_answer(ngx_http_payer_postgres_wire_t *wire,
+ngx_int_t ngx_http_payer_postgres_answer(ngx_http_payer_postgres_wire_t *wire,
     PGresult *res);
 
 /* sends a statement for the jobs of the flight: NGX_OK or NGX_ERROR */

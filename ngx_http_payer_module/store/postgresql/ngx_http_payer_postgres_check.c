@@ -109,9 +109,9 @@ ngx_http_payer_postgres_ask(ngx_http_payer_postgres_wire_t *wire)
 }
 
 
-/* what is wrong with the server, or nothing, and it is the primary */
+/* NGX_OK if it is the primary; NGX_DONE if it is not, and the wire is gone */
 
-void
+ngx_int_t
 ngx_http_payer_postgres_answer(ngx_http_payer_postgres_wire_t *wire,
     PGresult *res)
 {
@@ -125,7 +125,7 @@ ngx_http_payer_postgres_answer(ngx_http_payer_postgres_wire_t *wire,
 
     if (PQntuples(res) != 1) {
         ngx_http_payer_postgres_refused(wire, "it has no answer", 16);
-        return;
+        return NGX_DONE;
     }
 
     version = (ngx_uint_t) ngx_http_payer_postgres_int(res, 0, 0);
@@ -160,7 +160,7 @@ ngx_http_payer_postgres_answer(ngx_http_payer_postgres_wire_t *wire,
 
     if (p != text) {
         ngx_http_payer_postgres_refused(wire, (char *) text, p - text);
-        return;
+        return NGX_DONE;
     }
 
     wire->timeline = (uint64_t) ngx_http_payer_postgres_int(res, 0, 3);
@@ -168,6 +168,8 @@ ngx_http_payer_postgres_answer(ngx_http_payer_postgres_wire_t *wire,
 
     ngx_http_payer_postgres_clock(wire,
                                   ngx_http_payer_postgres_int(res, 0, 2));
+
+    return NGX_OK;
 }
 
 

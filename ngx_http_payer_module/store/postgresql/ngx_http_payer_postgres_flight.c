@@ -218,12 +218,10 @@ ngx_http_payer_postgres_landed(ngx_http_payer_postgres_wire_t *wire)
             return NGX_DONE;
         }
 
-        if (flight->check) {
-            ngx_http_payer_postgres_answer(wire, res);
-
-            if (!wire->checked) {
-                return NGX_DONE;
-            }
+        if (flight->check
+            && ngx_http_payer_postgres_answer(wire, res) != NGX_OK)
+        {
+            return NGX_DONE;
         }
 
         ngx_queue_remove(&flight->queue);
