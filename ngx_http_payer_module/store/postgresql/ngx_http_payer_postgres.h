@@ -365,6 +365,10 @@ void ngx_http_payer_postgres_timer(ngx_event_t *ev);
 /* sends what waits, as far as it may be sent now */
 void ngx_http_payer_postgres_depart(ngx_http_payer_postgres_link_t *link);
 
+/* frees a flight that is in no queue; its jobs wait again */
+void ngx_http_payer_postgres_free_flight(ngx_http_payer_postgres_link_t *link,
+    ngx_http_payer_postgres_flight_t *flight);
+
 /* a flight has its end: with a result, or with an error of this SQLSTATE */
 void ngx_http_payer_postgres_land(ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_flight_t *flight);

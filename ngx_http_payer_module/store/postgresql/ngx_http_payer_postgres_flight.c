@@ -225,8 +225,7 @@ ngx_http_payer_postgres_landed(ngx_http_payer_postgres_wire_t *wire)
         }
 
         ngx_queue_remove(&flight->queue);
-        PQclear(res);
-        ngx_free(flight);
+        ngx_http_payer_postgres_free_flight(link, flight);
 
         if (ngx_queue_empty(&wire->flights)) {
             ngx_http_payer_postgres_found(wire);

@@ -11,15 +11,24 @@
 #define NGX_HTTP_PAYER_POSTGRES_FLIGHTS    32   /* under way on a wire */
 
 
+/*
+ * clang's analyzer does not see that what was removed from a queue is not in
+ * it any more, and reports that it is removed once more
+ */
+
+#ifdef __clang_analyzer__
+void ngx_http_payer_postgres_unqueue(ngx_queue_t *q);
+#else
+#define ngx_http_payer_postgres_unqueue  ngx_queue_remove
+#endif
+
+
 static ngx_uint_t ngx_http_payer_postgres_repeatable(
     ngx_http_payer_postgres_flight_t *flight,
     ngx_http_payer_postgres_job_t *job, const char *state);
 static void ngx_http_payer_postgres_complain(
     ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_flight_t *flight, const char *state);
-static void ngx_http_payer_postgres_free_flight(
-    ngx_http_payer_postgres_link_t *link,
-    ngx_http_payer_postgres_flight_t *flight);
 
 
 ngx_http_payer_postgres_job_t *
@@ -183,7 +192,7 @@ ngx_http_payer_postgres_finish(ngx_http_payer_postgres_link_t *link,
     pg = link->pg;
     zone = pg->store->zone;
 
-    ngx_queue_remove(&job->age);
+    ngx_http_payer_postgres_unqueue(&job->age);
     link->njobs--;
 
     if (ngx_queue_empty(&link->jobs) && link->deadline.timer_set) {
@@ -215,7 +224,7 @@ ngx_http_payer_postgres_finish(ngx_http_payer_postgres_link_t *link,
         job->dead = 1;
 
     } else {
-        ngx_queue_remove(&job->queue);
+        ngx_http_payer_postgres_unqueue(&job->queue);
         ngx_http_payer_postgres_free(job);
     }
 
@@ -357,7 +366,7 @@ ngx_http_payer_postgres_fail(ngx_http_payer_postgres_link_t *link,
 
     while (!ngx_queue_empty(&flight->jobs)) {
         q = ngx_queue_last(&flight->jobs);
-        ngx_queue_remove(q);
+        ngx_http_payer_postgres_unqueue(q);
 
         job = ngx_queue_data(q, ngx_http_payer_postgres_job_t, queue);
 
@@ -477,7 +486,7 @@ ngx_http_payer_postgres_again(ngx_http_payer_postgres_link_t *link,
 }
 
 
-static void
+void
 ngx_http_payer_postgres_free_flight(ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_flight_t *flight)
 {
@@ -486,7 +495,7 @@ ngx_http_payer_postgres_free_flight(ngx_http_payer_postgres_link_t *link,
 
     while (!ngx_queue_empty(&flight->jobs)) {
         q = ngx_queue_head(&flight->jobs);
-        ngx_queue_remove(q);
+        ngx_http_payer_postgres_unqueue(q);
 
         job = ngx_queue_data(q, ngx_http_payer_postgres_job_t, queue);
 
