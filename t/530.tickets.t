@@ -268,3 +268,32 @@ is(get("/broken/$ticket.?order=1001")->status, 403, 'with a dot behind it');
 my @lines = grep { /\[(?:info|notice|warn|error|crit|alert)\]/ }
     split /\n/, error_log_text();
 is(join("\n", grep { /\Q$ticket\E/ } @lines), '', 'the ticket is nowhere');
+
+
+
+=== TEST 8: the error page of a wrong ticket gives no access to the order
+--- thanks
+payer_verify_ticket $arg_ticket;
+error_page 403 = @again;
+--- config
+location @again {
+    payer_verify $payer_reference;
+    root         html;
+    try_files    /index.html =404;
+}
+location = /ticketed {
+    payer_checkout;
+    payer_reference      $arg_order public;
+    payer_amount         12900;
+    payer_currency       SEK;
+    payer_return_success /thanks?order=$payer_reference&ticket=$payer_ticket;
+    payer_return_fail    /failed;
+    payer_return_back    /cart;
+}
+--- after
+is(get('/ticketed?order=1001')->status, 303, 'a checkout');
+my $ticket = ticket();
+pay('1001');
+
+is_thanked(shown('1001', $ticket), 'the ticket');
+is(shown('1001', 'A' x 22)->status, 402, 'a guess');

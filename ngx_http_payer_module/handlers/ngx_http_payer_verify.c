@@ -74,9 +74,13 @@ ngx_http_payer_verify_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (before) {
-
-            /* $payer_reference is that of the location that led here */
+        if (before && (before->verify == NULL
+                       || ngx_http_payer_verify_passed(before)))
+        {
+            /*
+             * $payer_reference is that of the location that led here, but not
+             * of one that has rejected the request, perhaps for its ticket
+             */
 
             ctx->order.reference = before->order.reference;
         }
