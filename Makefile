@@ -10,6 +10,9 @@ SHELL = /bin/sh
 # that yourself.
 INSTALL = tools/install
 
+# Where the demo keeps payments: lmdb, or postgresql with two nginx over it.
+STORE ?= lmdb
+
 # nginx's source tree, as Debian's nginx-dev ships it.
 export NGINX_SRC ?= /usr/share/nginx/src
 
@@ -35,7 +38,7 @@ SEED =
 need = test -e $(1) || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 
 
-.PHONY: all demo demo-check test fresh storm hostile fleet shops lint asan \
+.PHONY: all demo demo-check demo-store test fresh storm hostile fleet shops lint asan \
 	valgrind matrix oom fuzz fuzz-check bench bench-quick bench-guard deb \
 	debian-check screenshots install clean help
 
@@ -45,15 +48,21 @@ all:  ## build the module for the installed nginx, and payer-store
 	@tools/build-module $(OUTPUT)
 	@tools/build-payer-store build/payer-store
 
-demo: all  ## start simulator, toy shop and nginx; stop with Ctrl-C
+demo: demo-store all  ## start simulator, toy shop and nginx; STORE=postgresql for two nginx
 	@$(call need,demo/run,there is no demo to start)
-	@$(INSTALL) build demo
-	@exec demo/run
+	@$(INSTALL) build demo $(DEMO_STORE)
+	@STORE=$(STORE) exec demo/run
 
-demo-check: all  ## drive the demo through a whole purchase
+demo-check: demo-store all  ## drive the demo through a whole purchase; STORE=postgresql
 	@$(call need,demo/check,there is no demo to check)
-	@$(INSTALL) build demo
-	@demo/check
+	@$(INSTALL) build demo $(DEMO_STORE)
+	@STORE=$(STORE) demo/check
+
+DEMO_STORE = $(if $(filter postgresql,$(STORE)),demo-postgresql)
+
+demo-store:
+	@case "$(STORE)" in lmdb|postgresql) ;; *) echo "make: unknown" \
+	    "STORE=$(STORE): it can be lmdb or postgresql" >&2; exit 1 ;; esac
 
 test: all  ## run all tests; TESTS="t/..." for some, PROVE_FLAGS for prove
 	@$(INSTALL) build demo test

@@ -1,7 +1,8 @@
 package Demo;
 
 # The stage of the demo: a run directory with throw-away certificates, the
-# simulator, the toy shop and nginx in front of both, on loopback ports.
+# simulator, the toy shop and nginx in front of both, on loopback ports.  With
+# PostgreSQL as the store, two nginx instances behind a third one.
 # demo/run, demo/check and the browser test set up the same one.
 
 use strict;
@@ -19,6 +20,8 @@ use POSIX            qw(WNOHANG);
 use Socket           qw(getaddrinfo getnameinfo NI_NUMERICHOST NI_NUMERICSERV
     SOCK_STREAM AF_INET6);
 use Time::HiRes      qw(sleep time);
+
+use Demo::Postgresql;
 
 my $DIR  = dirname(dirname(abs_path(__FILE__)));
 my $REPO = dirname($DIR);
@@ -51,7 +54,8 @@ my $BOOKS_KEY = 'key-of-the-bookshop';
 
 
 # run: directory of this run, port: where the buyer goes, 0 for a free one,
-# edit: changes the text of nginx.conf in $_, events: 0 for no subscriptions.
+# edit: changes the text of nginx.conf in $_, events: 0 for no subscriptions,
+# store: lmdb or postgresql.
 
 sub new ($class, %args) {
     my $run = $args{run} // $ENV{DEMO_RUN} // "$REPO/build/demo";
@@ -63,6 +67,8 @@ sub new ($class, %args) {
         module => $ENV{MODULE} // "$REPO/build/ngx_http_payer_module.so",
         edit   => $args{edit},
         events => $args{events} // 1,
+        store  => $args{store} // $ENV{STORE} // 'lmdb',
+        hosts  => [],
         owner  => $$,
         pids   => [],
     }, $class;
@@ -75,6 +81,14 @@ sub books     ($self) { "http://127.0.0.1:$self->{books_port}" }
 sub bookshop  ($self) { "http://127.0.0.1:$self->{bookshop_port}" }
 sub books_key ($self) { $BOOKS_KEY }
 sub simulator ($self) { $self->{simulator} }
+sub fleet     ($self) { $self->{store} eq 'postgresql' }
+sub database  ($self) { $self->{database} }
+
+sub logs ($self) {
+    my $logs = "$self->{run}/logs";
+
+    return $self->fleet ? "$logs and $self->{run}/*/logs" : $logs;
+}
 
 
 sub start ($self) {
@@ -83,6 +97,7 @@ sub start ($self) {
     $self->_certificates;
     $self->_start_simulator;
     $self->_start_shop;
+    $self->_start_database if $self->fleet;
     $self->_start_nginx;
     $self->_subscribe if $self->{events};
 
@@ -91,14 +106,22 @@ sub start ($self) {
 
 
 sub _check ($self) {
-    my ($nginx, $module) = @$self{qw(nginx module)};
+    my ($nginx, $module, $store) = @$self{qw(nginx module store)};
 
+    die "unknown STORE=$store: it can be lmdb or postgresql\n"
+        unless $store =~ /\A(?:lmdb|postgresql)\z/;
     die "nginx is not at $nginx; name it with NGINX=/path/to/nginx\n"
         unless -x $nginx;
     die "the module is not at $module; build it with make\n"
         unless -f $module;
 
     $self->{module} = abs_path($module);
+    $self->{store_module} =
+        dirname($self->{module}) . '/ngx_http_payer_postgres_module.so';
+
+    die "the module for PostgreSQL is not at $self->{store_module}; build it "
+        . "with make\n" if $self->fleet && !-f $self->{store_module};
+
     $self->{port} ||= _free_port();
     $self->{books_port} = _free_port();
 
@@ -132,7 +155,7 @@ sub _prepare ($self) {
         or die "another demo runs in $run; choose another directory with "
         . "DEMO_RUN=...\n";
 
-    remove_tree(map { "$run/$_" } qw(logs temp tls));
+    remove_tree(map { "$run/$_" } qw(logs temp tls host1 host2 front));
     make_path(map { "$run/$_" } qw(logs temp tls));
 }
 
@@ -272,59 +295,141 @@ sub _start_shop ($self) {
 }
 
 
+# One nginx, or two and the one that the buyers' browsers see.
+
 sub _start_nginx ($self) {
-    my ($run, $nginx) = @$self{qw(run nginx)};
-    my $log = "$run/logs/nginx.log";
+    my $run   = $self->{run};
+    my @ports = @$self{qw(port books_port)};
 
-    $self->_write_conf;
+    return $self->_start_host(nginx => $run, @ports) unless $self->fleet;
 
-    my @nginx = ($nginx, '-p', "$run/", '-c', "$run/nginx.conf",
-        '-e', "$run/logs/error.log");
+    $self->_start_host($_, "$run/$_", _free_port(), _free_port())
+        for qw(host1 host2);
+
+    make_path("$run/front/logs", "$run/front/temp");
+    _write("$run/front/nginx.conf", $self->_conf('front.conf',
+        PORT       => $ports[0],
+        BOOKS_PORT => $ports[1],
+
+        map { my $host = $_;
+            map { (uc "${host}_$_" => $self->_host($host)->{$_}) }
+                qw(port books_port) } qw(host1 host2)
+    ));
+    $self->_run_nginx(front => "$run/front", $ports[0]);
+}
+
+
+sub _start_host ($self, $name, $dir, $port, $books_port) {
+    my $host = {
+        name       => $name,
+        dir        => $dir,
+        port       => $port,
+        books_port => $books_port
+    };
+
+    push @{ $self->{hosts} }, $host;
+    make_path("$dir/logs", "$dir/temp");
+    $self->_write_conf($host);
+    $host->{pid} = $self->_run_nginx($name => $dir, $port);
+}
+
+
+sub _run_nginx ($self, $name, $dir, $port) {
+    my $log   = "$self->{run}/logs/$name.log";
+    my @nginx = ($self->{nginx}, '-p', "$dir/", '-c', "$dir/nginx.conf",
+        '-e', "$dir/logs/error.log");
     my $test = $self->_fork($log, @nginx, '-t', '-q');
 
     waitpid $test, 0;
     die "nginx refuses the demo's configuration:\n" . _read($log) if $?;
 
     my $pid = $self->_fork($log, @nginx);
-    push @{ $self->{pids} }, [ nginx => $pid ];
+    push @{ $self->{pids} }, [ $name => $pid ];
 
-    $self->_until(nginx => $pid, $log, sub { _connects($self->{port}) });
+    $self->_until($name => $pid, $log, sub { _connects($port) });
+    return $pid;
 }
 
 
-# The words between @ signs, and the line of the include that names the
-# trusted certificate authorities.
+sub _start_database ($self) {
+    my $log = "$self->{run}/logs/postgresql.log";
+    my $database = $self->{database} = Demo::Postgresql->new(
+        port => _free_port(),
+        run  => sub { my $pid = $self->_fork($log, @_); waitpid $pid, 0; !$? }
+    );
 
-sub _write_conf ($self) {
-    my $run  = $self->{run};
-    my $conf = _read("$DIR/nginx.conf");
-    my $api  = _read("$REPO/conf/payer_api.conf");
-    my $ca   = 'proxy_ssl_trusted_certificate';
+    $database->prepare or die "initdb failed:\n" . _read($log);
+
+    # INT: it ends its connections, too
+    my $pid = $self->_fork($log, $database->server);
+    push @{ $self->{pids} }, [ postgresql => $pid, 'INT' ];
+
+    $self->_until(postgresql => $pid, $log,
+        sub { _read($log) =~ /ready to accept connections/ ? 1 : undef });
+
+    $database->create("$REPO/build/payer-store")
+        or die "the schema could not be created:\n" . _read($log);
+}
+
+
+# A configuration, its words between @ signs replaced.
+
+sub _conf ($self, $file, %words) {
+    my $conf = _read("$DIR/$file");
 
     # a checkout below /root is readable for root only
-    my $user = $> == 0 ? 'user              root root;' : '';
+    $words{USER} = $> == 0 ? 'user              root root;' : '';
 
-    my %words = (
+    $self->{edit}->() for $self->{edit} && $file eq 'nginx.conf' ? $conf : ();
+
+    # an optional line leaves nothing behind
+    $conf =~ s/^@([A-Z0-9_]+)@\n/length $words{$1} ? "$words{$1}\n" : ''/gem;
+    $conf =~ s/@([A-Z0-9_]+)@/$words{$1}/g;
+
+    return $conf;
+}
+
+
+# The line of the include that names the trusted certificate authorities is
+# another one, too.
+
+sub _write_conf ($self, $host) {
+    my $dir   = $host->{dir};
+    my $api   = _read("$REPO/conf/payer_api.conf");
+    my $ca    = 'proxy_ssl_trusted_certificate';
+    my %store = (STORE => 'lmdb:payments', STORE_MODULE => '', REAL_IP => '');
+
+    if ($self->fleet) {
+        _write("$dir/database.secret", $self->{database}->password . "\n",
+            0600);
+
+        %store = (
+            STORE        => $self->{database}->store('database.secret'),
+            STORE_MODULE => "load_module $self->{store_module};",
+            REAL_IP      => '    set_real_ip_from 127.0.0.1;'
+        );
+    }
+
+    my $conf = $self->_conf('nginx.conf',
+        %store,
         MODULE     => $self->{module},
-        USER       => $user,
-        PORT       => $self->{port},
+        PORT       => $host->{port},
+        ORIGIN     => $self->url,
         PAYER_PORT => $self->{payer_port},
         SHOP_PORT  => $self->{shop_port},
 
-        BOOKS_PORT    => $self->{books_port},
+        BOOKS_PORT    => $host->{books_port},
+        BOOKS_ORIGIN  => $self->books,
         BOOKS_KEY     => $BOOKS_KEY,
         BOOKSHOP_PORT => $self->{bookshop_port},
     );
 
-    $self->{edit}->() for $self->{edit} ? $conf : ();
-    $conf =~ s/@([A-Z_]+)@/$words{$1}/g;
-
-    $api =~ s{^(\s*$ca\s+)[^;]+;}{$1$run/tls/ca.pem;}m
+    $api =~ s{^(\s*$ca\s+)[^;]+;}{$1$self->{run}/tls/ca.pem;}m
         or die "conf/payer_api.conf has no line $ca\n";
 
-    _write("$run/nginx.conf",     $conf);
-    _write("$run/payer_api.conf", $api);
-    _write("$run/$_->[2]", "$_->[1]\n", 0600) for @MERCHANTS;
+    _write("$dir/nginx.conf",     $conf);
+    _write("$dir/payer_api.conf", $api);
+    _write("$dir/$_->[2]", "$_->[1]\n", 0600) for @MERCHANTS;
 }
 
 
@@ -353,14 +458,15 @@ sub stop ($self) {
     return if $self->{owner} != $$;
 
     while (my $server = pop @{ $self->{pids} }) {
-        my ($name, $pid) = @$server;
+        my ($name, $pid, $signal) = @$server;
 
-        for my $signal (qw(TERM KILL)) {
+        for my $signal ($signal // 'TERM', 'KILL') {
             kill $signal => $pid;
             last if _gone($pid, 5);
         }
     }
 
+    $self->{database}->remove if $self->{database};
     delete $self->{lock};
 }
 
@@ -386,10 +492,28 @@ sub ended ($self) {
         next if waitpid($pid, WNOHANG) == 0;
 
         @{ $self->{pids} } = grep { $_->[1] != $pid } @{ $self->{pids} };
+        @{ $self->{hosts} } = grep { $_->{pid} != $pid } @{ $self->{hosts} };
         return $name;
     }
 
     return undef;
+}
+
+
+# The nginx instances that run.
+
+sub hosts ($self) { @{ $self->{hosts} } }
+
+
+sub _host ($self, $name) {
+    return (grep { $_->{name} eq $name } $self->hosts)[0];
+}
+
+
+# The line that ends one at once, with its worker processes.
+
+sub kill_line ($self, $name) {
+    return 'kill -s KILL -- -' . $self->_host($name)->{pid};
 }
 
 
