@@ -136,4 +136,20 @@ SKIP: {
     like($said, qr/unknown directive "payer_zone"/, 'and says so');
 }
 
+# A file that does not end is ended, where nobody watches.
+
+open $fh, '>', "$dir/endless.t" or die "open: $!\n";
+print $fh "fork; print qq(ok 1\\n) if \$\$ % 2; sleep 60;\n";
+close $fh;
+
+{
+    local @ENV{qw(CI PAYER_TEST_LIMIT)} = ('true', 1);
+    my $began = time;
+
+    $said = `\Q$lib\E/../../tools/prove \Q$dir/endless.t\E 2>&1`;
+    isnt($?, 0, 'a file that does not end fails in CI');
+    like($said, qr/exited 124/, 'and its end is that of timeout');
+    cmp_ok(time - $began, '<', 30, 'after its limit, with what it has started');
+}
+
 done_testing();

@@ -273,4 +273,22 @@ is($pg->value('SELECT count(*) FROM t'), 0,
 
 $pg->stop;
 
+
+# Of two standbys the one that has received more takes the primary's place,
+# whatever its number, since only then can the other one follow.
+
+$pg = Payer::Postgres->new(standbys => 2);
+($primary, my @standbys) = $pg->nodes;
+
+$standbys[0]->link->refuse;
+ok(wait_until(sub { !$standbys[0]->receives }, 10), 'the first one is cut off');
+$pg->sql('CREATE TABLE t (a int)');
+is($pg->failover, $standbys[1], 'the second one is promoted');
+ok(!$primary->runs, 'the primary is gone');
+$pg->sql('INSERT INTO t VALUES (1)');
+ok(wait_until(sub { ($standbys[0]->value('SELECT count(*) FROM t') // 0) == 1 },
+    10), 'the first one follows it');
+
+$pg->stop;
+
 done_testing();

@@ -72,13 +72,10 @@ for my $round (1 .. $rounds) {
 
 $fleet->fresh;
 
-my ($primary, $standby, $third) = $pg->nodes;
 my $buyers = buyers($fleet, orders => 30, patience => 90);
 
 sleep 0.5 + rand;
-$primary->kill9;
-$standby->promote('node2');
-$third->follow($standby);
+$pg->failover;
 
 is(join("\n", $buyers->judged(30)), '', 'the primary is lost');
 is_deeply([ $fleet->alerts ], [], 'no host raised an alert');

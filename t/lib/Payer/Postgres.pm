@@ -10,6 +10,8 @@ package Payer::Postgres;
 #     $pg->node(0)                  the primary of the beginning; standbys
 #                                   follow as node(1), node(2)
 #     $pg->sql('SELECT 1')          rows of texts, asked of the primary of now
+#     $pg->failover                 the primary is killed, and a standby takes
+#                                   its place: the new primary
 #
 #     $node->port, $node->socket    the server itself
 #     $node->wire                   a Payer::Wire in front of it: what nginx
@@ -463,12 +465,42 @@ sub _make_synchronous {
     $self->node(0)->set(synchronous_standby_names => $sync);
 
     Payer::Test::wait_until(sub {
-        $wanted <= $self->node(0)->value(
-            "SELECT count(*) FROM pg_stat_replication
-              WHERE state = 'streaming'
-                AND (sync_state IN ('sync', 'quorum') OR '$sync' = '')");
+        $wanted <= $self->node(0)->followers($sync ne '');
     }, 20) or die "no standby follows the primary:\n"
         . join "\n", map { $_->log_text } $self->nodes;
+}
+
+
+# The primary loses its power.  The standby that has received the most is
+# promoted, as any tool for it does: another one that had received more could
+# not follow it, and commits would wait for that one for ever.
+
+sub failover {
+    my ($self) = @_;
+
+    my $lost = $self->primary;
+    my @standbys = grep { $_ != $lost && $_->runs } $self->nodes;
+
+    $lost->kill9;
+
+    Payer::Test::wait_until(sub { !grep { $_->receives } @standbys }, 20)
+        or die "a standby still receives from the primary that was killed\n";
+
+    my %received = map { $_ => $_->received } @standbys;
+    my ($new, @others) = sort {
+        $received{$b} <=> $received{$a} || $a->number <=> $b->number
+    } @standbys;
+
+    my $names = join ', ', map { $_->name } @others;
+
+    $new->promote($names eq '' ? '' : "FIRST 1 ($names)");
+    $_->follow($new) for @others;
+
+    Payer::Test::wait_until(sub { @others == $new->followers }, 20)
+        or die join "\n", 'a standby does not follow the new primary:',
+            map { $_->log_text } @others;
+
+    return $new;
 }
 
 

@@ -256,6 +256,35 @@ sub timeline {
 }
 
 
+# How many standbys get what is written here; only those that it waits for.
+
+sub followers {
+    my ($self, $waited_for) = @_;
+
+    return $self->value("SELECT count(*) FROM pg_stat_replication
+        WHERE state = 'streaming'"
+        . ($waited_for ? " AND sync_state IN ('sync', 'quorum')" : ''));
+}
+
+
+# A standby: true while it is connected to what it follows, and how much of
+# that one's log it has, in bytes.
+
+sub receives {
+    my ($self) = @_;
+
+    return $self->value("SELECT count(*) FROM pg_stat_wal_receiver
+        WHERE status = 'streaming'");
+}
+
+sub received {
+    my ($self) = @_;
+
+    return $self->value("SELECT greatest(pg_last_wal_receive_lsn(),
+        pg_last_wal_replay_lsn()) - '0/0'::pg_lsn");
+}
+
+
 # The standby becomes a primary.  It waits for nobody's confirmation, unless
 # the names of its own standbys are given.
 
