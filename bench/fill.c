@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #include "nginx_shim.h"
-#include "ngx_http_payer_record.h"
+#include "ngx_http_payer_notice.h"
 #include "ngx_http_payer_store_lmdb.h"
 
 
@@ -30,6 +30,7 @@ typedef struct {
     uint64_t                     first;
     uint64_t                     n;
     ngx_http_payer_state_e       state;     /* 0: as in a shop */
+    int                          owed;      /* the shop is to be told */
     time_t                       now;
     ngx_http_payer_lmdb_env_t    le;
 } fill_t;
@@ -42,6 +43,8 @@ static int fill_put(fill_t *fill, MDB_txn *txn, const char *key,
     const void *value, size_t len);
 static int fill_batch(fill_t *fill, uint64_t from, uint64_t to);
 static int fill_order(fill_t *fill, MDB_txn *txn, uint64_t i);
+static int fill_notice(fill_t *fill, MDB_txn *txn, ngx_pool_t *pool,
+    ngx_str_t *merchant, ngx_http_payer_record_t *r);
 static void fill_record(fill_t *fill, uint64_t i, ngx_http_payer_record_t *r);
 static ngx_http_payer_state_e fill_state(fill_t *fill, uint64_t i);
 static void fill_uuid(u_char *buf, uint64_t i, uint64_t salt);
@@ -105,6 +108,12 @@ fill_arguments(fill_t *fill, int argc, char **argv)
     }
 
     if (argc < 5 || strcmp(argv[4], "mixed") == 0) {
+        return 0;
+    }
+
+    if (strcmp(argv[4], "owed") == 0) {
+        fill->state = NGX_HTTP_PAYER_FULLY_CAPTURED;
+        fill->owed = 1;
         return 0;
     }
 
@@ -292,9 +301,58 @@ fill_order(fill_t *fill, MDB_txn *txn, uint64_t i)
 
     rc = ngx_http_payer_lmdb_replace(&fill->le, txn, &job, 0, &before);
 
+    if (rc == 0 && fill->owed) {
+        rc = fill_notice(fill, txn, pool, &merchant, &record);
+    }
+
     shim_destroy_pool(pool);
 
     return rc;
+}
+
+
+/* that it is paid, due now */
+
+static int
+fill_notice(fill_t *fill, MDB_txn *txn, ngx_pool_t *pool, ngx_str_t *merchant,
+    ngx_http_payer_record_t *record)
+{
+    ngx_str_t                      before;
+    ngx_http_payer_notice_t        notice;
+    ngx_http_payer_lmdb_job_t      job;
+    ngx_http_payer_store_entry_t  *entry;
+
+    memset(&job, 0, sizeof(ngx_http_payer_lmdb_job_t));
+
+    entry = &job.entries[0];
+
+    if (ngx_http_payer_notice_init(pool, merchant, NGX_HTTP_PAYER_NOTICE_PAID,
+                                   record, &notice) != NGX_OK)
+    {
+        return ENOMEM;
+    }
+
+    notice.created = fill->now;
+    notice.since = fill->now;
+    notice.due = fill->now;
+
+    if (ngx_http_payer_notice_key(pool, merchant, &notice, &entry->key)
+        != NGX_OK
+        || ngx_http_payer_notice_encode(pool, &notice, &entry->value)
+           != NGX_OK)
+    {
+        return ENOMEM;
+    }
+
+    entry->label.state = notice.state;
+    entry->label.updated = fill->now;
+    entry->label.due = notice.due;
+    entry->expires = record->created + FILL_KEPT;
+    job.n = 1;
+    before.len = 0;
+    before.data = (u_char *) "";
+
+    return ngx_http_payer_lmdb_replace(&fill->le, txn, &job, 0, &before);
 }
 
 
@@ -318,6 +376,10 @@ fill_record(fill_t *fill, uint64_t i, ngx_http_payer_record_t *record)
 
     ngx_str_set(&record->currency, "SEK");
     ngx_str_set(&record->server, "shop.example");
+
+    if (fill->owed) {
+        ngx_str_set(&record->notify, "/notification");
+    }
 
     switch (record->state) {
 

@@ -42,6 +42,7 @@ our %SYSTEMS = (
     memory => { conf => 'module.conf', store => 'memory' },
     lmdb   => { conf => 'module.conf', store => 'lmdb:payments' },
     office => { conf => 'office.conf', store => 'lmdb:payments' },
+    owed   => { conf => 'owed.conf', store => 'lmdb:payments' },
 );
 
 
@@ -193,6 +194,7 @@ sub log_size ($self, $provider, $what) {
 # zone        the size of the memory store
 # store       another one than usual
 # warm        how many visits before anything is measured
+# turns       whether the turns of the workers are measured: see System
 
 sub system ($self, $name, %args) {
     my $as       = join '-', $name, ++$self->{serial};
@@ -205,8 +207,9 @@ sub system ($self, $name, %args) {
     $self->write("$as/nginx.conf", $self->configuration($name, %args,
         port => $port, provider => $provider->{port}));
 
-    my $pid = $self->start($as, $port, @{ $args{under} // [] }, $NGINX, '-p',
-        "$dir/", '-c', 'nginx.conf');
+    my $pid = $self->start($as, $port, @{ $args{under} // [] },
+        $args{turns} ? $self->with_turns($as) : (), $NGINX, '-p', "$dir/",
+        '-c', 'nginx.conf');
 
     my $system = System->new(
         rig      => $self,
@@ -255,6 +258,23 @@ sub configuration ($self, $name, %args) {
 
     return $self->template('system.conf', %words,
         SYSTEM => $self->template($known->{conf}, %words));
+}
+
+
+# The command that runs nginx with bench/turns.c.
+
+sub with_turns ($self, $as) {
+    my $lib = "$self->{dir}/turns.so";
+
+    if (!-e $lib) {
+        CORE::system($ENV{CC} // 'gcc', qw(-O2 -Wall -Wextra -Werror -shared -fPIC),
+            '-o', $lib, "$REPO/bench/turns.c", '-ldl') == 0
+            or die "bench/turns.c is not compiled\n";
+    }
+
+    $self->write("$as/turns", "\0" x 24);
+
+    return ('env', "LD_PRELOAD=$lib", "PAYER_TURNS=$self->{dir}/$as/turns");
 }
 
 

@@ -62,6 +62,25 @@ sub cpu ($self) {
 }
 
 
+# The longest turn of the event loop so far, all of them, and how many, in
+# nanoseconds of processor time: see bench/turns.c.
+
+sub turns ($self) {
+    my %turns;
+
+    @turns{qw(longest all n)} = unpack 'Q3', Rig::slurp("$self->{dir}/turns");
+
+    return \%turns;
+}
+
+
+sub forget_turns ($self) {
+    open my $fh, '+<', "$self->{dir}/turns" or die "turns: $!\n";
+    syswrite $fh, "\0" x 24;
+    close $fh;
+}
+
+
 # Bytes of the first worker that are its own: not shared memory, no files.
 
 sub anonymous ($self) {

@@ -30,6 +30,7 @@ sub goals ($found) {
         workers($found),
         refresh($found),
         sweep($found),
+        owed($found),
         office($found),
     );
 }
@@ -217,6 +218,29 @@ sub sweep ($found) {
     }
 
     return @rows;
+}
+
+
+# What others notice of notifications that a shop does not take.
+
+sub owed ($found) {
+    my $of = $found->{owed} or return;
+    my $what = commas($of->{orders}) . ' owed notifications, all due';
+
+    return (
+        [
+            "$what: static file, p99",
+            '≤ 1.2 × with none',
+            sprintf('%.2f × (%.0f µs)', @$of{qw(ratio all)}),
+            at_most($of->{ratio}, 1.2)
+        ],
+        [
+            "$what: the worker is busy",
+            '≤ 2 ms',
+            sprintf('%.2f ms', $of->{turn}),
+            at_most($of->{turn}, 2)
+        ],
+    );
 }
 
 

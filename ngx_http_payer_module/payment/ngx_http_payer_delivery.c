@@ -104,7 +104,7 @@ ngx_http_payer_deliver(ngx_http_payer_main_conf_t *pmcf, ngx_str_t *key,
         ngx_destroy_pool(pool);
     }
 
-    return rc;
+    return (rc == NGX_DECLINED) ? NGX_BUSY : rc;
 
 failed:
 
@@ -117,20 +117,24 @@ failed:
 static void
 ngx_http_payer_delivery_over(void *data, ngx_int_t rc)
 {
-    time_t                       again;
-    ngx_uint_t                   more;
-    ngx_http_payer_delivery_t   *delivery;
-    ngx_http_payer_main_conf_t  *pmcf;
+    time_t                      again;
+    ngx_uint_t                  failed, more;
+    ngx_http_payer_delivery_t  *delivery;
+    ngx_http_payer_loc_conf_t  *conf;
 
     delivery = data;
 
-    pmcf = delivery->conf->main;
+    conf = delivery->conf;
     more = delivery->more;
     again = delivery->waits ? delivery->wait_until : 0;
 
+    failed = rc != NGX_DONE
+             || delivery->result == NGX_HTTP_PAYER_DELIVERY_FAILED
+             || delivery->result == NGX_HTTP_PAYER_DELIVERY_GIVEN_UP;
+
     ngx_destroy_pool(delivery->pool);
 
-    ngx_http_payer_notify_delivered(pmcf, more, again);
+    ngx_http_payer_notify_delivered(conf, failed, more, again);
 }
 
 

@@ -67,7 +67,8 @@ struct ngx_http_payer_delivery_s {
 /*
  * starts it for an entry that is leased, which it copies: NGX_OK, and
  * ngx_http_payer_notify_delivered() will be called; NGX_DECLINED if this host
- * cannot, or not now; NGX_ABORT if another host has its server; NGX_ERROR
+ * cannot; NGX_BUSY if no connection is left; NGX_ABORT if another host has its
+ * server; NGX_ERROR
  */
 ngx_int_t ngx_http_payer_deliver(ngx_http_payer_main_conf_t *pmcf,
     ngx_str_t *key, ngx_str_t *value);
@@ -76,9 +77,12 @@ ngx_int_t ngx_http_payer_deliver(ngx_http_payer_main_conf_t *pmcf,
 ngx_int_t ngx_http_payer_notify_absent(ngx_http_payer_main_conf_t *pmcf,
     ngx_str_t *key, ngx_http_payer_notice_t *notice);
 
-/* the attempt is over */
-void ngx_http_payer_notify_delivered(ngx_http_payer_main_conf_t *pmcf,
-    ngx_uint_t more, time_t again);
+/*
+ * the attempt is over: whether the shop did not take it; whether another one
+ * is due now; when one that it waits for is due, or 0
+ */
+void ngx_http_payer_notify_delivered(ngx_http_payer_loc_conf_t *conf,
+    ngx_uint_t failed, ngx_uint_t more, time_t again);
 
 /* why an order with this notification needs attention, as bits; 0: it is not
  * the reason */

@@ -286,8 +286,9 @@ ngx_http_payer_delivery_log(ngx_http_payer_ctx_t *ctx,
     case NGX_HTTP_PAYER_DELIVERY_GIVEN_UP:
         ngx_http_payer_log(NGX_LOG_ERR, ctx,
                            "the notification \"%V\" is not sent again after "
-                           "%ui attempts, the shop returned status %ui",
-                           type, notice->attempts, notice->status);
+                           "%ui attempt%s, the shop returned status %ui",
+                           type, notice->attempts,
+                           notice->attempts == 1 ? "" : "s", notice->status);
         break;
 
     default: /* NGX_HTTP_PAYER_DELIVERY_FAILED */

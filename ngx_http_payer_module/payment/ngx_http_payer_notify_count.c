@@ -9,9 +9,10 @@
 #include "ngx_http_payer_background.h"
 
 
-#define NGX_HTTP_PAYER_COUNT_PAGE      200
+#define NGX_HTTP_PAYER_COUNT_PAGE      100
+#define NGX_HTTP_PAYER_COUNT_PAUSE     10       /* ms, after a page */
 #define NGX_HTTP_PAYER_COUNT_INTERVAL  1        /* s, at least */
-#define NGX_HTTP_PAYER_COUNT_SHARE     20       /* of the time it may take */
+#define NGX_HTTP_PAYER_COUNT_SHARE     5        /* of the time it may take */
 #define NGX_HTTP_PAYER_COUNT_LONGEST   300      /* s */
 #define NGX_HTTP_PAYER_COUNT_POOL      4096
 
@@ -203,7 +204,7 @@ ngx_http_payer_owed_answered(ngx_http_payer_io_t *io)
     ngx_destroy_pool(owed->pool);
 
     if (owed->running) {
-        ngx_add_timer(&owed->timer, 1);
+        ngx_add_timer(&owed->timer, NGX_HTTP_PAYER_COUNT_PAUSE);
     }
 }
 
