@@ -129,6 +129,8 @@ my @bad = (
     [ 'payer_gone does not exist', added('docs/directives.md', "## payer_gone\n") ],
     [ '$payer_gone does not exist', added('docs/variables.md', "## \$payer_gone\n") ],
     [ 'store: does not belong at the top', 'store' => '' ],
+    [ "includes <poll.h> before nginx's headers",
+        $c => "#include <poll.h>\n$good{$c}" ],
     [ 'no directive is defined', $c => "\n", 'docs/directives.md' => "\n", 'docs/variables.md' => "\n" ],
 );
 

@@ -5,7 +5,6 @@
  */
 
 
-#include <poll.h>
 #include "ngx_http_payer_postgres.h"
 
 
