@@ -3,13 +3,13 @@
  * Due notifications: leased from the store by this worker process, with a
  * background request for each.  Started by a recorded change and by the sweep.
  *
- * Each merchant has deliveries of its own, so that a shop that is down does
- * not keep those of another one.  Their number follows the shop: one more for
- * each notification that it takes, half as many for each that it does not, and
  * Each merchant has its own deliveries, so that a shop that is down does not
  * keep those of another one.  Their number follows the shop: one more for each
  * notification that it takes, half as many for each that it does not, and then
  * a pause, so that a shop that is down is not asked as fast as it refuses.
+ */
+
+
 #include "ngx_http_payer_delivery.h"
 
 

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_payer_postgres.h"
+#include <poll.h>
 
 
 #define NGX_HTTP_PAYER_POSTGRES_DRAIN  2000     /* ms */
