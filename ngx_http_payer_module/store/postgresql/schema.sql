@@ -145,11 +145,21 @@ begin
 end $$;
 
 
+-- The settings of the functions below choose the plans.  A plan is made when
+-- a connection is new and kept: in an empty table it would read all of it, and
+-- go on to do so when there are a million rows.  A bitmap scan needs a key, so
+-- that with the others switched off nothing is read but what was asked for.
+
+
 -- What is stored under each of the keys, or under what an alias leads to.
 
 create or replace function payer.get_1(k text[])
 returns table (o_n bigint, o_key text, o_value bytea, o_rev bigint)
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_indexscan = off
+set enable_indexonlyscan = off set enable_hashjoin = off
+set enable_mergejoin = off set enable_material = off
+set plan_cache_mode = force_generic_plan as $$
     select i.n, case when e.target is not null then t.key end,
            case when e.target is null then e.value else t.value end,
            case when e.target is null then e.rev else t.rev end
@@ -180,7 +190,11 @@ create or replace function payer.put_1(ids uuid[],
 returns table (o_put int, o_n bigint, o_rc int, o_rev bigint, o_value bytea,
                o_updated bigint, o_due bigint, o_attention bigint, o_state int,
                o_left int)
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_indexscan = off
+set enable_indexonlyscan = off set enable_hashjoin = off
+set enable_mergejoin = off set enable_material = off
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     now timestamptz;
@@ -208,7 +222,8 @@ begin
     -- an absent key is locked by a row, too; always in the order of keys
 
     insert into payer.entry (key, expires, scope)
-        select i.k, clock_timestamp() + interval '1 hour', payer.scope(i.k)
+        select i.k, clock_timestamp() + interval '1 hour',
+               substring(i.k from '^[^/]*/[^/]*/')
           from unnest(put_1.key, put_1.act) i (k, a) where i.a <> 2
          group by i.k order by i.k collate "C"
         on conflict (key) do nothing;
@@ -320,7 +335,9 @@ create or replace function payer.scan_1(prefix text, after text, n int)
 returns table (o_key text, o_value bytea, o_rev bigint, o_updated bigint,
                o_due bigint, o_attention bigint, o_state int)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_sort = off as $$
+set enable_seqscan = off set enable_sort = off set enable_hashjoin = off
+set enable_mergejoin = off set enable_material = off
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     r record;
@@ -363,7 +380,8 @@ create or replace function payer.list_1(prefix text, states bigint,
 returns table (o_key text, o_value bytea, o_rev bigint, o_updated bigint,
                o_due bigint, o_attention bigint, o_state int, o_serial bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_sort = off as $$
+set enable_seqscan = off set enable_sort = off
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     c refcursor;
@@ -443,7 +461,8 @@ create or replace function payer.due_1(prefix text, n int, lease int,
 returns table (o_key text, o_value bytea, o_rev bigint, o_updated bigint,
                o_due bigint, o_attention bigint, o_state int)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off as $$
+set enable_seqscan = off set enable_sort = off
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     r payer.entry;
@@ -485,7 +504,10 @@ end $$;
 -- Drops what expired 31 days ago, and rows that stand for nothing any more.
 
 create or replace function payer.sweep_1(n int) returns int
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_sort = off set enable_hashjoin = off
+set enable_mergejoin = off set enable_material = off
+set plan_cache_mode = force_generic_plan as $$
 declare
     dropped int;
 begin
