@@ -203,3 +203,33 @@ shop_answers('204');
 ok(wait_until(sub { told_about('1001') > 1 }, 10), 'and repeated');
 my @since = (told())[ $before .. told() - 1 ];
 is(scalar(grep { $_->{reference} ne '1001' } @since), 0, 'and nothing else is sent');
+
+
+
+=== TEST 5: without any payer_notify, what is owed is reported, counted and kept
+--- config eval: ::telling('payer_notify_retry 1h interval=1s max=1s;') . 'location = /doctor { payer_doctor; payer_allow 127.0.0.1; }'
+--- after
+shop_answers('500');
+order('1001');
+pay('1001');
+thanks('1001');
+told_of(1);
+
+my $before = edit(sub { s/^\s*payer_notify\w* .*$//mg });
+my $warning = qr/\[warn\].* payer: 1 notification is owed to the shop, but client "4711" has no "payer_notify" any more, so that it is not sent$/m;
+ok(wait_until(sub { error_log_text() =~ $warning }, 10), 'a warning');
+ok(wait_until(sub { get('/metrics')->body =~ /^payer_notifications_owed 1$/m }, 5), 'the metric stays');
+
+my ($check) = grep { $_->{name} eq 'notifications' } @{ get('/doctor')->json->{checks} };
+is($check->{status}, 'fail', 'payer_doctor shows it');
+is($check->{detail}, '1 are owed to the shop and not sent: there is no "payer_notify" any more', 'with the number');
+
+my @before = told_about('1001');
+my $swept = sub { get('/metrics')->body =~ /^payer_sweep_last_run_timestamp_seconds (\d+)$/m && $1 };
+my $then = $swept->();
+wait_until(sub { $swept->() > $then + 1 }, 10);
+is(scalar(my @lines = error_log_text() =~ /$warning/g), 1, 'the warning is not repeated with each sweep');
+
+shop_answers('204');
+configure($before);
+ok(wait_until(sub { told_about('1001') > @before }, 10), 'and it is sent when payer_notify is back');

@@ -9,7 +9,7 @@
 
 #include "ngx_http_payer_doctor.h"
 #include "ngx_http_payer_flow.h"
-#include "ngx_http_payer_notice.h"
+#include "ngx_http_payer_notify.h"
 
 
 #define NGX_HTTP_PAYER_DOCTOR_PAGE      200     /* orders at a time */
@@ -39,6 +39,8 @@ static void ngx_http_payer_doctor_open(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_doctor_t *d, ngx_uint_t complete);
 static void ngx_http_payer_doctor_owed(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_doctor_t *d);
+static void ngx_http_payer_doctor_unsent(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_doctor_t *d);
 
 
 ngx_int_t
@@ -55,13 +57,7 @@ ngx_http_payer_doctor_list(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     if (d->notices) {
 
-        if (ctx->conf->main->notified.nelts == 0) {
-            ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_NOTIFICATIONS,
-                                      NGX_HTTP_PAYER_HEALTH_OK, NULL,
-                                      "there is no \"payer_notify\"");
-            ctx->step = d->next;
-            return NGX_OK;
-        }
+        /* also without payer_notify: some may be owed from before */
 
         rc = ngx_http_payer_notice_prefix(r->pool, merchant, NULL, &d->prefix);
 
@@ -269,6 +265,13 @@ ngx_http_payer_doctor_owed(ngx_http_payer_ctx_t *ctx,
     time_t                    age;
     ngx_http_payer_health_e   health;
 
+    if (!ngx_http_payer_notify_any(ctx->conf->main,
+                                   &ctx->conf->merchant->id))
+    {
+        ngx_http_payer_doctor_unsent(ctx, d);
+        return;
+    }
+
     age = d->found ? ngx_max(ngx_time() - d->oldest, 0) : 0;
     health = NGX_HTTP_PAYER_HEALTH_OK;
 
@@ -288,4 +291,24 @@ ngx_http_payer_doctor_owed(ngx_http_payer_ctx_t *ctx,
                               "%ui are owed to the shop, the oldest for %T "
                               "seconds, %ui were given up or are in conflict",
                               d->found, age, d->kept);
+}
+
+
+static void
+ngx_http_payer_doctor_unsent(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_doctor_t *d)
+{
+    if (d->found == 0) {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_NOTIFICATIONS,
+                                  NGX_HTTP_PAYER_HEALTH_OK, NULL,
+                                  "there is no \"payer_notify\"");
+        return;
+    }
+
+    ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_NOTIFICATIONS,
+                              NGX_HTTP_PAYER_HEALTH_FAIL,
+                              "Add the \"payer_notify\" that was removed, "
+                              "or see to it that the shop has these orders.",
+                              "%ui are owed to the shop and not sent: there "
+                              "is no \"payer_notify\" any more", d->found);
 }

@@ -429,7 +429,7 @@ ngx_http_payer_metrics_sweep(u_char *p, u_char *last,
     p = ngx_slprintf(p, last, "payer_sweep_last_run_timestamp_seconds %uA\n",
                      sh->swept);
 
-    if (main->notified.nelts) {
+    if (main->notified.nelts || sh->owed) {
         p = ngx_http_payer_metrics_head(p, last, "payer_notifications_owed",
                            "Notifications that the shop has not taken yet.",
                            "gauge");

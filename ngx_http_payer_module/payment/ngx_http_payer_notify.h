@@ -84,6 +84,10 @@ ngx_int_t ngx_http_payer_notify_note(ngx_http_payer_ctx_t *ctx);
 ngx_http_payer_loc_conf_t *ngx_http_payer_notify_place(
     ngx_http_payer_main_conf_t *pmcf, ngx_str_t *server, ngx_str_t *uri);
 
+/* whether the merchant's shops are notified of anything */
+ngx_uint_t ngx_http_payer_notify_any(ngx_http_payer_main_conf_t *pmcf,
+    ngx_str_t *merchant);
+
 
 /* at most as many notifications come of one change */
 

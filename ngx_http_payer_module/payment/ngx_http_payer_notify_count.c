@@ -1,7 +1,8 @@
 
 /*
  * Counts the owed notifications and the age of the oldest one: reads the store
- * in pages, so that the worker process is not blocked.
+ * in pages, so that the worker process is not blocked.  Those of merchants
+ * that have no payer_notify any more count, too: nobody else looks at them.
  */
 
 
@@ -16,6 +17,10 @@
 #define NGX_HTTP_PAYER_COUNT_LONGEST   300      /* s */
 #define NGX_HTTP_PAYER_COUNT_POOL      4096
 
+/* ms, to the next warning of a merchant whose shop is not told any more */
+
+#define NGX_HTTP_PAYER_COUNT_WARN      86400000
+
 
 /* of this worker process */
 typedef struct {
@@ -26,8 +31,9 @@ typedef struct {
     ngx_str_t                    prefix;
     u_char                       after[NGX_HTTP_PAYER_STORE_MAX_KEY];
     ngx_str_t                    scanned;
-    ngx_uint_t                   place;
+    ngx_uint_t                   location;
     ngx_atomic_uint_t            owed;
+    ngx_atomic_uint_t            before;        /* those of other merchants */
     time_t                       since;
     ngx_msec_t                   began;
     ngx_uint_t                   running;
@@ -38,6 +44,8 @@ static void ngx_http_payer_owed_page(ngx_event_t *ev);
 static void ngx_http_payer_owed_answered(ngx_http_payer_io_t *io);
 static void ngx_http_payer_owed_add(ngx_http_payer_owed_t *owed);
 static ngx_str_t *ngx_http_payer_owed_merchant(ngx_http_payer_owed_t *owed);
+static ngx_uint_t ngx_http_payer_owed_same(ngx_str_t *one, ngx_str_t *other);
+static void ngx_http_payer_owed_next(ngx_http_payer_owed_t *owed);
 
 
 static ngx_http_payer_owed_t  ngx_http_payer_owed;
@@ -53,9 +61,7 @@ ngx_http_payer_notify_count(ngx_http_payer_main_conf_t *pmcf)
     sh = pmcf->zone->sh;
     owed = &ngx_http_payer_owed;
 
-    if (pmcf->notified.nelts == 0 || owed->running
-        || !ngx_http_payer_background_allowed())
-    {
+    if (owed->running || !ngx_http_payer_background_allowed()) {
         return;
     }
 
@@ -70,8 +76,9 @@ ngx_http_payer_notify_count(ngx_http_payer_main_conf_t *pmcf)
     }
 
     owed->main = pmcf;
-    owed->place = 0;
+    owed->location = 0;
     owed->owed = 0;
+    owed->before = 0;
     owed->since = 0;
     owed->began = ngx_current_msec;
     owed->scanned.data = owed->after;
@@ -92,32 +99,95 @@ ngx_http_payer_notify_count(ngx_http_payer_main_conf_t *pmcf)
 static ngx_str_t *
 ngx_http_payer_owed_merchant(ngx_http_payer_owed_t *owed)
 {
-    ngx_str_t                      *id, *other;
-    ngx_uint_t                      n;
-    ngx_http_payer_notify_place_t  *place;
+    ngx_str_t                   *id;
+    ngx_uint_t                   n;
+    ngx_http_payer_loc_conf_t  **locs;
 
-    place = owed->main->notified.elts;
+    locs = owed->main->locations.elts;
 
-    for ( /* void */ ; owed->place < owed->main->notified.nelts; owed->place++)
+    for ( /* void */ ; owed->location < owed->main->locations.nelts;
+         owed->location++)
     {
-        id = &place[owed->place].conf->merchant->id;
+        if (locs[owed->location]->merchant == NULL) {
+            continue;
+        }
 
-        for (n = 0; n < owed->place; n++) {
-            other = &place[n].conf->merchant->id;
+        id = &locs[owed->location]->merchant->id;
 
-            if (other->len == id->len
-                && ngx_memcmp(other->data, id->data, id->len) == 0)
+        for (n = 0; n < owed->location; n++) {
+
+            if (locs[n]->merchant
+                && ngx_http_payer_owed_same(&locs[n]->merchant->id, id))
             {
                 break;
             }
         }
 
-        if (n == owed->place) {
+        if (n == owed->location) {
             return id;
         }
     }
 
     return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_payer_owed_same(ngx_str_t *one, ngx_str_t *other)
+{
+    return one->len == other->len
+           && ngx_memcmp(one->data, other->data, one->len) == 0;
+}
+
+
+/* all of a merchant's are counted */
+
+static void
+ngx_http_payer_owed_next(ngx_http_payer_owed_t *owed)
+{
+    u_char                   *p;
+    ngx_str_t                *id, key;
+    ngx_atomic_uint_t         n;
+    ngx_http_payer_claim_t    claim;
+
+    n = owed->owed - owed->before;
+    id = ngx_http_payer_owed_merchant(owed);
+
+    owed->before = owed->owed;
+    owed->location++;
+    owed->scanned.len = 0;
+
+    if (n == 0 || id == NULL || ngx_http_payer_notify_any(owed->main, id)) {
+        return;
+    }
+
+    key.len = sizeof("!owed/") - 1 + id->len;
+
+    p = ngx_pnalloc(owed->pool, key.len);
+    if (p == NULL) {
+        return;
+    }
+
+    key.data = p;
+    ngx_sprintf(p, "!owed/%V", id);
+
+    ngx_memzero(&claim, sizeof(ngx_http_payer_claim_t));
+
+    if (ngx_http_payer_zone_claim(owed->main->zone, &key,
+                                  NGX_HTTP_PAYER_COUNT_WARN, &claim)
+        != NGX_OK)
+    {
+        /* it was logged today, by one of the worker processes */
+
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "payer: %uA notification%s owed to the shop, but client "
+                  "\"%V\" has no \"payer_notify\" any more, so that %s not "
+                  "sent",
+                  n, n == 1 ? " is" : "s are", id,
+                  n == 1 ? "it is" : "they are");
 }
 
 
@@ -194,8 +264,7 @@ ngx_http_payer_owed_answered(ngx_http_payer_io_t *io)
         ngx_http_payer_owed_add(owed);
 
     } else if (io->rc == NGX_DECLINED) {
-        owed->place++;
-        owed->scanned.len = 0;
+        ngx_http_payer_owed_next(owed);
 
     } else {
         owed->running = 0;

@@ -247,3 +247,28 @@ ngx_http_payer_notify_place(ngx_http_payer_main_conf_t *pmcf,
 
     return NULL;
 }
+
+
+ngx_uint_t
+ngx_http_payer_notify_any(ngx_http_payer_main_conf_t *pmcf,
+    ngx_str_t *merchant)
+{
+    ngx_str_t                      *id;
+    ngx_uint_t                      i;
+    ngx_http_payer_notify_place_t  *place;
+
+    place = pmcf->notified.elts;
+
+    for (i = 0; i < pmcf->notified.nelts; i++) {
+
+        id = &place[i].conf->merchant->id;
+
+        if (id->len == merchant->len
+            && ngx_memcmp(id->data, merchant->data, id->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
