@@ -75,7 +75,7 @@ GET /checkout?order=1
 is(post('/reconcile')->json->{examined}, 1, 'the first one says what Payer calls it');
 my $before = commits();
 is(post('/reconcile')->json->{examined}, 1, 'the second one nothing');
-is(commits() - $before, 1, 'only the position is written');
+is(commits() - $before, 2, 'only the lock of the read and the position are written');
 
 
 

@@ -158,6 +158,10 @@ ngx_http_payer_reconcile_job_over(void *data, ngx_int_t rc)
     rec->count.expired += count->expired;
     rec->count.broken |= count->broken;
 
+    if (job->elsewhere) {
+        rec->examined--;
+    }
+
     /* more at once while Payer replies; otherwise one at a time */
 
     if (count->failed == 0 || count->reads) {
@@ -215,6 +219,25 @@ ngx_http_payer_reconcile_job_begin(ngx_http_request_t *r,
 
     ctx->sweep = job->sweep;
     ctx->quiet = job->quiet;
+
+    if (job->task == NGX_HTTP_PAYER_RECONCILE_OP
+        || job->task == NGX_HTTP_PAYER_RECONCILE_READ)
+    {
+        ctx->step = ngx_http_payer_reconcile_claim;
+        return NGX_OK;
+    }
+
+    return ngx_http_payer_reconcile_job_run(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_payer_reconcile_job_run(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx)
+{
+    ngx_http_payer_reconcile_job_t  *job;
+
+    job = ctx->data;
 
     if (job->task == NGX_HTTP_PAYER_RECONCILE_OP) {
         return ngx_http_payer_reconcile_job_operation(ctx, job);

@@ -34,8 +34,22 @@ typedef struct {
 
     unsigned                         stored:1;  /* a record was written */
     unsigned                         quiet:1;   /* not for the first time */
+    unsigned                         elsewhere:1;   /* another one reads it */
 } ngx_http_payer_reconcile_job_t;
 
+
+/*
+ * the first step of what is to be read: one request at a time reads a payment,
+ * of all nginx instances with the store, and only if the record is still in
+ * doubt; then the step that processes it.  When it has been read and remains
+ * in doubt, the others leave it alone until the lease ends.
+ */
+ngx_int_t ngx_http_payer_reconcile_claim(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+ngx_int_t ngx_http_payer_reconcile_job_run(ngx_http_request_t *r,
+    ngx_http_payer_ctx_t *ctx);
+void ngx_http_payer_reconcile_keep(ngx_http_payer_ctx_t *ctx,
+    ngx_http_payer_reconcile_job_t *job);
 
 /*
  * steps of its background request: an operation, the payment of an order, a

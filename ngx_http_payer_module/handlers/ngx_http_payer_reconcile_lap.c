@@ -1,6 +1,6 @@
 
 /*
- * The position of payer_reconcile.
+ * The position of payer_reconcile, and those of payer_sweep.
  *
  * Format 1 of what is stored, integers little-endian:
  *
@@ -13,6 +13,7 @@
 #include "ngx_http_payer_reconcile_lap.h"
 #include "ngx_http_payer_codec.h"
 #include "ngx_http_payer_ledger.h"
+#include "ngx_http_payer_sweep_merchant.h"
 
 
 #define NGX_HTTP_PAYER_LAP_VERSION  1
@@ -59,6 +60,11 @@ ngx_http_payer_reconcile_lap_key(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_lap_t *lap)
 {
     ngx_str_t  *id;
+
+    if (ctx->sweep) {
+        lap->key = ctx->sweep->lap_key;
+        return NGX_OK;
+    }
 
     id = &ctx->conf->merchant->id;
 
@@ -180,7 +186,8 @@ ngx_http_payer_reconcile_lap_due(ngx_http_payer_reconcile_lap_t *lap,
     /* a time in the future was written with a wrong clock */
 
     if (age < NGX_HTTP_PAYER_LAP_HOUR) {
-        return 1;
+        return age < 0 || lap->interval == 0
+               || ngx_http_payer_reconcile_lap_each(lap, since, lap->interval);
     }
 
     return ngx_http_payer_reconcile_lap_each(lap, since,

@@ -20,12 +20,13 @@ typedef struct {
     time_t        began;            /* this lap, 0: not yet */
     time_t        before;           /* the lap before it, 0: never */
     ngx_uint_t    old;              /* authorizations, in this lap */
+    time_t        interval;         /* of payer_sweep; not stored; 0: none */
 } ngx_http_payer_reconcile_lap_t;
 
 
 /*
- * reads the merchant's lap, a new one if there is none: NGX_OK, NGX_AGAIN
- * when the request is parked (call it again), NGX_ERROR (logged)
+ * reads the merchant's lap or the sweep's, a new one if there is none: NGX_OK,
+ * NGX_AGAIN when the request is parked (call it again), NGX_ERROR (logged)
  */
 ngx_int_t ngx_http_payer_reconcile_lap_read(ngx_http_payer_ctx_t *ctx,
     ngx_http_payer_reconcile_lap_t *lap);
@@ -39,8 +40,9 @@ void ngx_http_payer_reconcile_lap_next(ngx_http_payer_reconcile_lap_t *lap);
 
 /*
  * whether a record that has been waiting since "since" is read in this lap:
- * within the first hour in each lap, within the first day once an hour, then
- * once a day
+ * within the first hour in each lap, or once in each interval of a sweep,
+ * whichever host it runs on; within the first day once an hour, then once a
+ * day
  */
 ngx_uint_t ngx_http_payer_reconcile_lap_due(
     ngx_http_payer_reconcile_lap_t *lap, time_t since);

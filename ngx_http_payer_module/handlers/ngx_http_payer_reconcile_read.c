@@ -373,6 +373,8 @@ ngx_http_payer_reconcile_written(ngx_http_request_t *r,
         return NGX_DONE;
     }
 
+    ngx_http_payer_reconcile_keep(ctx, job);
+
     if (job->task == NGX_HTTP_PAYER_RECONCILE_OP) {
 
         /* the order is processed when the walk reaches it */

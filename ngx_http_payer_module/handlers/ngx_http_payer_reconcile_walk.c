@@ -78,6 +78,10 @@ ngx_http_payer_reconcile_start(ngx_http_request_t *r,
         lap->began = ngx_time();
     }
 
+    if (ctx->sweep) {
+        lap->interval = ctx->sweep->interval / 1000;
+    }
+
     if (!rec->by_hand) {
         rec->after = lap->after;
         rec->kind = ngx_http_payer_reconcile_kind(&rec->after);

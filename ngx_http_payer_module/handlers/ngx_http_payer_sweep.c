@@ -197,12 +197,17 @@ ngx_http_payer_sweep_rank(ngx_http_payer_loc_conf_t *conf)
 static ngx_int_t
 ngx_http_payer_sweep_keys(ngx_conf_t *cf, ngx_http_payer_sweep_t *sweep)
 {
-    u_char  *p;
-    size_t   len;
+    u_char                      *p;
+    size_t                       len;
+    uint32_t                     servers;
+    ngx_str_t                   *name;
+    ngx_uint_t                   i;
+    ngx_http_payer_loc_conf_t  **confs;
 
     len = sizeof("!sweep/") - 1 + sweep->id.len;
 
-    p = ngx_pnalloc(cf->pool, 2 * len + 1 + NGX_INT_T_LEN);
+    p = ngx_pnalloc(cf->pool, 2 * len + 1 + NGX_INT_T_LEN
+                    + sizeof("reconcile//ffffffff") - 1 + sweep->id.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -214,6 +219,20 @@ ngx_http_payer_sweep_keys(ngx_conf_t *cf, ngx_http_payer_sweep_t *sweep)
     sweep->pace_key.data = p;
     p = ngx_sprintf(p, "!sweep/%V/%M", &sweep->id, sweep->interval);
     sweep->pace_key.len = p - sweep->pace_key.data;
+
+    /* hosts with other servers read other orders, in laps of their own */
+
+    servers = 0;
+    confs = sweep->confs.elts;
+
+    for (i = 0; i < sweep->confs.nelts; i++) {
+        name = &confs[i]->cscf->server_name;
+        servers += ngx_crc32_long(name->data, name->len);
+    }
+
+    sweep->lap_key.data = p;
+    p = ngx_sprintf(p, "reconcile/%V/%08xD", &sweep->id, servers);
+    sweep->lap_key.len = p - sweep->lap_key.data;
 
     return NGX_OK;
 }

@@ -20,6 +20,7 @@ struct ngx_http_payer_sweep_s {
                                                  * each server that has it */
     ngx_str_t                     run_key;      /* of the leases */
     ngx_str_t                     pace_key;
+    ngx_str_t                     lap_key;      /* of its position */
     ngx_http_payer_claim_t        run;          /* owner 0: none is ours */
     ngx_http_payer_claim_t        pace;
     ngx_http_payer_step_pt       *work;         /* the next one of the run */

@@ -23,6 +23,9 @@ package Payer::Fleet;
 #     clocks   => [...]   of each host, as faketime takes them: '+60s'
 #     server   => '...'   more of nginx.conf, of the server
 #     params   => '...'   more of the payer_store directive
+#     names    => [...]   of each host's server, 'localhost'
+#     sweep    => '1s'    payer_sweep
+#     timeout  => '5s'    payer_timeout
 #     store    => sub     the whole of its value, given the Payer::Postgres
 #     delay    => 1       nothing is started yet
 #
@@ -166,6 +169,9 @@ sub _configuration {
     my $server = Payer::Test::payer_server();
     my $more = $self->{server} // '';
     my $workers = $self->{workers} // 2;
+    my $sweep = $self->{sweep} // '1s';
+    my $name = $self->{names} ? $self->{names}[$n] : 'localhost';
+    my $timeout = $self->{timeout} // '5s';
     my $store = $self->store($n);
 
     return <<"EOF";
@@ -194,12 +200,12 @@ http {
 
     server {
         listen       127.0.0.1:$host->{port};
-        server_name  localhost;
+        server_name  $name;
 $server
         payer_notify        /_shop/paid?id=\$payer_reference;
         payer_notify_retry  1h interval=1s max=1s;
-        payer_sweep         1s;
-        payer_timeout       5s;
+        payer_sweep         $sweep;
+        payer_timeout       $timeout;
 
         location = /checkout {
             payer_checkout;
