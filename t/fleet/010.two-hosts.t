@@ -82,6 +82,10 @@ is(statuses(@r), join(' ', (200) x 10), 'an event at all hosts at once is answer
 is(scalar(grep { $_->{line} =~ m{/_shop/event} } shop_requests()), 1,
     'the shop gets it once');
 
+# a host whose token is of the time before the reset is first told so
+is(scalar(grep { $_->{call} eq 'event' && $_->{status} != 401 } journal()), 1,
+    'and its payload is fetched once');
+
 $fleet->fresh;
 
 my @orders = (11 .. 30);
