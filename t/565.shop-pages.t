@@ -21,7 +21,7 @@ my %test = (
 );
 
 # what t/560.woocommerce.t and `make shops` run
-my @elsewhere = qw(expresscart woocommerce);
+my @elsewhere = qw(evershop expresscart woocommerce);
 
 is(join(' ', sort keys %page), join(' ', sort keys %test, @elsewhere),
     'these are the pages');
@@ -44,10 +44,12 @@ for my $name (sort keys %test) {
     $site->stop;
 }
 
-# nobody runs the shop here, but nginx takes its configuration
-$site = serve(example($page{expresscart}, 'expresscart'));
-pass('the configuration of expressCart starts');
-$site->stop;
+# nobody runs these shops here, but nginx takes their configurations
+for my $name (qw(evershop expresscart)) {
+    $site = serve(example($page{$name}, $name));
+    unlike($site->log, qr/\[(?:warn|emerg)\]/, "the configuration of $name starts");
+    $site->stop;
+}
 
 Test::More::done_testing();
 
