@@ -7,6 +7,7 @@
 
 #include "ngx_http_payer_verify_amount.h"
 #include "ngx_http_payer_template.h"
+#include "ngx_http_payer_text.h"
 
 
 ngx_int_t
@@ -22,8 +23,8 @@ ngx_http_payer_verify_amount_get(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_complex_value(r, verify->amount, &text) != NGX_OK
-        || ngx_http_complex_value(r, verify->currency, currency) != NGX_OK)
+    if (ngx_http_payer_evaluate(r, verify->amount, &text) != NGX_OK
+        || ngx_http_payer_evaluate(r, verify->currency, currency) != NGX_OK)
     {
         return NGX_ERROR;
     }

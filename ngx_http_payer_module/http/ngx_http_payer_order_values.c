@@ -115,7 +115,7 @@ ngx_http_payer_order_money(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
 
     conf = ctx->conf;
 
-    if (ngx_http_complex_value(r, conf->currency, &ctx->order.currency)
+    if (ngx_http_payer_evaluate(r, conf->currency, &ctx->order.currency)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -180,7 +180,7 @@ ngx_http_payer_order_amount(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (ngx_http_complex_value(r, conf->amount, &text) != NGX_OK) {
+    if (ngx_http_payer_evaluate(r, conf->amount, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 

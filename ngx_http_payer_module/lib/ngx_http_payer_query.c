@@ -127,11 +127,10 @@ ngx_http_payer_query_clear(ngx_str_t *args, ngx_array_t *names)
 
     /* a query without a separator has one argument at most */
 
-    for (p = args->data; p < last && *p != '&' && *p != ';'; p++) {
-        /* void */
-    }
-
-    if (p == last) {
+    if (args->len == 0
+        || (memchr(args->data, '&', args->len) == NULL
+            && memchr(args->data, ';', args->len) == NULL))
+    {
         return 1;
     }
 

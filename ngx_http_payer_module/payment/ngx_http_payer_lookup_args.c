@@ -74,7 +74,7 @@ ngx_http_payer_lookup_args(ngx_http_request_t *r,
         p = ngx_cpymem(p, arg[i].name.data, arg[i].name.len);
         *p++ = '=';
 
-        if (arg[i].variable.len) {
+        if (conf->email && arg[i].variable.len) {
             p = (u_char *) ngx_escape_uri(p, values[i].data, values[i].len,
                                           NGX_ESCAPE_URI_COMPONENT);
 

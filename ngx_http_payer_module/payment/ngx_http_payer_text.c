@@ -11,6 +11,34 @@ static ngx_int_t ngx_http_payer_unescape(ngx_pool_t *pool, ngx_str_t *text);
 
 
 ngx_int_t
+ngx_http_payer_evaluate(ngx_http_request_t *r, ngx_http_complex_value_t *value,
+    ngx_str_t *text)
+{
+    ngx_http_variable_value_t   *vv;
+    ngx_http_script_var_code_t  *code;
+
+    code = value->values;
+
+    if (code == NULL || code->code != ngx_http_script_copy_var_code
+        || *(uintptr_t *) (code + 1) != 0)
+    {
+        return ngx_http_complex_value(r, value, text);
+    }
+
+    vv = ngx_http_get_flushed_variable(r, code->index);
+
+    ngx_str_null(text);
+
+    if (vv && !vv->not_found) {
+        text->data = vv->data;
+        text->len = vv->len;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_payer_text(ngx_http_request_t *r, ngx_http_payer_text_t *text,
     ngx_str_t *value)
 {

@@ -11,6 +11,10 @@
 #include "ngx_http_payer_module.h"
 
 
+/* evaluates a value; a single variable is not copied: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_payer_evaluate(ngx_http_request_t *r,
+    ngx_http_complex_value_t *value, ngx_str_t *text);
+
 /* evaluates a text and decodes it if it is made of a URL's argument: NGX_OK,
  * NGX_DECLINED (broken percent-encoding), NGX_ERROR */
 ngx_int_t ngx_http_payer_text(ngx_http_request_t *r,

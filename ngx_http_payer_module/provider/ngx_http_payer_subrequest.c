@@ -44,7 +44,8 @@ static void ngx_http_payer_exchange_own(ngx_http_payer_exchange_t *x,
     ngx_int_t rc);
 
 
-#define NGX_HTTP_PAYER_EXCHANGE_POOL  4096
+/* a call through nginx's proxy fits into one block */
+#define NGX_HTTP_PAYER_EXCHANGE_POOL  8192
 
 
 ngx_int_t
