@@ -181,6 +181,15 @@ CONF
         store   => 'lmdb:payments',
         request => sub ($n) { visit($n) },
     },
+    # of the database that new() was given
+    'repeated postgresql' => {
+        store   => 'postgresql',
+        request => sub ($n) { visit(1) },
+    },
+    'first postgresql' => {
+        store   => 'postgresql',
+        request => sub ($n) { visit($n) },
+    },
     # from the visit to the paid page, and the same with a shop that is told
     'paid memory' => {
         store   => 'memory',
@@ -205,7 +214,7 @@ sub get   ($uri) { "GET $uri HTTP/1.1\r\nHost: shop.example\r\n\r\n" }
 
 
 # dir: where the servers run; it is made anew.  keepalive: connections kept
-# to the provider.  requests: N1 and N2.
+# to the provider.  requests: N1 and N2.  database: a Database.
 
 sub new ($class, %args) {
     my $self = bless {
@@ -213,6 +222,7 @@ sub new ($class, %args) {
         module    => $ENV{MODULE} // "$REPO/build/ngx_http_payer_module.so",
         keepalive => $args{keepalive} // 64,
         requests  => $args{requests} // \@REQUESTS,
+        database  => $args{database},
     }, $class;
 
     remove_tree($self->{dir});
@@ -295,18 +305,19 @@ sub functions ($self, $name) {
 }
 
 
-# System calls of all threads for one request of the subject.
+# System calls of all threads for one request of the subject, of which so many
+# are sent at the same time.
 
-sub system_calls ($self, $name) {
-    my @requests = @{ $self->{requests} };
+sub system_calls ($self, $name, $together = 1) {
+    my @requests = map { $_ + -$_ % $together } @{ $self->{requests} };
     my @total;
 
     for my $n (@requests) {
         my $out = "$self->{dir}/strace.out";
         unlink $out;
 
-        $self->_run($name, $n, 'strace', '-f', '-qq', '-e', 'signal=none',
-            '-o', $out);
+        $self->_run($name, $n, $together, 'strace', '-f', '-qq', '-e',
+            'signal=none', '-o', $out);
 
         # One that was interrupted by another thread's has two lines; and
         # when it ends, nginx yields until its threads are gone, which is as
@@ -375,15 +386,16 @@ sub _reads ($self) {
 
 
 sub _callgrind ($self, $name, $n, $out) {
-    $self->_run($name, $n, 'valgrind', '-q', '--tool=callgrind',
+    $self->_run($name, $n, 1, 'valgrind', '-q', '--tool=callgrind',
         '--fair-sched=yes', "--callgrind-out-file=$out");
 }
 
 
-sub _run ($self, $name, $n, @tool) {
+sub _run ($self, $name, $n, $together, @tool) {
     my $subject = $SUBJECTS{$name} // die "no subject \"$name\"\n";
 
     remove_tree("$self->{dir}/payments");
+    $self->{database}->clear if ($subject->{store} // '') eq 'postgresql';
     $self->_write('subject.conf', $self->_configuration($subject));
 
     my $pid = $self->_start(@tool, $NGINX, '-p', "$self->{dir}/",
@@ -391,22 +403,37 @@ sub _run ($self, $name, $n, @tool) {
 
     $self->_wait_for($self->{subject}, $pid);
 
-    my $c = IO::Socket::INET->new("127.0.0.1:$self->{subject}")
-        or die "no connection to the subject: $!\n";
+    my @c = map {
+        IO::Socket::INET->new("127.0.0.1:$self->{subject}")
+            or die "no connection to the subject: $!\n"
+    } 1 .. $together;
 
-    exchange($c, $subject->{before}) if $subject->{before};
+    exchange($c[0], $subject->{before}) if $subject->{before};
 
-    for my $i (1 .. $n) {
-        for my $request ($subject->{request}->($i)) {
-            my $answer = exchange($c, $request);
+    for (my $i = 1; $i <= $n; $i += $together) {
+        visit_once($name, \@c, map { [ $subject->{request}->($_) ] }
+            $i .. $i + $together - 1);
+    }
+
+    close $_ for @c;
+    $self->_stop($pid);
+}
+
+
+# Each connection has a list of requests; all send their first one, and so on.
+
+sub visit_once ($name, $connections, @requests) {
+    while (@{ $requests[0] }) {
+        syswrite $connections->[$_], shift @{ $requests[$_] }
+            for 0 .. $#requests;
+
+        for my $c (@$connections) {
+            my $answer = exchange($c, '');
 
             die "\"$name\" answered $answer\n"
                 unless $answer =~ m{\AHTTP/1.1 (?:303|200)};
         }
     }
-
-    close $c;
-    $self->_stop($pid);
 }
 
 
@@ -420,6 +447,12 @@ sub _configuration ($self, $subject) {
         . (($store // '') =~ /^lmdb:/ ? 'worker_processes 1;'
             : 'master_process off;');
     $head = "load_module $self->{module};\n$head" if $store;
+
+    if (($store // '') eq 'postgresql') {
+        $head =~ s/^load_module .*\n\K/load_module @{[
+            $self->{database}->module ]};\n/m;
+        $store = $self->{database}->store;
+    }
 
     return $self->_template('subject.conf', {
         HEAD      => $head,

@@ -43,6 +43,9 @@ our %SYSTEMS = (
     lmdb   => { conf => 'module.conf', store => 'lmdb:payments' },
     office => { conf => 'office.conf', store => 'lmdb:payments' },
     owed   => { conf => 'owed.conf', store => 'lmdb:payments' },
+
+    # with the module for PostgreSQL, and whatever store it is given
+    postgresql => { conf => 'module.conf', store => 'memory', fleet => 1 },
 );
 
 
@@ -234,6 +237,8 @@ sub configuration ($self, $name, %args) {
 
     my @load = map {"/usr/lib/nginx/modules/$_.so"} @{ $known->{modules} // [] };
     push @load, $self->{module} if $known->{store};
+    push @load, $self->{module} =~ s/payer_module\.so\z/payer_postgres_module.so/r
+        if $known->{fleet};
 
     my %words = (
         HEAD        => join("\n", (map {"load_module $_;"} @load),

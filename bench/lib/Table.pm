@@ -12,6 +12,7 @@ our @SYSTEMS = (
     [ floor  => 'nginx alone (the floor)' ],
     [ memory => 'the module, `memory`' ],
     [ lmdb   => 'the module, `lmdb`' ],
+    [ postgresql => 'the module, `postgresql`' ],
     [ lua    => 'Lua' ],
     [ njs    => 'njs' ],
 );
@@ -28,6 +29,7 @@ sub goals ($found) {
         waiters($found),
         growth($found),
         workers($found),
+        fleet($found),
         refresh($found),
         sweep($found),
         owed($found),
@@ -341,6 +343,68 @@ sub workers ($found) {
     }
 
     return @rows;
+}
+
+
+# PostgreSQL, in relation to LMDB in the same run.
+
+sub fleet ($found) {
+    my @rows;
+
+    if (my $of = $found->{'fleet/counted'}) {
+        my ($is, $to)
+            = map { $of->{"first $_"}{instructions} } qw(postgresql lmdb);
+
+        push @rows, [
+            'first visit, `postgresql`: instructions of nginx',
+            '≤ 1.2 × `lmdb`',
+            sprintf('%.2f × (%s to %s)', $is / $to, commas($is), commas($to)),
+            at_most($is / $to, 1.2)
+        ];
+    }
+
+    if (my $of = $found->{'fleet/together'}) {
+        push @rows, [
+            'repeated visit, `postgresql`, 32 at once: system calls', '≤ 3',
+            sprintf('%.2f', $of->{repeated}), at_most($of->{repeated}, 3)
+        ];
+    }
+
+    for (
+        [ 'fleet/rate',       'one server' ],
+        [ 'fleet/replicated', 'with a synchronous standby on the same disk' ],
+    ) {
+        my ($as, $what) = @$_;
+        my $of = $found->{$as} or next;
+
+        push @rows, [
+            "first visits a second, 64 in flight, `postgresql`, $what",
+            '≥ 0.5 of `lmdb`',
+            sprintf('%.2f (%s to %s)', $of->{ratio},
+                map { commas($_) } @$of{qw(postgresql lmdb)}),
+            $of->{ratio} >= 0.5 ? 1 : 0
+        ];
+    }
+
+    return @rows;
+}
+
+
+# What further hosts on one database bring, for docs/scaling.md.
+
+sub hosts ($found) {
+    my $of = $found->{'fleet/hosts'} or return;
+
+    return (
+        [ 'hosts', 'first visits a second', 'one host is 1',
+            'processor time of a visit: nginx', 'database' ],
+        map {
+            my $is = $of->{$_};
+
+            [ $_, commas($is->{rate}), sprintf('%.2f', $is->{ratio}),
+                map { sprintf '%.0f µs', $_ } @$is{qw(nginx_us database_us)} ]
+        } sort { $a <=> $b } keys %$of
+    );
 }
 
 

@@ -261,9 +261,25 @@ void ngx_http_payer_postgres_add_int8(ngx_http_payer_postgres_array_t *a,
 ngx_str_t ngx_http_payer_postgres_array_end(
     ngx_http_payer_postgres_array_t *a);
 
+
 /* big-endian, as PostgreSQL has them; these return what is behind them */
-u_char *ngx_http_payer_postgres_write4(u_char *p, uint32_t n);
-u_char *ngx_http_payer_postgres_write8(u_char *p, uint64_t n);
+
+static ngx_inline u_char *
+ngx_http_payer_postgres_write4(u_char *p, uint32_t n)
+{
+    n = htonl(n);
+
+    return ngx_cpymem(p, &n, sizeof(uint32_t));
+}
+
+
+static ngx_inline u_char *
+ngx_http_payer_postgres_write8(u_char *p, uint64_t n)
+{
+    p = ngx_http_payer_postgres_write4(p, (uint32_t) (n >> 32));
+
+    return ngx_http_payer_postgres_write4(p, (uint32_t) n);
+}
 
 
 /* the directive */

@@ -7,6 +7,12 @@
 #include "ngx_http_payer_postgres.h"
 
 
+/* the columns, of which the label has four */
+typedef enum {
+    RC = 0, REV, VALUE, LABEL, LEFT = LABEL + 4
+} ngx_http_payer_postgres_column_e;
+
+
 static ngx_int_t ngx_http_payer_postgres_put_answer(
     ngx_http_payer_postgres_job_t *job, PGresult *res, ngx_uint_t *row);
 static ngx_int_t ngx_http_payer_postgres_put_stored(
@@ -103,7 +109,7 @@ ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
             return NGX_ERROR;
         }
 
-        answer = (int) ngx_http_payer_postgres_int(res, n, 2);
+        answer = (int) ngx_http_payer_postgres_int(res, n, RC);
 
         if (answer == 1
             && ngx_http_payer_postgres_put_stored(job, i, res, n) != NGX_OK)
@@ -112,7 +118,7 @@ ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
         }
 
         if (i == 0) {
-            job->rev = (uint64_t) ngx_http_payer_postgres_int(res, n, 3);
+            job->rev = (uint64_t) ngx_http_payer_postgres_int(res, n, REV);
         }
 
         n += (job->entries[i].alias.len != 0) ? 2 : 1;
@@ -124,7 +130,7 @@ ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
             return NGX_ERROR;
         }
 
-        answer = (int) ngx_http_payer_postgres_int(res, n, 2);
+        answer = (int) ngx_http_payer_postgres_int(res, n, RC);
         n++;
     }
 
@@ -138,7 +144,7 @@ ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
         job->outcome = NGX_BUSY;
         job->kept = 0;
         job->wanted = 0;
-        job->left = (ngx_msec_t) ngx_http_payer_postgres_int(res, n - 1, 9);
+        job->left = (ngx_msec_t) ngx_http_payer_postgres_int(res, n - 1, LEFT);
 
     } else if (answer == 1) {
         job->outcome = (job->repeats++ < NGX_HTTP_PAYER_POSTGRES_REPEATS)
@@ -160,7 +166,7 @@ ngx_http_payer_postgres_put_stored(ngx_http_payer_postgres_job_t *job,
 
     stored = &job->stored[i];
 
-    value = ngx_http_payer_postgres_bytes(res, row, 4);
+    value = ngx_http_payer_postgres_bytes(res, row, VALUE);
 
     if (ngx_http_payer_postgres_keep(job->pool, &stored->value, &value)
         != NGX_OK)
@@ -168,8 +174,8 @@ ngx_http_payer_postgres_put_stored(ngx_http_payer_postgres_job_t *job,
         return NGX_ERROR;
     }
 
-    stored->rev = (uint64_t) ngx_http_payer_postgres_int(res, row, 3);
-    ngx_http_payer_postgres_label(res, row, 5, &stored->label);
+    stored->rev = (uint64_t) ngx_http_payer_postgres_int(res, row, REV);
+    ngx_http_payer_postgres_label(res, row, LABEL, &stored->label);
 
     return NGX_OK;
 }

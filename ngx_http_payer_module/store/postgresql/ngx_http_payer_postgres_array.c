@@ -16,38 +16,49 @@
 
 #define NGX_HTTP_PAYER_POSTGRES_ARRAY_HEAD  20
 #define NGX_HTTP_PAYER_POSTGRES_ARRAY_SIZE  256
+#define NGX_HTTP_PAYER_POSTGRES_ARRAY_KEPT  16384
 
 
 static u_char *ngx_http_payer_postgres_room(
     ngx_http_payer_postgres_array_t *a, size_t len);
 
 
+/* of one that was used before the memory is there */
+
 void
 ngx_http_payer_postgres_array_init(ngx_http_payer_postgres_array_t *a,
     uint32_t type)
 {
-    ngx_memzero(a, sizeof(ngx_http_payer_postgres_array_t));
-
-    a->start = ngx_alloc(NGX_HTTP_PAYER_POSTGRES_ARRAY_SIZE, ngx_cycle->log);
+    a->n = 0;
+    a->nulls = 0;
+    a->failed = 0;
 
     if (a->start == NULL) {
-        a->failed = 1;
-        return;
+        a->start = ngx_alloc(NGX_HTTP_PAYER_POSTGRES_ARRAY_SIZE,
+                             ngx_cycle->log);
+
+        if (a->start == NULL) {
+            a->failed = 1;
+            return;
+        }
+
+        a->end = a->start + NGX_HTTP_PAYER_POSTGRES_ARRAY_SIZE;
     }
 
-    a->end = a->start + NGX_HTTP_PAYER_POSTGRES_ARRAY_SIZE;
     a->pos = a->start + NGX_HTTP_PAYER_POSTGRES_ARRAY_HEAD;
 
     (void) ngx_http_payer_postgres_write4(a->start + 8, type);
 }
 
 
+/* what a crowd needed is given back */
+
 void
 ngx_http_payer_postgres_array_free(ngx_http_payer_postgres_array_t *a)
 {
-    if (a->start != NULL) {
+    if (a->end - a->start > NGX_HTTP_PAYER_POSTGRES_ARRAY_KEPT) {
         ngx_free(a->start);
-        a->start = NULL;
+        ngx_memzero(a, sizeof(ngx_http_payer_postgres_array_t));
     }
 }
 
@@ -174,25 +185,4 @@ ngx_http_payer_postgres_array_end(ngx_http_payer_postgres_array_t *a)
     (void) ngx_http_payer_postgres_write4(p, 1);
 
     return text;
-}
-
-
-u_char *
-ngx_http_payer_postgres_write4(u_char *p, uint32_t n)
-{
-    p[0] = (u_char) (n >> 24);
-    p[1] = (u_char) (n >> 16);
-    p[2] = (u_char) (n >> 8);
-    p[3] = (u_char) n;
-
-    return p + 4;
-}
-
-
-u_char *
-ngx_http_payer_postgres_write8(u_char *p, uint64_t n)
-{
-    p = ngx_http_payer_postgres_write4(p, (uint32_t) (n >> 32));
-
-    return ngx_http_payer_postgres_write4(p, (uint32_t) n);
 }

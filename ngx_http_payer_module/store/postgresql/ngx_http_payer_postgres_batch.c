@@ -71,6 +71,9 @@ static uint32_t  ngx_http_payer_postgres_types[] = {
 static ngx_http_payer_postgres_key_t  ngx_http_payer_postgres_set[
                                                  NGX_HTTP_PAYER_POSTGRES_SET];
 
+/* of one batch after the other */
+static ngx_http_payer_postgres_array_t  ngx_http_payer_postgres_arrays[ARRAYS];
+
 static ngx_uint_t  ngx_http_payer_postgres_serial;
 static ngx_uint_t  ngx_http_payer_postgres_nkeys;
 
@@ -82,7 +85,7 @@ ngx_http_payer_postgres_batch(ngx_http_payer_postgres_link_t *link)
     ngx_int_t                          rc;
     ngx_str_t                          params[ARRAYS + 1];
     ngx_uint_t                         i;
-    ngx_http_payer_postgres_array_t    arrays[ARRAYS];
+    ngx_http_payer_postgres_array_t   *arrays;
     ngx_http_payer_postgres_flight_t  *flight;
 
     if (link->running) {
@@ -93,6 +96,8 @@ ngx_http_payer_postgres_batch(ngx_http_payer_postgres_link_t *link)
     if (flight == NULL) {
         return NGX_ERROR;
     }
+
+    arrays = ngx_http_payer_postgres_arrays;
 
     for (i = 0; i < ARRAYS; i++) {
         ngx_http_payer_postgres_array_init(&arrays[i],

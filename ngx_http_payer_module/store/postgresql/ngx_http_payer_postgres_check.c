@@ -27,8 +27,9 @@ const char  *ngx_http_payer_postgres_texts[] = {
     "select * from payer.get_1($1)",
     "select * from payer.scan_1($1, $2, $3)",
     "select * from payer.list_1($1, $2, $3, $4, $5, $6, $7, $8)",
-    "select * from payer.put_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-        "$12, $13, $14, $15, $16)",
+    "select o_rc, o_rev, o_value, o_updated, o_due, o_attention, o_state, "
+        "o_left from payer.put_1($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+        "$10, $11, $12, $13, $14, $15, $16)",
     "select * from payer.due_1($1, $2, $3, $4)",
     "select payer.sweep_1($1)"
 };

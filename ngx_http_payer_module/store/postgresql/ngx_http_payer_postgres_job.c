@@ -8,7 +8,8 @@
 
 
 #define NGX_HTTP_PAYER_POSTGRES_DEADLOCKS  10   /* sent again so often */
-#define NGX_HTTP_PAYER_POSTGRES_FLIGHTS    32   /* under way on a wire */
+#define NGX_HTTP_PAYER_POSTGRES_POOL       2048
+#define NGX_HTTP_PAYER_POSTGRES_POOLS      64   /* kept for the next jobs */
 
 
 /*
@@ -21,6 +22,11 @@ void ngx_http_payer_postgres_unqueue(ngx_queue_t *q);
 #else
 #define ngx_http_payer_postgres_unqueue  ngx_queue_remove
 #endif
+
+
+static ngx_pool_t  *ngx_http_payer_postgres_pools[
+                                               NGX_HTTP_PAYER_POSTGRES_POOLS];
+static ngx_uint_t   ngx_http_payer_postgres_npools;
 
 
 static ngx_uint_t ngx_http_payer_postgres_repeatable(
@@ -54,7 +60,13 @@ ngx_http_payer_postgres_job(ngx_http_payer_postgres_link_t *link,
         return NULL;
     }
 
-    pool = ngx_create_pool(2048, ngx_cycle->log);
+    if (ngx_http_payer_postgres_npools) {
+        pool = ngx_http_payer_postgres_pools[--ngx_http_payer_postgres_npools];
+
+    } else {
+        pool = ngx_create_pool(NGX_HTTP_PAYER_POSTGRES_POOL, ngx_cycle->log);
+    }
+
     if (pool == NULL) {
         return NULL;
     }
@@ -75,7 +87,18 @@ ngx_http_payer_postgres_job(ngx_http_payer_postgres_link_t *link,
 void
 ngx_http_payer_postgres_free(ngx_http_payer_postgres_job_t *job)
 {
-    ngx_destroy_pool(job->pool);
+    ngx_pool_t  *pool;
+
+    pool = job->pool;
+
+    if (ngx_http_payer_postgres_npools < NGX_HTTP_PAYER_POSTGRES_POOLS) {
+        ngx_reset_pool(pool);
+
+        ngx_http_payer_postgres_pools[ngx_http_payer_postgres_npools++] = pool;
+        return;
+    }
+
+    ngx_destroy_pool(pool);
 }
 
 

@@ -25,6 +25,10 @@ static ngx_int_t ngx_http_payer_postgres_found_items(
     PGresult *res);
 
 
+/* of one statement after the other */
+static ngx_http_payer_postgres_array_t  ngx_http_payer_postgres_keys;
+
+
 ngx_int_t
 ngx_http_payer_postgres_get(ngx_http_payer_store_t *store, ngx_str_t *key,
     ngx_http_payer_io_t *io)
@@ -152,7 +156,7 @@ ngx_http_payer_postgres_gets(ngx_http_payer_postgres_link_t *link)
     ngx_str_t                          param;
     ngx_queue_t                       *q, *next;
     ngx_http_payer_postgres_job_t     *job;
-    ngx_http_payer_postgres_array_t    keys;
+    ngx_http_payer_postgres_array_t   *keys;
     ngx_http_payer_postgres_flight_t  *flight;
 
     if (link->running) {
@@ -164,7 +168,9 @@ ngx_http_payer_postgres_gets(ngx_http_payer_postgres_link_t *link)
         return NGX_ERROR;
     }
 
-    ngx_http_payer_postgres_array_init(&keys, NGX_HTTP_PAYER_POSTGRES_TEXT);
+    keys = &ngx_http_payer_postgres_keys;
+
+    ngx_http_payer_postgres_array_init(keys, NGX_HTTP_PAYER_POSTGRES_TEXT);
 
     for (q = ngx_queue_head(&link->waiting);
          q != ngx_queue_sentinel(&link->waiting)
@@ -183,18 +189,18 @@ ngx_http_payer_postgres_gets(ngx_http_payer_postgres_link_t *link)
         ngx_queue_insert_tail(&flight->jobs, q);
         flight->njobs++;
 
-        ngx_http_payer_postgres_add_bytes(&keys, job->key.data, job->key.len);
+        ngx_http_payer_postgres_add_bytes(keys, job->key.data, job->key.len);
     }
 
     if (flight->njobs == 0) {
-        ngx_http_payer_postgres_array_free(&keys);
+        ngx_http_payer_postgres_array_free(keys);
         ngx_free(flight);
         return NGX_DECLINED;
     }
 
-    param = ngx_http_payer_postgres_array_end(&keys);
+    param = ngx_http_payer_postgres_array_end(keys);
 
-    if (keys.failed) {
+    if (keys->failed) {
         ngx_queue_insert_tail(&link->wire->flights, &flight->queue);
         rc = NGX_ERROR;
 
@@ -203,7 +209,7 @@ ngx_http_payer_postgres_gets(ngx_http_payer_postgres_link_t *link)
         rc = ngx_http_payer_postgres_send(link->wire, flight, 1, &param);
     }
 
-    ngx_http_payer_postgres_array_free(&keys);
+    ngx_http_payer_postgres_array_free(keys);
 
     return rc;
 }

@@ -243,12 +243,26 @@ ngx_http_payer_postgres_unclaim(ngx_http_payer_store_t *store,
 ngx_uint_t
 ngx_http_payer_postgres_text(ngx_str_t *text)
 {
-    u_char  *p, *last;
+    u_char    *p, *last;
+    uint64_t   eight;
 
     p = text->data;
     last = p + text->len;
 
     while (p < last) {
+
+        /* as a rule it is ASCII: eight bytes of 0x01 to 0x7f */
+
+        if (last - p >= 8) {
+            ngx_memcpy(&eight, p, sizeof(uint64_t));
+
+            if (((eight | (eight - 0x0101010101010101ULL))
+                 & 0x8080808080808080ULL) == 0)
+            {
+                p += sizeof(uint64_t);
+                continue;
+            }
+        }
 
         if (*p == '\0') {
             return 0;
