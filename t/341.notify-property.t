@@ -114,23 +114,6 @@ sub operation {
 }
 
 
-# An order is not sold again in the middle of a capture of which nobody knows.
-
-sub apart {
-    my (@steps) = @_;
-    my %moves;
-
-    $moves{ $_->[0] }++ for grep { $_->[1] =~ /^(?:capture|refund)/ } @steps;
-
-    return map {
-        my ($order, $label) = @$_;
-
-        $label =~ /^(?:release|cancel)/
-            && ($moves{$order} || $orders{$order}{doubt}) ? visit($order) : $_
-    } @steps;
-}
-
-
 sub chaos {
     my $what = rand;
 
@@ -180,8 +163,6 @@ sub round {
             ->(one_of(@alive))
     } 1 .. $WIDTH;
 
-    @steps = apart(@steps);
-
     my $child = chaos();
     my @answers = together(map { $_->[2] } @steps);
 
@@ -190,8 +171,6 @@ sub round {
 
         record($order, "$label: " . ($answers[$i]->status || 'no answer'));
         $orders{$order}{seen}{ $answers[$i]->header('Location') // '' } = 1;
-        $orders{$order}{doubt} = 1
-            if $label =~ /^(?:capture|refund)/ && $answers[$i]->status !~ /^[24]/;
         $orders{$order}{cancelled} = 1
             if $label =~ /^cancel/ && $answers[$i]->status == 200;
     }

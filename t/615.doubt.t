@@ -507,3 +507,53 @@ faults('cancel: status=404 body={}', ::page('read'));
 is(get('/checkout?order=1')->status, 502, 'the outcome is unknown');
 --- books
 1: links=1
+
+
+
+=== TEST 25: a payment is not released while the outcome of a capture is unknown
+--- config
+payer_tries 1;
+--- then
+paid('1');
+faults('capture: lost-reply');
+is_unknown(operation('capture', 'c', reference => '1', amount => 2500), 'a capture');
+my $r = operation('release', 'r', reference => '1');
+is($r->status, 409, 'no release');
+is($r->json->{type}, 'outcome-unknown', 'its type');
+like($r->json->{detail}, qr/a capture of the payment has no outcome yet/, 'and why');
+ok($r->header('Retry-After') >= 1, 'when to ask again');
+is(operation('release', undef, reference => '1')->status, 409, 'nor without a key');
+is(times_done('1', 'RELEASE'), 0, 'nothing was sent');
+is(post('/reconcile')->json->{done}, 1, 'reconcile knows');
+is(operation('release', 'r', reference => '1')->status, 200, 'and it is released');
+--- books
+1: captured=2500 released=7500
+
+
+
+=== TEST 26: other payments are released meanwhile
+--- config
+payer_tries 1;
+--- then
+paid($_) for 1, 2;
+faults('capture: lost-reply');
+is_unknown(operation('capture', 'c', reference => '1', amount => 2500), 'a capture');
+is(operation('release', 'r', reference => '2')->status, 200, 'a release');
+
+
+
+=== TEST 27: a payment is not captured while the outcome of a release is unknown
+--- config
+payer_tries 1;
+--- then
+paid('1');
+faults('release: reset');
+is_unknown(operation('release', 'r', reference => '1'), 'a release');
+my $r = operation('capture', 'c', reference => '1', amount => 2500);
+is($r->status, 409, 'no capture');
+is($r->json->{type}, 'outcome-unknown', 'its type');
+like($r->json->{detail}, qr/a release of the payment has no outcome yet/, 'and why');
+is(operation('release', 'r', reference => '1')->status, 200, 'the release is repeated');
+is(operation('capture', 'c', reference => '1', amount => 2500)->status, 400, 'and Payer decides');
+--- books
+1: captured=0 released=10000

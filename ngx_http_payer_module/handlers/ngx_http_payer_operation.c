@@ -23,6 +23,7 @@
 
 
 #define NGX_HTTP_PAYER_LATE_RETRY   5           /* s, Retry-After */
+#define NGX_HTTP_PAYER_DOUBT_RETRY  10
 
 
 static ngx_int_t ngx_http_payer_operation_handler(ngx_http_request_t *r);
@@ -39,6 +40,8 @@ static ngx_int_t ngx_http_payer_operation_execute(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payer_operation_executed(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_operation_in_flight(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payer_operation_in_doubt(ngx_http_request_t *r,
+    ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_operation_over_limit(ngx_http_request_t *r,
     ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_operation_late(ngx_http_request_t *r);
@@ -402,6 +405,9 @@ ngx_http_payer_operation_executed(ngx_http_request_t *r,
     case NGX_HTTP_PAYER_KEY_IN_FLIGHT:
         return ngx_http_payer_operation_in_flight(r);
 
+    case NGX_HTTP_PAYER_OTHER_IN_DOUBT:
+        return ngx_http_payer_operation_in_doubt(r, ex);
+
     case NGX_HTTP_PAYER_OVER_LIMIT:
         return ngx_http_payer_operation_over_limit(r, ex);
 
@@ -434,6 +440,36 @@ ngx_http_payer_operation_in_flight(ngx_http_request_t *r)
     problem.status = NGX_HTTP_CONFLICT;
     problem.detail = "the first request with this key is still under way";
     problem.retry_after = 1;
+
+    return ngx_http_payer_answer_problem(r, &problem);
+}
+
+
+/* it ends when a read of Payer, or its repeat, shows the other's outcome */
+
+static ngx_int_t
+ngx_http_payer_operation_in_doubt(ngx_http_request_t *r,
+    ngx_http_payer_execution_t *ex)
+{
+    ngx_uint_t                release;
+    ngx_http_payer_problem_t  problem;
+
+    ngx_memzero(&problem, sizeof(ngx_http_payer_problem_t));
+
+    release = (ex->operation == NGX_HTTP_PAYER_CALL_RELEASE);
+
+    problem.status = NGX_HTTP_CONFLICT;
+    problem.type = "outcome-unknown";
+    problem.title = release ? "The outcome of a capture is unknown"
+                            : "The outcome of a release is unknown";
+    problem.detail = release
+                     ? "a capture of the payment has no outcome yet, and so "
+                       "the release was not sent: repeat it when the capture "
+                       "is settled"
+                     : "a release of the payment has no outcome yet, and so "
+                       "the capture was not sent: repeat it when the release "
+                       "is settled";
+    problem.retry_after = NGX_HTTP_PAYER_DOUBT_RETRY;
 
     return ngx_http_payer_answer_problem(r, &problem);
 }

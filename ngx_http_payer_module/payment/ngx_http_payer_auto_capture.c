@@ -252,7 +252,8 @@ ngx_http_payer_auto_log(ngx_http_payer_ctx_t *ctx,
     }
 
     if (ex->result == NGX_HTTP_PAYER_KEY_IN_FLIGHT
-        || ex->result == NGX_HTTP_PAYER_UNWANTED)
+        || ex->result == NGX_HTTP_PAYER_UNWANTED
+        || ex->result == NGX_HTTP_PAYER_OTHER_IN_DOUBT)
     {
         return;
     }

@@ -24,7 +24,6 @@ static ngx_int_t ngx_http_payer_execute_stored(
     ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_dropped(
     ngx_http_payer_execution_t *ex);
-static ngx_int_t ngx_http_payer_execute_noted(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_send(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_sums(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_read(ngx_http_payer_execution_t *ex);
@@ -187,7 +186,7 @@ ngx_http_payer_execute_stored(ngx_http_payer_execution_t *ex)
         return ngx_http_payer_execute_drop(ex, NGX_HTTP_PAYER_UNWANTED);
     }
 
-    ex->state = ngx_http_payer_execute_noted;
+    ex->state = ngx_http_payer_execute_other;
 
     return NGX_OK;
 }
@@ -222,7 +221,7 @@ ngx_http_payer_execute_dropped(ngx_http_payer_execution_t *ex)
 
 /* without a line in the audit log nothing is sent */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_payer_execute_noted(ngx_http_payer_execution_t *ex)
 {
     if (ngx_http_payer_execute_audit(ex, NULL, 0) != NGX_OK) {

@@ -24,6 +24,7 @@ typedef enum {
     NGX_HTTP_PAYER_KEY_IN_FLIGHT,       /* the first one is not over */
     NGX_HTTP_PAYER_NO_REST,             /* see "reason", nothing sent */
     NGX_HTTP_PAYER_UNWANTED,            /* see "wanted", nothing sent */
+    NGX_HTTP_PAYER_OTHER_IN_DOUBT,      /* release or capture, not sent */
     NGX_HTTP_PAYER_OVER_LIMIT,          /* see "reason", nothing sent */
     NGX_HTTP_PAYER_NOT_AUDITED,         /* no line of it, nothing sent */
     NGX_HTTP_PAYER_NOT_STORED           /* the store failed, nothing sent */
@@ -122,6 +123,7 @@ ngx_int_t ngx_http_payer_execute_lookup(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_rest(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_sum(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_limit(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_other(ngx_http_payer_execution_t *ex);
 
 /* a refund of the whole remaining amount, which is not specified */
 #define ngx_http_payer_execute_of_rest(ex)                                   \
@@ -129,6 +131,7 @@ ngx_int_t ngx_http_payer_execute_limit(ngx_http_payer_execution_t *ex);
      && (ex)->params->amount == -1)
 
 ngx_int_t ngx_http_payer_execute_intent(ngx_http_payer_execution_t *ex);
+ngx_int_t ngx_http_payer_execute_noted(ngx_http_payer_execution_t *ex);
 ngx_int_t ngx_http_payer_execute_prepare(ngx_http_payer_execution_t *ex);
 
 /*
