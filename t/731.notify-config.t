@@ -176,3 +176,42 @@ location "/_shop/paid" of "payer_notify /_shop/paid" has "return", so that the s
 --- must_die
 --- error_log
 location "/_shop/paid" of "payer_notify /_shop/paid" has "rewrite", so that the shop is never notified
+
+
+
+=== TEST 16: payer_notify to the location of payer_api is rejected
+--- config eval: $::checkout . 'payer_notify /_payer/told;'
+--- must_die
+--- error_log
+location "/_payer/" of "payer_notify /_payer/told" is that of "payer_api", which passes requests to Payer and not to the shop
+
+
+
+=== TEST 17: payer_notify in a server that has no location of this module causes a warning
+--- config eval: $::shop . 'payer_notify /_shop/paid;'
+--- error_log
+"payer_notify /_shop/paid" has no effect: no location of the server calls Payer, so that nothing is sent
+
+
+
+=== TEST 18: payer_notify with payer_sweep off is rejected in such a server, too
+--- config eval: $::shop . 'payer_notify /_shop/paid; payer_sweep off;'
+--- must_die
+--- error_log
+"payer_notify" has no effect with "payer_sweep off"
+
+
+
+=== TEST 19: payer_event_pass to the location of payer_api is rejected
+--- config eval: $::checkout . 'location = /events { payer_events; payer_event_pass /_payer/told; }'
+--- must_die
+--- error_log
+location "/_payer/" of "payer_event_pass /_payer/told" is that of "payer_api", which passes requests to Payer and not to the shop
+
+
+
+=== TEST 20: payer_lookup to the location of payer_api is rejected
+--- config eval: $::checkout =~ s{payer_checkout;}{payer_checkout; payer_lookup /_payer/order?id=\$arg_order; payer_lookup_field \$wc_total /total; payer_lookup_field \$wc_key /key; payer_lookup_match \$wc_key \$arg_key; payer_lookup_open \$wc_total open;}r
+--- must_die
+--- error_log
+location "/_payer/" of "payer_lookup /_payer/order" is that of "payer_api", which passes requests to Payer and not to the shop

@@ -70,6 +70,7 @@ is((told_of(1, 5))[0]{reference}, '2001', 'and its shop is told meanwhile');
 
 close $::silent;
 close $_ for @waiting;
+ok(wait_until(sub { get('/metrics')->body =~ /^payer_notifications_total\{type="paid",result="failed"\} (\d+)$/m && $1 >= 16 }, 20), 'the silent shop has not taken them');
 
 
 

@@ -56,6 +56,33 @@ ngx_http_payer_check_api_locs(ngx_conf_t *cf)
 }
 
 
+ngx_uint_t
+ngx_http_payer_is_api_loc(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_uint_t                   i;
+    ngx_http_core_loc_conf_t    *server;
+    ngx_http_payer_loc_conf_t  **locs;
+    ngx_http_payer_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payer_module);
+
+    locs = pmcf->locations.elts;
+    server = cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    for (i = 0; i < pmcf->locations.nelts; i++) {
+
+        if (locs[i]->cscf == cscf && ngx_http_payer_calls(locs[i])
+            && ngx_http_payer_locate_prefix(server, &locs[i]->api) == clcf)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_payer_check_api_loc(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {

@@ -74,6 +74,10 @@ char *ngx_http_payer_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_payer_check_handler(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 ngx_int_t ngx_http_payer_check_api_locs(ngx_conf_t *cf);
+
+/* whether it is the location of payer_api for any location of the server */
+ngx_uint_t ngx_http_payer_is_api_loc(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf, ngx_http_core_loc_conf_t *clcf);
 ngx_int_t ngx_http_payer_check_store(ngx_conf_t *cf);
 
 /* a check of one location, when the configuration is complete: NGX_OK, or

@@ -94,6 +94,15 @@ ngx_http_payer_check_pass(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_payer_is_api_loc(cf, conf->cscf, clcf)) {
+        ngx_http_payer_refuse(cf, conf, "location \"%V\" of "
+                              "\"payer_event_pass %V\" is that of "
+                              "\"payer_api\", which passes requests to Payer "
+                              "and not to the shop", &clcf->name,
+                              &conf->event_pass);
+        return NGX_ERROR;
+    }
+
     ngx_http_payer_codes_init(cf, clcf->loc_conf, &codes);
 
     if (clcf->handler == NULL && ngx_http_payer_codes_next(&codes) == NULL) {

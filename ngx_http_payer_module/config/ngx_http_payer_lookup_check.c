@@ -111,6 +111,14 @@ ngx_http_payer_check_lookup(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_payer_is_api_loc(cf, conf->cscf, clcf)) {
+        ngx_http_payer_refuse(cf, lookup, "location \"%V\" of \"payer_lookup "
+                              "%V\" is that of \"payer_api\", which passes "
+                              "requests to Payer and not to the shop",
+                              &clcf->name, &lookup->uri);
+        return NGX_ERROR;
+    }
+
     if (ngx_http_payer_check_lookup_nested(cf, lookup, clcf) != NGX_OK) {
         return NGX_ERROR;
     }

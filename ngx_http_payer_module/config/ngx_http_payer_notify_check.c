@@ -13,6 +13,8 @@
 #include "ngx_http_payer_template.h"
 
 
+static ngx_int_t ngx_http_payer_check_notify_servers(ngx_conf_t *cf,
+    ngx_http_payer_main_conf_t *pmcf);
 static ngx_int_t ngx_http_payer_check_told(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_check_notify_location(ngx_conf_t *cf,
@@ -63,6 +65,60 @@ ngx_http_payer_check_notify(ngx_conf_t *cf)
                 return NGX_ERROR;
             }
         }
+    }
+
+    return ngx_http_payer_check_notify_servers(cf, pmcf);
+}
+
+
+/* payer_notify of a server in which nothing is paid tells nobody */
+
+static ngx_int_t
+ngx_http_payer_check_notify_servers(ngx_conf_t *cf,
+    ngx_http_payer_main_conf_t *pmcf)
+{
+    ngx_uint_t                    i, n;
+    ngx_http_core_srv_conf_t    **servers;
+    ngx_http_payer_loc_conf_t    *conf, **locs;
+    ngx_http_core_main_conf_t    *cmcf;
+    ngx_http_payer_notify_uri_t  *notify;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    servers = cmcf->servers.elts;
+    locs = pmcf->locations.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+
+        conf = servers[i]->ctx->loc_conf[ngx_http_payer_module.ctx_index];
+        notify = conf->notify;
+
+        if (notify == NULL || notify->outside || notify->uri.len == 0) {
+            continue;
+        }
+
+        for (n = 0; n < pmcf->locations.nelts; n++) {
+
+            if (locs[n]->cscf == servers[i] && locs[n]->merchant) {
+                break;
+            }
+        }
+
+        if (n != pmcf->locations.nelts) {
+            continue;
+        }
+
+        if (ngx_http_payer_sweep_check(cf, &conf->sweep, "payer_notify",
+                                       notify->file, notify->line)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"payer_notify %V\" has no effect: no location of the "
+                      "server calls Payer, so that nothing is sent in %s:%ui",
+                      &notify->uri, notify->file, notify->line);
     }
 
     return NGX_OK;
@@ -169,6 +225,14 @@ ngx_http_payer_check_notify_location(ngx_conf_t *cf,
                               "to the shop",
                               &clcf->name, &notify->uri,
                               &inner->handler->directive);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payer_is_api_loc(cf, conf->cscf, clcf)) {
+        ngx_http_payer_refuse(cf, notify, "location \"%V\" of \"payer_notify "
+                              "%V\" is that of \"payer_api\", which passes "
+                              "requests to Payer and not to the shop",
+                              &clcf->name, &notify->uri);
         return NGX_ERROR;
     }
 
