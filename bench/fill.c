@@ -19,7 +19,9 @@
 
 
 #define FILL_MAP    ((size_t) 1 << 34)
-#define FILL_BATCH  20000                   /* orders of a transaction */
+#define FILL_BATCH  100                     /* orders of a transaction; more
+                                             * would leave lists of free pages
+                                             * that no nginx leaves */
 #define FILL_REVS   20
 #define FILL_DAYS   200                     /* the oldest order is that old */
 #define FILL_KEPT   (7 * 366 * 86400)
@@ -42,8 +44,8 @@ static int fill_own(fill_t *fill);
 static int fill_put(fill_t *fill, MDB_txn *txn, const char *key,
     const void *value, size_t len);
 static int fill_batch(fill_t *fill, uint64_t from, uint64_t to);
-static int fill_order(fill_t *fill, MDB_txn *txn, uint64_t i);
-static int fill_notice(fill_t *fill, MDB_txn *txn, ngx_pool_t *pool,
+static int fill_order(fill_t *fill, uint64_t i);
+static int fill_notice(fill_t *fill, ngx_pool_t *pool,
     ngx_str_t *merchant, ngx_http_payer_record_t *r);
 static void fill_record(fill_t *fill, uint64_t i, ngx_http_payer_record_t *r);
 static ngx_http_payer_state_e fill_state(fill_t *fill, uint64_t i);
@@ -230,8 +232,10 @@ fill_batch(fill_t *fill, uint64_t from, uint64_t to)
 
     fill->le.rev = (uint64_t) mdb_txn_id(txn) << FILL_REVS;
 
+    rc = mdb_cursor_open(txn, fill->le.dbi, &fill->le.cursor);
+
     for ( /* void */ ; rc == 0 && from < to; from++) {
-        rc = fill_order(fill, txn, from);
+        rc = fill_order(fill, from);
     }
 
     if (rc != 0) {
@@ -244,7 +248,7 @@ fill_batch(fill_t *fill, uint64_t from, uint64_t to)
 
 
 static int
-fill_order(fill_t *fill, MDB_txn *txn, uint64_t i)
+fill_order(fill_t *fill, uint64_t i)
 {
     int                            rc;
     u_char                         reference[NGX_INT64_LEN + 1], id[37],
@@ -299,10 +303,10 @@ fill_order(fill_t *fill, MDB_txn *txn, uint64_t i)
     before.len = 0;
     before.data = (u_char *) "";
 
-    rc = ngx_http_payer_lmdb_replace(&fill->le, txn, &job, 0, &before);
+    rc = ngx_http_payer_lmdb_replace(&fill->le, &job, 0, &before);
 
     if (rc == 0 && fill->owed) {
-        rc = fill_notice(fill, txn, pool, &merchant, &record);
+        rc = fill_notice(fill, pool, &merchant, &record);
     }
 
     shim_destroy_pool(pool);
@@ -314,7 +318,7 @@ fill_order(fill_t *fill, MDB_txn *txn, uint64_t i)
 /* that it is paid, due now */
 
 static int
-fill_notice(fill_t *fill, MDB_txn *txn, ngx_pool_t *pool, ngx_str_t *merchant,
+fill_notice(fill_t *fill, ngx_pool_t *pool, ngx_str_t *merchant,
     ngx_http_payer_record_t *record)
 {
     ngx_str_t                      before;
@@ -352,7 +356,7 @@ fill_notice(fill_t *fill, MDB_txn *txn, ngx_pool_t *pool, ngx_str_t *merchant,
     before.len = 0;
     before.data = (u_char *) "";
 
-    return ngx_http_payer_lmdb_replace(&fill->le, txn, &job, 0, &before);
+    return ngx_http_payer_lmdb_replace(&fill->le, &job, 0, &before);
 }
 
 

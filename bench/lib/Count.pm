@@ -280,20 +280,9 @@ sub functions ($self, $name) {
 
         $self->_callgrind($name, $REQUESTS[$i], "$out.%p");
 
-        open my $fh, '-|', 'callgrind_annotate', '--threshold=100',
-            '--show-percs=no', '--auto=no', glob "$out.*"
-            or die "callgrind_annotate: $!\n";
-
-        while (<$fh>) {
-            my ($ir, $function, $object) =
-                /^\s*([\d,]+)\s+\S*?:([^:\s]\S*)(?:.*\[(\S+)\])?$/
-                or next;
-
-            # what is not attributed to an object is of the C library
-            $object //= 'libc.so';
-
-            $ir =~ tr/,//d;
-            $cost{"$object $function"} += $i ? $ir : -$ir;
+        # the master, the worker and its children: one file each
+        for my $file (glob "$out.*") {
+            $self->_annotated($file, $i ? 1 : -1, \%cost);
         }
     }
 
@@ -302,6 +291,27 @@ sub functions ($self, $name) {
     } keys %cost;
 
     return sort { $b->[0] <=> $a->[0] } @list;
+}
+
+
+# Adds what callgrind counted for each function, times "sign".
+
+sub _annotated ($self, $file, $sign, $cost) {
+    open my $fh, '-|', 'callgrind_annotate', '--threshold=100',
+        '--show-percs=no', '--auto=no', $file
+        or die "callgrind_annotate: $!\n";
+
+    while (<$fh>) {
+        my ($ir, $function, $object) =
+            /^\s*([\d,]+)\s+\S*?:([^:\s]\S*)(?:.*\[(\S+)\])?$/
+            or next;
+
+        # what is not attributed to an object is of the C library
+        $object //= 'libc.so';
+
+        $ir =~ tr/,//d;
+        $cost->{"$object $function"} += $sign * $ir;
+    }
 }
 
 

@@ -46,8 +46,11 @@
 /* exists while a store of a former version is converted: the position */
 #define NGX_HTTP_PAYER_LMDB_UPGRADE_KEY  "!payer-upgrade"
 
-/* before the key of what is claimed */
-#define NGX_HTTP_PAYER_LMDB_CLAIM_KEY    "!claim/"
+/*
+ * behind the key of what is claimed, so that the claim is on the page of the
+ * entry; no key that is stored ends with it
+ */
+#define NGX_HTTP_PAYER_LMDB_CLAIM_BYTE   1
 
 /* keys with this prefix are internal */
 #define NGX_HTTP_PAYER_LMDB_OWN          '!'
@@ -61,6 +64,7 @@
 #define NGX_HTTP_PAYER_LMDB_PLAIN        1
 #define NGX_HTTP_PAYER_LMDB_ALIAS        2
 #define NGX_HTTP_PAYER_LMDB_LABELLED     3
+#define NGX_HTTP_PAYER_LMDB_CLAIM        4
 
 /* the indexes, see _index.c */
 #define NGX_HTTP_PAYER_LMDB_LIST         0
@@ -113,6 +117,9 @@ typedef struct {
     MDB_dbi                 dbi;
     MDB_txn                *reader;     /* of the event loop, reset */
     MDB_txn                *writer;     /* of the batch */
+    MDB_cursor             *cursor;     /* of a transaction that writes: it
+                                         * finds what is on the page of the
+                                         * key before without a search */
     ngx_http_payer_store_t *store;      /* in use */
     ngx_http_payer_zone_t  *zone;       /* of it */
 
@@ -338,8 +345,17 @@ time_t ngx_http_payer_lmdb_expires(MDB_val *value);
 int ngx_http_payer_lmdb_parse(MDB_val *value,
     ngx_http_payer_lmdb_head_t *head);
 
-/* an entry by its head and what is behind that: 0 or an error of LMDB */
-int ngx_http_payer_lmdb_write_entry(MDB_txn *txn, MDB_dbi dbi, ngx_str_t *key,
+/*
+ * an entry by its head and what is behind that: 0 or an error of LMDB;
+ * MDB_KEYEXIST, with a new one, if there is one: le->cursor is on it
+ */
+int ngx_http_payer_lmdb_write_entry(ngx_http_payer_lmdb_env_t *le,
+    ngx_str_t *key, ngx_http_payer_lmdb_head_t *head);
+int ngx_http_payer_lmdb_write_new(ngx_http_payer_lmdb_env_t *le,
+    ngx_str_t *key, ngx_http_payer_lmdb_head_t *head);
+
+/* the head of the entry of a key: 0, MDB_NOTFOUND or an error of LMDB */
+int ngx_http_payer_lmdb_find(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
     ngx_http_payer_lmdb_head_t *head);
 
 /* what a head with that label is to be, with the next revision */
@@ -350,25 +366,24 @@ void ngx_http_payer_lmdb_head_init(ngx_http_payer_lmdb_env_t *le,
  * one entry of a put(): 0, MDB_NOTFOUND, or an error of LMDB; "before" is what
  * was stored under the first key, which first() tells, empty if there is none
  */
-int ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+int ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job, ngx_str_t *first);
-int ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+int ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job, ngx_uint_t i, ngx_str_t *before);
-int ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+int ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
 
 /* an entry with that head, which is there, and what leads to it */
-int ngx_http_payer_lmdb_remove(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored);
+int ngx_http_payer_lmdb_remove(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *stored);
 
 /* what the job answers: 0 or NGX_ENOMEM */
 int ngx_http_payer_lmdb_result_copy(ngx_http_payer_lmdb_job_t *job,
     ngx_str_t *value);
 
 /* the indexes of an entry that is about to change: 0 or an error of LMDB */
-int ngx_http_payer_lmdb_index(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored,
-    ngx_http_payer_lmdb_head_t *fresh);
+int ngx_http_payer_lmdb_index(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *stored, ngx_http_payer_lmdb_head_t *fresh);
 
 /* the key of a place in an index, in "name" of MAX_KEY bytes; and the place of
  * a key, 0 if it is not of that index */
@@ -402,11 +417,11 @@ ngx_int_t ngx_http_payer_lmdb_leased(ngx_http_payer_lmdb_job_t *job,
  * takes or releases the claim of the job: 0, or an error of LMDB; job->busy if
  * another owner has it
  */
-int ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+int ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job);
 
-/* whether an entry of that key and value is a claim that has run out */
-ngx_uint_t ngx_http_payer_lmdb_claim_over(MDB_val *key, MDB_val *value);
+/* whether a value of that layout is a claim that has run out */
+ngx_uint_t ngx_http_payer_lmdb_claim_over(MDB_val *value);
 
 /* an id for a claim that is held in the zone; no other has the same */
 void ngx_http_payer_lmdb_claim_id(ngx_http_payer_zone_t *zone,

@@ -2,7 +2,8 @@
 /*
  * Claims of several nginx instances with one store: entries next to those that
  * they protect, taken in the transaction in which the first of those is
- * written.  Within one nginx the zone's claims come first.
+ * written, and on the same page, which is copied only once.  Within one nginx
+ * the zone's claims come first.
  *
  * A value is, behind the time after which it may be dropped, the owner's id,
  * on the monotonic clock since when and until when, in milliseconds, and the
@@ -18,9 +19,6 @@
 #include <ngx_core.h>
 #include "ngx_http_payer_store_lmdb.h"
 
-
-#define NGX_HTTP_PAYER_LMDB_PREFIX                                            \
-    (sizeof(NGX_HTTP_PAYER_LMDB_CLAIM_KEY) - 1)
 
 #define NGX_HTTP_PAYER_LMDB_CLAIM_LEN                                         \
     (NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + NGX_HTTP_PAYER_OWNER_LEN + 24)
@@ -39,6 +37,12 @@ typedef struct {
 } ngx_http_payer_lmdb_owner_t;
 
 
+static void ngx_http_payer_lmdb_claim_key(MDB_val *key, u_char *name,
+    ngx_str_t *claimed);
+static ngx_uint_t ngx_http_payer_lmdb_claim_ours(
+    ngx_http_payer_lmdb_job_t *job, MDB_val *value, size_t len);
+static int ngx_http_payer_lmdb_claim_release(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, MDB_val *key);
 static ngx_uint_t ngx_http_payer_lmdb_claim_dead(
     ngx_http_payer_lmdb_env_t *le, MDB_val *value);
 static int ngx_http_payer_lmdb_claim_reader(const char *line, void *data);
@@ -46,69 +50,24 @@ static int64_t ngx_http_payer_lmdb_claim_left(MDB_val *value);
 
 
 int
-ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job)
 {
-    int         rc;
-    u_char     *p, name[NGX_HTTP_PAYER_STORE_MAX_KEY];
-    u_char      text[NGX_HTTP_PAYER_LMDB_CLAIM_LEN];
-    size_t      len;
-    int64_t     left;
-    MDB_val     key, value;
-    ngx_uint_t  ours;
+    int       rc;
+    u_char   *p, name[NGX_HTTP_PAYER_STORE_MAX_KEY];
+    u_char    text[NGX_HTTP_PAYER_LMDB_CLAIM_LEN];
+    int64_t   left;
+    MDB_val   key, value, stored;
 
-    /* of a key that is too long the end is more specific than the beginning */
-
-    len = ngx_min(job->claim.key.len,
-                  sizeof(name) - NGX_HTTP_PAYER_LMDB_PREFIX);
-
-    p = ngx_cpymem(name, NGX_HTTP_PAYER_LMDB_CLAIM_KEY,
-                   NGX_HTTP_PAYER_LMDB_PREFIX);
-    p = ngx_cpymem(p, job->claim.key.data + job->claim.key.len - len, len);
-
-    key.mv_data = name;
-    key.mv_size = p - name;
-
-    rc = mdb_get(txn, le->dbi, &key, &value);
-
-    if (rc != 0 && rc != MDB_NOTFOUND) {
-        return rc;
-    }
-
-    left = 0;
-    ours = 0;
-
-    if (rc == 0 && value.mv_size == NGX_HTTP_PAYER_LMDB_CLAIM_LEN) {
-        left = ngx_http_payer_lmdb_claim_left(&value);
-        ours = ngx_memcmp((u_char *) value.mv_data
-                          + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN, job->claim.id,
-                          NGX_HTTP_PAYER_OWNER_LEN)
-               == 0;
-    }
+    ngx_http_payer_lmdb_claim_key(&key, name, &job->claim.key);
 
     if (job->act == NGX_HTTP_PAYER_CLAIM_RELEASE) {
-        return ours ? mdb_del(txn, le->dbi, &key, NULL) : 0;
-    }
-
-    /*
-     * the owner of the claim in the zone has it for all processes with this
-     * zone
-     */
-
-    if (left > 0
-        && ngx_memcmp((u_char *) value.mv_data
-                      + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN, job->claim.id,
-                      sizeof(uint64_t))
-           != 0
-        && !ngx_http_payer_lmdb_claim_dead(le, &value))
-    {
-        job->busy = 1;
-        job->left = (ngx_msec_t) left;
-        return 0;
+        return ngx_http_payer_lmdb_claim_release(le, job, &key);
     }
 
     p = ngx_http_payer_lmdb_write_time(text, le->now
                                        + NGX_HTTP_PAYER_LMDB_CLAIM_STAY);
+    p[-1] = NGX_HTTP_PAYER_LMDB_CLAIM;
     p = ngx_cpymem(p, job->claim.id, NGX_HTTP_PAYER_OWNER_LEN);
     p = ngx_http_payer_lmdb_write_time(p, (time_t) ngx_current_msec);
     p = ngx_http_payer_lmdb_write_time(p, (time_t) (ngx_current_msec
@@ -117,8 +76,83 @@ ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 
     value.mv_data = text;
     value.mv_size = sizeof(text);
+    stored = value;
 
-    return mdb_put(txn, le->dbi, &key, &value, 0);
+    rc = mdb_cursor_put(le->cursor, &key, &stored, MDB_NOOVERWRITE);
+
+    if (rc != MDB_KEYEXIST) {
+        return rc;
+    }
+
+    /*
+     * the owner of the claim in the zone has it for all processes with this
+     * zone
+     */
+
+    left = (stored.mv_size == NGX_HTTP_PAYER_LMDB_CLAIM_LEN)
+           ? ngx_http_payer_lmdb_claim_left(&stored) : 0;
+
+    if (left > 0
+        && !ngx_http_payer_lmdb_claim_ours(job, &stored, sizeof(uint64_t))
+        && !ngx_http_payer_lmdb_claim_dead(le, &stored))
+    {
+        job->busy = 1;
+        job->left = (ngx_msec_t) left;
+        return 0;
+    }
+
+    return mdb_cursor_put(le->cursor, &key, &value, 0);
+}
+
+
+static int
+ngx_http_payer_lmdb_claim_release(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, MDB_val *key)
+{
+    int      rc;
+    MDB_val  value;
+
+    rc = mdb_cursor_get(le->cursor, key, &value, MDB_SET);
+
+    if (rc != 0) {
+        return (rc == MDB_NOTFOUND) ? 0 : rc;
+    }
+
+    return ngx_http_payer_lmdb_claim_ours(job, &value,
+                                          NGX_HTTP_PAYER_OWNER_LEN)
+           ? mdb_cursor_del(le->cursor, 0) : 0;
+}
+
+
+/* of a key that is too long the end is more specific than the beginning */
+
+static void
+ngx_http_payer_lmdb_claim_key(MDB_val *key, u_char *name, ngx_str_t *claimed)
+{
+    u_char  *p;
+    size_t   len;
+
+    len = ngx_min(claimed->len, NGX_HTTP_PAYER_STORE_MAX_KEY - 1);
+
+    p = ngx_cpymem(name, claimed->data + claimed->len - len, len);
+    *p++ = NGX_HTTP_PAYER_LMDB_CLAIM_BYTE;
+
+    key->mv_data = name;
+    key->mv_size = p - name;
+}
+
+
+/* whether the owner is that of the job, as far as the first "len" bytes say */
+
+static ngx_uint_t
+ngx_http_payer_lmdb_claim_ours(ngx_http_payer_lmdb_job_t *job, MDB_val *value,
+    size_t len)
+{
+    return value->mv_size == NGX_HTTP_PAYER_LMDB_CLAIM_LEN
+           && ngx_memcmp((u_char *) value->mv_data
+                         + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN, job->claim.id,
+                         len)
+              == 0;
 }
 
 
@@ -195,14 +229,10 @@ ngx_http_payer_lmdb_claim_left(MDB_val *value)
 
 
 ngx_uint_t
-ngx_http_payer_lmdb_claim_over(MDB_val *key, MDB_val *value)
+ngx_http_payer_lmdb_claim_over(MDB_val *value)
 {
-    return key->mv_size >= NGX_HTTP_PAYER_LMDB_PREFIX
-           && ngx_memcmp(key->mv_data, NGX_HTTP_PAYER_LMDB_CLAIM_KEY,
-                         NGX_HTTP_PAYER_LMDB_PREFIX)
-              == 0
-           && value->mv_size == NGX_HTTP_PAYER_LMDB_CLAIM_LEN
-           && ngx_http_payer_lmdb_claim_left(value) == 0;
+    return value->mv_size != NGX_HTTP_PAYER_LMDB_CLAIM_LEN
+           || ngx_http_payer_lmdb_claim_left(value) == 0;
 }
 
 

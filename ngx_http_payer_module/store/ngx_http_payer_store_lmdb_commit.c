@@ -9,20 +9,22 @@
 #include "ngx_http_payer_store_lmdb.h"
 
 
-#define NGX_HTTP_PAYER_LMDB_SWEEP  8            /* looked at in passing */
+#define NGX_HTTP_PAYER_LMDB_SWEEP  4            /* looked at for a write */
 #define NGX_HTTP_PAYER_LMDB_SEEN   3600         /* a time is kept so long */
 #define NGX_HTTP_PAYER_LMDB_REVS   20           /* bits for those of one
                                                  * transaction */
 
 
+static int ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn **txn);
 static int ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job);
 static int ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, time_t *until);
 static int ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn);
+    ngx_uint_t looks);
 static int ngx_http_payer_lmdb_drop(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, MDB_val *value);
+    MDB_val *value);
 
 
 /*
@@ -37,6 +39,7 @@ ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le, void *data)
     int                         rc;
     time_t                      until;
     MDB_txn                    *txn;
+    ngx_uint_t                  looks;
     ngx_queue_t                *q;
     ngx_http_payer_lmdb_job_t  *job;
 
@@ -50,27 +53,20 @@ ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le, void *data)
 
 again:
 
-    rc = mdb_txn_begin(le->env, NULL, 0, &txn);
+    rc = ngx_http_payer_lmdb_begin(le, &txn);
 
     if (rc != 0) {
         return rc;
     }
 
-    le->writer = txn;
-    le->rev = (uint64_t) mdb_txn_id(txn) << NGX_HTTP_PAYER_LMDB_REVS;
-
-    rc = ngx_http_payer_lmdb_same(le, txn);
-
-    if (rc != 0) {
-        le->writer = NULL;
-        mdb_txn_abort(txn);
-        return rc;
-    }
+    looks = 0;
 
     for (q = ngx_queue_head(&le->batch);
          q != ngx_queue_sentinel(&le->batch);
          q = ngx_queue_next(q))
     {
+        looks += NGX_HTTP_PAYER_LMDB_SWEEP;
+
         job = ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue);
 
         if (job->rc != 0) {
@@ -101,7 +97,7 @@ again:
     rc = ngx_http_payer_lmdb_hold(le, txn, &until);
 
     if (rc == 0 && until < le->now) {
-        rc = ngx_http_payer_lmdb_sweep(le, txn);
+        rc = ngx_http_payer_lmdb_sweep(le, looks);
     }
 
     if (rc != 0) {
@@ -116,6 +112,37 @@ again:
 
     if (rc == 0) {
         le->zone->sh->clock_known = 1;
+    }
+
+    return rc;
+}
+
+
+/* the cursor ends with the transaction */
+
+static int
+ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le, MDB_txn **txn)
+{
+    int  rc;
+
+    rc = mdb_txn_begin(le->env, NULL, 0, txn);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    le->writer = *txn;
+    le->rev = (uint64_t) mdb_txn_id(*txn) << NGX_HTTP_PAYER_LMDB_REVS;
+
+    rc = ngx_http_payer_lmdb_same(le, *txn);
+
+    if (rc == 0) {
+        rc = mdb_cursor_open(*txn, le->dbi, &le->cursor);
+    }
+
+    if (rc != 0) {
+        le->writer = NULL;
+        mdb_txn_abort(*txn);
     }
 
     return rc;
@@ -221,7 +248,7 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     job->busy = 0;
 
     if (job->act != NGX_HTTP_PAYER_CLAIM_NONE) {
-        rc = ngx_http_payer_lmdb_take(le, txn, job);
+        rc = ngx_http_payer_lmdb_take(le, job);
 
         if (rc != 0 || job->busy) {
             return rc;
@@ -245,7 +272,7 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     ngx_str_null(&before);
 
     if (depends) {
-        rc = ngx_http_payer_lmdb_first(le, txn, job, &value);
+        rc = ngx_http_payer_lmdb_first(le, job, &value);
 
         if (rc != 0) {
             return rc;
@@ -259,8 +286,8 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     for (i = 0; i < job->n; i++) {
 
         rc = (job->entries[i].value.data != NULL)
-             ? ngx_http_payer_lmdb_replace(le, txn, job, i, &before)
-             : ngx_http_payer_lmdb_delete(le, txn, job, i);
+             ? ngx_http_payer_lmdb_replace(le, job, i, &before)
+             : ngx_http_payer_lmdb_delete(le, job, i);
 
         if (rc != 0 && rc != MDB_NOTFOUND) {
             return rc;
@@ -271,51 +298,44 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 }
 
 
-/* deletes expired entries, a few keys further with each batch */
+/* deletes expired entries, a few keys further with each write */
 
 static int
-ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
+ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, ngx_uint_t looks)
 {
-    int          rc, gone;
-    MDB_val      key, value;
-    MDB_cursor  *cursor;
-    ngx_uint_t   n;
+    int      rc, gone;
+    MDB_val  key, value;
 
-    rc = mdb_cursor_open(txn, le->dbi, &cursor);
-
-    if (rc != 0) {
-        return rc;
+    if (le->sweep.mv_size == 0) {
+        le->sweep.mv_data = NGX_HTTP_PAYER_LMDB_BEYOND_OWN;
+        le->sweep.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_BEYOND_OWN) - 1;
     }
 
     key = le->sweep;
+    rc = mdb_cursor_get(le->cursor, &key, &value, MDB_SET_RANGE);
 
-    rc = mdb_cursor_get(cursor, &key, &value,
-                        key.mv_size ? MDB_SET_RANGE : MDB_FIRST);
-
-    for (n = 0; rc == 0 && n < NGX_HTTP_PAYER_LMDB_SWEEP; n++) {
+    while (rc == 0 && looks--) {
 
         le->sweep.mv_data = le->sweep_key;
         le->sweep.mv_size = key.mv_size;
         ngx_memcpy(le->sweep_key, key.mv_data, key.mv_size);
 
-        gone = ngx_http_payer_lmdb_drop(le, txn, &value);
+        gone = ngx_http_payer_lmdb_drop(le, &value);
 
         if (gone == 0) {
 
-            /* the cursor may have lost its place */
+            /* the cursor has lost its place */
 
             key = le->sweep;
-            rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+            rc = mdb_cursor_get(le->cursor, &key, &value, MDB_SET_RANGE);
 
         } else if (gone == MDB_NOTFOUND) {
-            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+            rc = mdb_cursor_get(le->cursor, &key, &value, MDB_NEXT);
 
         } else {
             rc = gone;
         }
     }
-
-    mdb_cursor_close(cursor);
 
     if (rc == MDB_NOTFOUND) {
         le->sweep.mv_size = 0;
@@ -329,17 +349,12 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
 /* the entry at le->sweep: 0, MDB_NOTFOUND if it stays, or an error */
 
 static int
-ngx_http_payer_lmdb_drop(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    MDB_val *value)
+ngx_http_payer_lmdb_drop(ngx_http_payer_lmdb_env_t *le, MDB_val *value)
 {
     int                         rc;
     ngx_str_t                   name;
+    ngx_uint_t                  over;
     ngx_http_payer_lmdb_head_t  head;
-
-    if (le->sweep_key[0] == NGX_HTTP_PAYER_LMDB_OWN) {
-        return ngx_http_payer_lmdb_claim_over(&le->sweep, value)
-               ? mdb_del(txn, le->dbi, &le->sweep, NULL) : MDB_NOTFOUND;
-    }
 
     rc = ngx_http_payer_lmdb_parse(value, &head);
 
@@ -347,12 +362,16 @@ ngx_http_payer_lmdb_drop(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         return rc;
     }
 
-    if (head.expires == 0 || head.expires >= le->now) {
+    over = (head.layout == NGX_HTTP_PAYER_LMDB_CLAIM)
+           ? ngx_http_payer_lmdb_claim_over(value)
+           : head.expires != 0 && head.expires < le->now;
+
+    if (!over) {
         return MDB_NOTFOUND;
     }
 
     name.data = le->sweep_key;
     name.len = le->sweep.mv_size;
 
-    return ngx_http_payer_lmdb_remove(le, txn, &name, &head);
+    return ngx_http_payer_lmdb_remove(le, &name, &head);
 }

@@ -14,7 +14,7 @@ static int ngx_http_payer_lmdb_lease_one(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job, MDB_val *entry, time_t due,
     uint64_t serial);
 static int ngx_http_payer_lmdb_move(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored,
+    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored,
     ngx_http_payer_lmdb_head_t *fresh);
 static int ngx_http_payer_lmdb_append(ngx_http_payer_lmdb_job_t *job,
     ngx_str_t *key, ngx_http_payer_lmdb_head_t *head);
@@ -123,24 +123,21 @@ ngx_http_payer_lmdb_lease_one(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     fresh.value.data = buf;
     ngx_memcpy(buf, stored.value.data, stored.value.len);
 
-    rc = ngx_http_payer_lmdb_move(le, txn, &key, &stored, &fresh);
+    rc = ngx_http_payer_lmdb_move(le, &key, &stored, &fresh);
 
     return (rc == 0) ? ngx_http_payer_lmdb_append(job, &key, &fresh) : rc;
 }
 
 
 static int
-ngx_http_payer_lmdb_move(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored,
-    ngx_http_payer_lmdb_head_t *fresh)
+ngx_http_payer_lmdb_move(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *stored, ngx_http_payer_lmdb_head_t *fresh)
 {
     int  rc;
 
-    rc = ngx_http_payer_lmdb_index(le, txn, key, stored, fresh);
+    rc = ngx_http_payer_lmdb_index(le, key, stored, fresh);
 
-    return (rc == 0) ? ngx_http_payer_lmdb_write_entry(txn, le->dbi, key,
-                                                       fresh)
-                     : rc;
+    return (rc == 0) ? ngx_http_payer_lmdb_write_entry(le, key, fresh) : rc;
 }
 
 

@@ -9,6 +9,7 @@
  *                 1  an entry without a label: rev follows
  *                 2  an alias: behind these 8 bytes is another key
  *                 3  an entry with a label: all that follows
+ *                 4  a claim, see _claim.c
  *     8  rev
  *    16  serial, which tells entries of one second apart in an index
  *    24  updated
@@ -29,8 +30,13 @@
 #define NGX_HTTP_PAYER_LMDB_MAX_TIME       0xffffffffffffLL
 
 
+static int ngx_http_payer_lmdb_write_head(ngx_http_payer_lmdb_env_t *le,
+    ngx_str_t *key, ngx_http_payer_lmdb_head_t *head, unsigned int flags);
+static int ngx_http_payer_lmdb_merge(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i,
+    ngx_http_payer_lmdb_head_t *fresh);
 static int ngx_http_payer_lmdb_put_alias(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, ngx_http_payer_store_entry_t *entry);
+    ngx_http_payer_store_entry_t *entry);
 static int ngx_http_payer_lmdb_keep(ngx_http_payer_lmdb_job_t *job,
     ngx_uint_t i, ngx_str_t *value, uint64_t rev, ngx_uint_t kept);
 static ngx_uint_t ngx_http_payer_lmdb_unchanged(
@@ -57,6 +63,7 @@ ngx_http_payer_lmdb_parse(MDB_val *value, ngx_http_payer_lmdb_head_t *head)
 
     case NGX_HTTP_PAYER_LMDB_FORMER:
     case NGX_HTTP_PAYER_LMDB_ALIAS:
+    case NGX_HTTP_PAYER_LMDB_CLAIM:
         len = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
         break;
 
@@ -103,8 +110,24 @@ ngx_http_payer_lmdb_parse(MDB_val *value, ngx_http_payer_lmdb_head_t *head)
 
 
 int
-ngx_http_payer_lmdb_write_entry(MDB_txn *txn, MDB_dbi dbi, ngx_str_t *key,
+ngx_http_payer_lmdb_write_entry(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
     ngx_http_payer_lmdb_head_t *head)
+{
+    return ngx_http_payer_lmdb_write_head(le, key, head, 0);
+}
+
+
+int
+ngx_http_payer_lmdb_write_new(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *head)
+{
+    return ngx_http_payer_lmdb_write_head(le, key, head, MDB_NOOVERWRITE);
+}
+
+
+static int
+ngx_http_payer_lmdb_write_head(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *head, unsigned int flags)
 {
     int       rc;
     u_char   *p;
@@ -121,7 +144,7 @@ ngx_http_payer_lmdb_write_entry(MDB_txn *txn, MDB_dbi dbi, ngx_str_t *key,
     k.mv_size = key->len;
     v.mv_size = len + head->value.len;
 
-    rc = mdb_put(txn, dbi, &k, &v, MDB_RESERVE);
+    rc = mdb_cursor_put(le->cursor, &k, &v, MDB_RESERVE|flags);
 
     if (rc != 0) {
         return rc;
@@ -155,52 +178,55 @@ ngx_http_payer_lmdb_write_entry(MDB_txn *txn, MDB_dbi dbi, ngx_str_t *key,
 /* what is stored under the first key of the job, empty if there is nothing */
 
 int
-ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+ngx_http_payer_lmdb_first(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job, ngx_str_t *first)
 {
     int                         rc;
-    MDB_val                     key, value;
     ngx_http_payer_lmdb_head_t  head;
 
     first->len = 0;
     first->data = (u_char *) "";
 
-    key.mv_data = job->entries[0].key.data;
-    key.mv_size = job->entries[0].key.len;
-
-    rc = mdb_get(txn, le->dbi, &key, &value);
-
-    if (rc != 0) {
-        return rc == MDB_NOTFOUND ? 0 : rc;
-    }
-
-    rc = ngx_http_payer_lmdb_parse(&value, &head);
+    rc = ngx_http_payer_lmdb_find(le, &job->entries[0].key, &head);
 
     if (rc == 0) {
         *first = head.value;
     }
 
-    return rc;
+    return (rc == MDB_NOTFOUND) ? 0 : rc;
+}
+
+
+int
+ngx_http_payer_lmdb_find(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *head)
+{
+    int      rc;
+    MDB_val  k, v;
+
+    k.mv_data = key->data;
+    k.mv_size = key->len;
+
+    rc = mdb_cursor_get(le->cursor, &k, &v, MDB_SET);
+
+    return (rc == 0) ? ngx_http_payer_lmdb_parse(&v, head) : rc;
 }
 
 
 /* a merge edits a copy, since the batch may have to be written again */
 
 int
-ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job, ngx_uint_t i, ngx_str_t *before)
 {
     int                            rc;
     u_char                         buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
-    MDB_val                        key, value;
     ngx_str_t                      after;
-    ngx_uint_t                     found;
-    ngx_http_payer_lmdb_head_t     stored, fresh;
+    ngx_http_payer_lmdb_head_t     fresh;
     ngx_http_payer_store_entry_t  *entry;
 
     entry = &job->entries[i];
 
-    ngx_memzero(&stored, sizeof(ngx_http_payer_lmdb_head_t));
     ngx_memzero(&fresh, sizeof(ngx_http_payer_lmdb_head_t));
 
     fresh.value = entry->value;
@@ -213,25 +239,35 @@ ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     }
 
     if (i != 0 && entry->when != NULL) {
-        rc = ngx_http_payer_lmdb_first(le, txn, job, &after);
+        rc = ngx_http_payer_lmdb_first(le, job, &after);
 
         if (rc != 0 || entry->when(before, &after, &fresh.value) != NGX_OK) {
             return rc;
         }
     }
 
-    if (entry->alias.len != 0) {
-        rc = ngx_http_payer_lmdb_put_alias(le, txn, entry);
+    rc = ngx_http_payer_lmdb_merge(le, job, i, &fresh);
 
-        if (rc != 0) {
-            return rc;
-        }
-    }
+    return (rc == 0 && entry->alias.len != 0)
+           ? ngx_http_payer_lmdb_put_alias(le, entry) : rc;
+}
 
-    key.mv_data = entry->key.data;
-    key.mv_size = entry->key.len;
 
-    rc = mdb_get(txn, le->dbi, &key, &value);
+static int
+ngx_http_payer_lmdb_merge(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, ngx_uint_t i,
+    ngx_http_payer_lmdb_head_t *fresh)
+{
+    int                            rc;
+    ngx_uint_t                     found;
+    ngx_http_payer_lmdb_head_t     stored;
+    ngx_http_payer_store_entry_t  *entry;
+
+    entry = &job->entries[i];
+
+    ngx_memzero(&stored, sizeof(ngx_http_payer_lmdb_head_t));
+
+    rc = ngx_http_payer_lmdb_find(le, &entry->key, &stored);
 
     if (rc != 0 && rc != MDB_NOTFOUND) {
         return rc;
@@ -240,16 +276,10 @@ ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     found = (rc == 0);
 
     if (found) {
-        rc = ngx_http_payer_lmdb_parse(&value, &stored);
-
-        if (rc != 0) {
-            return rc;
-        }
-
-        fresh.expires = ngx_http_payer_store_later(fresh.expires,
-                                                   stored.expires);
+        fresh->expires = ngx_http_payer_store_later(fresh->expires,
+                                                    stored.expires);
         if (entry->merge != NULL
-            && entry->merge(&stored.value, &fresh.value) != NGX_OK)
+            && entry->merge(&stored.value, &fresh->value) != NGX_OK)
         {
             return ngx_http_payer_lmdb_keep(job, i, &stored.value, stored.rev,
                                             1);
@@ -257,28 +287,25 @@ ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     }
 
     if (entry->describe != NULL) {
-        entry->describe(&fresh.value, found ? &stored.label : NULL,
-                        &fresh.label);
+        entry->describe(&fresh->value, found ? &stored.label : NULL,
+                        &fresh->label);
     }
 
-    ngx_http_payer_lmdb_head_init(le, &fresh, &stored);
+    ngx_http_payer_lmdb_head_init(le, fresh, &stored);
 
-    if (found && ngx_http_payer_lmdb_unchanged(&stored, &fresh)) {
+    if (found && ngx_http_payer_lmdb_unchanged(&stored, fresh)) {
         return ngx_http_payer_lmdb_keep(job, i, &stored.value, stored.rev, 0);
     }
 
-    rc = ngx_http_payer_lmdb_index(le, txn, &entry->key, &stored, &fresh);
+    rc = ngx_http_payer_lmdb_write_entry(le, &entry->key, fresh);
 
     if (rc == 0) {
-        rc = ngx_http_payer_lmdb_write_entry(txn, le->dbi, &entry->key,
-                                             &fresh);
+        rc = ngx_http_payer_lmdb_index(le, &entry->key, &stored, fresh);
     }
 
-    if (rc != 0) {
-        return rc;
-    }
-
-    return ngx_http_payer_lmdb_keep(job, i, &fresh.value, fresh.rev, 0);
+    return (rc == 0) ? ngx_http_payer_lmdb_keep(job, i, &fresh->value,
+                                                fresh->rev, 0)
+                     : rc;
 }
 
 
@@ -316,22 +343,14 @@ ngx_http_payer_lmdb_unchanged(ngx_http_payer_lmdb_head_t *stored,
 }
 
 
+/* as a rule it is new */
+
 static int
-ngx_http_payer_lmdb_put_alias(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+ngx_http_payer_lmdb_put_alias(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_store_entry_t *entry)
 {
     int                         rc;
-    MDB_val                     key, value;
     ngx_http_payer_lmdb_head_t  stored, fresh;
-
-    key.mv_data = entry->alias.data;
-    key.mv_size = entry->alias.len;
-
-    rc = mdb_get(txn, le->dbi, &key, &value);
-
-    if (rc != 0 && rc != MDB_NOTFOUND) {
-        return rc;
-    }
 
     ngx_memzero(&fresh, sizeof(ngx_http_payer_lmdb_head_t));
 
@@ -339,47 +358,38 @@ ngx_http_payer_lmdb_put_alias(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     fresh.expires = entry->expires;
     fresh.value = entry->key;
 
-    if (rc == 0) {
-        rc = ngx_http_payer_lmdb_parse(&value, &stored);
+    rc = ngx_http_payer_lmdb_write_new(le, &entry->alias, &fresh);
 
-        if (rc != 0) {
-            return rc;
-        }
-
-        fresh.expires = ngx_http_payer_store_later(fresh.expires,
-                                                   stored.expires);
-
-        if (ngx_http_payer_lmdb_unchanged(&stored, &fresh)) {
-            return 0;
-        }
+    if (rc != MDB_KEYEXIST) {
+        return rc;
     }
 
-    return ngx_http_payer_lmdb_write_entry(txn, le->dbi, &entry->alias,
-                                           &fresh);
+    rc = ngx_http_payer_lmdb_find(le, &entry->alias, &stored);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    fresh.expires = ngx_http_payer_store_later(fresh.expires, stored.expires);
+
+    return ngx_http_payer_lmdb_unchanged(&stored, &fresh)
+           ? 0 : ngx_http_payer_lmdb_write_entry(le, &entry->alias, &fresh);
 }
 
 
 /* an entry whose merge declines is kept; MDB_NOTFOUND is not an error */
 
 int
-ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job, ngx_uint_t i)
 {
     int                            rc;
-    MDB_val                        key, value;
     ngx_http_payer_lmdb_head_t     stored;
     ngx_http_payer_store_entry_t  *entry;
 
     entry = &job->entries[i];
 
-    key.mv_data = entry->key.data;
-    key.mv_size = entry->key.len;
-
-    rc = mdb_get(txn, le->dbi, &key, &value);
-
-    if (rc == 0) {
-        rc = ngx_http_payer_lmdb_parse(&value, &stored);
-    }
+    rc = ngx_http_payer_lmdb_find(le, &entry->key, &stored);
 
     if (rc != 0) {
         return rc;
@@ -395,21 +405,21 @@ ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         job->kept = 0;
     }
 
-    return ngx_http_payer_lmdb_remove(le, txn, &entry->key, &stored);
+    return ngx_http_payer_lmdb_remove(le, &entry->key, &stored);
 }
 
 
 int
-ngx_http_payer_lmdb_remove(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored)
+ngx_http_payer_lmdb_remove(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *stored)
 {
     int                         rc;
-    MDB_val                     k;
+    MDB_val                     k, v;
     ngx_http_payer_lmdb_head_t  none;
 
     ngx_memzero(&none, sizeof(ngx_http_payer_lmdb_head_t));
 
-    rc = ngx_http_payer_lmdb_index(le, txn, key, stored, &none);
+    rc = ngx_http_payer_lmdb_index(le, key, stored, &none);
 
     if (rc != 0) {
         return rc;
@@ -418,7 +428,9 @@ ngx_http_payer_lmdb_remove(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     k.mv_data = key->data;
     k.mv_size = key->len;
 
-    return mdb_del(txn, le->dbi, &k, NULL);
+    rc = mdb_cursor_get(le->cursor, &k, &v, MDB_SET);
+
+    return (rc == 0) ? mdb_cursor_del(le->cursor, 0) : rc;
 }
 
 

@@ -37,9 +37,8 @@ static uint64_t ngx_http_payer_lmdb_read_big(u_char *p);
 
 
 int
-ngx_http_payer_lmdb_index(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored,
-    ngx_http_payer_lmdb_head_t *fresh)
+ngx_http_payer_lmdb_index(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *stored, ngx_http_payer_lmdb_head_t *fresh)
 {
     int         rc;
     u_char      name[NGX_HTTP_PAYER_STORE_MAX_KEY];
@@ -72,7 +71,11 @@ ngx_http_payer_lmdb_index(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
             ngx_http_payer_lmdb_index_key(&k, name, kind, &scope, before,
                                           stored->serial);
 
-            rc = mdb_del(txn, le->dbi, &k, NULL);
+            rc = mdb_cursor_get(le->cursor, &k, &v, MDB_SET);
+
+            if (rc == 0) {
+                rc = mdb_cursor_del(le->cursor, 0);
+            }
 
             if (rc != 0 && rc != MDB_NOTFOUND) {
                 return rc;
@@ -85,7 +88,7 @@ ngx_http_payer_lmdb_index(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
             v.mv_data = key->data;
             v.mv_size = key->len;
 
-            rc = mdb_put(txn, le->dbi, &k, &v, 0);
+            rc = mdb_cursor_put(le->cursor, &k, &v, 0);
 
             if (rc != 0) {
                 return rc;

@@ -298,7 +298,9 @@ ngx_http_payer_lmdb_walk(ngx_http_payer_lmdb_env_t *le,
         entry = key;
         got = ngx_http_payer_lmdb_follow(le, &entry, &value, &head);
 
-        if (got == MDB_NOTFOUND) {
+        if (got == MDB_NOTFOUND
+            || (got == 0 && head.layout == NGX_HTTP_PAYER_LMDB_CLAIM))
+        {
             continue;
         }
 

@@ -23,9 +23,9 @@
 static void ngx_http_payer_lmdb_step(ngx_event_t *ev);
 static void ngx_http_payer_lmdb_stepped(ngx_http_payer_io_t *io);
 static int ngx_http_payer_lmdb_advance(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, MDB_cursor *cursor, ngx_str_t *place);
+    MDB_cursor *cursor, ngx_str_t *place);
 static int ngx_http_payer_lmdb_label(ngx_http_payer_lmdb_env_t *le,
-    MDB_txn *txn, ngx_str_t *key, MDB_val *value);
+    ngx_str_t *key, MDB_val *value);
 static int ngx_http_payer_lmdb_set_place(MDB_txn *txn, MDB_dbi dbi,
     ngx_str_t *place);
 
@@ -201,7 +201,7 @@ ngx_http_payer_lmdb_upgrade(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         return rc;
     }
 
-    rc = ngx_http_payer_lmdb_advance(le, txn, cursor, &place);
+    rc = ngx_http_payer_lmdb_advance(le, cursor, &place);
 
     mdb_cursor_close(cursor);
 
@@ -220,7 +220,7 @@ ngx_http_payer_lmdb_upgrade(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
  * time, which is looked up anew where the one before was written */
 
 static int
-ngx_http_payer_lmdb_advance(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
+ngx_http_payer_lmdb_advance(ngx_http_payer_lmdb_env_t *le,
     MDB_cursor *cursor, ngx_str_t *place)
 {
     int         rc;
@@ -253,7 +253,7 @@ ngx_http_payer_lmdb_advance(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
             return 0;
         }
 
-        rc = ngx_http_payer_lmdb_label(le, txn, place, &value);
+        rc = ngx_http_payer_lmdb_label(le, place, &value);
 
         if (rc == 0) {
             key.mv_data = place->data;
@@ -277,8 +277,8 @@ ngx_http_payer_lmdb_advance(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 /* 0 if it was written, MDB_KEYEXIST if it is up to date, or an error */
 
 static int
-ngx_http_payer_lmdb_label(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
-    ngx_str_t *key, MDB_val *value)
+ngx_http_payer_lmdb_label(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    MDB_val *value)
 {
     int                          rc;
     u_char                       buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
@@ -315,9 +315,7 @@ ngx_http_payer_lmdb_label(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
 
     ngx_http_payer_lmdb_head_init(le, &fresh, &stored);
 
-    rc = ngx_http_payer_lmdb_index(le, txn, key, &stored, &fresh);
+    rc = ngx_http_payer_lmdb_index(le, key, &stored, &fresh);
 
-    return (rc == 0) ? ngx_http_payer_lmdb_write_entry(txn, le->dbi, key,
-                                                       &fresh)
-                     : rc;
+    return (rc == 0) ? ngx_http_payer_lmdb_write_entry(le, key, &fresh) : rc;
 }

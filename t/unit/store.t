@@ -315,7 +315,7 @@ sub leases {
 
 sub releases {
     my ($name) = @_;
-    my $held = '!claim/order/5/r';
+    my $held = 'order/5/r%01';
 
     my ($slow) = ask('op=claim&key=order/5/r&lease=300') =~ /^200 (\d+)$/;
     is(ask("op=take&key=order/5/r&owner=$slow&value=wish&merge=1"),
@@ -331,6 +331,8 @@ sub releases {
         '208 Longer', "$name: who was late learns what is kept");
     is(ask('op=claim&key=order/5/r&lease=1'), '409 0',
         "$name: and gives nothing back");
+    is(ask("op=scan&prefix=order/5/&limit=9"), "200 order/5/r=Longer",
+        "$name: a scan does not show it");
     like(ask("op=get&key=$held"), qr/^200/, "$name: nor in the store")
         if $name eq 'lmdb';
 

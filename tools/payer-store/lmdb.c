@@ -374,7 +374,8 @@ payer_store_lmdb_each(payer_store_t *store, ngx_str_t *prefix,
                 entry.value = head.value;
             }
 
-            answer = handler(&entry, data);
+            answer = (head.layout == NGX_HTTP_PAYER_LMDB_CLAIM)
+                     ? 0 : handler(&entry, data);
         }
 
         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);

@@ -78,8 +78,7 @@ payer_store_lmdb_put_alias(payer_store_lmdb_t *lmdb, MDB_txn *txn,
 
     *written = 1;
 
-    return ngx_http_payer_lmdb_write_entry(txn, lmdb->le.dbi, &entry->key,
-                                           &fresh);
+    return ngx_http_payer_lmdb_write_entry(&lmdb->le, &entry->key, &fresh);
 }
 
 
@@ -151,7 +150,7 @@ payer_store_lmdb_put_one(payer_store_lmdb_t *lmdb, MDB_txn *txn,
 
         if (rc == 0) {
             *written = 1;
-            rc = ngx_http_payer_lmdb_remove(&lmdb->le, txn, &sibling, &head);
+            rc = ngx_http_payer_lmdb_remove(&lmdb->le, &sibling, &head);
         }
 
         if (rc != 0 && rc != MDB_NOTFOUND) {
@@ -190,7 +189,7 @@ payer_store_lmdb_put_one(payer_store_lmdb_t *lmdb, MDB_txn *txn,
     put->label = entry->label;
     put->describe = payer_store_describe_of(&entry->key);
 
-    rc = ngx_http_payer_lmdb_replace(&lmdb->le, txn, &lmdb->job, 0, NULL);
+    rc = ngx_http_payer_lmdb_replace(&lmdb->le, &lmdb->job, 0, NULL);
 
     if (rc == 0 && lmdb->job.rev != rev) {
         *written = 1;
@@ -222,7 +221,7 @@ payer_store_lmdb_put(payer_store_t *store, payer_store_entry_t *entries,
 
         lmdb->le.rev = (uint64_t) mdb_txn_id(txn) << 20;
 
-        rc = 0;
+        rc = mdb_cursor_open(txn, lmdb->le.dbi, &lmdb->le.cursor);
         written = 0;
 
         for (i = 0; i < n && rc == 0; i++) {

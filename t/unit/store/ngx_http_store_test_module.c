@@ -667,12 +667,22 @@ store_test_is(ngx_str_t *text, const char *word)
 static ngx_str_t
 store_test_arg(ngx_http_request_t *r, const char *name)
 {
-    ngx_str_t  value;
+    u_char     *dst, *src;
+    ngx_str_t   value;
 
     if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &value)
         != NGX_OK)
     {
         ngx_str_set(&value, "");
+    }
+
+    src = value.data;
+    dst = ngx_pnalloc(r->pool, value.len + 1);
+
+    if (dst != NULL) {
+        value.data = dst;
+        ngx_unescape_uri(&dst, &src, value.len, 0);
+        value.len = dst - value.data;
     }
 
     return value;
