@@ -306,3 +306,34 @@ faults({ match => 'refund', delay_after => 0.4, times => 0 });
 my @r = together(map { [ POST => '/refund', json => { reference => '1', amount => $_ } ] } 6000, 6900);
 is($_->status, 200, 'refunded') for @r;
 is(get('/thanks?order=1')->status, 402, 'and 402 is returned');
+
+
+
+=== TEST 22: an old signed link does not reopen an order whose cancel had no reply and is found out by payer_reconcile
+--- config
+payer_tries 1;
+location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
+--- after
+my $link = signed_link('1', 12900, time + 600);
+to_widget(get($link), 'sold');
+faults('cancel: lost-reply');
+like(post('/cancel', json => { reference => '1' }, headers => { 'Content-Type' => 'application/json', 'Idempotency-Key' => 'k' })->status, qr/^50/, 'the outcome is unknown');
+is(post('/reconcile')->json->{stillUnknown}, 0, 'it is found out');
+is_problem(get($link), 409, 'order-cancelled', 'cancelled');
+is(books('1')->{links}, 1, 'no second link');
+
+
+
+=== TEST 23: an old signed link does not reopen an order whose release had no reply, before it was seen paid
+--- config
+payer_tries 1;
+location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
+--- after
+my $link = signed_link('1', 12900, time + 600);
+to_widget(get($link), 'sold');
+pay('1');
+faults('release: lost-reply');
+like(post('/release', json => { reference => '1' }, headers => { 'Content-Type' => 'application/json', 'Idempotency-Key' => 'k' })->status, qr/^50/, 'the outcome is unknown');
+is(post('/reconcile')->json->{stillUnknown}, 0, 'it is found out');
+is_problem(get($link), 409, 'order-cancelled', 'released');
+is(books('1')->{links}, 1, 'no second link');

@@ -16,6 +16,7 @@
 #include "ngx_http_payer_audit.h"
 #include "ngx_http_payer_auto_capture.h"
 #include "ngx_http_payer_book.h"
+#include "ngx_http_payer_execute.h"
 #include "ngx_http_payer_keep.h"
 #include "ngx_http_payer_ledger.h"
 #include "ngx_http_payer_reading.h"
@@ -262,6 +263,10 @@ ngx_http_payer_reconcile_decide_op(ngx_http_payer_ctx_t *ctx,
         state = ctx->record.state;
 
         rc = ngx_http_payer_reading_apply(ctx, &job->payment, &verdict);
+
+        if (rc == NGX_OK && job->op.state == NGX_HTTP_PAYER_OP_DONE) {
+            ngx_http_payer_execute_shown(job->operation, &ctx->record);
+        }
 
         job->count.settled += (ctx->record.state != state);
         job->stored = (rc == NGX_OK);

@@ -102,6 +102,11 @@ ngx_int_t ngx_http_payer_execute_bound(ngx_http_payer_ctx_t *ctx,
  */
 time_t ngx_http_payer_execute_pause(ngx_http_payer_execution_t *ex);
 
+/* the effect on the record of an operation that a read of it, which was
+ * applied before, shows to be done */
+void ngx_http_payer_execute_shown(ngx_http_payer_call_e operation,
+    ngx_http_payer_record_t *record);
+
 /* a step of the caller's: NGX_OK when ex->result is known, NGX_AGAIN when the
  * request is parked, NGX_ERROR */
 ngx_int_t ngx_http_payer_execute_run(ngx_http_payer_execution_t *ex);

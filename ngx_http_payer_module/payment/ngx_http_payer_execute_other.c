@@ -38,9 +38,9 @@ ngx_http_payer_execute_other(ngx_http_payer_execution_t *ex)
         return NGX_OK;
     }
 
-    if (!ex->ctx->found) {
+    if (!ex->ctx->found || ex->ctx->record.captured > 0) {
 
-        /* no order has this payment */
+        /* no order has this payment, or it is not unpaid by the release */
 
         ex->state = ngx_http_payer_execute_noted;
         return NGX_OK;

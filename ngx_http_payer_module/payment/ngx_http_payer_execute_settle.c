@@ -107,15 +107,10 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
         if (ex->operation == NGX_HTTP_PAYER_CALL_CANCEL
             || ex->operation == NGX_HTTP_PAYER_CALL_RELEASE)
         {
-            /* Payer's status need not show which of the two it was */
-
             ngx_http_payer_execute_advance(ex);
 
-        } else if (ex->operation == NGX_HTTP_PAYER_CALL_REFUND) {
-
-            /* the read has the sum */
-
-            ngx_http_payer_record_refunded(&ex->ctx->record, 0);
+        } else {
+            ngx_http_payer_execute_shown(ex->operation, &ex->ctx->record);
         }
 
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_DONE,
@@ -153,6 +148,36 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
 
         ex->ctx->record.unknown = 1;
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_UNKNOWN, NULL);
+        break;
+    }
+}
+
+
+/* Payer's status need not show whether it was a cancel or a release */
+
+void
+ngx_http_payer_execute_shown(ngx_http_payer_call_e operation,
+    ngx_http_payer_record_t *record)
+{
+    switch (operation) {
+
+    case NGX_HTTP_PAYER_CALL_CANCEL:
+        record->state = NGX_HTTP_PAYER_CANCELLED;
+        record->closed = 1;
+        break;
+
+    case NGX_HTTP_PAYER_CALL_RELEASE:
+        ngx_http_payer_record_released(record);
+        break;
+
+    case NGX_HTTP_PAYER_CALL_REFUND:
+
+        /* the read has the sum */
+
+        ngx_http_payer_record_refunded(record, 0);
+        break;
+
+    default: /* a capture, whose sum the read has */
         break;
     }
 }
@@ -208,17 +233,12 @@ ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex)
                                        ex->params->release_rest == 1);
         break;
 
-    case NGX_HTTP_PAYER_CALL_CANCEL:
-        record->state = NGX_HTTP_PAYER_CANCELLED;
-        record->closed = 1;
-        break;
-
-    case NGX_HTTP_PAYER_CALL_RELEASE:
-        ngx_http_payer_record_released(record);
-        break;
-
-    default: /* NGX_HTTP_PAYER_CALL_REFUND */
+    case NGX_HTTP_PAYER_CALL_REFUND:
         ngx_http_payer_record_refunded(record, ex->op.amount);
+        break;
+
+    default: /* NGX_HTTP_PAYER_CALL_CANCEL, NGX_HTTP_PAYER_CALL_RELEASE */
+        ngx_http_payer_execute_shown(ex->operation, record);
         break;
     }
 }
