@@ -589,7 +589,7 @@ started 'a fastcgi location', shop_asked(shop => 'internal; fastcgi_pass 127.0.0
 started 'a uwsgi location', shop_asked(shop => 'internal; uwsgi_pass 127.0.0.1:81;');
 started 'an scgi location', shop_asked(shop => 'internal; scgi_pass 127.0.0.1:81;');
 started 'headers', shop_asked(more => 'payer_lookup_header Cookie X-Shop_1;');
-started 'a regular expression with a tag', shop_asked(field => 'payer_lookup_field $wc_total "~<b>([0-9]+)</b>";');
+started 'a regular expression with a tag', shop_asked(field => 'payer_lookup_field $wc_total "~<b>([0-9]+\\.[0-9]*)</b>";');
 started 'a lookup that is off', shop_asked(lookup => 'payer_lookup off;', field => '', match => '',
     amount => '100', reference => '$arg_id public', server => 'payer_verify_amount 100 SEK;');
 
@@ -666,6 +666,7 @@ refused 'a pattern without a group', qr/must have from 1 to 8 groups/, shop_aske
 refused 'a pattern with too many', qr/must have from 1 to 8 groups/, shop_asked(match => 'payer_lookup_field $x "~<(.)(.)(.)(.)(.)(.)(.)(.)(.)";');
 refused 'a pattern that is none', qr/missing/, shop_asked(match => 'payer_lookup_field $x "~<(";');
 warned 'a pattern that anybody\'s text matches', qr/has no "<", ">" or quote/, shop_asked(field => 'payer_lookup_field $wc_total "~total ([0-9]+)";');
+warned 'a pattern that passes over other values', qr/has "\.\*" or "\.\+", which may pass over another value/, shop_asked(field => 'payer_lookup_field $wc_total "~<b>Total.*>([0-9.]+)</b>";');
 
 for my $test (qw(match only open paid)) {
     refused "payer_lookup_$test of what is no field", qr/"\$other" is not a field of "payer_lookup \/_shop"/,

@@ -144,6 +144,8 @@ for my $case (
     ['cut', qr/was cut off/],
     ['200 Content-Encoding: gzip', qr/is compressed/],
     ['html <p>busy', qr/the reply \S.*, status 200/],
+    ['json=206 {"total":1}', qr/is only a part, status 206/],
+    ["json \xef\xbb\xbf{\"total\":1}", qr/begins with a byte order mark/],
     ['401', qr/is an error, status 401/], ['403', qr/is an error, status 403/])
 {
     my ($answer, $log) = @$case;
@@ -348,3 +350,18 @@ is(received(1602, 'wc_order_abc')->status, 409, 'a status that is not open');
 my ($line) = error_log_text() =~ m{payer: lookup "/_shop/order\?id=1602": (.*?): closed};
 is($line, 'status 200, wc_total="129.50", wc_currency="SEK", wc_status="pending? x??' . 'y' x 28 . '", wc_method="bacs"', 'the line');
 unlike(error_log_text() =~ s/request: "[^"]*"//gr, qr/wc_order_abc/, 'no key in any line of ours');
+
+
+
+=== TEST 17: a second match that the first one reaches over is a second match
+--- http_config eval: ::page()
+--- config eval: ::asks($::PROXY, '~<b>Total:</b>\\s*([0-9.]+) kr.*</tr>')
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+shop_answers("html <tr><b>Total:</b> 1.00 kr</td></tr>");
+is(get('/pay?id=1701')->status, 303, 'one');
+shop_answers("html <tr><b>Total:</b> 1.00 kr</td> <b>Total:</b> 100.00 kr</td></tr>");
+is(get('/pay?id=1702')->status, 503, 'the first of two is not the price');
+like(error_log_text(), qr/matches more than once in the reply/, 'the log says why');

@@ -27,6 +27,9 @@ typedef struct {
 static ngx_int_t ngx_http_payer_lookup_match_at(
     ngx_http_payer_lookup_field_t *field, ngx_str_t *text, size_t start,
     ngx_http_payer_lookup_groups_t *groups);
+static ngx_uint_t ngx_http_payer_lookup_wide(ngx_str_t *pattern);
+static size_t ngx_http_payer_lookup_behind(
+    ngx_http_payer_lookup_groups_t *groups);
 static ngx_int_t ngx_http_payer_lookup_join(ngx_pool_t *pool, ngx_str_t *text,
     ngx_http_payer_lookup_groups_t *groups, ngx_str_t *value);
 
@@ -89,10 +92,46 @@ ngx_http_payer_lookup_regex(ngx_conf_t *cf,
                            "the page may match it", text);
     }
 
+    if (ngx_http_payer_lookup_wide(text)) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "regular expression \"%V\" has \".*\" or \".+\", "
+                           "which may pass over another value: use "
+                           "\"[^<]*\"", text);
+    }
+
 #endif
 
     return NGX_CONF_OK;
 }
+
+
+#if (NGX_PCRE)
+
+/* whether any characters may stand between the parts of the pattern */
+
+static ngx_uint_t
+ngx_http_payer_lookup_wide(ngx_str_t *pattern)
+{
+    u_char  *p, *last;
+
+    last = pattern->data + pattern->len;
+
+    for (p = pattern->data; last - p > 1; p++) {
+
+        if (*p == '\\') {
+            p++;
+            continue;
+        }
+
+        if (*p == '.' && (p[1] == '*' || p[1] == '+')) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+#endif
 
 
 char *
@@ -187,7 +226,7 @@ ngx_http_payer_lookup_search(ngx_pool_t *pool,
     }
 
     if (rc == NGX_OK) {
-        start = (size_t) ngx_max(groups.at[1], groups.at[0] + 1);
+        start = ngx_http_payer_lookup_behind(&groups);
 
         if (start > text->len) {
             return NGX_OK;
@@ -337,6 +376,27 @@ ngx_http_payer_lookup_match_at(ngx_http_payer_lookup_field_t *field,
 }
 
 #endif
+
+
+/*
+ * where another match would begin: behind the groups, not behind the match,
+ * which may reach over another value (".*")
+ */
+
+static size_t
+ngx_http_payer_lookup_behind(ngx_http_payer_lookup_groups_t *groups)
+{
+    ssize_t     end;
+    ngx_uint_t  i;
+
+    end = groups->at[0] + 1;
+
+    for (i = 1; i < groups->n; i++) {
+        end = ngx_max(end, groups->at[2 * i + 1]);
+    }
+
+    return (size_t) end;
+}
 
 
 /* NGX_OK, NGX_DECLINED (empty, or too long), NGX_ERROR */

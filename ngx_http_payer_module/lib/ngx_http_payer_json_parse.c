@@ -143,6 +143,13 @@ ngx_http_payer_json_read_places(ngx_str_t *text,
         return NGX_DECLINED;
     }
 
+    if (scan.last - scan.pos > 3
+        && ngx_memcmp(scan.pos, "\xef\xbb\xbf", 3) == 0)
+    {
+        *reason = "begins with a byte order mark";
+        return NGX_DECLINED;
+    }
+
     ngx_http_payer_json_place_root(places, n, scan.pos);
 
     do {

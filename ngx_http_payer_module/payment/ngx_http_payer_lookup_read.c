@@ -53,6 +53,14 @@ ngx_http_payer_lookup_read(ngx_http_payer_lookup_t *lookup,
         return NGX_OK;
     }
 
+    if (lookup->status == NGX_HTTP_PARTIAL_CONTENT) {
+
+        /* a second price may stand in the rest */
+
+        ngx_http_payer_lookup_fail(lookup, "is only a part");
+        return NGX_OK;
+    }
+
     rc = (like && like->conf == lookup->conf)
          ? ngx_http_payer_lookup_copy(lookup, like)
          : ngx_http_payer_lookup_fields(lookup);

@@ -56,7 +56,7 @@ static broken_t  broken[] = {
     { "{\"message\":\"m\"}}", "is not JSON" },
     { "{\"message\":\"m\"} x", "is not JSON" },
     { "{\"message\":\"m\"}{}", "is not JSON" },
-    { "\xef\xbb\xbf{\"message\":\"m\"}", "is not JSON" },
+    { "\xef\xbb\xbf{\"message\":\"m\"}", "begins with a byte order mark" },
     { "{'message':'m'}", "is not JSON" },
     { "{message:1}", "is not JSON" },
     { "{\"message\":\"m\",}", "is not JSON" },
