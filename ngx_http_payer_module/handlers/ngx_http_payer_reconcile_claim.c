@@ -47,6 +47,9 @@ ngx_http_payer_reconcile_claim(ngx_http_request_t *r,
     case NGX_OK:
         break;
 
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
     case NGX_BUSY:
         return ngx_http_payer_reconcile_elsewhere(job);
 
