@@ -21,6 +21,7 @@
 
 #define NGX_HTTP_PAYER_LAP_HOUR     3600
 #define NGX_HTTP_PAYER_LAP_DAY      86400
+#define NGX_HTTP_PAYER_LAP_KEEP     (62 * NGX_HTTP_PAYER_LAP_DAY)
 
 
 static ngx_int_t ngx_http_payer_reconcile_lap_key(ngx_http_payer_ctx_t *ctx,
@@ -138,6 +139,10 @@ ngx_http_payer_reconcile_lap_write(ngx_http_payer_ctx_t *ctx,
     }
 
     ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
+
+    /* of servers that are gone it is not kept for ever */
+
+    entry.expires = ngx_time() + NGX_HTTP_PAYER_LAP_KEEP;
 
     entry.key = lap->key;
     entry.value.data = p;
