@@ -337,3 +337,26 @@ like(post('/release', json => { reference => '1' }, headers => { 'Content-Type' 
 is(post('/reconcile')->json->{stillUnknown}, 0, 'it is found out');
 is_problem(get($link), 409, 'order-cancelled', 'released');
 is(books('1')->{links}, 1, 'no second link');
+
+
+
+=== TEST 24: nor while the outcome of the cancel or the release is unknown
+--- config
+payer_tries 1;
+--- after
+my $link = signed_link('1', 12900, time + 600);
+to_widget(get($link), 'sold');
+faults('cancel: lost-reply');
+like(post('/cancel', json => { reference => '1' }, headers => { 'Content-Type' => 'application/json', 'Idempotency-Key' => 'k' })->status, qr/^50/, 'a cancel');
+is_problem(get($link), 409, 'order-cancelled', 'the link');
+is(books('1')->{links}, 1, 'no second link');
+to_widget(told('1', 12900), 'the shop sells it again');
+
+$link = signed_link('2', 12900, time + 600);
+to_widget(get($link), 'sold');
+pay('2');
+faults('release: lost-reply');
+like(post('/release', json => { reference => '2' }, headers => { 'Content-Type' => 'application/json', 'Idempotency-Key' => 'k' })->status, qr/^50/, 'a release');
+is_problem(get($link), 409, 'order-cancelled', 'the link');
+is(books('2')->{links}, 1, 'no second link');
+to_widget(told('2', 12900), 'the shop sells it again');

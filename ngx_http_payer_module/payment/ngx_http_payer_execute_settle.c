@@ -15,6 +15,7 @@
 
 static void ngx_http_payer_execute_doubt(ngx_http_payer_execution_t *ex,
     ngx_http_payer_call_t *call);
+static void ngx_http_payer_execute_unknown(ngx_http_payer_execution_t *ex);
 static ngx_int_t ngx_http_payer_execute_verdict(
     ngx_http_payer_execution_t *ex, ngx_http_payer_call_t *call);
 static void ngx_http_payer_execute_advance(ngx_http_payer_execution_t *ex);
@@ -70,7 +71,7 @@ ngx_http_payer_execute_replied(ngx_http_payer_call_t *call)
 
     case NGX_HTTP_PAYER_UNKNOWN:
         ngx_http_payer_execute_doubt(ex, call);
-        ex->ctx->record.unknown = 1;
+        ngx_http_payer_execute_unknown(ex);
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_UNKNOWN, NULL);
         break;
 
@@ -146,9 +147,32 @@ ngx_http_payer_execute_was_read(ngx_http_payer_call_t *call)
             ex->op.status = ex->call->exchange.status;
         }
 
-        ex->ctx->record.unknown = 1;
+        ngx_http_payer_execute_unknown(ex);
         ngx_http_payer_execute_settle(ex, NGX_HTTP_PAYER_OP_UNKNOWN, NULL);
         break;
+    }
+}
+
+
+/*
+ * An order that was to be cancelled or released, and perhaps is, is not sold
+ * by what was said before.
+ */
+
+static void
+ngx_http_payer_execute_unknown(ngx_http_payer_execution_t *ex)
+{
+    ngx_http_payer_record_t  *record;
+
+    record = &ex->ctx->record;
+
+    record->unknown = 1;
+
+    if (ex->operation == NGX_HTTP_PAYER_CALL_CANCEL
+        || (ex->operation == NGX_HTTP_PAYER_CALL_RELEASE
+            && record->captured <= 0))
+    {
+        record->closed = 1;
     }
 }
 
