@@ -35,9 +35,8 @@ ngx_http_payer_metrics_store(u_char *p, u_char *last,
     }
 
     p = ngx_http_payer_metrics_head(p, last, "payer_store_up",
-                                    "Whether the store can be used, as the "
-                                    "worker process that answers sees it.",
-                                    "gauge");
+                                    "Whether all worker processes can use "
+                                    "the store.", "gauge");
     p = ngx_slprintf(p, last, "payer_store_up %ui\n", status.up);
 
     p = ngx_http_payer_metrics_head(p, last, "payer_store_queue",

@@ -57,7 +57,7 @@ typedef struct {
     ngx_atomic_t                  store_inode;
 
     /* of a store on other machines: the highest timeline that was seen, and
-     * whether it was reported to be down */
+     * which worker processes are without it, bit by bit */
     ngx_atomic_t                  store_timeline;
     ngx_atomic_t                  store_down;
 

@@ -2,10 +2,10 @@
 /*
  * What the files of the PostgreSQL store share: the directive (_conf.c,
  * _uri.c), the names of its hosts (_resolve.c), a connection to one of them
- * (_wire.c, _check.c), the choice of the one that is used (_link.c), calls on
- * it (_flight.c, _array.c, _result.c), and the operations of the store: those
- * that read (_read.c), those that write (_write.c, _merge.c, _batch.c,
- * _answer.c), and their table (_module.c).
+ * (_wire.c, _check.c), the choice of the one that is used (_link.c), what is
+ * said of that (_state.c), calls on it (_flight.c, _array.c, _result.c), and
+ * the operations of the store: those that read (_read.c), those that write
+ * (_write.c, _merge.c, _batch.c, _answer.c), and their table (_module.c).
  *
  * A process has two links, so that a commit that hangs does not hold up those
  * who read.  A link has one wire, or several while it looks for the primary.
@@ -115,9 +115,13 @@ struct ngx_http_payer_postgres_link_s {
     ngx_event_t              kick;              /* posted: there is work */
     ngx_msec_t               backoff;
     ngx_msec_t               swept;
+    ngx_msec_t               since;             /* there is no wire; 0: there
+                                                 * is one */
     size_t                   reason_len;
     u_char                   reason[512];       /* why the search failed */
     unsigned                 writes:1;
+    unsigned                 down:1;            /* for so long that nobody
+                                                 * waits any more */
     unsigned                 searching:1;
     unsigned                 running:1;         /* a put, or a get, is under
                                                  * way: others gather */
@@ -295,6 +299,16 @@ ngx_int_t ngx_http_payer_postgres_uri(ngx_conf_t *cf,
 /* in a worker, once: what the calls below need */
 void ngx_http_payer_postgres_begin(ngx_http_payer_postgres_t *pg);
 
+/*
+ * What the worker processes know of the store, in the zone: a bit for each
+ * that is without it, and one that says whether that was logged.  down() and
+ * up() are called by a worker when it has given up, or has found it.
+ */
+void ngx_http_payer_postgres_unknown(ngx_http_payer_postgres_t *pg);
+void ngx_http_payer_postgres_down(ngx_http_payer_postgres_link_t *link);
+void ngx_http_payer_postgres_up(ngx_http_payer_postgres_wire_t *wire);
+ngx_uint_t ngx_http_payer_postgres_told(ngx_http_payer_postgres_t *pg);
+
 /* looks for the primary, if nobody does yet and it is time */
 void ngx_http_payer_postgres_search(ngx_http_payer_postgres_link_t *link);
 
@@ -365,6 +379,9 @@ ngx_http_payer_postgres_job_t *ngx_http_payer_postgres_job(
     ngx_http_payer_postgres_kind_e kind);
 void ngx_http_payer_postgres_enqueue(ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_job_t *job, ngx_http_payer_io_t *io);
+
+/* those of a link that is down end, but for what has to be kept */
+void ngx_http_payer_postgres_turn_away(ngx_http_payer_postgres_link_t *link);
 void ngx_http_payer_postgres_finish(ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_job_t *job, ngx_int_t rc);
 void ngx_http_payer_postgres_again(ngx_http_payer_postgres_link_t *link,

@@ -29,6 +29,8 @@ static ngx_pool_t  *ngx_http_payer_postgres_pools[
 static ngx_uint_t   ngx_http_payer_postgres_npools;
 
 
+static ngx_uint_t ngx_http_payer_postgres_impatient(
+    ngx_http_payer_postgres_job_t *job);
 static ngx_uint_t ngx_http_payer_postgres_repeatable(
     ngx_http_payer_postgres_flight_t *flight,
     ngx_http_payer_postgres_job_t *job, const char *state);
@@ -193,11 +195,56 @@ ngx_http_payer_postgres_expire(ngx_event_t *ev)
         ngx_http_payer_postgres_finish(link, job, NGX_ERROR);
     }
 
-    if (n != 0 && !pg->store->zone->sh->store_down) {
+    if (n != 0 && !ngx_http_payer_postgres_told(pg)) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "payer_store \"%V\": %ui %s had no answer in %M ms",
                       &pg->title, n, link->writes ? "writes" : "reads",
                       pg->timeout);
+    }
+}
+
+
+/*
+ * Whether it may be told at once that there is no store.  What says how a call
+ * to Payer ended, and what nobody waits for, is kept until its time is over:
+ * the store may be back by then.
+ */
+
+static ngx_uint_t
+ngx_http_payer_postgres_impatient(ngx_http_payer_postgres_job_t *job)
+{
+    if (job->sent || job->io == NULL || job->io->pool == NULL) {
+        return 0;
+    }
+
+    return job->kind != NGX_HTTP_PAYER_POSTGRES_PUT
+           || job->act == NGX_HTTP_PAYER_CLAIM_TAKE
+           || job->confirm;
+}
+
+
+/* an end may be the beginning of another job */
+
+void
+ngx_http_payer_postgres_turn_away(ngx_http_payer_postgres_link_t *link)
+{
+    ngx_queue_t                    *q;
+    ngx_http_payer_postgres_job_t  *job;
+
+    for (q = ngx_queue_head(&link->jobs);
+         q != ngx_queue_sentinel(&link->jobs);
+         /* void */)
+    {
+        job = ngx_queue_data(q, ngx_http_payer_postgres_job_t, age);
+
+        if (!ngx_http_payer_postgres_impatient(job)) {
+            q = ngx_queue_next(q);
+            continue;
+        }
+
+        ngx_http_payer_postgres_finish(link, job, NGX_ERROR);
+
+        q = ngx_queue_head(&link->jobs);
     }
 }
 
@@ -289,6 +336,10 @@ ngx_http_payer_postgres_depart(ngx_http_payer_postgres_link_t *link)
     wire = link->wire;
 
     if (wire == NULL) {
+
+        if (link->down) {
+            ngx_http_payer_postgres_turn_away(link);
+        }
 
         if (!ngx_queue_empty(&link->waiting)) {
             ngx_http_payer_postgres_search(link);

@@ -13,6 +13,7 @@
 #define NGX_HTTP_PAYER_POSTGRES_GRACE    200    /* ms, for the other hosts */
 #define NGX_HTTP_PAYER_POSTGRES_BACKOFF  100    /* ms, doubled each time */
 #define NGX_HTTP_PAYER_POSTGRES_MAXIMUM  5000
+#define NGX_HTTP_PAYER_POSTGRES_PATIENCE 2000   /* ms without a primary */
 
 
 static void ngx_http_payer_postgres_step(
@@ -47,6 +48,10 @@ ngx_http_payer_postgres_search(ngx_http_payer_postgres_link_t *link)
     }
 
     pg = link->pg;
+
+    if (link->since == 0) {
+        link->since = ngx_current_msec;
+    }
 
     link->searching = 1;
     link->reason_len = 0;
@@ -188,17 +193,17 @@ static void
 ngx_http_payer_postgres_choose(ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_wire_t *wire)
 {
-    ngx_http_payer_zone_sh_t   *sh;
     ngx_http_payer_postgres_t  *pg;
 
     pg = link->pg;
-    sh = pg->store->zone->sh;
 
     ngx_queue_remove(&wire->queue);
 
     ngx_http_payer_postgres_end_search(link);
 
     link->wire = wire;
+    link->since = 0;
+    link->down = 0;
 
     pg->lent->count(pg->store->zone, NGX_HTTP_PAYER_COUNT_STORE,
                     NGX_HTTP_PAYER_COUNT_STORE_EVENTS,
@@ -206,13 +211,7 @@ ngx_http_payer_postgres_choose(ngx_http_payer_postgres_link_t *link,
 
     ngx_http_payer_postgres_advance(wire);
 
-    if (pg->reads.wire != NULL && pg->writes.wire != NULL
-        && ngx_atomic_cmp_set(&sh->store_down, 1, 0))
-    {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "payer_store \"%V\" is available again: host \"%V\" is "
-                      "the primary", &pg->title, &wire->host->shown);
-    }
+    ngx_http_payer_postgres_up(wire);
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "payer_store \"%V\": connected to host \"%V\" on timeline "
@@ -264,23 +263,21 @@ ngx_http_payer_postgres_advance(ngx_http_payer_postgres_wire_t *wire)
 }
 
 
+/* a primary that only restarts, or is replaced at once, is waited for */
+
 static void
 ngx_http_payer_postgres_give_up(ngx_http_payer_postgres_link_t *link)
 {
-    ngx_http_payer_postgres_t  *pg;
-
-    pg = link->pg;
-
     ngx_http_payer_postgres_end_search(link);
 
-    if (ngx_atomic_cmp_set(&pg->store->zone->sh->store_down, 0, 1)) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "payer_store \"%V\" is not available, payments are "
-                      "answered 503: %*s", &pg->title, link->reason_len,
-                      link->reason);
-    }
+    ngx_http_payer_postgres_down(link);
 
     ngx_http_payer_postgres_pause(link);
+
+    if (ngx_current_msec - link->since >= NGX_HTTP_PAYER_POSTGRES_PATIENCE) {
+        link->down = 1;
+        ngx_http_payer_postgres_turn_away(link);
+    }
 }
 
 
@@ -420,6 +417,8 @@ ngx_http_payer_postgres_lost(ngx_http_payer_postgres_wire_t *wire,
                   link->reason_len, link->reason);
 
     ngx_http_payer_postgres_close(wire);
+
+    link->since = ngx_current_msec;
 
     if (ngx_exiting && ngx_queue_empty(&link->jobs)) {
         return;

@@ -71,7 +71,11 @@ static ngx_int_t
 ngx_http_payer_postgres_init_process(ngx_cycle_t *cycle,
     ngx_http_payer_store_t *store)
 {
-    (void) ngx_http_payer_postgres_of(store);
+    /* the cache manager and the cache loader have no use for it */
+
+    if (ngx_process != NGX_PROCESS_HELPER) {
+        (void) ngx_http_payer_postgres_of(store);
+    }
 
     return NGX_OK;
 }
@@ -98,6 +102,8 @@ ngx_http_payer_postgres_of(ngx_http_payer_store_t *store)
 
         ngx_http_payer_postgres_init_link(pg, &pg->reads);
         ngx_http_payer_postgres_init_link(pg, &pg->writes);
+
+        ngx_http_payer_postgres_unknown(pg);
 
         ngx_http_payer_postgres_search(&pg->writes);
         ngx_http_payer_postgres_search(&pg->reads);
@@ -212,28 +218,4 @@ ngx_http_payer_postgres_extend(ngx_http_payer_store_t *store,
     ngx_http_payer_claim_t *claim, ngx_msec_t lease)
 {
     store->lent->extend(store, claim, lease);
-}
-
-
-void
-ngx_http_payer_postgres_status(ngx_http_payer_store_t *store,
-    ngx_http_payer_store_status_t *status)
-{
-    ngx_http_payer_postgres_t       *pg;
-    ngx_http_payer_postgres_link_t  *link;
-
-    pg = ngx_http_payer_postgres_of(store);
-
-    status->up = (pg->reads.wire != NULL && pg->writes.wire != NULL);
-    status->queued = pg->reads.njobs + pg->writes.njobs;
-
-    if (status->up) {
-        status->detail = pg->writes.wire->host->shown;
-        return;
-    }
-
-    link = (pg->writes.wire == NULL) ? &pg->writes : &pg->reads;
-
-    status->detail.data = link->reason;
-    status->detail.len = link->reason_len;
 }
