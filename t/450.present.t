@@ -358,3 +358,41 @@ GET /none
 --- after
 Test::More::like(h2(), qr{\AHTTP/2 200.*\n\nGET http://127\S+/widget/\w+\z}s, 'GET');
 Test::More::like(h2('-d', 'a=b'), qr{\AHTTP/2 200.*\n\nGET http://127\S+/widget/\w+\z}s, 'POST');
+
+
+
+=== TEST 21: a reference in the URI of payer_present does not lead outside the location of the URI
+--- config perl
+checkout(payer_present => '/pages/$payer_reference.html') . <<'END'
+    location /pages/ { internal; }
+END
+--- user_files
+>>> pages/1001.html
+the page
+>>> secret.html
+a secret
+--- request
+GET /checkout?order=..%2Fsecret
+--- error_code: 404
+--- response_body_unlike: secret
+--- after
+Test::More::is(get('/checkout?order=1001')->body, "the page\n", 'a number');
+Test::More::is(get('/checkout?order=a%2F..%2F..%2Fsecret')->status, 404,
+    'a path in the middle');
+Test::More::is(get('/checkout?order=..%252Fsecret')->status, 404,
+    'encoded twice');
+
+
+
+=== TEST 22: a reference in the URI of payer_present does not add arguments
+--- config perl
+checkout(payer_present => '/frame?order=$payer_reference&from=module') . <<'END'
+    location = /frame {
+        internal;
+        return 200 "$arg_order $arg_from $payer_reference";
+    }
+END
+--- request
+GET /checkout?order=1%26from%3Dbuyer%3F
+--- response_body chomp
+1%26from%3Dbuyer%3F module 1&from=buyer?

@@ -391,19 +391,34 @@ ngx_http_payer_present_json(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
-/* the shop's own page, which frames $payer_url */
+/*
+ * The shop's own page, which frames $payer_url.  The client may have chosen
+ * the variables of the URI: the reference is escaped, and a path that goes up
+ * is rejected, as nginx does in X-Accel-Redirect.
+ */
 
 static ngx_int_t
 ngx_http_payer_present_internally(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx)
 {
-    ngx_str_t  uri, args;
+    ngx_int_t   rc;
+    ngx_str_t   uri, args;
+    ngx_uint_t  flags;
 
-    if (ngx_http_complex_value(r, ctx->conf->present_uri, &uri) != NGX_OK) {
+    ctx->escape = 1;
+    rc = ngx_http_complex_value(r, ctx->conf->present_uri, &uri);
+    ctx->escape = 0;
+
+    if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_split_args(r, &uri, &args);
+    ngx_str_null(&args);
+    flags = NGX_HTTP_LOG_UNSAFE;
+
+    if (ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK) {
+        return NGX_HTTP_NOT_FOUND;
+    }
 
     if (r->method != NGX_HTTP_HEAD) {
         r->method = NGX_HTTP_GET;
