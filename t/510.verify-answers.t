@@ -212,7 +212,9 @@ auth_basic_user_file $TEST_NGINX_DIR/htpasswd;
 --- after
 order('1001');
 my %staff = (headers => { Authorization => 'Basic c3RhZmY6c2VjcmV0' });
-is_thanked(get('/thanks?order=1001', %staff), 'staff');
+my $page = get('/thanks?order=1001', %staff);
+is_thanked($page, 'staff');
+is($page->header('Cache-Control'), 'no-store', 'no cache gives it to others');
 is(calls()->{read} // 0, 0, 'Payer was not asked');
 is_refused(thanks('1001'), 402, 'neither');
 faults({ match => 'read', action => 'html', times => 3 });

@@ -23,6 +23,7 @@ static ngx_uint_t ngx_http_payer_verify_access_same(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_int_t ngx_http_payer_verify_access_header_filter(
     ngx_http_request_t *r);
+static ngx_uint_t ngx_http_payer_verify_access_any(ngx_http_request_t *r);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -143,17 +144,44 @@ ngx_http_payer_verify_access_header_filter(ngx_http_request_t *r)
     if (ctx == NULL || (ctx->verdict == NGX_HTTP_PAYER_UNDECIDED
                         && !ctx->conf->handler->order))
     {
+        if (!ngx_http_payer_verify_access_any(r)) {
+            return ngx_http_next_header_filter(r);
+        }
+
+    } else if (ctx->uncached) {
+        ctx->uncached = 0;
+
         return ngx_http_next_header_filter(r);
     }
 
-    if (ctx->uncached) {
-        ctx->uncached = 0;
-
-    } else if (ngx_http_payer_answer_no_store(r) != NGX_OK) {
+    if (ngx_http_payer_answer_no_store(r) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/*
+ * With "satisfy any" another module has passed the request, such as a password
+ * of staff: a cache must not give the page to clients that have not paid.
+ */
+
+static ngx_uint_t
+ngx_http_payer_verify_access_any(ngx_http_request_t *r)
+{
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_payer_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_payer_module);
+
+    if (conf->verify.reference.value == NULL) {
+        return 0;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    return clcf->satisfy == NGX_HTTP_SATISFY_ANY;
 }
 
 
