@@ -13,8 +13,16 @@ typedef enum {
 } ngx_http_payer_postgres_column_e;
 
 
+/* what put_1() says of a row, as in schema.sql */
+typedef enum {
+    WRITTEN = 0, DIFFERS, BUSY
+} ngx_http_payer_postgres_rc_e;
+
+
 static ngx_int_t ngx_http_payer_postgres_put_answer(
     ngx_http_payer_postgres_job_t *job, PGresult *res, ngx_uint_t *row);
+static ngx_int_t ngx_http_payer_postgres_row_answer(PGresult *res,
+    ngx_uint_t row, ngx_uint_t first, int64_t *answer);
 static ngx_int_t ngx_http_payer_postgres_put_stored(
     ngx_http_payer_postgres_job_t *job, ngx_uint_t i, PGresult *res,
     ngx_uint_t row);
@@ -45,6 +53,10 @@ ngx_http_payer_postgres_written(ngx_http_payer_postgres_link_t *link,
         {
             return NGX_ERROR;
         }
+    }
+
+    if (row != (ngx_uint_t) PQntuples(flight->result)) {
+        return NGX_ERROR;
     }
 
     ngx_queue_init(&ended);
@@ -93,10 +105,10 @@ static ngx_int_t
 ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
     PGresult *res, ngx_uint_t *row)
 {
-    int         answer;
+    int64_t     answer;
     ngx_uint_t  i, n;
 
-    answer = 0;
+    answer = WRITTEN;
     n = *row;
 
     for (i = 0; i < job->n; i++) {
@@ -105,14 +117,11 @@ ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
             continue;
         }
 
-        if (n >= (ngx_uint_t) PQntuples(res)) {
-            return NGX_ERROR;
-        }
-
-        answer = (int) ngx_http_payer_postgres_int(res, n, RC);
-
-        if (answer == 1
-            && ngx_http_payer_postgres_put_stored(job, i, res, n) != NGX_OK)
+        if (ngx_http_payer_postgres_row_answer(res, n, *row, &answer)
+            != NGX_OK
+            || (answer == DIFFERS
+                && ngx_http_payer_postgres_put_stored(job, i, res, n)
+                   != NGX_OK))
         {
             return NGX_ERROR;
         }
@@ -126,11 +135,12 @@ ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
 
     if (ngx_http_payer_postgres_claim_row(job)) {
 
-        if (n >= (ngx_uint_t) PQntuples(res)) {
+        if (ngx_http_payer_postgres_row_answer(res, n, *row, &answer)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        answer = (int) ngx_http_payer_postgres_int(res, n, RC);
         n++;
     }
 
@@ -140,13 +150,14 @@ ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
 
     job->outcome = NGX_OK;
 
-    if (answer == 2) {
+    if (answer == BUSY) {
         job->outcome = NGX_BUSY;
         job->kept = 0;
         job->wanted = 0;
-        job->left = (ngx_msec_t) ngx_http_payer_postgres_int(res, n - 1, LEFT);
+        job->left = (ngx_msec_t) ngx_max(0,
+                              ngx_http_payer_postgres_int(res, n - 1, LEFT));
 
-    } else if (answer == 1) {
+    } else if (answer == DIFFERS) {
         job->outcome = (job->repeats++ < NGX_HTTP_PAYER_POSTGRES_REPEATS)
                        ? NGX_AGAIN : NGX_ERROR;
     }
@@ -154,6 +165,32 @@ ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
     *row = n;
 
     return NGX_OK;
+}
+
+
+/* a put is written as a whole: all its rows say the same, and what is not
+ * known is not taken for a success */
+
+static ngx_int_t
+ngx_http_payer_postgres_row_answer(PGresult *res, ngx_uint_t row,
+    ngx_uint_t first, int64_t *answer)
+{
+    int64_t  was;
+
+    if (row >= (ngx_uint_t) PQntuples(res)
+        || ngx_http_payer_postgres_null(res, row, RC))
+    {
+        return NGX_ERROR;
+    }
+
+    was = *answer;
+    *answer = ngx_http_payer_postgres_int(res, row, RC);
+
+    if (*answer < WRITTEN || *answer > BUSY) {
+        return NGX_ERROR;
+    }
+
+    return (row == first || *answer == was) ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -11,6 +11,9 @@
 
 static ngx_int_t ngx_http_payer_postgres_take(
     ngx_http_payer_postgres_wire_t *wire, PGresult *res);
+static const char *ngx_http_payer_postgres_moved(const char *state);
+static ngx_uint_t ngx_http_payer_postgres_shape(
+    ngx_http_payer_postgres_flight_t *flight);
 static ngx_int_t ngx_http_payer_postgres_landed(
     ngx_http_payer_postgres_wire_t *wire);
 
@@ -89,6 +92,7 @@ ngx_int_t
 ngx_http_payer_postgres_receive(ngx_http_payer_postgres_wire_t *wire)
 {
     PGresult   *res;
+    PGnotify   *notify;
     ngx_int_t   rc;
 
     if (PQconsumeInput(wire->conn) != 1) {
@@ -121,6 +125,18 @@ ngx_http_payer_postgres_receive(ngx_http_payer_postgres_wire_t *wire)
         if (rc != NGX_OK) {
             goto failed;
         }
+    }
+
+    /* what nobody has asked for is read, too: it must not pile up */
+
+    while (ngx_queue_empty(&wire->flights)) {
+        notify = PQnotifies(wire->conn);
+
+        if (notify == NULL) {
+            break;
+        }
+
+        PQfreemem(notify);
     }
 
     if (PQstatus(wire->conn) == CONNECTION_BAD) {
@@ -164,6 +180,7 @@ ngx_http_payer_postgres_take(ngx_http_payer_postgres_wire_t *wire,
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
     case PGRES_FATAL_ERROR:
+    case PGRES_PIPELINE_ABORTED:
 
         if (flight->result != NULL) {
             PQclear(flight->result);
@@ -174,8 +191,11 @@ ngx_http_payer_postgres_take(ngx_http_payer_postgres_wire_t *wire,
         return PQstatus(wire->conn) == CONNECTION_BAD ? NGX_ERROR : NGX_OK;
 
     default:
+
+        /* nothing that was asked for: a COPY would have no end */
+
         PQclear(res);
-        return NGX_OK;
+        return NGX_ERROR;
     }
 }
 
@@ -196,7 +216,9 @@ ngx_http_payer_postgres_landed(ngx_http_payer_postgres_wire_t *wire)
     res = flight->result;
     state = NULL;
 
-    if (res == NULL || PQresultStatus(res) == PGRES_FATAL_ERROR) {
+    if (res == NULL || PQresultStatus(res) == PGRES_FATAL_ERROR
+        || PQresultStatus(res) == PGRES_PIPELINE_ABORTED)
+    {
         state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
         state = state ? state : "";
     }
@@ -241,11 +263,10 @@ ngx_http_payer_postgres_landed(ngx_http_payer_postgres_wire_t *wire)
         return NGX_ERROR;
     }
 
-    if (state != NULL
-        && (ngx_strcmp(state, "25006") == 0
-            || ngx_strncmp(state, "57P0", 4) == 0))
-    {
-        ngx_http_payer_postgres_lost(wire, "it is no primary any more", 25);
+    message = ngx_http_payer_postgres_moved(state);
+
+    if (message != NULL) {
+        ngx_http_payer_postgres_lost(wire, message, ngx_strlen(message));
         return NGX_DONE;
     }
 
@@ -260,9 +281,78 @@ ngx_http_payer_postgres_landed(ngx_http_payer_postgres_wire_t *wire)
     if (state != NULL) {
         ngx_http_payer_postgres_fail(link, flight, state);
 
+    } else if (!ngx_http_payer_postgres_shape(flight)) {
+        ngx_http_payer_postgres_fail(link, flight, "");
+
     } else {
         ngx_http_payer_postgres_land(link, flight);
     }
 
     return NGX_OK;
+}
+
+
+/* why the connection is of no use any more; NULL: it is of use */
+
+static const char *
+ngx_http_payer_postgres_moved(const char *state)
+{
+    if (state == NULL) {
+        return NULL;
+    }
+
+    if (ngx_strcmp(state, "25006") == 0 || ngx_strncmp(state, "57P0", 4) == 0)
+    {
+        return "it is no primary any more";
+    }
+
+    /* the result of a function, the statement, the function, or the schema */
+
+    if (ngx_strcmp(state, "0A000") == 0 || ngx_strcmp(state, "26000") == 0
+        || ngx_strcmp(state, "42883") == 0 || ngx_strcmp(state, "3F000") == 0)
+    {
+        return "its schema was changed";
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Whether the answer has the columns that its readers expect: a schema that
+ * somebody has changed must not be misread.
+ */
+
+static ngx_uint_t
+ngx_http_payer_postgres_shape(ngx_http_payer_postgres_flight_t *flight)
+{
+    int          i;
+    Oid          type;
+    PGresult    *res;
+    const char  *p;
+
+    /* of each kind: text, bytea, int4, int8 */
+
+    static const char  *shapes[] = {
+        "8tb8", "tb88884", "tb888848", "48b88844", "tb88884", "4"
+    };
+
+    res = flight->result;
+    p = shapes[flight->kind];
+
+    for (i = 0; p[i] != '\0'; i++) {
+
+        type = (p[i] == 't') ? NGX_HTTP_PAYER_POSTGRES_TEXT
+               : (p[i] == 'b') ? NGX_HTTP_PAYER_POSTGRES_BYTEA
+               : (p[i] == '4') ? NGX_HTTP_PAYER_POSTGRES_INT4
+               : NGX_HTTP_PAYER_POSTGRES_INT8;
+
+        if (i >= PQnfields(res)
+            || PQftype(res, i) != type || PQfformat(res, i) != 1)
+        {
+            return 0;
+        }
+    }
+
+    return i == PQnfields(res);
 }

@@ -317,6 +317,10 @@ ngx_http_payer_postgres_found_key(ngx_http_payer_postgres_link_t *link,
 
     value = ngx_http_payer_postgres_bytes(res, row, 2);
 
+    if (value.len > NGX_HTTP_PAYER_STORE_MAX_VALUE) {
+        return NGX_ERROR;
+    }
+
     return pg->lent->copy(io, &io->value, value.data, value.len);
 }
 

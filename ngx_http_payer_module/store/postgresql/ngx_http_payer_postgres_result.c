@@ -7,6 +7,9 @@
 #include "ngx_http_payer_postgres.h"
 
 
+#define NGX_HTTP_PAYER_POSTGRES_EVER  10000000000   /* s, 300 years */
+
+
 ngx_uint_t
 ngx_http_payer_postgres_null(PGresult *res, int row, int column)
 {
@@ -58,13 +61,20 @@ void
 ngx_http_payer_postgres_label(PGresult *res, int row, int column,
     ngx_http_payer_label_t *label)
 {
+    int64_t  due;
+
     label->updated = (time_t) ngx_http_payer_postgres_int(res, row, column);
     label->due = 0;
 
     if (!ngx_http_payer_postgres_null(res, row, column + 1)) {
-        label->due = ngx_max(1, ngx_time()
-                                + (time_t) ngx_http_payer_postgres_int(res,
-                                                           row, column + 1));
+        due = ngx_http_payer_postgres_int(res, row, column + 1);
+
+        if (due > NGX_HTTP_PAYER_POSTGRES_EVER) {
+            due = NGX_HTTP_PAYER_POSTGRES_EVER;
+        }
+
+        label->due = (due < -ngx_time()) ? 1
+                                         : ngx_max(1, ngx_time() + due);
     }
 
     label->attention = (uint32_t) ngx_http_payer_postgres_int(res, row,

@@ -344,9 +344,10 @@ ngx_http_payer_postgres_late(ngx_event_t *ev)
 
 
 /*
- * A warning while puts are under way: the server has given up to wait for its
+ * A warning while calls are under way: the server has given up to wait for its
  * standby, and calls that a success.  Warnings are told by their severity, as
- * their texts are translated.
+ * their texts are translated.  Those of a new connection are of other things,
+ * such as collations or settings of the role.
  */
 
 static void
@@ -358,7 +359,10 @@ ngx_http_payer_postgres_notice(void *data, const PGresult *res)
 
     severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-    if (severity == NULL || ngx_strcmp(severity, "WARNING") != 0) {
+    if (wire->doubt
+        || wire != wire->link->wire || ngx_queue_empty(&wire->flights)
+        || severity == NULL || ngx_strcmp(severity, "WARNING") != 0)
+    {
         return;
     }
 

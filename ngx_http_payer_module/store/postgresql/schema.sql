@@ -9,8 +9,38 @@
 
 begin;
 
+-- Names mean what the server means by them, whatever others have put into the
+-- schemas that a superuser looks into.
+
+set local search_path = pg_catalog, pg_temp;
+
 do $$
+declare
+    other text;
 begin
+    -- What belongs to somebody else could have functions that run with the
+    -- rights of whoever runs this file.
+
+    select o.owner::regrole::text into other
+      from (select n.nspowner owner from pg_namespace n
+             where n.nspname = 'payer'
+            union
+            select c.relowner from pg_class c
+             where c.relnamespace = to_regnamespace('payer')
+            union
+            select p.proowner from pg_proc p
+             where p.pronamespace = to_regnamespace('payer')) o
+     where o.owner <> (select r.oid from pg_roles r
+                        where r.rolname = current_user)
+       and not exists (select from pg_roles r
+                        where r.oid = o.owner and r.rolsuper)
+     limit 1;
+
+    if other is not null then
+        raise exception 'the schema "payer" is there already, and belongs to '
+            '%: look at what is in it, and drop it', other;
+    end if;
+
     if current_setting('server_encoding') <> 'UTF8' then
         raise exception 'the encoding of this database is %, not UTF8',
             current_setting('server_encoding');
