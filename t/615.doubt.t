@@ -557,3 +557,20 @@ is(operation('release', 'r', reference => '1')->status, 200, 'the release is rep
 is(operation('capture', 'c', reference => '1', amount => 2500)->status, 400, 'and Payer decides');
 --- books
 1: captured=0 released=10000
+
+
+
+=== TEST 28: a reply 200 that reports an error does not prove an operation
+--- config
+payer_tries 1;
+--- then
+paid('1');
+for my $name (qw(capture release)) {
+    faults({ match => $name, status => 200, times => 1, body => { error => 'locked' } });
+    my $r = operation($name, $name, reference => '1');
+    is($r->status, 502, "$name: not done");
+    is($r->json->{type}, 'outcome-unknown', "$name: but unknown");
+    is(operation($name, $name, reference => '1')->status, 200, "$name: the repeat is") if $name eq 'capture';
+}
+--- books
+1: captured=10000

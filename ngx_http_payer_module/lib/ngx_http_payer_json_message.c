@@ -18,6 +18,8 @@
 
 static void ngx_http_payer_json_clean_message(const char *src,
     ngx_str_t *message);
+static ngx_int_t ngx_http_payer_json_no_error(cJSON *root,
+    const char **reason);
 
 
 ngx_int_t
@@ -119,6 +121,7 @@ ngx_http_payer_json_read_object(ngx_str_t *text, const char **reason)
     rc = ngx_http_payer_json_parse(text, &root, reason);
 
     if (rc == NGX_OK) {
+        rc = ngx_http_payer_json_no_error(root, reason);
         cJSON_Delete(root);
     }
 
@@ -126,11 +129,35 @@ ngx_http_payer_json_read_object(ngx_str_t *text, const char **reason)
 }
 
 
+/* 200 with an error in it does not say that it was done */
+
+static ngx_int_t
+ngx_http_payer_json_no_error(cJSON *root, const char **reason)
+{
+    cJSON  *member;
+
+    for (member = root->child; member != NULL; member = member->next) {
+
+        if (ngx_strcmp(member->string, "error") == 0
+            && !cJSON_IsNull(member) && !cJSON_IsFalse(member)
+            && !(cJSON_IsString(member) && member->valuestring[0] == '\0'))
+        {
+            *reason = "reports an error";
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_payer_json_read_any(ngx_str_t *text, ngx_uint_t json,
     const char **reason)
 {
-    u_char  *p, *last;
+    u_char     *p, *last;
+    cJSON      *root;
+    ngx_int_t   rc;
 
     p = text->data;
     last = p + text->len;
@@ -139,7 +166,22 @@ ngx_http_payer_json_read_any(ngx_str_t *text, ngx_uint_t json,
         p++;
     }
 
-    if (p == last || ngx_http_payer_json_check(text, reason) == NGX_OK) {
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    if (*p == '{') {
+        rc = ngx_http_payer_json_parse(text, &root, reason);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_payer_json_no_error(root, reason);
+            cJSON_Delete(root);
+
+            return rc;
+        }
+    }
+
+    if (ngx_http_payer_json_check(text, reason) == NGX_OK) {
         return NGX_OK;
     }
 
