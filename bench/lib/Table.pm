@@ -210,6 +210,15 @@ sub sweep ($found) {
         ];
     }
 
+    if (my $of = $found->{turns}) {
+        push @rows, [
+            'reconcile, ' . commas($of->{orders}) . ' orders: the worker is busy',
+            '≤ 5 ms',
+            sprintf('%.2f ms', $of->{longest}),
+            at_most($of->{longest}, 5)
+        ];
+    }
+
     if (my $of = $found->{sweep}) {
         push @rows, [
             sprintf('sweep, %s orders in doubt: static file, p99', commas($of->{orders})),

@@ -2,7 +2,8 @@ package Row::Sweep;
 
 # What nobody has asked for: how fast payments in doubt are read back while the
 # provider is slow, in how much memory, and what a static file notices of a
-# sweep that has a hundred thousand of them in front of it.
+# sweep that has a hundred thousand of them in front of it; and for how long a
+# worker does not return to its events while a million orders are read.
 
 use strict;
 use warnings;
@@ -12,18 +13,20 @@ no warnings 'experimental::signatures';
 use Bench      qw(median);
 use HTTP::Tiny ();
 use JSON::PP   ();
-use List::Util qw(max);
+use List::Util qw(max min);
 use Time::HiRes qw(time);
 
 use constant {
     DELAY => 200,       # ms of each read
     CLIENTS => 2,       # that want the static file, each every 5 ms
+    PAGES => 5,         # of payer_reconcile, each measured
 };
 
 
 sub measure ($class, $bench) {
     reads($bench);
     file($bench);
+    turns($bench);
 }
 
 
@@ -112,6 +115,51 @@ sub file ($bench) {
 
     $bench->say('sweep, %d orders in doubt: static file p99 %.0f us, with '
         . 'none %.0f us, ratio %.2f', @$found{qw(orders all none ratio)});
+}
+
+
+# What the module does is in each of the pages, what the machine does is not:
+# the least of the longest turns.
+
+sub turns ($bench) {
+    my $orders = $bench->either(100_000, 1_000_000);
+    my $store  = $bench->rig->dir . '/turns';
+    my $http   = HTTP::Tiny->new(timeout => 60);
+    my ($after, $read, @longest) = ('', 0);
+
+    system("@{[ $bench->rig->repo ]}/bench/fill", $store, $orders, 100_000_000,
+        'initiated') == 0 or die "the store could not be filled\n";
+
+    my $system = $bench->rig->system('lmdb', warm => 1, turns => 1,
+        read_delay => DELAY, store => "lmdb:$store");
+
+    for (1 .. PAGES) {
+        $system->forget_turns;
+
+        my $answer = $http->post('http://127.0.0.1:' . $system->port
+                . "/reconcile?limit=200$after");
+
+        die "reconcile: $answer->{status}: see $system->{dir}\n"
+            unless $answer->{status} == 200;
+
+        my $page = JSON::PP::decode_json($answer->{content});
+
+        $after = "&after=$page->{next}" if length $page->{next};
+        $read += $page->{examined};
+
+        push @longest, $system->turns->{longest} / 1e6;
+    }
+
+    $system->stop;
+
+    my $found = $bench->found->{turns} = {
+        orders  => $orders,
+        read    => $read,
+        longest => min(@longest),
+    };
+
+    $bench->say('reconcile, %d orders, %d read: the longest turn %.2f ms',
+        @$found{qw(orders read longest)});
 }
 
 
