@@ -242,19 +242,19 @@ mdb_txn_begin(void *env, void *parent, unsigned int flags, void **txn)
 
 
 int
-mdb_put(void *txn, unsigned int dbi, struct points_key *key,
-    struct points_key *data, unsigned int flags)
+mdb_cursor_put(void *cursor, struct points_key *key, struct points_key *data,
+    unsigned int flags)
 {
-    static int  (*real)(void *, unsigned int, struct points_key *,
-                    struct points_key *, unsigned int);
+    static int  (*real)(void *, struct points_key *, struct points_key *,
+                    unsigned int);
 
     if (real == NULL) {
-        *(void **) &real = points_real("mdb_put");
+        *(void **) &real = points_real("mdb_cursor_put");
     }
 
     points_wrote(key);
 
-    return real(txn, dbi, key, data, flags);
+    return real(cursor, key, data, flags);
 }
 
 
