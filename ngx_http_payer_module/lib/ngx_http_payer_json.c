@@ -406,11 +406,27 @@ static ngx_int_t
 ngx_http_payer_json_place_text(ngx_pool_t *pool, ngx_str_t *text,
     ngx_http_payer_json_place_t *place, ngx_str_t *value)
 {
+    u_char      *copy;
     const char  *reason;
 
-    return (place->value != NULL && *place->value == '"')
-           ? ngx_http_payer_json_place_value(pool, text, place, value, &reason)
-           : NGX_DECLINED;
+    if (place->value == NULL || *place->value != '"'
+        || ngx_http_payer_json_place_value(pool, text, place, value, &reason)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* the buffer of a reply is used again for the next one */
+
+    copy = ngx_pnalloc(pool, value->len);
+    if (copy == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(copy, value->data, value->len);
+    value->data = copy;
+
+    return NGX_OK;
 }
 
 

@@ -169,7 +169,7 @@ ngx_int_t ngx_http_payer_json_read_places(ngx_str_t *text,
  * what stands at a place of the text that was read: a string decoded, a number
  * and a boolean as they are written.  Absent, null, empty, an object or an
  * array, more than ..._JSON_VALUE bytes, or a name on the way that occurs
- * twice: NGX_DECLINED
+ * twice: NGX_DECLINED.  A value without escapes is a part of the text
  */
 ngx_int_t ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
     ngx_http_payer_json_place_t *place, ngx_str_t *value,

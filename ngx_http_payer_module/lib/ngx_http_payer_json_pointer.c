@@ -22,7 +22,8 @@ static ngx_uint_t ngx_http_payer_pointer_names(ngx_str_t *name,
 static u_char *ngx_http_payer_pointer_decode(u_char *p, u_char *last,
     u_char *dst, size_t *n);
 static size_t ngx_http_payer_pointer_utf8(u_char *dst, ngx_uint_t code);
-static u_char *ngx_http_payer_pointer_end(u_char *p, u_char *last);
+static u_char *ngx_http_payer_pointer_end(u_char *p, u_char *last,
+    ngx_uint_t string, ngx_uint_t *escaped);
 
 
 ngx_int_t
@@ -232,7 +233,7 @@ ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
 {
     size_t       n;
     u_char      *p, *end, *dst;
-    ngx_uint_t   string;
+    ngx_uint_t   string, escaped;
 
     ngx_str_null(value);
 
@@ -254,13 +255,11 @@ ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
         return NGX_DECLINED;
     }
 
-    end = ngx_http_payer_pointer_end(p, text->data + text->len);
     string = (*p == '"');
+    p += string;
 
-    if (string) {
-        p++;
-        end--;
-    }
+    end = ngx_http_payer_pointer_end(p, text->data + text->len, string,
+                                     &escaped);
 
     if (p == end) {
 
@@ -276,6 +275,12 @@ ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
         return NGX_DECLINED;
     }
 
+    if (!escaped) {
+        value->data = p;
+        value->len = end - p;
+        return NGX_OK;
+    }
+
     dst = ngx_pnalloc(pool, end - p);
 
     if (dst == NULL) {
@@ -284,11 +289,6 @@ ngx_http_payer_json_place_value(ngx_pool_t *pool, ngx_str_t *text,
     }
 
     value->data = dst;
-
-    if (!string || memchr(p, '\\', end - p) == NULL) {
-        value->len = ngx_cpymem(dst, p, end - p) - dst;
-        return NGX_OK;
-    }
 
     while (p < end) {
         p = ngx_http_payer_pointer_decode(p, end, dst, &n);
@@ -404,21 +404,27 @@ ngx_http_payer_pointer_utf8(u_char *dst, ngx_uint_t code)
 }
 
 
-/* behind a string, a number or a word of a text that has been checked */
+/*
+ * behind a number or a word, or at the quote behind a string, of a text that
+ * has been checked
+ */
 
 static u_char *
-ngx_http_payer_pointer_end(u_char *p, u_char *last)
+ngx_http_payer_pointer_end(u_char *p, u_char *last, ngx_uint_t string,
+    ngx_uint_t *escaped)
 {
     u_char  *end;
 
-    if (*p == '"') {
-        p++;
+    *escaped = 0;
 
+    if (string) {
         end = memchr(p, '"', last - p);
 
         if (memchr(p, '\\', end - p) == NULL) {
-            return end + 1;
+            return end;
         }
+
+        *escaped = 1;
 
         for ( /* void */ ; *p != '"'; p++) {
             if (*p == '\\') {
@@ -426,7 +432,7 @@ ngx_http_payer_pointer_end(u_char *p, u_char *last)
             }
         }
 
-        return p + 1;
+        return p;
     }
 
     while (p < last && *p != ',' && *p != '}' && *p != ']'

@@ -279,14 +279,14 @@ memory(void)
     ngx_pool_t  *pool;
     const char  *reason;
 
-    /* two for the pointer, one for the value */
+    /* two for the pointer, one for a value that is decoded */
 
     for (i = 1; i <= 3; i++) {
 
         pool = shim_create_pool();
         shim_fail_at = i;
 
-        rc = find(pool, unit_text("{\"a\":1}"), unit_text("/a"), &value,
+        rc = find(pool, unit_text("{\"a\":\"\\n\"}"), unit_text("/a"), &value,
                   &reason);
 
         unit_ok(rc == NGX_ERROR, "the lack of memory is an error (%d)",
