@@ -73,6 +73,9 @@ sub known_to_be_down {
 
     ok(wait_until(sub { up() eq '1' }, 20), 'back: in all worker processes');
 
+    ok(wait_until(sub { $fleet->log_text(0) =~ /is available again/ }, 10),
+        'back: the log says so');
+
     my $log = $fleet->log_text(0);
     is(() = $log =~ /is not available/g, 1, 'one line when it went');
     is(() = $log =~ /is available again/g, 1, 'one line when it came');

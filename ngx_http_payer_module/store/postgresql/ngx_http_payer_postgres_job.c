@@ -64,6 +64,7 @@ ngx_http_payer_postgres_job(ngx_http_payer_postgres_link_t *link,
 
     if (ngx_http_payer_postgres_npools) {
         pool = ngx_http_payer_postgres_pools[--ngx_http_payer_postgres_npools];
+        pool->log = ngx_cycle->log;
 
     } else {
         pool = ngx_create_pool(NGX_HTTP_PAYER_POSTGRES_POOL, ngx_cycle->log);
@@ -93,12 +94,18 @@ ngx_http_payer_postgres_free(ngx_http_payer_postgres_job_t *job)
 
     pool = job->pool;
 
+    /* sanitizers are to see what is used after that */
+
+#if !(NGX_DEBUG_PALLOC)
+
     if (ngx_http_payer_postgres_npools < NGX_HTTP_PAYER_POSTGRES_POOLS) {
         ngx_reset_pool(pool);
 
         ngx_http_payer_postgres_pools[ngx_http_payer_postgres_npools++] = pool;
         return;
     }
+
+#endif
 
     ngx_destroy_pool(pool);
 }
@@ -223,24 +230,27 @@ ngx_http_payer_postgres_impatient(ngx_http_payer_postgres_job_t *job)
 }
 
 
-/* an end may be the beginning of another job */
+/* an end may be the beginning of another job, which waits for the next turn */
 
 void
 ngx_http_payer_postgres_turn_away(ngx_http_payer_postgres_link_t *link)
 {
+    ngx_uint_t                      n;
     ngx_queue_t                    *q;
     ngx_http_payer_postgres_job_t  *job;
 
-    for (q = ngx_queue_head(&link->jobs);
-         q != ngx_queue_sentinel(&link->jobs);
-         /* void */)
-    {
+    n = link->njobs;
+    q = ngx_queue_head(&link->jobs);
+
+    while (n != 0 && q != ngx_queue_sentinel(&link->jobs)) {
         job = ngx_queue_data(q, ngx_http_payer_postgres_job_t, age);
 
         if (!ngx_http_payer_postgres_impatient(job)) {
             q = ngx_queue_next(q);
             continue;
         }
+
+        n--;
 
         ngx_http_payer_postgres_finish(link, job, NGX_ERROR);
 
