@@ -89,7 +89,7 @@ fleet: all  ## two hosts over PostgreSQL with standbys: the fault table
 	@tools/test-nginx >/dev/null
 	FLEET_FULL=1 prove -v --timer $(wildcard t/fleet/*.t)
 
-shops: all  ## buy in real shop software, which is fetched with npm
+shops: all  ## buy in real shop software, fetched with npm; SHOP=evershop too
 	@$(INSTALL) build demo test
 	@command -v npm >/dev/null || $(INSTALL) shops
 	@tools/test-nginx >/dev/null
