@@ -10,6 +10,8 @@ use Payer::Test;
 use Payer::Gate;
 use Time::HiRes qw(time);
 
+$ENV{TEST_NGINX_H2_PORT} = free_port();
+
 shop();
 
 sub crowd {
@@ -23,6 +25,25 @@ sub statuses {
     $n{ $_->status }++ for @_;
 
     return join ' ', map { "$_ x $n{$_}" } sort keys %n;
+}
+
+
+# HTTP/2: a frame, and a request for the page of an order.
+
+sub frame {
+    my ($type, $flags, $stream, $payload) = @_;
+
+    return substr(pack('N', length $payload), 1)
+        . pack('CCN', $type, $flags, $stream) . $payload;
+}
+
+sub thanks_stream {
+    my ($stream) = @_;
+
+    my $fields = join '', map { pack 'C C/a* C/a*', 0, @$_ }
+        [':path', '/thanks?order=1001'], [':authority', '127.0.0.1'];
+
+    return frame(1, 5, $stream, "\x82\x86$fields");
 }
 
 
@@ -235,3 +256,34 @@ my ($first, $made, $r) = while_read('1001', sub {
 });
 is($made->status, 303, 'another amount, another link');
 is_thanked($r, 'the payment of now is what counts');
+
+
+
+=== TEST 13: the result of a read is used although its client has reset the stream
+--- config
+    listen 127.0.0.1:$TEST_NGINX_H2_PORT http2;
+--- after
+order('1001');
+is_refused(thanks('1001'), 402, 'a read');
+
+# All are received before the next read can begin.  nginx does not look for a
+# reset while payer_verify waits: each of the four has its turn to read.
+
+my $client = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+    PeerPort => $ENV{TEST_NGINX_H2_PORT});
+
+print $client "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, ''),
+    (map { thanks_stream($_), frame(3, 0, $_, pack 'N', 8) } 1, 3, 5, 7),
+    thanks_stream(9);
+
+my $start = time;
+my $got = '';
+
+while ($got !~ /\x48\x03(\d{3})/ && time - $start < 8) {
+    sysread $client, $got, 4096, length $got or last;
+}
+
+my ($status) = $got =~ /\x48\x03(\d{3})/;
+
+is($status, 402, 'the one that stays');
+cmp_ok(time - $start, '<', 2.5, 'has the first result, not the fifth');

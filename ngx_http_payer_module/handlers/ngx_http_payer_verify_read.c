@@ -301,7 +301,15 @@ ngx_http_payer_verify_settle(ngx_http_payer_call_t *call)
         verify->written = 1;
 
         (void) ngx_http_payer_ledger_write(ctx, NGX_HTTP_PAYER_BY_VERIFY);
+        return;
     }
+
+    /*
+     * nginx finds out that the client has reset its stream only now, and this
+     * request goes no further; those that wait for the result have it
+     */
+
+    ngx_http_payer_verify_tell(ctx, verify->read);
 }
 
 
