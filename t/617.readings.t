@@ -15,6 +15,7 @@ our $office = <<'EOF';
 
         location = /payment   { payer_payment;   payer_allow 127.0.0.1; }
         location = /capture   { payer_capture;   payer_allow 127.0.0.1; }
+        location = /refund    { payer_refund;    payer_allow 127.0.0.1; }
         location = /reconcile { payer_reconcile; payer_allow 127.0.0.1; }
 EOF
 
@@ -285,3 +286,26 @@ is(books('1')->{captured}, 12900, 'captured after ten minutes');
 
 my @ids = request_ids('capture');
 isnt($ids[-1], $ids[0], 'by another request');
+
+
+
+=== TEST 13: a refund that was sent before the capture's reply was stored counts
+--- config eval: $::office
+--- then
+# a read does not show the sum
+sim_config(refunded_amount => 0);
+paid('1');
+get('/payment?reference=1');
+
+faults('capture: delay_after=0.4', 'refund: delay_after=0.8');
+my $refund;
+my $capture = meanwhile([ POST => '/capture?reference=1' ], 'capture', sub {
+    wait_until(sub { books('1')->{captured} }, 5);
+    $refund = post('/refund?reference=1&amount=12900');
+});
+
+is($capture, 200, 'captured');
+is($refund->status, 200, 'refunded');
+is_refused(thanks('1'), 402, 'the order is not paid any more');
+--- books
+1: captured=12900 refunded=12900

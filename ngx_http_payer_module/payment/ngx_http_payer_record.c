@@ -38,10 +38,11 @@
  * state.
  *
  * A state that is earlier than the stored one is out of date: nothing is
- * written, unless it has an open outcome.  A later one that is not allowed is
- * written with the stored state: amounts and Payer's status show an operator
- * what happened.  Amounts are sums and only grow; what was ordered never
- * changes.
+ * written, unless it has an open outcome or a larger sum, such as that of a
+ * refund which was sent before the reply to the capture was stored.  A later
+ * one that is not allowed is written with the stored state: amounts and
+ * Payer's status show an operator what happened.  Amounts are sums and only
+ * grow; what was ordered never changes.
  *
  * An open outcome is kept until a read that began later settles it.  No clock
  * is used for the order of events, since clocks can be set: doubts are
@@ -171,6 +172,8 @@ static ngx_http_payer_status_t  ngx_http_payer_statuses[] = {
 };
 
 
+static ngx_uint_t ngx_http_payer_record_adds(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh);
 static ngx_uint_t ngx_http_payer_record_ended(ngx_http_payer_record_t *stored,
     ngx_http_payer_record_t *fresh);
 static void ngx_http_payer_record_inherit(ngx_http_payer_record_t *stored,
@@ -249,10 +252,7 @@ ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
 
     if ((next & bit) == 0) {
 
-        if (new.state < old.state && !new.unknown
-            && new.words <= old.words
-            && new.signed_until <= old.signed_until)
-        {
+        if (new.state < old.state && !ngx_http_payer_record_adds(&old, &new)) {
             return NGX_DECLINED;
         }
 
@@ -266,9 +266,33 @@ ngx_http_payer_record_merge(ngx_str_t *stored, ngx_str_t *fresh)
     ngx_http_payer_record_combine(&old, &new);
     ngx_http_payer_record_inherit(&old, &new, 1);
     ngx_http_payer_record_balance(&new);
+
+    if (new.source == NGX_HTTP_PAYER_BY_REPLY
+        && new.state == NGX_HTTP_PAYER_REFUNDED)
+    {
+        /* neither of two operations that crossed has seen both sums */
+
+        new.closed = 1;
+    }
+
     ngx_http_payer_record_write_head(fresh->data, &new);
 
     return NGX_OK;
+}
+
+
+/* what counts even if it is told of a state that is out of date */
+
+static ngx_uint_t
+ngx_http_payer_record_adds(ngx_http_payer_record_t *stored,
+    ngx_http_payer_record_t *fresh)
+{
+    return fresh->unknown
+           || fresh->words > stored->words
+           || fresh->signed_until > stored->signed_until
+           || fresh->captured > stored->captured
+           || fresh->refunded > stored->refunded
+           || fresh->closed > stored->closed;
 }
 
 

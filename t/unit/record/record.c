@@ -52,6 +52,7 @@ static void test_amounts(void);
 static void test_doubts(void);
 static void test_attempts(void);
 static void test_sums(void);
+static void test_crossed(void);
 static void test_balance(ngx_uint_t state, int64_t captured, int64_t refunded,
     ngx_uint_t gone, ngx_uint_t closes, const char *name);
 static void test_order_level(void);
@@ -73,6 +74,7 @@ main(void)
     test_ticket();
     test_former();
     test_sums();
+    test_crossed();
     test_order_level();
 
     printf("1..%u\n", (unsigned) count);
@@ -607,6 +609,51 @@ test_sums(void)
     fresh.refunded = -1;
     ok(merge(&stored, &fresh, &now) == 'F' && now.refunded == 6000,
        "a read that shows no refunds takes none back", NULL);
+}
+
+
+/* replies to operations that were sent while the order was authorized */
+
+static void
+test_crossed(void)
+{
+    ngx_http_payer_record_t  stored, fresh, now;
+
+    const ngx_http_payer_state_e  A = NGX_HTTP_PAYER_AUTHORIZED;
+    const ngx_http_payer_state_e  P = NGX_HTTP_PAYER_PARTIALLY_CAPTURED;
+    const ngx_http_payer_state_e  F = NGX_HTTP_PAYER_FULLY_CAPTURED;
+
+    init(&stored, F);
+    stored.authorized = stored.captured = 12900;
+    stored.refunded = 6000;
+
+    init(&fresh, A);
+    fresh.source = NGX_HTTP_PAYER_BY_REPLY;
+    fresh.authorized = 12900;
+    fresh.refunded = 7000;
+
+    ok(merge(&stored, &fresh, &now) == 'F' && now.captured == 12900
+       && now.refunded == 7000 && !now.closed,
+       "a refund whose copy of the order is from before the capture", NULL);
+
+    fresh.refunded = 12900;
+    ok(merge(&stored, &fresh, &now) == 'B' && now.closed,
+       "one of everything closes the order", NULL);
+
+    stored.source = NGX_HTTP_PAYER_BY_REPLY;
+    ok(merge(&fresh, &stored, &now) == 'B' && now.closed,
+       "and so it does if its reply is the first one", NULL);
+
+    init(&stored, P);
+    stored.authorized = 12900;
+    stored.captured = 5000;
+    stored.refunded = 5000;
+    init(&fresh, A);
+    fresh.authorized = 12900;
+    fresh.captured = 5000;
+
+    ok(merge(&stored, &fresh, &now) == '.',
+       "a copy without a larger sum is out of date", NULL);
 }
 
 
