@@ -27,6 +27,8 @@ typedef struct {
 } ngx_http_payer_event_place_t;
 
 
+static ngx_int_t ngx_http_payer_event_says(cJSON *root,
+    ngx_http_payer_json_event_t *event, const char **reason);
 static ngx_int_t ngx_http_payer_event_search(ngx_pool_t *pool, cJSON *root,
     ngx_http_payer_event_place_t *place, ngx_http_payer_event_check_pt check,
     ngx_str_t *text);
@@ -113,13 +115,40 @@ ngx_http_payer_json_read_event(ngx_pool_t *pool, ngx_str_t *text,
                                          &event->type);
     }
 
-    cJSON_Delete(root);
-
     if (rc != NGX_OK) {
         *reason = "does not fit into memory";
+
+    } else {
+        rc = ngx_http_payer_event_says(root, event, reason);
     }
 
+    cJSON_Delete(root);
+
     return rc;
+}
+
+
+/*
+ * What is acknowledged is not told again.  An event of an unknown kind is one,
+ * an error instead of the event is none.
+ */
+
+static ngx_int_t
+ngx_http_payer_event_says(cJSON *root, ngx_http_payer_json_event_t *event,
+    const char **reason)
+{
+    if (event->type.len || event->reference.len
+        || (event->payment_id.len && !event->guess))
+    {
+        return NGX_OK;
+    }
+
+    if (root->child == NULL) {
+        *reason = "is empty";
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_payer_json_no_error(root, reason);
 }
 
 

@@ -18,8 +18,6 @@
 
 static void ngx_http_payer_json_clean_message(const char *src,
     ngx_str_t *message);
-static ngx_int_t ngx_http_payer_json_no_error(cJSON *root,
-    const char **reason);
 
 
 ngx_int_t
@@ -126,28 +124,6 @@ ngx_http_payer_json_read_object(ngx_str_t *text, const char **reason)
     }
 
     return rc;
-}
-
-
-/* 200 with an error in it does not say that it was done */
-
-static ngx_int_t
-ngx_http_payer_json_no_error(cJSON *root, const char **reason)
-{
-    cJSON  *member;
-
-    for (member = root->child; member != NULL; member = member->next) {
-
-        if (ngx_strcmp(member->string, "error") == 0
-            && !cJSON_IsNull(member) && !cJSON_IsFalse(member)
-            && !(cJSON_IsString(member) && member->valuestring[0] == '\0'))
-        {
-            *reason = "reports an error";
-            return NGX_DECLINED;
-        }
-    }
-
-    return NGX_OK;
 }
 
 

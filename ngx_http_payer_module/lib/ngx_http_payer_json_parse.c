@@ -594,3 +594,23 @@ ngx_http_payer_json_skip_space(ngx_http_payer_json_scan_t *scan)
         scan->pos++;
     }
 }
+
+
+ngx_int_t
+ngx_http_payer_json_no_error(cJSON *root, const char **reason)
+{
+    cJSON  *member;
+
+    for (member = root->child; member != NULL; member = member->next) {
+
+        if (ngx_strcmp(member->string, "error") == 0
+            && !cJSON_IsNull(member) && !cJSON_IsFalse(member)
+            && !(cJSON_IsString(member) && member->valuestring[0] == '\0'))
+        {
+            *reason = "reports an error";
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}

@@ -40,6 +40,12 @@ ngx_int_t ngx_http_payer_json_tree(ngx_str_t *text, cJSON **root,
 ngx_int_t ngx_http_payer_json_check(ngx_str_t *text, const char **reason);
 
 /*
+ * 200 with an error in it does not say that anything was done: NGX_DECLINED
+ * with "reason" set if a tree has an "error", NGX_OK
+ */
+ngx_int_t ngx_http_payer_json_no_error(cJSON *root, const char **reason);
+
+/*
  * called by ngx_http_payer_json_read_places() while it reads a text: the
  * outermost value, a member or an element of the container at this depth (1:
  * the outermost), and the end of one, with the depth that is left.  A name is
