@@ -143,11 +143,6 @@ ngx_http_payer_event_says(cJSON *root, ngx_http_payer_json_event_t *event,
         return NGX_OK;
     }
 
-    if (root->child == NULL) {
-        *reason = "is empty";
-        return NGX_DECLINED;
-    }
-
     return ngx_http_payer_json_no_error(root, reason);
 }
 
