@@ -9,6 +9,13 @@
 #include "ngx_http_payer_codes.h"
 
 
+/* a header that each call has, and why the location may not set it */
+typedef struct {
+    ngx_str_t     name;
+    const char   *wrong;
+} ngx_http_payer_own_header_t;
+
+
 static ngx_int_t ngx_http_payer_checked(ngx_http_payer_loc_conf_t *conf,
     void **loc_conf);
 static ngx_int_t ngx_http_payer_check_inner(ngx_conf_t *cf,
@@ -21,6 +28,8 @@ static ngx_int_t ngx_http_payer_check_branch(ngx_conf_t *cf,
 static ngx_int_t ngx_http_payer_check_settings(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, void **loc_conf);
 static const char *ngx_http_payer_wrong_proxy(
+    ngx_http_payer_proxy_conf_t *proxy);
+static const char *ngx_http_payer_wrong_header(
     ngx_http_payer_proxy_conf_t *proxy);
 static const char *ngx_http_payer_wrong_place(ngx_conf_t *cf,
     void **loc_conf);
@@ -251,11 +260,8 @@ ngx_http_payer_check_settings(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 static const char *
 ngx_http_payer_wrong_proxy(ngx_http_payer_proxy_conf_t *proxy)
 {
-    ngx_uint_t                 i;
-    ngx_keyval_t              *header;
+    const char                *header;
     ngx_http_upstream_conf_t  *u;
-
-    static ngx_str_t  authorization = ngx_string("Authorization");
 
     u = &proxy->upstream;
 
@@ -282,19 +288,10 @@ ngx_http_payer_wrong_proxy(ngx_http_payer_proxy_conf_t *proxy)
                "\"proxy_pass_request_body\" off: the call would be empty";
     }
 
-    if (proxy->headers_source) {
-        header = proxy->headers_source->elts;
+    header = ngx_http_payer_wrong_header(proxy);
 
-        for (i = 0; i < proxy->headers_source->nelts; i++) {
-            if (header[i].key.len == authorization.len
-                && ngx_strncasecmp(header[i].key.data, authorization.data,
-                                   authorization.len)
-                   == 0)
-            {
-                return "\"proxy_set_header Authorization\": each call to "
-                       "Payer has its own token";
-            }
-        }
+    if (header) {
+        return header;
     }
 
     if (proxy->method) {
@@ -314,6 +311,64 @@ ngx_http_payer_wrong_proxy(ngx_http_payer_proxy_conf_t *proxy)
         return "\"proxy_cache\": an old reply of Payer would be used";
     }
 #endif
+
+    if (u->store > 0) {
+        return "\"proxy_store\": Payer's tokens would be written to files";
+    }
+
+    return NULL;
+}
+
+
+/* headers by which Payer knows the merchant, the call and its body */
+
+static const char *
+ngx_http_payer_wrong_header(ngx_http_payer_proxy_conf_t *proxy)
+{
+    ngx_uint_t                    i;
+    ngx_keyval_t                 *header;
+    ngx_http_payer_own_header_t  *own;
+
+    static ngx_http_payer_own_header_t  headers[] = {
+
+        { ngx_string("Authorization"), "\"proxy_set_header Authorization\": "
+          "each call to Payer has its own token" },
+
+        { ngx_string("Payer-Request-ID"), "\"proxy_set_header "
+          "Payer-Request-ID\": each call to Payer has its own id, which is "
+          "the same when it is sent again, so that it is executed once" },
+
+        { ngx_string("Content-Type"), "\"proxy_set_header Content-Type\": "
+          "each call to Payer has its own body" },
+
+        { ngx_string("Content-Length"), "\"proxy_set_header "
+          "Content-Length\": each call to Payer has its own body" },
+
+        { ngx_string("Transfer-Encoding"), "\"proxy_set_header "
+          "Transfer-Encoding\": each call to Payer has its own body" },
+
+        { ngx_null_string, NULL }
+    };
+
+    if (proxy->headers_source == NULL) {
+        return NULL;
+    }
+
+    header = proxy->headers_source->elts;
+
+    for (i = 0; i < proxy->headers_source->nelts; i++) {
+
+        for (own = headers; own->name.len; own++) {
+
+            if (header[i].key.len == own->name.len
+                && ngx_strncasecmp(header[i].key.data, own->name.data,
+                                   own->name.len)
+                   == 0)
+            {
+                return own->wrong;
+            }
+        }
+    }
 
     return NULL;
 }

@@ -1,13 +1,16 @@
 
 /*
  * The checks of locations for staff, which show orders or move money: their
- * clients must be identified.
+ * clients must be identified, and no client may choose its own address.
  */
 
 
+#include "ngx_http_payer_codes.h"
 #include "ngx_http_payer_conf.h"
 
 
+static ngx_int_t ngx_http_payer_check_addresses(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf, void **loc_conf);
 static ngx_int_t ngx_http_payer_check_one_staff(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, void **srv_conf);
 static ngx_uint_t ngx_http_payer_asks_certificate(void **srv_conf);
@@ -23,11 +26,67 @@ typedef struct {
 ngx_int_t
 ngx_http_payer_check_staff(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
+    /* before a location is found, the settings of the server apply */
+
+    if (ngx_http_payer_check_addresses(cf, conf, conf->cscf->ctx->loc_conf)
+        != NGX_OK
+        || ngx_http_payer_check_addresses(cf, conf, conf->clcf->loc_conf)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (conf->handler->allow != NGX_HTTP_PAYER_ALLOW_STAFF) {
         return NGX_OK;
     }
 
     return ngx_http_payer_check_one_staff(cf, conf, conf->cscf->ctx->srv_conf);
+}
+
+
+/*
+ * The realip module takes the address from a header of the request, if the
+ * request comes from one of its networks.  If all networks are listed, any
+ * client can send the address that payer_allow lists.
+ */
+
+static ngx_int_t
+ngx_http_payer_check_addresses(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
+    void **loc_conf)
+{
+    ngx_uint_t     i;
+    ngx_cidr_t    *cidr;
+    ngx_array_t  **from;
+
+    if (!conf->handler->allow || conf->allow_all) {
+        return NGX_OK;
+    }
+
+    /* its configuration begins with the array of networks */
+
+    from = ngx_http_payer_foreign_conf(cf, loc_conf, "ngx_http_realip_module");
+
+    if (from == NULL || *from == NULL) {
+        return NGX_OK;
+    }
+
+    cidr = (*from)->elts;
+
+    for (i = 0; i < (*from)->nelts; i++) {
+
+        if (!ngx_http_payer_all_addresses(&cidr[i])) {
+            continue;
+        }
+
+        ngx_http_payer_refuse(cf, conf, "\"set_real_ip_from\" lists all "
+                              "addresses, so that any client can choose the "
+                              "address that \"payer_allow\" of location "
+                              "\"%V\" checks; list the addresses of the "
+                              "proxies in front only", &conf->clcf->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

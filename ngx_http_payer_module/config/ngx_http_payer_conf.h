@@ -106,6 +106,9 @@ ngx_int_t ngx_http_payer_check_values_of(ngx_conf_t *cf,
 ngx_int_t ngx_http_payer_check_staff(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 
+/* "0.0.0.0/0", "::/0" */
+ngx_uint_t ngx_http_payer_all_addresses(ngx_cidr_t *cidr);
+
 /* whether a location, by its loc_conf, has an auth_basic that is not "off" */
 ngx_uint_t ngx_http_payer_asks_password(ngx_conf_t *cf, void **loc_conf);
 

@@ -13,7 +13,6 @@
 
 
 static ngx_uint_t ngx_http_payer_path_climbs(ngx_str_t *path);
-static ngx_uint_t ngx_http_payer_all_addresses(ngx_cidr_t *cidr);
 
 
 char *
@@ -402,9 +401,7 @@ ngx_http_payer_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* "0.0.0.0/0", "::/0" */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_payer_all_addresses(ngx_cidr_t *cidr)
 {
 #if (NGX_HAVE_INET6)
