@@ -34,6 +34,15 @@ sub checked_out {
 
 sub sent_to { return get("/checkout?order=$_[0]")->header('Location') // '' }
 
+# What this server, if it can, writes of each line in another form.
+
+sub json_log { return `$ENV{TEST_NGINX_BINARY} -V 2>&1` =~ /^Angie/ }
+
+sub json_lines {
+    open my $fh, '<', "$ENV{TEST_NGINX_DIR}/json.log" or return;
+    return <$fh>;
+}
+
 sub settled {
     my ($order) = @_;
     return wait_until(sub { sent_to($order) =~ m{/thanks} }, 10);
@@ -199,3 +208,23 @@ my @old = worker_pids();
 reload();
 ok(wait_until(sub { !grep { alive($_) } @old }, 10), 'the old workers are gone');
 ok(wait_until(sub { sent_to('1') =~ m{/thanks} }, 30), 'the new ones find out');
+
+
+
+=== TEST 11: in an error log in JSON, as of Angie, a run is named as well
+--- config perl
+sweep('200ms', payer_tries => 1)
+    . (json_log() ? "error_log $ENV{TEST_NGINX_DIR}/json.log info format=json;" : '')
+--- request
+GET /checkout?order=1
+--- error_code: 303
+--- after
+SKIP: {
+skip('this server writes no JSON', 3) unless json_log();
+faults({ match => 'read', action => 'close', times => 100 });
+my @lines;
+ok(wait_until(sub { @lines = grep { /\\"read\\" .*order: \\"1\\"/ } json_lines() }, 10),
+    'there is one');
+like($lines[0], qr/"background":"payer_sweep","server":"/, 'the work');
+unlike($lines[0], qr/"client":/, 'and nobody else');
+}

@@ -67,6 +67,17 @@ typedef ngx_http_core_loc_conf_t  ngx_http_payer_node_loc_t;
 #endif
 
 
+/* "resolver" without servers is the default */
+
+#if (NGX_HTTP_PAYER_RESOLVER_LIST)
+#define ngx_http_payer_resolves(resolver)                                    \
+    ((resolver) != NULL && (resolver)->connections != NULL)
+#else
+#define ngx_http_payer_resolves(resolver)                                    \
+    ((resolver) != NULL && (resolver)->connections.nelts != 0)
+#endif
+
+
 /* what adds the request to its lines in the error log */
 
 #if (NGX_HTTP_PAYER_LOG_EXT_HANDLER)

@@ -53,6 +53,8 @@ static void ngx_http_payer_background_cleanup(void *data);
 static void ngx_http_payer_background_over(ngx_event_t *ev);
 static u_char *ngx_http_payer_background_log(ngx_log_t *log, u_char *buf,
     size_t len);
+static u_char *ngx_http_payer_background_name(ngx_log_t *log, u_char *buf,
+    size_t len);
 
 
 static ngx_str_t  ngx_http_payer_background_addr = ngx_string("unix:");
@@ -506,16 +508,63 @@ ngx_http_payer_background_log(ngx_log_t *log, u_char *buf, size_t len)
 
     run = log->data;
 
-    if (log->action) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= p - buf;
-        buf = p;
-    }
-
-    p = ngx_snprintf(buf, len, ", background: %s", run->work.name);
+    p = ngx_http_payer_background_name(log, buf, len);
     len -= p - buf;
 
     r = run->log_ctx.request;
 
     return r ? ngx_http_payer_log_request(log, r, &run->log_ctx, p, len) : p;
 }
+
+
+#if (NGX_HTTP_PAYER_LOG_EXT_HANDLER)
+
+/* in JSON, text that is not a member of the object would be overwritten */
+
+static u_char *
+ngx_http_payer_background_name(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char                           *p;
+    ngx_json_escape_t                *json;
+    ngx_http_payer_background_run_t  *run;
+
+    run = log->data;
+    p = buf;
+
+    if (log->action) {
+        p = ngx_log_action(log, buf, buf + len, log->action);
+    }
+
+    if (log->format.type != NGX_STR_ESCAPE_JSON) {
+        return ngx_snprintf(p, len - (p - buf), ", background: %s",
+                            run->work.name);
+    }
+
+    json = log->format.ctx;
+
+    (void) ngx_json_push_kv(json, 1, "background", "%s", run->work.name);
+    log->format.done = 1;
+
+    return json->curr;
+}
+
+#else
+
+static u_char *
+ngx_http_payer_background_name(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char                           *p;
+    ngx_http_payer_background_run_t  *run;
+
+    run = log->data;
+    p = buf;
+
+    if (log->action) {
+        p = ngx_snprintf(buf, len, " while %s", log->action);
+    }
+
+    return ngx_snprintf(p, len - (p - buf), ", background: %s",
+                        run->work.name);
+}
+
+#endif

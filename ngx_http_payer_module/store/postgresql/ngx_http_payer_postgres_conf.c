@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_payer_postgres.h"
+#include "ngx_http_payer_compat.h"
 
 
 typedef struct {
@@ -360,7 +361,7 @@ ngx_http_payer_postgres_check(ngx_conf_t *cf, ngx_http_payer_store_t *store)
         host = &pg->hosts[i];
 
         if (!host->local && host->address.len == 0
-            && (pg->resolver == NULL || pg->resolver->connections.nelts == 0))
+            && !ngx_http_payer_resolves(pg->resolver))
         {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "payer_store has host \"%V\" and there is no "
