@@ -294,6 +294,8 @@ is(system(root() . '/tools/office-files', '--check'), 0, 'the page that is built
 is(ask('nothing')->status, 404, 'nothing else');
 is(ask('order/')->status, 404, 'nor this');
 is(ask('session')->json->{mode}, 'other', 'the simulator is not the live host');
+my $decimals = ask('session')->json->{decimals};
+is(join(' ', map { $decimals->{$_} // 2 } qw(SEK HUF JPY KWD CLF RSD ISK)), '2 2 0 3 4 2 0', 'and the page is told of other decimals than two');
 
 
 

@@ -20,6 +20,7 @@
 #include "ngx_http_payer_office_html.h"
 #include "ngx_http_payer_office_js.h"
 #include "ngx_http_payer_operation.h"
+#include "ngx_http_payer_order.h"
 #include "ngx_http_payer_same_origin.h"
 #include "ngx_http_payer_subrequest.h"
 #include "ngx_http_payer_value.h"
@@ -50,6 +51,7 @@ static ngx_int_t ngx_http_payer_office_file(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
 static ngx_int_t ngx_http_payer_office_session(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static void ngx_http_payer_office_decimals(ngx_http_payer_json_out_t *out);
 static ngx_int_t ngx_http_payer_office_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payer_office_sent(ngx_int_t rc);
 
@@ -354,6 +356,7 @@ ngx_http_payer_office_session(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_http_payer_json_out_str(&out, "actor", &actor);
     ngx_http_payer_json_out_str(&out, "mode", &mode);
     ngx_http_payer_json_out_str(&out, "host", &api_loc->host);
+    ngx_http_payer_office_decimals(&out);
     ngx_http_payer_json_out_name(&out, "operate");
     ngx_http_payer_json_out_raw(&out, rc == NGX_OK ? "true" : "false",
                                 rc == NGX_OK ? 4 : 5);
@@ -364,6 +367,39 @@ ngx_http_payer_office_session(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     }
 
     return ngx_http_payer_answer_body(r, NGX_HTTP_OK, &json, &text);
+}
+
+
+/*
+ * The currencies that do not have two decimals.  Browsers have their own
+ * tables, in which some have none that ISO 4217 gives decimals to.
+ */
+
+static void
+ngx_http_payer_office_decimals(ngx_http_payer_json_out_t *out)
+{
+    u_char      code[4];
+    ngx_int_t   decimals;
+    ngx_uint_t  n;
+
+    ngx_http_payer_json_out_name(out, "decimals");
+    ngx_http_payer_json_out_open(out, '{');
+
+    code[3] = '\0';
+
+    for (n = 0; /* void */ ; n++) {
+        decimals = ngx_http_payer_currency_at(n, code);
+
+        if (decimals == NGX_DONE) {
+            break;
+        }
+
+        if (decimals != 2) {
+            ngx_http_payer_json_out_number(out, (char *) code, decimals);
+        }
+    }
+
+    ngx_http_payer_json_out_close(out, '}');
 }
 
 

@@ -511,6 +511,23 @@ ngx_http_payer_currency_exponent(ngx_str_t *currency)
 
 
 ngx_int_t
+ngx_http_payer_currency_at(ngx_uint_t n, u_char *code)
+{
+    const u_char  *entry;
+
+    if (n >= (sizeof(ngx_http_payer_currencies) - 1) / 4) {
+        return NGX_DONE;
+    }
+
+    entry = ngx_http_payer_currencies + 4 * n;
+
+    ngx_memcpy(code, entry, 3);
+
+    return entry[3] - '0';
+}
+
+
+ngx_int_t
 ngx_http_payer_check_bare_url(ngx_str_t *origin)
 {
     u_char  *p, *last;

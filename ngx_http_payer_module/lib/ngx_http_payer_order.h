@@ -67,6 +67,12 @@ ngx_int_t ngx_http_payer_check_path(ngx_str_t *path);
  */
 ngx_int_t ngx_http_payer_currency_exponent(ngx_str_t *currency);
 
+/*
+ * the same for the currency number n, from 0, whose letters are written to
+ * "code"; NGX_DONE if there are not so many
+ */
+ngx_int_t ngx_http_payer_currency_at(ngx_uint_t n, u_char *code);
+
 /* a URL of which nothing follows the host and the port: NGX_OK or
  * NGX_DECLINED */
 ngx_int_t ngx_http_payer_check_bare_url(ngx_str_t *origin);

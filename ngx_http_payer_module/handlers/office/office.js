@@ -129,7 +129,7 @@ const states = ['creating', 'initiated', 'authorized', 'partially_captured',
 const $ = (id) => document.getElementById(id);
 
 let lang = 'en';
-let session = { operate: false };
+let session = { operate: false, decimals: {} };
 let order = null;
 let next = null;
 let shown = 0;
@@ -164,8 +164,7 @@ const byName = (e) => e.what === 'notification'
 /* Amounts are whole numbers of minor units, and never computed otherwise. */
 
 const decimals = (currency) =>
-    new Intl.NumberFormat('en', { style: 'currency', currency })
-        .resolvedOptions().maximumFractionDigits;
+    Object.hasOwn(session.decimals, currency) ? session.decimals[currency] : 2;
 
 const plain = (minor, currency) => {
     const n = decimals(currency);
