@@ -16,37 +16,40 @@
 /* kinds of characters */
 #define NGX_HTTP_PAYER_URL           1
 #define NGX_HTTP_PAYER_ID            2
+#define NGX_HTTP_PAYER_HOST          4
 
 #define ngx_http_payer_is(kind, ch)  (ngx_http_payer_chars[ch] & (kind))
 
 
+static ngx_uint_t ngx_http_payer_are(u_char kind, u_char *p, u_char *last);
 static u_char *ngx_http_payer_skip_scheme(ngx_str_t *url, ngx_uint_t secure);
 static ngx_int_t ngx_http_payer_check_authority(u_char *p, u_char *last);
 static u_char *ngx_http_payer_skip_host(u_char *p, u_char *last);
 static u_char *ngx_http_payer_skip_literal(u_char *p, u_char *last);
-static ngx_int_t ngx_http_payer_check_port(u_char *p, u_char *last);
+static u_char *ngx_http_payer_skip_port(u_char *p, u_char *last);
 
 
 /*
  * URL: characters after the scheme, visible and none of " ' < > \
  * ID: letters, digits, "-" and "_", safe in a path, a header and a log
+ * HOST: the same and ".", the name or address of a host
  */
 
 static u_char  ngx_http_payer_chars[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 /*     !  "  #  $  %  &  '  (  )  *  +  ,  -  .  / */
-    0, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 3, 1, 1,
+    0, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 7, 5, 1,
 /*  0  1  2  3  4  5  6  7  8  9  :  ;  <  =  >  ? */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 0, 1, 0, 1,
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 1, 1, 0, 1, 0, 1,
 /*  @  A  B  C  D  E  F  G  H  I  J  K  L  M  N  O */
-    1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+    1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
 /*  P  Q  R  S  T  U  V  W  X  Y  Z  [  \  ]  ^  _ */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 0, 1, 1, 3,
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 1, 0, 1, 1, 7,
 /*  `  a  b  c  d  e  f  g  h  i  j  k  l  m  n  o */
-    1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+    1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
 /*  p  q  r  s  t  u  v  w  x  y  z  {  |  }  ~    */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 0
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 0
 };
 
 
@@ -187,24 +190,38 @@ ngx_http_payer_check_line(ngx_str_t *text, size_t max)
 }
 
 
+/* whether all characters are of this kind: four are looked up at a time */
+
+static ngx_uint_t
+ngx_http_payer_are(u_char kind, u_char *p, u_char *last)
+{
+    for ( /* void */ ; last - p >= 4; p += 4) {
+
+        kind &= ngx_http_payer_chars[p[0]] & ngx_http_payer_chars[p[1]]
+                & ngx_http_payer_chars[p[2]] & ngx_http_payer_chars[p[3]];
+
+        if (kind == 0) {
+            return 0;
+        }
+    }
+
+    for ( /* void */ ; p < last; p++) {
+        kind &= ngx_http_payer_chars[*p];
+    }
+
+    return kind;
+}
+
+
 ngx_int_t
 ngx_http_payer_check_payment_id(ngx_str_t *id)
 {
-    u_char  *p, *last;
-
     if (id->len == 0 || id->len > NGX_HTTP_PAYER_MAX_PAYMENT_ID) {
         return NGX_DECLINED;
     }
 
-    last = id->data + id->len;
-
-    for (p = id->data; p < last; p++) {
-        if (!ngx_http_payer_is(NGX_HTTP_PAYER_ID, *p)) {
-            return NGX_DECLINED;
-        }
-    }
-
-    return NGX_OK;
+    return ngx_http_payer_are(NGX_HTTP_PAYER_ID, id->data, id->data + id->len)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -311,52 +328,33 @@ ngx_http_payer_language_of(ngx_str_t *text, ngx_str_t *language)
 ngx_int_t
 ngx_http_payer_check_path(ngx_str_t *path)
 {
-    size_t  i;
-
     if (path->len == 0 || path->data[0] != '/') {
         return NGX_DECLINED;
     }
 
-    for (i = 0; i < path->len; i++) {
-        if (!ngx_http_payer_is(NGX_HTTP_PAYER_URL, path->data[i])) {
-            return NGX_DECLINED;
-        }
-    }
-
-    return NGX_OK;
+    return ngx_http_payer_are(NGX_HTTP_PAYER_URL, path->data,
+                              path->data + path->len)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
 ngx_int_t
 ngx_http_payer_check_url(ngx_str_t *url, ngx_uint_t secure)
 {
-    u_char  *p, *last, *host;
+    u_char  *last, *host;
 
     if (url->len > NGX_HTTP_PAYER_MAX_URL) {
         return NGX_DECLINED;
     }
 
     host = ngx_http_payer_skip_scheme(url, secure);
+    last = url->data + url->len;
 
-    if (host == NULL) {
+    if (host == NULL || !ngx_http_payer_are(NGX_HTTP_PAYER_URL, host, last)) {
         return NGX_DECLINED;
     }
 
-    last = url->data + url->len;
-
-    for (p = host; p < last; p++) {
-        if (!ngx_http_payer_is(NGX_HTTP_PAYER_URL, *p)) {
-            return NGX_DECLINED;
-        }
-    }
-
-    for (p = host; p < last; p++) {
-        if (*p == '/' || *p == '?' || *p == '#') {
-            break;
-        }
-    }
-
-    return ngx_http_payer_check_authority(host, p);
+    return ngx_http_payer_check_authority(host, last);
 }
 
 
@@ -397,15 +395,16 @@ ngx_http_payer_check_authority(u_char *p, u_char *last)
 {
     p = ngx_http_payer_skip_host(p, last);
 
+    if (p && p < last && *p == ':') {
+        p = ngx_http_payer_skip_port(p + 1, last);
+    }
+
     if (p == NULL) {
         return NGX_DECLINED;
     }
 
-    if (p == last) {
-        return NGX_OK;
-    }
-
-    return ngx_http_payer_check_port(p, last);
+    return (p == last || *p == '/' || *p == '?' || *p == '#') ? NGX_OK
+                                                              : NGX_DECLINED;
 }
 
 
@@ -419,7 +418,7 @@ ngx_http_payer_skip_host(u_char *p, u_char *last)
     }
 
     for (host = p; p < last; p++) {
-        if (*p != '.' && !ngx_http_payer_is(NGX_HTTP_PAYER_ID, *p)) {
+        if (!ngx_http_payer_is(NGX_HTTP_PAYER_HOST, *p)) {
             break;
         }
     }
@@ -451,24 +450,24 @@ ngx_http_payer_skip_literal(u_char *p, u_char *last)
 }
 
 
-static ngx_int_t
-ngx_http_payer_check_port(u_char *p, u_char *last)
+static u_char *
+ngx_http_payer_skip_port(u_char *p, u_char *last)
 {
-    ngx_uint_t  port;
+    u_char      *digits;
+    ngx_uint_t   port;
 
-    if (*p++ != ':' || last - p > 5) {
-        return NGX_DECLINED;
-    }
+    port = 0;
 
-    for (port = 0; p < last; p++) {
-        if (*p < '0' || *p > '9') {
-            return NGX_DECLINED;
+    for (digits = p; p < last && *p >= '0' && *p <= '9'; p++) {
+
+        if (p - digits == 5) {
+            return NULL;
         }
 
         port = port * 10 + (*p - '0');
     }
 
-    return (port > 0 && port <= 65535) ? NGX_OK : NGX_DECLINED;
+    return (port > 0 && port <= 65535) ? p : NULL;
 }
 
 
