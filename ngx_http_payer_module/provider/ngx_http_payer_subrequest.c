@@ -20,6 +20,7 @@ typedef struct {
 } ngx_http_payer_name_t;
 
 
+static ngx_pool_t *ngx_http_payer_exchange_pool(ngx_log_t *log);
 static void ngx_http_payer_exchange_reset(ngx_http_payer_exchange_t *x);
 static ngx_int_t ngx_http_payer_exchange_uri(ngx_http_request_t *r,
     ngx_http_payer_exchange_t *x, ngx_str_t *uri);
@@ -48,6 +49,11 @@ static void ngx_http_payer_exchange_own(ngx_http_payer_exchange_t *x,
 #define NGX_HTTP_PAYER_EXCHANGE_POOL  8192
 
 
+/* the pool of the last exchange, for the next one of this worker process */
+
+static ngx_pool_t  *ngx_http_payer_exchange_spare;
+
+
 ngx_int_t
 ngx_http_payer_exchange_start(ngx_http_request_t *r,
     ngx_http_payer_api_loc_t *api_loc, ngx_http_payer_exchange_t *x)
@@ -62,8 +68,7 @@ ngx_http_payer_exchange_start(ngx_http_request_t *r,
 
     ngx_http_payer_exchange_free(x);
 
-    x->pool = ngx_create_pool(NGX_HTTP_PAYER_EXCHANGE_POOL,
-                              r->connection->log);
+    x->pool = ngx_http_payer_exchange_pool(r->connection->log);
     if (x->pool == NULL) {
         return NGX_ERROR;
     }
@@ -166,13 +171,47 @@ ngx_http_payer_exchange_reset(ngx_http_payer_exchange_t *x)
 }
 
 
+static ngx_pool_t *
+ngx_http_payer_exchange_pool(ngx_log_t *log)
+{
+    ngx_pool_t  *pool;
+
+    pool = ngx_http_payer_exchange_spare;
+
+    if (pool == NULL) {
+        return ngx_create_pool(NGX_HTTP_PAYER_EXCHANGE_POOL, log);
+    }
+
+    ngx_http_payer_exchange_spare = NULL;
+    pool->log = log;
+
+    return pool;
+}
+
+
 void
 ngx_http_payer_exchange_free(ngx_http_payer_exchange_t *x)
 {
-    if (x->pool) {
-        ngx_destroy_pool(x->pool);
-        x->pool = NULL;
+    ngx_pool_t  *pool;
+
+    pool = x->pool;
+
+    if (pool == NULL) {
+        return;
     }
+
+    x->pool = NULL;
+
+    if (ngx_http_payer_exchange_spare || pool->cleanup || pool->d.next) {
+
+        /* more than the one block that is kept, or not memory alone */
+
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    ngx_reset_pool(pool);
+    ngx_http_payer_exchange_spare = pool;
 }
 
 
