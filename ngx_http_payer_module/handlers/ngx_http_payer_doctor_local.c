@@ -23,6 +23,8 @@ static time_t ngx_http_payer_doctor_changed(ngx_http_payer_ctx_t *ctx,
     ngx_str_t *file);
 static ngx_int_t ngx_http_payer_doctor_stored(ngx_http_request_t *r,
     ngx_http_payer_ctx_t *ctx);
+static ngx_uint_t ngx_http_payer_doctor_up(ngx_http_payer_store_t *store,
+    ngx_http_payer_store_status_t *status);
 static ngx_uint_t ngx_http_payer_doctor_down(ngx_http_payer_ctx_t *ctx);
 
 
@@ -221,6 +223,7 @@ ngx_http_payer_doctor_store(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
     ngx_int_t                      rc;
     ngx_str_t                     *merchant;
     ngx_http_payer_store_entry_t   entry;
+    ngx_http_payer_store_status_t  status;
 
     static ngx_str_t  value = ngx_string("doctor");
 
@@ -228,6 +231,10 @@ ngx_http_payer_doctor_store(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 
     ctx->step = ngx_http_payer_doctor_stored;
     ctx->io.rc = NGX_ERROR;
+
+    if (!ngx_http_payer_doctor_up(ctx->conf->main->store, &status)) {
+        return NGX_OK;
+    }
 
     ngx_memzero(&entry, sizeof(ngx_http_payer_store_entry_t));
 
@@ -247,6 +254,22 @@ ngx_http_payer_doctor_store(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
 }
 
 
+static ngx_uint_t
+ngx_http_payer_doctor_up(ngx_http_payer_store_t *store,
+    ngx_http_payer_store_status_t *status)
+{
+    ngx_memzero(status, sizeof(ngx_http_payer_store_status_t));
+
+    if (store->ops->status == NULL) {
+        return 1;
+    }
+
+    store->ops->status(store, status);
+
+    return status->up;
+}
+
+
 /* a store on another machine, which cannot be used, and knows why */
 
 static ngx_uint_t
@@ -257,16 +280,19 @@ ngx_http_payer_doctor_down(ngx_http_payer_ctx_t *ctx)
 
     store = ctx->conf->main->store;
 
-    if (store->ops->status == NULL) {
+    if (ngx_http_payer_doctor_up(store, &status)) {
         return 0;
     }
 
-    ngx_memzero(&status, sizeof(ngx_http_payer_store_status_t));
-
-    store->ops->status(store, &status);
-
-    if (status.up) {
-        return 0;
+    if (status.hanging) {
+        ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,
+                                  NGX_HTTP_PAYER_HEALTH_FAIL,
+                                  "Look at the synchronous standbys of the "
+                                  "server (pg_stat_replication), and at its "
+                                  "disk.",
+                                  "the %V store is read, but not written: %V",
+                                  &store->ops->name, &status.detail);
+        return 1;
     }
 
     ngx_http_payer_doctor_say(ctx, NGX_HTTP_PAYER_CHECK_STORE,

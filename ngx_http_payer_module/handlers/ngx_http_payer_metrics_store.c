@@ -39,9 +39,14 @@ ngx_http_payer_metrics_store(u_char *p, u_char *last,
                                     "the store.", "gauge");
     p = ngx_slprintf(p, last, "payer_store_up %ui\n", status.up);
 
+    p = ngx_http_payer_metrics_head(p, last, "payer_store_hanging",
+                                    "Whether the store is read, and does not "
+                                    "complete writes.", "gauge");
+    p = ngx_slprintf(p, last, "payer_store_hanging %ui\n", status.hanging);
+
     p = ngx_http_payer_metrics_head(p, last, "payer_store_queue",
-                                    "Calls of the store that wait in the "
-                                    "worker process that answers.", "gauge");
+                                    "Calls of the store that wait, in all "
+                                    "worker processes.", "gauge");
     p = ngx_slprintf(p, last, "payer_store_queue %ui\n", status.queued);
 
     p = ngx_http_payer_metrics_head(p, last, "payer_store_duration_seconds",

@@ -173,6 +173,8 @@ typedef struct {
 /* what a store tells of itself */
 typedef struct {
     ngx_uint_t                      up;         /* unsigned  up:1; */
+    ngx_uint_t                      hanging;    /* unsigned  hanging:1; reads
+                                                 * only */
     ngx_uint_t                      queued;     /* calls that wait */
     ngx_str_t                       detail;     /* where it is, or why it is
                                                  * down; may be empty */

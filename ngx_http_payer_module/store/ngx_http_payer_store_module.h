@@ -23,7 +23,7 @@
  * change that was forgotten.
  */
 
-#define NGX_HTTP_PAYER_STORE_VERSION   1
+#define NGX_HTTP_PAYER_STORE_VERSION   2
 
 #define NGX_HTTP_PAYER_STORE_ABI                                              \
     (((((NGX_HTTP_PAYER_STORE_VERSION                                         \

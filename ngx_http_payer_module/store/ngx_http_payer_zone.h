@@ -31,6 +31,9 @@
 
 #define NGX_HTTP_PAYER_COUNTERS   728
 
+/* that are told apart; more of them share what one has */
+#define NGX_HTTP_PAYER_ZONE_PROCESSES  128
+
 
 typedef struct ngx_http_payer_token_node_s  ngx_http_payer_token_node_t;
 
@@ -56,10 +59,13 @@ typedef struct {
     ngx_atomic_t                  store_closed;
     ngx_atomic_t                  store_inode;
 
-    /* of a store on other machines: the highest timeline that was seen, and
-     * which worker processes are without it, bit by bit */
+    /* of a store on other machines: the highest timeline that was seen, which
+     * worker processes are without it, and whose writes do not end, bit by
+     * bit; and how many calls wait in each process */
     ngx_atomic_t                  store_timeline;
     ngx_atomic_t                  store_down;
+    ngx_atomic_t                  store_hung;
+    ngx_atomic_t                  store_queued[NGX_HTTP_PAYER_ZONE_PROCESSES];
 
     ngx_atomic_t                  serial;       /* names owners of leases */
     uint64_t                      instance;     /* random: tells this zone

@@ -2,8 +2,9 @@
 /*
  * What the files of the PostgreSQL store share: the directive (_conf.c,
  * _uri.c), the names of its hosts (_resolve.c), a connection to one of them
- * (_wire.c, _check.c), the choice of the one that is used (_link.c), what is
- * said of that (_state.c), calls on it (_flight.c, _array.c, _result.c), and
+ * (_wire.c, _check.c), the choice of the one that is used (_link.c), one whose
+ * commits do not end (_hang.c), what is said of both (_state.c), calls on it
+ * (_flight.c, _array.c, _result.c), and
  * the operations of the store: those that read (_read.c), those that write
  * (_write.c, _merge.c, _batch.c, _answer.c), and their table (_module.c).
  *
@@ -32,6 +33,8 @@
 #define NGX_HTTP_PAYER_POSTGRES_BATCH    1024   /* calls in one statement */
 #define NGX_HTTP_PAYER_POSTGRES_REPEATS  32     /* of a put, by others */
 #define NGX_HTTP_PAYER_POSTGRES_ID       16
+#define NGX_HTTP_PAYER_POSTGRES_PATIENCE 2000   /* ms without a primary, or
+                                                 * without a commit */
 
 
 typedef enum {
@@ -117,11 +120,14 @@ struct ngx_http_payer_postgres_link_s {
     ngx_msec_t               swept;
     ngx_msec_t               since;             /* there is no wire; 0: there
                                                  * is one */
+    ngx_uint_t               hangs;             /* wires that were given up as
+                                                 * no commit ended, in a row */
     size_t                   reason_len;
     u_char                   reason[512];       /* why the search failed */
     unsigned                 writes:1;
     unsigned                 down:1;            /* for so long that nobody
                                                  * waits any more */
+    unsigned                 hung:1;            /* no commit ends */
     unsigned                 searching:1;
     unsigned                 running:1;         /* a put, or a get, is under
                                                  * way: others gather */
@@ -301,12 +307,18 @@ void ngx_http_payer_postgres_begin(ngx_http_payer_postgres_t *pg);
 
 /*
  * What the worker processes know of the store, in the zone: a bit for each
- * that is without it, and one that says whether that was logged.  down() and
- * up() are called by a worker when it has given up, or has found it.
+ * that is without it, and one that says whether that was logged; the same of
+ * those whose commits do not end; and how many calls wait in each.  down() and
+ * up() are called by a worker when it has given up, or has found it, hung()
+ * and ended() when commits do not end, and when they do again.
  */
 void ngx_http_payer_postgres_unknown(ngx_http_payer_postgres_t *pg);
+void ngx_http_payer_postgres_queued(ngx_http_payer_postgres_t *pg);
 void ngx_http_payer_postgres_down(ngx_http_payer_postgres_link_t *link);
 void ngx_http_payer_postgres_up(ngx_http_payer_postgres_wire_t *wire);
+void ngx_http_payer_postgres_hung(ngx_http_payer_postgres_wire_t *wire,
+    ngx_msec_t age);
+void ngx_http_payer_postgres_ended(ngx_http_payer_postgres_link_t *link);
 ngx_uint_t ngx_http_payer_postgres_told(ngx_http_payer_postgres_t *pg);
 
 /* looks for the primary, if nobody does yet and it is time */
@@ -329,6 +341,23 @@ void ngx_http_payer_postgres_refused(ngx_http_payer_postgres_wire_t *wire,
 /* the wire in use is lost: what it had sent is in doubt */
 void ngx_http_payer_postgres_lost(ngx_http_payer_postgres_wire_t *wire,
     const char *reason, size_t len);
+
+/* a flight was sent, or is the oldest now: it is waited for */
+void ngx_http_payer_postgres_await(ngx_http_payer_postgres_wire_t *wire);
+
+/* it has no answer: returns for how long it is to be kept all the same */
+ngx_msec_t ngx_http_payer_postgres_hangs(
+    ngx_http_payer_postgres_wire_t *wire);
+
+/* now and then, while no commit ends */
+void ngx_http_payer_postgres_look(ngx_http_payer_postgres_link_t *link);
+void ngx_http_payer_postgres_probe(ngx_http_payer_postgres_link_t *link);
+
+/* a commit has ended, or there is no primary any more */
+void ngx_http_payer_postgres_flows(ngx_http_payer_postgres_link_t *link);
+
+/* ends the search, but for a wire that was chosen */
+void ngx_http_payer_postgres_end_search(ngx_http_payer_postgres_link_t *link);
 
 /* frees it; what it had sent waits again */
 void ngx_http_payer_postgres_close(ngx_http_payer_postgres_wire_t *wire);
@@ -379,6 +408,10 @@ ngx_http_payer_postgres_job_t *ngx_http_payer_postgres_job(
     ngx_http_payer_postgres_kind_e kind);
 void ngx_http_payer_postgres_enqueue(ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_job_t *job, ngx_http_payer_io_t *io);
+
+/* gives a put a name that no other one has */
+void ngx_http_payer_postgres_name(ngx_http_payer_postgres_t *pg,
+    ngx_http_payer_postgres_job_t *job);
 
 /* those of a link that is down end, but for what has to be kept */
 void ngx_http_payer_postgres_turn_away(ngx_http_payer_postgres_link_t *link);

@@ -65,7 +65,7 @@ ngx_http_payer_postgres_send(ngx_http_payer_postgres_wire_t *wire,
     }
 
     if (ngx_queue_empty(&wire->flights)) {
-        ngx_add_timer(&wire->timer, wire->link->pg->timeout);
+        ngx_http_payer_postgres_await(wire);
     }
 
     ngx_queue_insert_tail(&wire->flights, &flight->queue);
@@ -275,7 +275,11 @@ ngx_http_payer_postgres_landed(ngx_http_payer_postgres_wire_t *wire)
     ngx_del_timer(&wire->timer);
 
     if (!ngx_queue_empty(&wire->flights)) {
-        ngx_add_timer(&wire->timer, link->pg->timeout);
+        ngx_http_payer_postgres_await(wire);
+    }
+
+    if (state == NULL && link->hung) {
+        ngx_http_payer_postgres_flows(link);
     }
 
     if (state != NULL) {

@@ -147,6 +147,8 @@ ngx_http_payer_postgres_enqueue(ngx_http_payer_postgres_link_t *link,
     ngx_queue_insert_tail(&link->jobs, &job->age);
     link->njobs++;
 
+    ngx_http_payer_postgres_queued(link->pg);
+
     if (!link->deadline.timer_set) {
         ngx_add_timer(&link->deadline, link->pg->timeout);
     }
@@ -275,6 +277,8 @@ ngx_http_payer_postgres_finish(ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_unqueue(&job->age);
     link->njobs--;
 
+    ngx_http_payer_postgres_queued(pg);
+
     if (ngx_queue_empty(&link->jobs) && link->deadline.timer_set) {
         ngx_del_timer(&link->deadline);
     }
@@ -345,11 +349,11 @@ ngx_http_payer_postgres_depart(ngx_http_payer_postgres_link_t *link)
 
     wire = link->wire;
 
-    if (wire == NULL) {
+    if (link->down || link->hung) {
+        ngx_http_payer_postgres_turn_away(link);
+    }
 
-        if (link->down) {
-            ngx_http_payer_postgres_turn_away(link);
-        }
+    if (wire == NULL) {
 
         if (!ngx_queue_empty(&link->waiting)) {
             ngx_http_payer_postgres_search(link);

@@ -13,7 +13,6 @@
 #define NGX_HTTP_PAYER_POSTGRES_GRACE    200    /* ms, for the other hosts */
 #define NGX_HTTP_PAYER_POSTGRES_BACKOFF  100    /* ms, doubled each time */
 #define NGX_HTTP_PAYER_POSTGRES_MAXIMUM  5000
-#define NGX_HTTP_PAYER_POSTGRES_PATIENCE 2000   /* ms without a primary */
 
 
 static void ngx_http_payer_postgres_step(
@@ -26,8 +25,6 @@ static void ngx_http_payer_postgres_choose(
 static void ngx_http_payer_postgres_advance(
     ngx_http_payer_postgres_wire_t *wire);
 static void ngx_http_payer_postgres_give_up(
-    ngx_http_payer_postgres_link_t *link);
-static void ngx_http_payer_postgres_end_search(
     ngx_http_payer_postgres_link_t *link);
 static void ngx_http_payer_postgres_pause(
     ngx_http_payer_postgres_link_t *link);
@@ -43,13 +40,15 @@ ngx_http_payer_postgres_search(ngx_http_payer_postgres_link_t *link)
     ngx_http_payer_postgres_t       *pg;
     ngx_http_payer_postgres_host_t  *host;
 
-    if (link->searching || link->wire != NULL || link->timer.timer_set) {
+    if (link->searching || link->timer.timer_set
+        || (link->wire != NULL && !link->hung))
+    {
         return;
     }
 
     pg = link->pg;
 
-    if (link->since == 0) {
+    if (link->wire == NULL && link->since == 0) {
         link->since = ngx_current_msec;
     }
 
@@ -197,9 +196,22 @@ ngx_http_payer_postgres_choose(ngx_http_payer_postgres_link_t *link,
 
     pg = link->pg;
 
+    if (link->wire != NULL && wire->timeline <= link->wire->timeline) {
+
+        /* the one whose commits do not end is still the primary */
+
+        ngx_http_payer_postgres_end_search(link);
+        ngx_http_payer_postgres_look(link);
+        return;
+    }
+
     ngx_queue_remove(&wire->queue);
 
     ngx_http_payer_postgres_end_search(link);
+
+    if (link->wire != NULL) {
+        ngx_http_payer_postgres_close(link->wire);
+    }
 
     link->wire = wire;
     link->since = 0;
@@ -217,6 +229,10 @@ ngx_http_payer_postgres_choose(ngx_http_payer_postgres_link_t *link,
                   "payer_store \"%V\": connected to host \"%V\" on timeline "
                   "%uL for %s", &pg->title, &wire->host->shown, wire->timeline,
                   link->writes ? "writing" : "reading");
+
+    if (link->hung) {
+        ngx_http_payer_postgres_probe(link);
+    }
 
     ngx_post_event(&link->kick, &ngx_posted_events);
 }
@@ -270,20 +286,25 @@ ngx_http_payer_postgres_give_up(ngx_http_payer_postgres_link_t *link)
 {
     ngx_http_payer_postgres_end_search(link);
 
+    if (link->wire != NULL) {
+        ngx_http_payer_postgres_lost(link->wire, "no commit ends, and it "
+                                     "takes no new connection", 49);
+        return;
+    }
+
     ngx_http_payer_postgres_down(link);
 
     ngx_http_payer_postgres_pause(link);
 
     if (ngx_current_msec - link->since >= NGX_HTTP_PAYER_POSTGRES_PATIENCE) {
         link->down = 1;
+        ngx_http_payer_postgres_flows(link);
         ngx_http_payer_postgres_turn_away(link);
     }
 }
 
 
-/* but for a wire that was chosen */
-
-static void
+void
 ngx_http_payer_postgres_end_search(ngx_http_payer_postgres_link_t *link)
 {
     ngx_queue_t  *q;
@@ -335,6 +356,11 @@ ngx_http_payer_postgres_timer(ngx_event_t *ev)
     if (!link->searching) {
 
         if (!ngx_exiting || !ngx_queue_empty(&link->jobs)) {
+
+            if (link->hung) {
+                ngx_http_payer_postgres_probe(link);
+            }
+
             ngx_http_payer_postgres_search(link);
         }
 
@@ -418,6 +444,10 @@ ngx_http_payer_postgres_lost(ngx_http_payer_postgres_wire_t *wire,
 
     ngx_http_payer_postgres_close(wire);
 
+    if (!link->searching && link->timer.timer_set) {
+        ngx_del_timer(&link->timer);
+    }
+
     link->since = ngx_current_msec;
 
     if (ngx_exiting && ngx_queue_empty(&link->jobs)) {
@@ -449,4 +479,6 @@ ngx_http_payer_postgres_close_link(ngx_http_payer_postgres_link_t *link)
     if (link->kick.posted) {
         ngx_delete_posted_event(&link->kick);
     }
+
+    link->njobs = 0;
 }

@@ -156,6 +156,8 @@ ngx_http_payer_postgres_exit_process(ngx_cycle_t *cycle,
 
     ngx_http_payer_postgres_close_link(&pg->reads);
     ngx_http_payer_postgres_close_link(&pg->writes);
+
+    ngx_http_payer_postgres_queued(pg);
 }
 
 

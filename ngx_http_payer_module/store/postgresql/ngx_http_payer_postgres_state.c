@@ -1,7 +1,7 @@
 
 /*
- * Whether the store can be used: what each worker process knows, and what is
- * said of the host.
+ * Whether the store can be used: what each worker process knows of that, and
+ * what is said of all of them.
  */
 
 
@@ -10,16 +10,16 @@
 
 #define NGX_HTTP_PAYER_POSTGRES_BITS  (8 * sizeof(ngx_atomic_uint_t))
 
-/* that it is down was logged */
+/* that it is so was logged */
 #define NGX_HTTP_PAYER_POSTGRES_TOLD                                         \
     ((ngx_atomic_uint_t) 1 << (NGX_HTTP_PAYER_POSTGRES_BITS - 1))
 
 
 static ngx_atomic_uint_t ngx_http_payer_postgres_mine(void);
 static ngx_atomic_uint_t ngx_http_payer_postgres_workers(void);
-static ngx_atomic_uint_t ngx_http_payer_postgres_change(
-    ngx_http_payer_postgres_t *pg, ngx_atomic_uint_t set,
-    ngx_atomic_uint_t clear);
+static ngx_atomic_uint_t ngx_http_payer_postgres_change(ngx_atomic_t *state,
+    ngx_atomic_uint_t set, ngx_atomic_uint_t clear);
+static ngx_uint_t ngx_http_payer_postgres_over(ngx_atomic_t *state);
 
 
 /* a worker that begins has none yet, whatever the one before it had */
@@ -27,8 +27,28 @@ static ngx_atomic_uint_t ngx_http_payer_postgres_change(
 void
 ngx_http_payer_postgres_unknown(ngx_http_payer_postgres_t *pg)
 {
-    (void) ngx_http_payer_postgres_change(pg, ngx_http_payer_postgres_mine(),
-                                          0);
+    ngx_atomic_uint_t          mine;
+    ngx_http_payer_zone_sh_t  *sh;
+
+    sh = pg->store->zone->sh;
+    mine = ngx_http_payer_postgres_mine();
+
+    (void) ngx_http_payer_postgres_change(&sh->store_down, mine, 0);
+    (void) ngx_http_payer_postgres_change(&sh->store_hung, 0, mine);
+
+    ngx_http_payer_postgres_queued(pg);
+}
+
+
+/* by process, not by the number of the worker, which one that ends and its
+ * successor have in common */
+
+void
+ngx_http_payer_postgres_queued(ngx_http_payer_postgres_t *pg)
+{
+    pg->store->zone->sh->store_queued[ngx_process_slot
+                                      % NGX_HTTP_PAYER_ZONE_PROCESSES]
+        = pg->reads.njobs + pg->writes.njobs;
 }
 
 
@@ -46,9 +66,10 @@ ngx_http_payer_postgres_down(ngx_http_payer_postgres_link_t *link)
         return;
     }
 
-    before = ngx_http_payer_postgres_change(pg,
-                    ngx_http_payer_postgres_mine()
-                    | NGX_HTTP_PAYER_POSTGRES_TOLD, 0);
+    before = ngx_http_payer_postgres_change(&pg->store->zone->sh->store_down,
+                                            ngx_http_payer_postgres_mine()
+                                            | NGX_HTTP_PAYER_POSTGRES_TOLD,
+                                            0);
 
     if (!(before & NGX_HTTP_PAYER_POSTGRES_TOLD)) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
@@ -63,7 +84,6 @@ void
 ngx_http_payer_postgres_up(ngx_http_payer_postgres_wire_t *wire)
 {
     ngx_atomic_t               *state;
-    ngx_atomic_uint_t           now;
     ngx_http_payer_postgres_t  *pg;
 
     pg = wire->link->pg;
@@ -72,16 +92,12 @@ ngx_http_payer_postgres_up(ngx_http_payer_postgres_wire_t *wire)
         return;
     }
 
-    (void) ngx_http_payer_postgres_change(pg, 0,
+    state = &pg->store->zone->sh->store_down;
+
+    (void) ngx_http_payer_postgres_change(state, 0,
                                           ngx_http_payer_postgres_mine());
 
-    state = &pg->store->zone->sh->store_down;
-    now = *state;
-
-    if ((now & ngx_http_payer_postgres_workers()) == 0
-        && (now & NGX_HTTP_PAYER_POSTGRES_TOLD)
-        && ngx_atomic_cmp_set(state, now, 0))
-    {
+    if (ngx_http_payer_postgres_over(state)) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "payer_store \"%V\" is available again: host \"%V\" is "
                       "the primary", &pg->title, &wire->host->shown);
@@ -89,10 +105,85 @@ ngx_http_payer_postgres_up(ngx_http_payer_postgres_wire_t *wire)
 }
 
 
+void
+ngx_http_payer_postgres_hung(ngx_http_payer_postgres_wire_t *wire,
+    ngx_msec_t age)
+{
+    u_char                          *p;
+    ngx_atomic_uint_t                before;
+    ngx_http_payer_postgres_t       *pg;
+    ngx_http_payer_postgres_link_t  *link;
+
+    link = wire->link;
+    pg = link->pg;
+
+    p = ngx_slprintf(link->reason, link->reason + sizeof(link->reason),
+                     "host \"%V\" answers, but no commit has ended for %M ms",
+                     &wire->host->shown, age);
+
+    link->reason_len = p - link->reason;
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    before = ngx_http_payer_postgres_change(&pg->store->zone->sh->store_hung,
+                                            ngx_http_payer_postgres_mine()
+                                            | NGX_HTTP_PAYER_POSTGRES_TOLD,
+                                            0);
+
+    if (!(before & NGX_HTTP_PAYER_POSTGRES_TOLD)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "payer_store \"%V\" can be read and not written, new "
+                      "payments are answered 503: %*s", &pg->title,
+                      link->reason_len, link->reason);
+    }
+}
+
+
+void
+ngx_http_payer_postgres_ended(ngx_http_payer_postgres_link_t *link)
+{
+    ngx_atomic_t               *state;
+    ngx_http_payer_postgres_t  *pg;
+
+    pg = link->pg;
+    state = &pg->store->zone->sh->store_hung;
+
+    (void) ngx_http_payer_postgres_change(state, 0,
+                                          ngx_http_payer_postgres_mine());
+
+    if (ngx_http_payer_postgres_over(state) && link->wire != NULL) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "payer_store \"%V\" can be written again", &pg->title);
+    }
+}
+
+
+/* whether no worker process is in this state any more, and that is to be
+ * said */
+
+static ngx_uint_t
+ngx_http_payer_postgres_over(ngx_atomic_t *state)
+{
+    ngx_atomic_uint_t  now;
+
+    now = *state;
+
+    return (now & ngx_http_payer_postgres_workers()) == 0
+           && (now & NGX_HTTP_PAYER_POSTGRES_TOLD)
+           && ngx_atomic_cmp_set(state, now, 0);
+}
+
+
 ngx_uint_t
 ngx_http_payer_postgres_told(ngx_http_payer_postgres_t *pg)
 {
-    return (pg->store->zone->sh->store_down & NGX_HTTP_PAYER_POSTGRES_TOLD)
+    ngx_http_payer_zone_sh_t  *sh;
+
+    sh = pg->store->zone->sh;
+
+    return ((sh->store_down | sh->store_hung) & NGX_HTTP_PAYER_POSTGRES_TOLD)
            != 0;
 }
 
@@ -101,36 +192,45 @@ void
 ngx_http_payer_postgres_status(ngx_http_payer_store_t *store,
     ngx_http_payer_store_status_t *status)
 {
+    ngx_uint_t                       i;
+    ngx_atomic_uint_t                down, hung;
+    ngx_http_payer_zone_sh_t        *sh;
     ngx_http_payer_postgres_t       *pg;
     ngx_http_payer_postgres_link_t  *link;
 
+    sh = store->zone->sh;
     pg = ngx_http_payer_postgres_of(store);
 
-    status->queued = pg->reads.njobs + pg->writes.njobs;
+    for (i = 0; i < NGX_HTTP_PAYER_ZONE_PROCESSES; i++) {
+        status->queued += sh->store_queued[i];
+    }
 
-    if (pg->reads.wire == NULL || pg->writes.wire == NULL) {
+    down = sh->store_down & ngx_http_payer_postgres_workers();
+    hung = sh->store_hung & ngx_http_payer_postgres_workers();
 
-        /* that which is being replaced just now is no failure */
+    /* that which is being replaced just now is no failure */
 
-        status->up = !(store->zone->sh->store_down
-                       & ngx_http_payer_postgres_workers());
+    status->up = (down == 0 && hung == 0);
+    status->hanging = (down == 0 && hung != 0);
 
-        link = (pg->writes.wire == NULL) ? &pg->writes : &pg->reads;
+    link = (pg->writes.wire == NULL || pg->writes.hung
+            || pg->reads.wire != NULL) ? &pg->writes : &pg->reads;
 
+    if (link->wire == NULL || link->hung) {
         status->detail.data = link->reason;
         status->detail.len = link->reason_len;
 
-        return;
-    }
-
-    if (store->zone->sh->store_down & ngx_http_payer_postgres_workers()) {
+    } else if (down) {
         ngx_str_set(&status->detail,
                     "another worker process has no connection");
-        return;
-    }
 
-    status->up = 1;
-    status->detail = pg->writes.wire->host->shown;
+    } else if (hung) {
+        ngx_str_set(&status->detail,
+                    "commits of another worker process do not end");
+
+    } else {
+        status->detail = link->wire->host->shown;
+    }
 }
 
 
@@ -166,13 +266,10 @@ ngx_http_payer_postgres_workers(void)
 /* returns what it was */
 
 static ngx_atomic_uint_t
-ngx_http_payer_postgres_change(ngx_http_payer_postgres_t *pg,
-    ngx_atomic_uint_t set, ngx_atomic_uint_t clear)
+ngx_http_payer_postgres_change(ngx_atomic_t *state, ngx_atomic_uint_t set,
+    ngx_atomic_uint_t clear)
 {
-    ngx_atomic_t       *state;
-    ngx_atomic_uint_t   before;
-
-    state = &pg->store->zone->sh->store_down;
+    ngx_atomic_uint_t  before;
 
     do {
         before = *state;

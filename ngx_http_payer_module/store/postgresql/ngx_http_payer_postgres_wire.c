@@ -330,11 +330,20 @@ ngx_http_payer_postgres_flush(ngx_http_payer_postgres_wire_t *wire)
 static void
 ngx_http_payer_postgres_late(ngx_event_t *ev)
 {
+    ngx_msec_t                       left;
     ngx_http_payer_postgres_wire_t  *wire;
 
     wire = ev->data;
 
     if (wire == wire->link->wire) {
+
+        left = wire->link->writes ? ngx_http_payer_postgres_hangs(wire) : 0;
+
+        if (left) {
+            ngx_add_timer(ev, left);
+            return;
+        }
+
         ngx_http_payer_postgres_lost(wire, "no answer in time", 17);
 
     } else {

@@ -11,8 +11,6 @@ static ngx_int_t ngx_http_payer_postgres_copy(
     ngx_http_payer_postgres_job_t *job, ngx_http_payer_store_entry_t *entries,
     ngx_uint_t n, ngx_http_payer_claim_act_e act,
     ngx_http_payer_claim_t *claim);
-static void ngx_http_payer_postgres_name(ngx_http_payer_postgres_t *pg,
-    ngx_http_payer_postgres_job_t *job);
 
 
 ngx_int_t
@@ -41,6 +39,17 @@ ngx_http_payer_postgres_put(ngx_http_payer_store_t *store,
                           "UTF-8", &pg->title);
             return NGX_ERROR;
         }
+    }
+
+    if (act == NGX_HTTP_PAYER_CLAIM_TAKE && io != NULL
+        && (pg->writes.down || pg->writes.hung))
+    {
+        /* known already, so that there is nothing to give back */
+
+        pg->lent->count(store->zone, NGX_HTTP_PAYER_COUNT_STORE,
+                        NGX_HTTP_PAYER_COUNT_STORE_EVENTS,
+                        NGX_HTTP_PAYER_COUNT_STORE_ERRORS);
+        return NGX_ERROR;
     }
 
     if (act == NGX_HTTP_PAYER_CLAIM_TAKE && !claim->taken) {
@@ -142,7 +151,7 @@ ngx_http_payer_postgres_copy(ngx_http_payer_postgres_job_t *job,
 
 /* no other put ever has this one: the zone's random number, and a count */
 
-static void
+void
 ngx_http_payer_postgres_name(ngx_http_payer_postgres_t *pg,
     ngx_http_payer_postgres_job_t *job)
 {
