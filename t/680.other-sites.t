@@ -120,3 +120,58 @@ ok(!calls()->{create}, 'and no link is made');
 is(request(POST => '/checkout?order=1', headers => { 'Sec-Fetch-Site' => 'same-origin' })->status, 303, 'the button itself makes one');
 is(request(POST => '/checkout?order=2', headers => { Origin => 'null' })->status, 303,
     'also where the page tells nothing of itself');
+
+
+
+=== TEST 6: a page under a name that server_name does not list changes nothing
+--- config perl: 'server_name localhost;' . locations()
+--- request
+GET /
+--- then
+get('/checkout?order=1')->status == 303 or die "no link\n";
+pay('1');
+my $before = calls();
+for my $change (@changes) {
+    next if $change->[1] =~ /office/;
+    my $r = send_as($change, Host => 'evil.example', Origin => 'http://evil.example');
+    is($r->status, 421, "@$change: a name that was changed to the address of this server");
+    like($r->body, qr/"detail":"server_name does not list the Host of the request"/, 'and is told why');
+}
+is_deeply(calls(), $before, 'and Payer is not called');
+like(error_log_text(), qr/\[error\].* payer: the request was sent by a page of "evil\.example", which "server_name" does not list/,
+    'the log says so');
+
+
+
+=== TEST 7: programs may use any Host
+--- config perl: 'server_name localhost;' . locations()
+--- request
+GET /
+--- then
+my @let_in = ({}, { Origin => 'https://shop.example' }, { Origin => 'http://localhost' });
+for my $n (0 .. $#let_in) {
+    get("/checkout?order=$n")->status == 303 or die "no link\n";
+    is(post('/cancel', headers => { Host => '192.0.2.7', %{ $let_in[$n] } }, json => { reference => "$n" })->status, 200,
+        join(' ', %{ $let_in[$n] }) || 'no header');
+}
+
+
+
+=== TEST 8: orders and reports are not returned to a script of another site
+--- config perl
+'server_name localhost;
+add_header Access-Control-Allow-Origin  $http_origin always;
+add_header Access-Control-Allow-Credentials true always;
+location = /report { payer_report; payer_allow 127.0.0.1; }' . locations()
+--- request
+GET /
+--- then
+get('/checkout?order=1')->status == 303 or die "no link\n";
+for my $path (qw(/office/ /office/session /office/orders /office/order?reference=1 /report)) {
+    for my $origin (qw(https://evil.example null)) {
+        is(get($path, headers => { Host => 'localhost', Origin => $origin })->status, 403, "$path: $origin");
+    }
+    is(get($path, headers => { Host => 'localhost', 'Sec-Fetch-Site' => 'cross-site', 'Sec-Fetch-Mode' => 'navigate' })->status,
+        200, "$path: a person follows a link");
+    is(get($path, headers => { Host => 'localhost', Origin => 'http://localhost' })->status, 200, "$path: its own page");
+}

@@ -10,8 +10,8 @@
 
 static ngx_int_t ngx_http_payer_forbid(ngx_http_request_t *r,
     ngx_http_payer_problem_t *problem);
-static ngx_uint_t ngx_http_payer_forged(ngx_http_request_t *r,
-    ngx_http_payer_loc_conf_t *conf);
+static ngx_uint_t ngx_http_payer_unasked(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf, ngx_http_payer_problem_t *problem);
 static ngx_uint_t ngx_http_payer_allowed(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
 static ngx_uint_t ngx_http_payer_from_inside(ngx_http_request_t *r);
@@ -45,14 +45,7 @@ ngx_http_payer_access(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
 
         problem.detail = "payer_allow does not list this address";
 
-    } else if (ngx_http_payer_forged(r, conf)) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "payer: the request was sent by another site in the "
-                      "browser of a client that \"payer_allow\" lists");
-
-        problem.detail = "the request was sent by another site";
-
-    } else {
+    } else if (!ngx_http_payer_unasked(r, conf, &problem)) {
         return ngx_http_payer_access_method(r, methods, allow);
     }
 
@@ -90,7 +83,8 @@ ngx_http_payer_access_method(ngx_http_request_t *r, ngx_uint_t methods,
  */
 
 static ngx_uint_t
-ngx_http_payer_forged(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf)
+ngx_http_payer_unasked(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf,
+    ngx_http_payer_problem_t *problem)
 {
     if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
         return 0;
@@ -100,7 +94,30 @@ ngx_http_payer_forged(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf)
         return 0;
     }
 
-    return ngx_http_payer_other_page(r);
+    if (ngx_http_payer_other_page(r)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: the request was sent by another site in the "
+                      "browser of a client that \"payer_allow\" lists");
+
+        problem->detail = "the request was sent by another site";
+
+        return 1;
+    }
+
+    if (ngx_http_payer_other_name(r, conf)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payer: the request was sent by a page of \"%V\", which "
+                      "\"server_name\" does not list",
+                      &r->headers_in.server);
+
+        problem->status = NGX_HTTP_MISDIRECTED_REQUEST;
+        problem->title = "Misdirected Request";
+        problem->detail = "server_name does not list the Host of the request";
+
+        return 1;
+    }
+
+    return 0;
 }
 
 

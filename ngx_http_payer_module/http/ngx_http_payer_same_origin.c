@@ -20,6 +20,7 @@ typedef struct {
     unsigned          other_site:1;     /* by Sec-Fetch-Site: not the page */
     unsigned          other_page:1;     /* by it: neither page nor person */
     unsigned          other_origin:1;
+    unsigned          same_origin:1;    /* by Origin: of this Host */
 } ngx_http_payer_sender_t;
 
 
@@ -56,20 +57,23 @@ ngx_http_payer_same_origin(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (what == NGX_HTTP_PAYER_ORIGIN_READS) {
-        return NGX_OK;
-    }
-
     problem->status = NGX_HTTP_FORBIDDEN;
 
     ngx_http_payer_sender(r, &sender);
 
-    if (sender.other_site || sender.other_origin) {
+    /*
+     * A link of another site may lead to a page.  With its origin in a GET,
+     * its script asks for the response, which add_header may permit.
+     */
+
+    if (sender.other_origin
+        || (what == NGX_HTTP_PAYER_ORIGIN_CHANGES && sender.other_site))
+    {
         problem->detail = "the request was sent by another site";
         return NGX_DECLINED;
     }
 
-    if (!sender.marked) {
+    if (what == NGX_HTTP_PAYER_ORIGIN_CHANGES && !sender.marked) {
         problem->detail = "the header \"X-Payer-Office: 1\" is missing";
         return NGX_DECLINED;
     }
@@ -86,6 +90,22 @@ ngx_http_payer_other_page(ngx_http_request_t *r)
     ngx_http_payer_sender(r, &sender);
 
     return sender.other_page;
+}
+
+
+ngx_uint_t
+ngx_http_payer_other_name(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf)
+{
+    ngx_http_payer_sender_t  sender;
+
+    if (ngx_http_payer_origin_listed(conf->names, &r->headers_in.server)) {
+        return 0;
+    }
+
+    ngx_http_payer_sender(r, &sender);
+
+    return sender.same_origin;
 }
 
 
@@ -127,10 +147,14 @@ ngx_http_payer_sender(ngx_http_request_t *r, ngx_http_payer_sender_t *sender)
                                                                  "none");
 
         } else if (ngx_http_payer_same_origin_named(&h[i],
-                                              &ngx_http_payer_header_origin)
-                   && !ngx_http_payer_same_host(&h[i].value, r))
+                                              &ngx_http_payer_header_origin))
         {
-            sender->other_origin = 1;
+            if (ngx_http_payer_same_host(&h[i].value, r)) {
+                sender->same_origin = 1;
+
+            } else {
+                sender->other_origin = 1;
+            }
         }
     }
 }

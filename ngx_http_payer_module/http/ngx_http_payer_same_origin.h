@@ -15,7 +15,8 @@
 
 /* what a request has to show */
 typedef enum {
-    NGX_HTTP_PAYER_ORIGIN_READS = 0,    /* the Host is one of server_name */
+    NGX_HTTP_PAYER_ORIGIN_READS = 0,    /* the Host is one of server_name, and
+                                         * no script of another site asks */
     NGX_HTTP_PAYER_ORIGIN_CHANGES       /* and no other site has sent it, and
                                          * "X-Payer-Office: 1" is there, which
                                          * no form can add */
@@ -37,6 +38,13 @@ ngx_int_t ngx_http_payer_same_origin(ngx_http_request_t *r,
  * pass on what they got.
  */
 ngx_uint_t ngx_http_payer_other_page(ngx_http_request_t *r);
+
+/*
+ * the same: whether a page has sent it to its own host, which server_name does
+ * not list (DNS rebinding)
+ */
+ngx_uint_t ngx_http_payer_other_name(ngx_http_request_t *r,
+    ngx_http_payer_loc_conf_t *conf);
 
 
 #endif /* _NGX_HTTP_PAYER_SAME_ORIGIN_H_INCLUDED_ */
