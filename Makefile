@@ -17,6 +17,8 @@ STORE ?= lmdb
 export NGINX_SRC ?= /usr/share/nginx/src
 
 OUTPUT = build/ngx_http_payer_module.so
+# with the one for PostgreSQL, where it was built
+MODULES = $$(ls $(OUTPUT) build/ngx_http_payer_postgres_module.so 2>/dev/null)
 DESTDIR =
 MODULES_DIR = /usr/lib/nginx/modules
 CONF_DIR = /etc/nginx
@@ -111,6 +113,9 @@ valgrind:  ## run the core of the tests under valgrind's memcheck
 # nginx would take it for the sockets that it inherits
 unexport NGINX
 
+# what is meant for this makefile would replace CFLAGS and others in nginx's
+unexport MAKEFLAGS MFLAGS
+
 matrix: all  ## all tests with nginx 1.22, 1.26, 1.30, or NGINX="tree ..."
 	@$(INSTALL) build demo test asan
 	@MATRIX_TREES="$(NGINX)" tools/matrix $(TESTS)
@@ -157,13 +162,13 @@ debian-check: deb  ## the package and README's configuration on a plain Debian
 	@$(INSTALL) debian demo
 	@tools/debian-check
 
-install: all  ## copy the module to nginx's directory of modules, and the tool
+install: all  ## copy the modules to nginx's directory of modules, and the tool
 	@$(call need,conf/payer_api.conf,the include file is missing)
-	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(CONF_DIR)
-	install -m 644 $(OUTPUT) $(DESTDIR)$(MODULES_DIR)/
-	install -m 644 conf/payer_api.conf $(DESTDIR)$(CONF_DIR)/
-	install -d $(DESTDIR)$(SBIN_DIR)
-	install -m 755 build/payer-store $(DESTDIR)$(SBIN_DIR)/
+	install -d "$(DESTDIR)$(MODULES_DIR)" "$(DESTDIR)$(CONF_DIR)" \
+	    "$(DESTDIR)$(SBIN_DIR)"
+	install -m 644 $(MODULES) "$(DESTDIR)$(MODULES_DIR)/"
+	install -m 644 conf/payer_api.conf "$(DESTDIR)$(CONF_DIR)/"
+	install -m 755 build/payer-store "$(DESTDIR)$(SBIN_DIR)/"
 
 clean:  ## remove everything that was built
 	rm -rf build
