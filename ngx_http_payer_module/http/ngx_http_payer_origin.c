@@ -95,8 +95,11 @@ ngx_http_payer_origin_build(ngx_http_request_t *r,
 
     host = r->headers_in.server;
 
-    if (!ngx_http_payer_usable_name(&host)
-        || !ngx_http_payer_origin_listed(conf->names, &host))
+    /* the first usable name, as a rule */
+
+    if ((conf->name == NULL || !ngx_http_payer_origin_is(&host, conf->name))
+        && (!ngx_http_payer_usable_name(&host)
+            || !ngx_http_payer_origin_listed(conf->names, &host)))
     {
         if (conf->name) {
             host = *conf->name;
@@ -138,7 +141,8 @@ ngx_http_payer_origin_build(ngx_http_request_t *r,
     }
 
     if (port) {
-        p = ngx_sprintf(p, ":%ui", (ngx_uint_t) port);
+        *p++ = ':';
+        p = ngx_http_payer_digits(p, port);
     }
 
     origin->len = p - origin->data;

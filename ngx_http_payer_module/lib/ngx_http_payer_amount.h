@@ -46,4 +46,30 @@ ngx_http_payer_amount_add(int64_t a, int64_t b)
 }
 
 
+/* as ngx_sprintf("%L"), which reads a format first; returns the end */
+
+static ngx_inline u_char *
+ngx_http_payer_digits(u_char *p, int64_t number)
+{
+    u_char     buf[NGX_INT64_LEN], *digit;
+    uint64_t   n;
+
+    n = (uint64_t) number;
+
+    if (number < 0) {
+        *p++ = '-';
+        n = -n;
+    }
+
+    digit = buf + NGX_INT64_LEN;
+
+    do {
+        *--digit = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    return ngx_cpymem(p, digit, buf + NGX_INT64_LEN - digit);
+}
+
+
 #endif /* _NGX_HTTP_PAYER_AMOUNT_H_INCLUDED_ */

@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_payer_amount.h"
 #include "ngx_http_payer_json.h"
 
 
@@ -192,7 +193,7 @@ ngx_http_payer_json_set_number(ngx_http_payer_json_item_t *item,
 {
     item->name.len = ngx_strlen(name);
     item->name.data = (u_char *) name;
-    item->value.len = ngx_sprintf(number, "%L", value) - number;
+    item->value.len = ngx_http_payer_digits(number, value) - number;
     item->value.data = number;
     item->word = 1;
 }

@@ -170,7 +170,8 @@ ngx_http_payer_wire_variables(ngx_http_request_t *sr)
         return NGX_ERROR;
     }
 
-    vv->len = ngx_sprintf(vv->data, "%O", sr->headers_in.content_length_n)
+    vv->len = ngx_http_payer_digits(vv->data,
+                                    sr->headers_in.content_length_n)
               - vv->data;
     vv->valid = 1;
 
