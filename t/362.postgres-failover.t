@@ -21,6 +21,7 @@ $fleet->start(0);
 commits_wait();
 in_doubt();
 given_up();
+replication_ends();
 fails_over();
 former_primary();
 resolver();
@@ -105,6 +106,32 @@ sub given_up {
 
     ok(wait_until(sub { checkout('warned')->status == 303 }, 20),
         'the standby is back: the order gets a link');
+}
+
+
+# The primary stops to wait for its standby, as under Patroni without
+# synchronous_mode_strict, while connections to it are in use.
+
+sub replication_ends {
+    my $names = $first->value('SHOW synchronous_standby_names');
+    my $line = qr/\[error\].*payer_store "/;
+    my $before = () = $fleet->log_text(0) =~ /$line/g;
+
+    $first->set(synchronous_standby_names => '');
+
+    is(checkout('unsure')->status, 503, 'commits are replicated no more: 503');
+    ok(wait_until(sub { $fleet->metric(0, 'payer_store_up') == 0 }, 5),
+        'the store counts as down');
+
+    checkout('unsure') for 1 .. 10;
+    my $log = $fleet->log_text(0);
+
+    is((() = $log =~ /$line/g) - $before, 1, 'one line in the log');
+    like($log, qr/is not available.*commits are not replicated/, 'says why');
+
+    $first->set(synchronous_standby_names => $names);
+    ok(wait_until(sub { checkout('unsure')->status == 303 }, 20),
+        'they are again: the order gets a link');
 }
 
 

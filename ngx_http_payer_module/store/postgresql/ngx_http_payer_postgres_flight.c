@@ -310,6 +310,12 @@ ngx_http_payer_postgres_moved(const char *state)
         return "it is no primary any more";
     }
 
+    /* raised by the functions; an error of the system is looked at, too */
+
+    if (ngx_strcmp(state, "58000") == 0) {
+        return "commits are not replicated";
+    }
+
     /* the result of a function, the statement, the function, or the schema */
 
     if (ngx_strcmp(state, "0A000") == 0 || ngx_strcmp(state, "26000") == 0
