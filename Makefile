@@ -87,7 +87,7 @@ hostile: all  ## clients, Payer and shop with bad timing, for SECONDS; SEED=n
 	@t/hostile/run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 fleet: all  ## two hosts over PostgreSQL with standbys: the fault table
-	@$(INSTALL) build demo test
+	@$(INSTALL) build demo test fleet
 	@tools/test-nginx >/dev/null
 	FLEET_FULL=1 prove -v --timer $(wildcard t/fleet/*.t)
 

@@ -315,7 +315,7 @@ sub anchor {
 sub check_examples {
     my @tests = map {
         open my $fh, '<', $_ or die "open $_: $!\n"; local $/; <$fh>
-    } glob root() . '/t/*.t';
+    } glob root() . '/t/*.t ' . root() . '/t/*/*.t';
 
     for my $file ('README.md', map { s{^\Q@{[root()]}\E/}{}r }
         glob root() . '/docs/*.md')

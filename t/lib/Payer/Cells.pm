@@ -13,7 +13,8 @@ package Payer::Cells;
 # "broke" says after "lasts" seconds whether it has really happened; it is
 # mended then, and the buyers go on and are judged.  "unseen => 1": no buyer
 # may have been told to come again.  FLEET_CELLS, a regular
-# expression, selects the cells with such a name.
+# expression, selects the cells with such a name.  Options: orders, and
+# patience, the seconds until a buyer is stuck.
 
 use strict;
 use warnings;
@@ -47,7 +48,7 @@ sub run {
     $self->{fleet}->fresh;
 
     my $buyers = buyers($self->{fleet}, orders => $self->{orders} // 12,
-        patience => $PATIENCE);
+        patience => $self->{patience} // $PATIENCE);
     my $broke = eval {
         sleep 0.7;
         $cell{break}->();

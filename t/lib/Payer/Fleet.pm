@@ -28,6 +28,7 @@ package Payer::Fleet;
 #     timeout  => '5s'    payer_timeout
 #     store    => sub     the whole of its value, given the Payer::Postgres
 #     delay    => 1       nothing is started yet
+#     servers  => '...'   another class than Payer::Postgres
 #
 # and those of Payer::Postgres.
 
@@ -110,7 +111,8 @@ sub fleet {
 
     $self->{hosts} = [];
     $self->{shop} = $ENV{TEST_NGINX_SHOP_PORT} //= shop_start();
-    $self->{pg} = Payer::Postgres->new(schema => schema(), %option);
+    $self->{pg} = ($option{servers} // 'Payer::Postgres')->new(
+        schema => schema(), %option);
 
     $self->_make_host($_) for 0 .. $hosts - 1;
 

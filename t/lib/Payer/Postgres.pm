@@ -85,12 +85,19 @@ sub new {
     chown @{ $self->{user} }{qw(uid gid)}, $self->{dir};
     chmod 0755, $self->{dir};
 
-    $self->_make_certificates if $option{tls};
-    $self->_make_primary;
-    $self->_make_standby($_) for 1 .. ($option{standbys} // 0);
-    $self->_make_synchronous if $option{standbys};
+    $self->_make_certificates if $self->{tls};
+    $self->_make_servers;
 
     return $self;
+}
+
+
+sub _make_servers {
+    my ($self) = @_;
+
+    $self->_make_primary;
+    $self->_make_standby($_) for 1 .. ($self->{standbys} // 0);
+    $self->_make_synchronous if $self->{standbys};
 }
 
 
@@ -257,7 +264,8 @@ sub become_user {
 
 
 # A server outlives a test that was killed; this process does not let it.  It
-# hears of each server and sees the end of the test.
+# hears of each server, by its number or by the file that has it in its first
+# line, and sees the end of the test.
 
 sub _start_keeper {
     my ($self) = @_;
@@ -283,12 +291,20 @@ sub _start_keeper {
 
 sub _keep {
     my ($reader) = @_;
-    my %servers;
+    my (%servers, @files);
 
     while (my $line = <$reader>) {
-        my ($sign, $pid) = $line =~ /^([+-])(\d+)/ or next;
+        my ($sign, $what) = $line =~ /^([-+\@])(.+)/ or next;
 
-        $sign eq '+' ? $servers{$pid} = 1 : delete $servers{$pid};
+        push @files, $what if $sign eq '@';
+        $servers{$what} = 1 if $sign eq '+';
+        delete $servers{$what} if $sign eq '-';
+    }
+
+    for my $file (@files) {
+        open my $fh, '<', $file or next;
+        my ($pid) = (<$fh> // '') =~ /^(\d+)$/ or next;
+        $servers{$pid} = 1;
     }
 
     kill $_, keys %servers for qw(CONT QUIT);
@@ -333,7 +349,8 @@ sub run {
             open STDOUT, '>&', $out;
             open STDERR, '>&', $why;
             close $said;
-            exec "$self->{bin}/$program", @command;
+            exec $program =~ m{/} ? $program : "$self->{bin}/$program",
+                @command;
         };
         POSIX::_exit(127);
     }
@@ -420,6 +437,15 @@ sub _make_database {
 
     $node->sql("CREATE ROLE replicator REPLICATION LOGIN PASSWORD '$password'",
         'postgres');
+    $self->_fill_database($node);
+}
+
+
+sub _fill_database {
+    my ($self, $node) = @_;
+
+    my $password = $self->{password};
+
     $node->sql('CREATE DATABASE shop', 'postgres');
 
     if (defined $self->{schema}) {
