@@ -593,6 +593,8 @@ ngx_http_payer_init(ngx_conf_t *cf)
            != NGX_OK
         || ngx_http_payer_check_locations(cf, ngx_http_payer_check_staff)
            != NGX_OK
+        || ngx_http_payer_check_locations(cf, ngx_http_payer_check_args)
+           != NGX_OK
         || ngx_http_payer_check_notify(cf) != NGX_OK
         || ngx_http_payer_check_store(cf) != NGX_OK)
     {

@@ -27,7 +27,8 @@ static ngx_int_t ngx_http_payer_check_return(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, char *directive,
     ngx_http_complex_value_t *value);
 static ngx_uint_t ngx_http_payer_is_return(ngx_http_complex_value_t *value);
-static ngx_uint_t ngx_http_payer_result_amount(ngx_str_t *result, void *data);
+static ngx_uint_t ngx_http_payer_result_amount(ngx_str_t *result,
+    ngx_uint_t constant, void *data);
 
 
 ngx_int_t
@@ -215,13 +216,14 @@ ngx_http_payer_check_results(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf,
 /* an empty one means that this cannot be bought */
 
 static ngx_uint_t
-ngx_http_payer_result_amount(ngx_str_t *result, void *data)
+ngx_http_payer_result_amount(ngx_str_t *result, ngx_uint_t constant,
+    void *data)
 {
     ngx_http_payer_results_t *results = data;
 
     int64_t  amount;
 
-    if (result == NULL || result->len == 0
+    if (!constant || result->len == 0
         || ngx_http_payer_amount_of(result, results->unit, results->exponent,
                                     &amount)
            == NGX_OK)

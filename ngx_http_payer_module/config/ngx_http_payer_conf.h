@@ -105,6 +105,8 @@ ngx_int_t ngx_http_payer_check_values_of(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 ngx_int_t ngx_http_payer_check_staff(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
+ngx_int_t ngx_http_payer_check_args(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
 
 /* "0.0.0.0/0", "::/0" */
 ngx_uint_t ngx_http_payer_all_addresses(ngx_cidr_t *cidr);

@@ -22,7 +22,7 @@ static ngx_http_variable_t *ngx_http_payer_variable_of(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_payer_has_prefix(ngx_conf_t *cf, ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_is_buyers(ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_result_constant(ngx_str_t *result,
-    void *data);
+    ngx_uint_t constant, void *data);
 static ngx_uint_t ngx_http_payer_set_in(ngx_conf_t *cf,
     ngx_http_payer_place_t *place, ngx_str_t *name);
 #if (NGX_PCRE)
@@ -30,8 +30,6 @@ static ngx_uint_t ngx_http_payer_set_by_map(ngx_conf_t *cf, ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_captures(ngx_conf_t *cf,
     ngx_http_regex_t *regex, ngx_str_t *name);
 #endif
-static ngx_uint_t ngx_http_payer_is_variable(ngx_conf_t *cf, ngx_uint_t index,
-    ngx_str_t *name);
 
 
 /* what the client sends; a name that ends with "_" is a prefix */
@@ -357,9 +355,10 @@ ngx_http_payer_is_buyers(ngx_str_t *name)
 /* a result is a constant, or a value with variables */
 
 static ngx_uint_t
-ngx_http_payer_result_constant(ngx_str_t *result, void *data)
+ngx_http_payer_result_constant(ngx_str_t *result, ngx_uint_t constant,
+    void *data)
 {
-    return result != NULL;
+    return constant;
 }
 
 
@@ -509,7 +508,7 @@ ngx_http_payer_captures(ngx_conf_t *cf, ngx_http_regex_t *regex,
 #endif
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_payer_is_variable(ngx_conf_t *cf, ngx_uint_t index, ngx_str_t *name)
 {
     ngx_http_variable_t        *v;

@@ -58,9 +58,10 @@ ngx_int_t ngx_http_payer_source_map(ngx_conf_t *cf, ngx_str_t *name,
 
 /*
  * whether all results of the map that defines the variable pass the test,
- * which gets NULL for one that is not constant; 1 if no map defines it
+ * which gets the text of one that is not constant; 1 if no map defines it
  */
-typedef ngx_uint_t (*ngx_http_payer_result_pt)(ngx_str_t *result, void *data);
+typedef ngx_uint_t (*ngx_http_payer_result_pt)(ngx_str_t *result,
+    ngx_uint_t constant, void *data);
 
 ngx_uint_t ngx_http_payer_source_all(ngx_conf_t *cf, ngx_str_t *name,
     ngx_http_payer_result_pt test, void *data);
@@ -70,6 +71,10 @@ ngx_uint_t ngx_http_payer_is_field(ngx_conf_t *cf, ngx_str_t *name);
 
 /* the NGX_HTTP_PAYER_SET_BY_... of a variable */
 ngx_uint_t ngx_http_payer_set_by(ngx_conf_t *cf, ngx_str_t *name);
+
+/* whether the indexed variable has this name */
+ngx_uint_t ngx_http_payer_is_variable(ngx_conf_t *cf, ngx_uint_t index,
+    ngx_str_t *name);
 
 
 #endif /* _NGX_HTTP_PAYER_CHOSEN_H_INCLUDED_ */

@@ -15,10 +15,7 @@ static ngx_uint_t ngx_http_payer_wildcard_all(ngx_hash_wildcard_t *hwc,
     ngx_http_payer_result_pt test, void *data);
 
 
-/*
- * whether all results of a map pass the test, which gets NULL for one that is
- * not constant
- */
+/* whether all results of a map pass the test */
 
 ngx_uint_t
 ngx_http_payer_map_all(ngx_http_payer_map_t *map,
@@ -49,16 +46,19 @@ static ngx_uint_t
 ngx_http_payer_result_test(ngx_http_variable_value_t *value,
     ngx_http_payer_result_pt test, void *data)
 {
-    ngx_str_t  result;
+    ngx_str_t                  result;
+    ngx_http_complex_value_t  *cv;
 
     if (!value->valid) {
-        return test(NULL, data);
+        cv = (ngx_http_complex_value_t *) value->data;
+
+        return test(&cv->value, 0, data);
     }
 
     result.data = value->data;
     result.len = value->len;
 
-    return test(&result, data);
+    return test(&result, 1, data);
 }
 
 

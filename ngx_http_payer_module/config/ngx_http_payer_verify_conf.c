@@ -55,12 +55,6 @@ ngx_http_payer_verify_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    if (ngx_http_payer_query_names(cf->pool, &value[1], &verify->args)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
     verify->own = 1;
     verify->file = cf->conf_file->file.name.data;
     verify->line = cf->conf_file->line;
@@ -128,7 +122,6 @@ ngx_http_payer_verify_merge_conf(ngx_http_payer_verify_conf_t *prev,
     if (conf->reference.value == NGX_CONF_UNSET_PTR) {
 
         conf->reference = prev->reference;
-        conf->args = prev->args;
         conf->file = prev->file;
         conf->line = prev->line;
 
