@@ -79,15 +79,16 @@ ngx_http_payer_memory_init_module(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
-    memory = ngx_slab_calloc(zone->shpool, sizeof(ngx_http_payer_memory_t));
+    ngx_shmtx_lock(&zone->shpool->mutex);
+    memory = ngx_http_payer_memory_init(zone);
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
     if (memory == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "payer_zone \"%V\" is too small",
                       &zone->shm_zone->shm.name);
         return NGX_ERROR;
     }
-
-    ngx_http_payer_memory_init(memory);
 
     zone->sh->memory = memory;
 

@@ -1,7 +1,7 @@
 
 /*
- * The entries of the memory store, the trees that they hang in (_tree.c), how
- * they are written (_write.c), and the operations that answer several of them
+ * The entries of the memory store, where they are found (_tree.c), how they
+ * are written (_write.c), and the operations that answer several of them
  * (_list.c).
  */
 
@@ -15,13 +15,18 @@
 #include "ngx_http_payer_store.h"
 
 
+typedef struct ngx_http_payer_memory_entry_s  ngx_http_payer_memory_entry_t;
+typedef struct ngx_http_payer_memory_mark_s   ngx_http_payer_memory_mark_t;
+
+
 typedef struct {
-    ngx_rbtree_t            hashed;
-    ngx_rbtree_t            sorted;
-    ngx_rbtree_t            expiring;
-    ngx_rbtree_node_t       sentinel;           /* of all trees */
-    ngx_queue_t             scopes;
-    uint64_t                serial;
+    ngx_http_payer_memory_entry_t  **hashed;    /* a list for each hash */
+    ngx_uint_t                       nhashed;   /* a power of two */
+    ngx_rbtree_t                     sorted;
+    ngx_rbtree_t                     expiring;
+    ngx_rbtree_node_t                sentinel;  /* of all trees */
+    ngx_queue_t                      scopes;
+    uint64_t                         serial;
 } ngx_http_payer_memory_t;
 
 
@@ -36,12 +41,9 @@ typedef struct {
 } ngx_http_payer_memory_scope_t;
 
 
-typedef struct ngx_http_payer_memory_entry_s  ngx_http_payer_memory_entry_t;
-typedef struct ngx_http_payer_memory_mark_s   ngx_http_payer_memory_mark_t;
-
-
 struct ngx_http_payer_memory_entry_s {
-    ngx_rbtree_node_t       hashed;             /* key: hash of the key */
+    ngx_http_payer_memory_entry_t  *next;       /* with the same hash */
+    ngx_rbtree_key_t        hash;               /* of the key */
     ngx_rbtree_node_t       sorted;
     ngx_rbtree_node_t       expiring;           /* key: time; 0: not linked */
     ngx_http_payer_memory_mark_t  *mark;        /* NULL: it has no label */
@@ -105,9 +107,11 @@ typedef struct {
 
 /* the mutex of the zone is held for all of these */
 
-void ngx_http_payer_memory_init(ngx_http_payer_memory_t *memory);
+/* NULL: the zone is too small */
+ngx_http_payer_memory_t *ngx_http_payer_memory_init(
+    ngx_http_payer_zone_t *zone);
 
-/* links a complete entry into the trees */
+/* makes a complete entry known */
 void ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
     ngx_http_payer_memory_entry_t *entry);
 

@@ -1,15 +1,18 @@
 
 /*
- * The trees of the memory store.
+ * Where the entries of the memory store are found.
  *
- * An entry is in two trees: by the hash of its key, for a fast get(), and by
- * the key itself, for next(); one that expires is also in a third one, by its
- * time.
+ * An entry is in a table of lists by the hash of its key, for a fast get(),
+ * and in a tree by the key itself, for scan(); one that expires is also in a
+ * second tree, by its time.
  */
 
 
 #include "ngx_http_payer_store_memory.h"
 
+
+/* one list for so many bytes of the zone: two entries in it, as a rule */
+#define NGX_HTTP_PAYER_MEMORY_LIST  2048
 
 #define ngx_http_payer_memory_sorted(node)                                    \
     ngx_rbtree_data(node, ngx_http_payer_memory_entry_t, sorted)
@@ -24,8 +27,8 @@
     ((mark)->label.updated || (mark)->label.attention)
 
 
-static void ngx_http_payer_memory_insert_hashed(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
+static ngx_http_payer_memory_entry_t **ngx_http_payer_memory_place(
+    ngx_http_payer_memory_t *memory, ngx_rbtree_key_t hash, ngx_str_t *key);
 static void ngx_http_payer_memory_insert_sorted(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 static void ngx_http_payer_memory_insert_listed(ngx_rbtree_node_t *temp,
@@ -37,17 +40,39 @@ static void ngx_http_payer_memory_hang(ngx_rbtree_node_t *node,
     ngx_rbtree_node_t *sentinel);
 
 
-void
-ngx_http_payer_memory_init(ngx_http_payer_memory_t *memory)
+ngx_http_payer_memory_t *
+ngx_http_payer_memory_init(ngx_http_payer_zone_t *zone)
 {
-    ngx_rbtree_init(&memory->hashed, &memory->sentinel,
-                    ngx_http_payer_memory_insert_hashed);
+    ngx_uint_t                n;
+    ngx_http_payer_memory_t  *memory;
+
+    memory = ngx_slab_calloc_locked(zone->shpool,
+                                    sizeof(ngx_http_payer_memory_t));
+    if (memory == NULL) {
+        return NULL;
+    }
+
+    n = 1;
+
+    while (n < zone->shm_zone->shm.size / NGX_HTTP_PAYER_MEMORY_LIST) {
+        n <<= 1;
+    }
+
+    memory->nhashed = n;
+    memory->hashed = ngx_slab_calloc_locked(zone->shpool, n * sizeof(void *));
+
+    if (memory->hashed == NULL) {
+        return NULL;
+    }
+
     ngx_rbtree_init(&memory->sorted, &memory->sentinel,
                     ngx_http_payer_memory_insert_sorted);
     ngx_rbtree_init(&memory->expiring, &memory->sentinel,
                     ngx_rbtree_insert_value);
 
     ngx_queue_init(&memory->scopes);
+
+    return memory;
 }
 
 
@@ -55,7 +80,13 @@ void
 ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
     ngx_http_payer_memory_entry_t *entry)
 {
-    ngx_rbtree_insert(&memory->hashed, &entry->hashed);
+    ngx_http_payer_memory_entry_t  **list;
+
+    list = &memory->hashed[entry->hash & (memory->nhashed - 1)];
+
+    entry->next = *list;
+    *list = entry;
+
     ngx_rbtree_insert(&memory->sorted, &entry->sorted);
 
     if (entry->expiring.key != 0) {
@@ -134,7 +165,9 @@ void
 ngx_http_payer_memory_delete(ngx_http_payer_zone_t *zone,
     ngx_http_payer_memory_entry_t *entry)
 {
-    ngx_http_payer_memory_t  *memory;
+    ngx_str_t                        key;
+    ngx_http_payer_memory_t         *memory;
+    ngx_http_payer_memory_entry_t  **place;
 
     memory = zone->sh->memory;
 
@@ -143,7 +176,12 @@ ngx_http_payer_memory_delete(ngx_http_payer_zone_t *zone,
     }
 
     ngx_rbtree_delete(&memory->sorted, &entry->sorted);
-    ngx_rbtree_delete(&memory->hashed, &entry->hashed);
+
+    key.data = entry->data;
+    key.len = entry->key_len;
+
+    place = ngx_http_payer_memory_place(memory, entry->hash, &key);
+    *place = entry->next;
 
     ngx_slab_free_locked(zone->shpool, entry);
 }
@@ -153,32 +191,32 @@ ngx_http_payer_memory_entry_t *
 ngx_http_payer_memory_lookup(ngx_http_payer_memory_t *memory,
     ngx_rbtree_key_t hash, ngx_str_t *key)
 {
-    ngx_int_t                       rc;
-    ngx_rbtree_node_t              *node, *sentinel;
-    ngx_http_payer_memory_entry_t  *entry;
+    return *ngx_http_payer_memory_place(memory, hash, key);
+}
 
-    node = memory->hashed.root;
-    sentinel = memory->hashed.sentinel;
 
-    while (node != sentinel) {
+/* what points to the entry with this key, or the end of its list */
 
-        if (hash != node->key) {
-            node = (hash < node->key) ? node->left : node->right;
-            continue;
+static ngx_http_payer_memory_entry_t **
+ngx_http_payer_memory_place(ngx_http_payer_memory_t *memory,
+    ngx_rbtree_key_t hash, ngx_str_t *key)
+{
+    ngx_http_payer_memory_entry_t  **place, *entry;
+
+    place = &memory->hashed[hash & (memory->nhashed - 1)];
+
+    for (entry = *place; entry; entry = *place) {
+
+        if (entry->hash == hash && entry->key_len == key->len
+            && ngx_memcmp(entry->data, key->data, key->len) == 0)
+        {
+            break;
         }
 
-        entry = (ngx_http_payer_memory_entry_t *) node;
-
-        rc = ngx_memn2cmp(key->data, entry->data, key->len, entry->key_len);
-
-        if (rc == 0) {
-            return entry;
-        }
-
-        node = (rc < 0) ? node->left : node->right;
+        place = &entry->next;
     }
 
-    return NULL;
+    return place;
 }
 
 
@@ -288,39 +326,6 @@ ngx_http_payer_memory_seek(ngx_http_payer_memory_t *memory,
     }
 
     return found;
-}
-
-
-static void
-ngx_http_payer_memory_insert_hashed(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
-{
-    ngx_rbtree_node_t              **p;
-    ngx_http_payer_memory_entry_t   *entry, *other;
-
-    for ( ;; ) {
-
-        if (node->key != temp->key) {
-            p = (node->key < temp->key) ? &temp->left : &temp->right;
-
-        } else {
-            entry = (ngx_http_payer_memory_entry_t *) node;
-            other = (ngx_http_payer_memory_entry_t *) temp;
-
-            p = (ngx_memn2cmp(entry->data, other->data, entry->key_len,
-                              other->key_len)
-                 < 0)
-                ? &temp->left : &temp->right;
-        }
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    ngx_http_payer_memory_hang(node, temp, p, sentinel);
 }
 
 

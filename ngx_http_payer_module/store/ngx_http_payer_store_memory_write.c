@@ -216,7 +216,7 @@ ngx_http_payer_memory_create(ngx_http_payer_zone_t *zone,
         return NULL;
     }
 
-    fresh->hashed.key = put->changes[i].hash;
+    fresh->hash = put->changes[i].hash;
     fresh->expiring.key = entry->expires;
     fresh->mark = NULL;
     fresh->alias = (i >= put->n);
