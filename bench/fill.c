@@ -19,9 +19,11 @@
 
 
 #define FILL_MAP    ((size_t) 1 << 34)
-#define FILL_BATCH  100                     /* orders of a transaction; more
-                                             * would leave lists of free pages
-                                             * that no nginx leaves */
+#define FILL_BATCH  100                     /* orders of a transaction */
+#define FILL_ALONE  5000                    /* of the last ones each has its
+                                             * own, as with nginx: large ones
+                                             * leave more free pages, of which
+                                             * LMDB writes a list each time */
 #define FILL_REVS   20
 #define FILL_DAYS   200                     /* the oldest order is that old */
 #define FILL_KEPT   (7 * 366 * 86400)
@@ -58,7 +60,7 @@ main(int argc, char **argv)
 {
     int       rc;
     fill_t    fill;
-    uint64_t  i;
+    uint64_t  i, n;
 
     memset(&fill, 0, sizeof(fill_t));
 
@@ -72,8 +74,11 @@ main(int argc, char **argv)
 
     rc = fill_open(&fill, argv[1]);
 
-    for (i = 0; rc == 0 && i < fill.n; i += FILL_BATCH) {
-        rc = fill_batch(&fill, i, ngx_min(i + FILL_BATCH, fill.n));
+    for (i = 0; rc == 0 && i < fill.n; i += n) {
+        n = (i + FILL_ALONE < fill.n) ? ngx_min(FILL_BATCH,
+                                                fill.n - FILL_ALONE - i)
+                                      : 1;
+        rc = fill_batch(&fill, i, i + n);
     }
 
     if (rc == 0) {

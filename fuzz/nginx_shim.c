@@ -39,6 +39,7 @@ size_t      shim_last_size;
 volatile ngx_cycle_t  *ngx_cycle;
 
 ngx_pid_t  ngx_pid;
+volatile ngx_msec_t  ngx_current_msec;
 
 
 void

@@ -46,12 +46,6 @@
 /* exists while a store of a former version is converted: the position */
 #define NGX_HTTP_PAYER_LMDB_UPGRADE_KEY  "!payer-upgrade"
 
-/*
- * behind the key of what is claimed, so that the claim is on the page of the
- * entry; no key that is stored ends with it
- */
-#define NGX_HTTP_PAYER_LMDB_CLAIM_BYTE   1
-
 /* keys with this prefix are internal */
 #define NGX_HTTP_PAYER_LMDB_OWN          '!'
 #define NGX_HTTP_PAYER_LMDB_BEYOND_OWN   "\""
@@ -65,6 +59,9 @@
 #define NGX_HTTP_PAYER_LMDB_ALIAS        2
 #define NGX_HTTP_PAYER_LMDB_LABELLED     3
 #define NGX_HTTP_PAYER_LMDB_CLAIM        4
+
+/* a claim, see _claim.c */
+#define NGX_HTTP_PAYER_LMDB_CLAIM_LEN    (NGX_HTTP_PAYER_OWNER_LEN + 24)
 
 /* the indexes, see _index.c */
 #define NGX_HTTP_PAYER_LMDB_LIST         0
@@ -106,6 +103,8 @@ typedef struct {
     uint64_t                rev;
     uint64_t                serial;     /* in the indexes; 0: in none */
     ngx_http_payer_label_t  label;
+    ngx_uint_t              claimed;    /* unsigned  claimed:1; */
+    u_char                  claim[NGX_HTTP_PAYER_LMDB_CLAIM_LEN];
     ngx_str_t               value;      /* what is behind it */
 } ngx_http_payer_lmdb_head_t;
 
@@ -151,6 +150,12 @@ typedef struct {
     uint64_t                rev;        /* that was given last */
     MDB_val                 sweep;      /* the last checked key */
     u_char                  sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
+    ngx_uint_t              looks;      /* to do */
+    time_t                  clock_held; /* what was stored as the time when
+                                         * nobody had written since the
+                                         * transaction "clock_txn" */
+    time_t                  clock_seen;
+    size_t                  clock_txn;
     time_t                  now;        /* when the batch was made */
     time_t                  held;       /* no deletion until */
     ngx_uint_t              leapt;      /* unsigned  leapt:1; */
@@ -179,6 +184,8 @@ struct ngx_http_payer_lmdb_job_s {
     ngx_msec_t                      until;      /* ours ends */
     ngx_http_payer_claim_act_e      act;
     ngx_http_payer_claim_t          claim;      /* its key is the job's */
+    ngx_uint_t                      first;      /* unsigned  first:1;  it is
+                                                 * that of the first entry */
     u_char                         *result;     /* of the first merge, or
                                                  * items of due() */
     size_t                          len;
@@ -354,7 +361,10 @@ int ngx_http_payer_lmdb_write_entry(ngx_http_payer_lmdb_env_t *le,
 int ngx_http_payer_lmdb_write_new(ngx_http_payer_lmdb_env_t *le,
     ngx_str_t *key, ngx_http_payer_lmdb_head_t *head);
 
-/* the head of the entry of a key: 0, MDB_NOTFOUND or an error of LMDB */
+/*
+ * the head of the entry of a key: 0, MDB_NOTFOUND, also if there is only a
+ * claim, which it has then, or an error of LMDB
+ */
 int ngx_http_payer_lmdb_find(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
     ngx_http_payer_lmdb_head_t *head);
 
@@ -373,7 +383,10 @@ int ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le,
 int ngx_http_payer_lmdb_delete(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job, ngx_uint_t i);
 
-/* an entry with that head, which is there, and what leads to it */
+/*
+ * an entry with that head, which is there, and what leads to it; a claim that
+ * has not run out stays
+ */
 int ngx_http_payer_lmdb_remove(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
     ngx_http_payer_lmdb_head_t *stored);
 
@@ -414,14 +427,31 @@ ngx_int_t ngx_http_payer_lmdb_leased(ngx_http_payer_lmdb_job_t *job,
     ngx_http_payer_io_t *io);
 
 /*
- * takes or releases the claim of the job: 0, or an error of LMDB; job->busy if
- * another owner has it
+ * takes or releases the claim of a job that does not write what it is of: 0,
+ * or an error of LMDB; job->busy if another owner has it
  */
 int ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job);
 
-/* whether a value of that layout is a claim that has run out */
-ngx_uint_t ngx_http_payer_lmdb_claim_over(MDB_val *value);
+/*
+ * the claim that an entry is to have when it is written: by the job, if that
+ * is not NULL, or job->busy; else the one that it has until that has run out
+ */
+void ngx_http_payer_lmdb_claim(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, ngx_http_payer_lmdb_head_t *stored,
+    ngx_http_payer_lmdb_head_t *fresh);
+
+/* writes an entry again, if it is to have another claim */
+int ngx_http_payer_lmdb_reclaim(ngx_http_payer_lmdb_env_t *le,
+    ngx_str_t *key, ngx_http_payer_lmdb_head_t *stored,
+    ngx_http_payer_lmdb_head_t *fresh);
+
+/* a claim without an entry */
+int ngx_http_payer_lmdb_write_claim(ngx_http_payer_lmdb_env_t *le,
+    ngx_str_t *key, ngx_http_payer_lmdb_head_t *head);
+
+/* whether there is a claim that has not run out */
+ngx_uint_t ngx_http_payer_lmdb_claim_runs(ngx_http_payer_lmdb_head_t *head);
 
 /* an id for a claim that is held in the zone; no other has the same */
 void ngx_http_payer_lmdb_claim_id(ngx_http_payer_zone_t *zone,

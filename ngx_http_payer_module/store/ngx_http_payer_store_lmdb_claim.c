@@ -1,14 +1,14 @@
 
 /*
- * Claims of several nginx instances with one store: entries next to those that
- * they protect, taken in the transaction in which the first of those is
- * written, and on the same page, which is copied only once.  Within one nginx
- * the zone's claims come first.
+ * Claims of several nginx instances with one store.  A claim is a part of the
+ * entry that it protects, so that it is written and released with it, and
+ * nothing outside of the store sees it; without an entry, it stands alone
+ * under that key.  Within one nginx the zone's claims come first.
  *
- * A value is, behind the time after which it may be dropped, the owner's id,
- * on the monotonic clock since when and until when, in milliseconds, and the
- * process.  That clock is the same for all processes of a machine, and a claim
- * with a later time was taken before the machine started.
+ * A claim is the owner's id, on the monotonic clock since when and until when,
+ * in milliseconds, and the process.  That clock is the same for all processes
+ * of a machine, and a claim with a later time was taken before the machine
+ * started.
  *
  * A claim ends with its process: each process with an open store is in LMDB's
  * table of readers, and a lock of the system shows which of them have exited.
@@ -19,9 +19,6 @@
 #include <ngx_core.h>
 #include "ngx_http_payer_store_lmdb.h"
 
-
-#define NGX_HTTP_PAYER_LMDB_CLAIM_LEN                                         \
-    (NGX_HTTP_PAYER_LMDB_EXPIRES_LEN + NGX_HTTP_PAYER_OWNER_LEN + 24)
 
 /*
  * the maximum time, in seconds, for which a claim that was not released is
@@ -37,135 +34,187 @@ typedef struct {
 } ngx_http_payer_lmdb_owner_t;
 
 
-static void ngx_http_payer_lmdb_claim_key(MDB_val *key, u_char *name,
-    ngx_str_t *claimed);
+static void ngx_http_payer_lmdb_claim_take(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, ngx_http_payer_lmdb_head_t *stored,
+    ngx_http_payer_lmdb_head_t *fresh);
 static ngx_uint_t ngx_http_payer_lmdb_claim_ours(
-    ngx_http_payer_lmdb_job_t *job, MDB_val *value, size_t len);
-static int ngx_http_payer_lmdb_claim_release(ngx_http_payer_lmdb_env_t *le,
-    ngx_http_payer_lmdb_job_t *job, MDB_val *key);
+    ngx_http_payer_lmdb_job_t *job, ngx_http_payer_lmdb_head_t *head,
+    size_t len);
 static ngx_uint_t ngx_http_payer_lmdb_claim_dead(
-    ngx_http_payer_lmdb_env_t *le, MDB_val *value);
+    ngx_http_payer_lmdb_env_t *le, ngx_http_payer_lmdb_head_t *head);
 static int ngx_http_payer_lmdb_claim_reader(const char *line, void *data);
-static int64_t ngx_http_payer_lmdb_claim_left(MDB_val *value);
+static int64_t ngx_http_payer_lmdb_claim_left(
+    ngx_http_payer_lmdb_head_t *head);
 
 
 int
 ngx_http_payer_lmdb_take(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_job_t *job)
 {
-    int       rc;
-    u_char   *p, name[NGX_HTTP_PAYER_STORE_MAX_KEY];
-    u_char    text[NGX_HTTP_PAYER_LMDB_CLAIM_LEN];
-    int64_t   left;
-    MDB_val   key, value, stored;
+    int                         rc;
+    MDB_val                     k, v;
+    ngx_str_t                   key;
+    ngx_http_payer_lmdb_head_t  stored, fresh;
 
-    ngx_http_payer_lmdb_claim_key(&key, name, &job->claim.key);
+    /* of a key that is too long the end is more specific than the beginning */
 
-    if (job->act == NGX_HTTP_PAYER_CLAIM_RELEASE) {
-        return ngx_http_payer_lmdb_claim_release(le, job, &key);
+    key.len = ngx_min(job->claim.key.len, NGX_HTTP_PAYER_STORE_MAX_KEY);
+    key.data = job->claim.key.data + job->claim.key.len - key.len;
+
+    rc = ngx_http_payer_lmdb_find(le, &key, &stored);
+
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
     }
 
-    p = ngx_http_payer_lmdb_write_time(text, le->now
-                                       + NGX_HTTP_PAYER_LMDB_CLAIM_STAY);
-    p[-1] = NGX_HTTP_PAYER_LMDB_CLAIM;
-    p = ngx_cpymem(p, job->claim.id, NGX_HTTP_PAYER_OWNER_LEN);
+    ngx_http_payer_lmdb_claim(le, job, &stored, &fresh);
+
+    if (job->busy) {
+        return 0;
+    }
+
+    if (rc == 0) {
+        return ngx_http_payer_lmdb_reclaim(le, &key, &stored, &fresh);
+    }
+
+    if (fresh.claimed) {
+        return ngx_http_payer_lmdb_write_claim(le, &key, &fresh);
+    }
+
+    if (!stored.claimed) {
+        return 0;
+    }
+
+    k.mv_data = key.data;
+    k.mv_size = key.len;
+
+    rc = mdb_cursor_get(le->cursor, &k, &v, MDB_SET);
+
+    return (rc == 0) ? mdb_cursor_del(le->cursor, 0) : rc;
+}
+
+
+void
+ngx_http_payer_lmdb_claim(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, ngx_http_payer_lmdb_head_t *stored,
+    ngx_http_payer_lmdb_head_t *fresh)
+{
+    fresh->claimed = ngx_http_payer_lmdb_claim_runs(stored);
+
+    if (fresh->claimed) {
+        ngx_memcpy(fresh->claim, stored->claim, NGX_HTTP_PAYER_LMDB_CLAIM_LEN);
+    }
+
+    if (job == NULL) {
+        return;
+    }
+
+    if (job->act == NGX_HTTP_PAYER_CLAIM_TAKE) {
+        ngx_http_payer_lmdb_claim_take(le, job, stored, fresh);
+
+    } else if (fresh->claimed
+               && ngx_http_payer_lmdb_claim_ours(job, stored,
+                                                 NGX_HTTP_PAYER_OWNER_LEN))
+    {
+        fresh->claimed = 0;
+    }
+}
+
+
+/*
+ * the owner of the claim in the zone has it for all processes with this zone
+ */
+
+static void
+ngx_http_payer_lmdb_claim_take(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_job_t *job, ngx_http_payer_lmdb_head_t *stored,
+    ngx_http_payer_lmdb_head_t *fresh)
+{
+    u_char  *p;
+
+    if (fresh->claimed
+        && !ngx_http_payer_lmdb_claim_ours(job, stored, sizeof(uint64_t))
+        && !ngx_http_payer_lmdb_claim_dead(le, stored))
+    {
+        job->busy = 1;
+        job->left = (ngx_msec_t) ngx_http_payer_lmdb_claim_left(stored);
+        return;
+    }
+
+    p = ngx_cpymem(fresh->claim, job->claim.id, NGX_HTTP_PAYER_OWNER_LEN);
     p = ngx_http_payer_lmdb_write_time(p, (time_t) ngx_current_msec);
     p = ngx_http_payer_lmdb_write_time(p, (time_t) (ngx_current_msec
                                                     + job->claim.lease));
     (void) ngx_http_payer_lmdb_write_time(p, (time_t) ngx_pid);
 
-    value.mv_data = text;
-    value.mv_size = sizeof(text);
-    stored = value;
+    fresh->claimed = 1;
+}
 
-    rc = mdb_cursor_put(le->cursor, &key, &stored, MDB_NOOVERWRITE);
 
-    if (rc != MDB_KEYEXIST) {
-        return rc;
-    }
+int
+ngx_http_payer_lmdb_reclaim(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *stored, ngx_http_payer_lmdb_head_t *fresh)
+{
+    u_char                      buf[NGX_HTTP_PAYER_STORE_MAX_VALUE];
+    ngx_http_payer_lmdb_head_t  head;
 
-    /*
-     * the owner of the claim in the zone has it for all processes with this
-     * zone
-     */
-
-    left = (stored.mv_size == NGX_HTTP_PAYER_LMDB_CLAIM_LEN)
-           ? ngx_http_payer_lmdb_claim_left(&stored) : 0;
-
-    if (left > 0
-        && !ngx_http_payer_lmdb_claim_ours(job, &stored, sizeof(uint64_t))
-        && !ngx_http_payer_lmdb_claim_dead(le, &stored))
+    if (stored->claimed == fresh->claimed
+        && (!stored->claimed
+            || ngx_memcmp(stored->claim, fresh->claim,
+                          NGX_HTTP_PAYER_LMDB_CLAIM_LEN)
+               == 0))
     {
-        job->busy = 1;
-        job->left = (ngx_msec_t) left;
         return 0;
     }
 
-    return mdb_cursor_put(le->cursor, &key, &value, 0);
-}
-
-
-static int
-ngx_http_payer_lmdb_claim_release(ngx_http_payer_lmdb_env_t *le,
-    ngx_http_payer_lmdb_job_t *job, MDB_val *key)
-{
-    int      rc;
-    MDB_val  value;
-
-    rc = mdb_cursor_get(le->cursor, key, &value, MDB_SET);
-
-    if (rc != 0) {
-        return (rc == MDB_NOTFOUND) ? 0 : rc;
+    if (stored->value.len > sizeof(buf)) {
+        return MDB_CORRUPTED;
     }
 
-    return ngx_http_payer_lmdb_claim_ours(job, &value,
-                                          NGX_HTTP_PAYER_OWNER_LEN)
-           ? mdb_cursor_del(le->cursor, 0) : 0;
+    head = *stored;
+    head.claimed = fresh->claimed;
+    ngx_memcpy(head.claim, fresh->claim, NGX_HTTP_PAYER_LMDB_CLAIM_LEN);
+
+    head.value.data = buf;
+    ngx_memcpy(buf, stored->value.data, stored->value.len);
+
+    return ngx_http_payer_lmdb_write_entry(le, key, &head);
 }
 
 
-/* of a key that is too long the end is more specific than the beginning */
-
-static void
-ngx_http_payer_lmdb_claim_key(MDB_val *key, u_char *name, ngx_str_t *claimed)
+int
+ngx_http_payer_lmdb_write_claim(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
+    ngx_http_payer_lmdb_head_t *head)
 {
-    u_char  *p;
-    size_t   len;
+    head->layout = NGX_HTTP_PAYER_LMDB_CLAIM;
+    head->expires = le->now + NGX_HTTP_PAYER_LMDB_CLAIM_STAY;
+    ngx_str_null(&head->value);
 
-    len = ngx_min(claimed->len, NGX_HTTP_PAYER_STORE_MAX_KEY - 1);
-
-    p = ngx_cpymem(name, claimed->data + claimed->len - len, len);
-    *p++ = NGX_HTTP_PAYER_LMDB_CLAIM_BYTE;
-
-    key->mv_data = name;
-    key->mv_size = p - name;
+    return ngx_http_payer_lmdb_write_entry(le, key, head);
 }
 
 
 /* whether the owner is that of the job, as far as the first "len" bytes say */
 
 static ngx_uint_t
-ngx_http_payer_lmdb_claim_ours(ngx_http_payer_lmdb_job_t *job, MDB_val *value,
-    size_t len)
+ngx_http_payer_lmdb_claim_ours(ngx_http_payer_lmdb_job_t *job,
+    ngx_http_payer_lmdb_head_t *head, size_t len)
 {
-    return value->mv_size == NGX_HTTP_PAYER_LMDB_CLAIM_LEN
-           && ngx_memcmp((u_char *) value->mv_data
-                         + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN, job->claim.id,
-                         len)
-              == 0;
+    return ngx_memcmp(head->claim, job->claim.id, len) == 0;
 }
 
 
 static ngx_uint_t
-ngx_http_payer_lmdb_claim_dead(ngx_http_payer_lmdb_env_t *le, MDB_val *value)
+ngx_http_payer_lmdb_claim_dead(ngx_http_payer_lmdb_env_t *le,
+    ngx_http_payer_lmdb_head_t *head)
 {
     int                          dead;
     ngx_http_payer_lmdb_owner_t  owner;
 
     owner.found = 0;
     owner.pid = (ngx_pid_t)
-                ngx_http_payer_lmdb_read_int((u_char *) value->mv_data
-                                             + value->mv_size - 8);
+                ngx_http_payer_lmdb_read_int(head->claim
+                                             + NGX_HTTP_PAYER_OWNER_LEN + 16);
 
     if (owner.pid == ngx_pid) {
         return 0;
@@ -203,22 +252,15 @@ ngx_http_payer_lmdb_claim_reader(const char *line, void *data)
 /* milliseconds; none if it has run out */
 
 static int64_t
-ngx_http_payer_lmdb_claim_left(MDB_val *value)
+ngx_http_payer_lmdb_claim_left(ngx_http_payer_lmdb_head_t *head)
 {
     u_char   *p;
     int64_t   since, until, now;
-    MDB_val   number;
 
-    p = (u_char *) value->mv_data + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN
-        + NGX_HTTP_PAYER_OWNER_LEN;
+    p = head->claim + NGX_HTTP_PAYER_OWNER_LEN;
 
-    number.mv_size = NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-
-    number.mv_data = p;
-    since = ngx_http_payer_lmdb_read_time(&number);
-
-    number.mv_data = p + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-    until = ngx_http_payer_lmdb_read_time(&number);
+    since = ngx_http_payer_lmdb_read_int(p);
+    until = ngx_http_payer_lmdb_read_int(p + 8);
 
     now = (int64_t) ngx_current_msec;
 
@@ -229,10 +271,9 @@ ngx_http_payer_lmdb_claim_left(MDB_val *value)
 
 
 ngx_uint_t
-ngx_http_payer_lmdb_claim_over(MDB_val *value)
+ngx_http_payer_lmdb_claim_runs(ngx_http_payer_lmdb_head_t *head)
 {
-    return value->mv_size != NGX_HTTP_PAYER_LMDB_CLAIM_LEN
-           || ngx_http_payer_lmdb_claim_left(value) == 0;
+    return head->claimed && ngx_http_payer_lmdb_claim_left(head) > 0;
 }
 
 

@@ -10,6 +10,8 @@
 
 
 #define NGX_HTTP_PAYER_LMDB_SWEEP  4            /* looked at for a write */
+#define NGX_HTTP_PAYER_LMDB_SWEEPS 64           /* at the least at a time, as
+                                                 * the first is searched for */
 #define NGX_HTTP_PAYER_LMDB_SEEN   3600         /* a time is kept so long */
 #define NGX_HTTP_PAYER_LMDB_REVS   20           /* bits for those of one
                                                  * transaction */
@@ -19,10 +21,13 @@ static int ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le,
     MDB_txn **txn);
 static int ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, ngx_http_payer_lmdb_job_t *job);
+static ngx_uint_t ngx_http_payer_lmdb_own_claim(
+    ngx_http_payer_lmdb_job_t *job);
 static int ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le,
     MDB_txn *txn, time_t *until);
-static int ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le,
-    ngx_uint_t looks);
+static int ngx_http_payer_lmdb_read_clock(ngx_http_payer_lmdb_env_t *le,
+    MDB_txn *txn);
+static int ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le);
 static int ngx_http_payer_lmdb_drop(ngx_http_payer_lmdb_env_t *le,
     MDB_val *value);
 
@@ -39,7 +44,6 @@ ngx_http_payer_lmdb_commit(ngx_http_payer_lmdb_env_t *le, void *data)
     int                         rc;
     time_t                      until;
     MDB_txn                    *txn;
-    ngx_uint_t                  looks;
     ngx_queue_t                *q;
     ngx_http_payer_lmdb_job_t  *job;
 
@@ -59,14 +63,10 @@ again:
         return rc;
     }
 
-    looks = 0;
-
     for (q = ngx_queue_head(&le->batch);
          q != ngx_queue_sentinel(&le->batch);
          q = ngx_queue_next(q))
     {
-        looks += NGX_HTTP_PAYER_LMDB_SWEEP;
-
         job = ngx_queue_data(q, ngx_http_payer_lmdb_job_t, queue);
 
         if (job->rc != 0) {
@@ -76,6 +76,7 @@ again:
         rc = ngx_http_payer_lmdb_apply(le, txn, job);
 
         if (rc == 0) {
+            le->looks += NGX_HTTP_PAYER_LMDB_SWEEP;
             continue;
         }
 
@@ -96,8 +97,11 @@ again:
 
     rc = ngx_http_payer_lmdb_hold(le, txn, &until);
 
-    if (rc == 0 && until < le->now) {
-        rc = ngx_http_payer_lmdb_sweep(le, looks);
+    if (rc == 0
+        && until < le->now
+        && le->looks >= NGX_HTTP_PAYER_LMDB_SWEEPS)
+    {
+        rc = ngx_http_payer_lmdb_sweep(le);
     }
 
     if (rc != 0) {
@@ -112,6 +116,10 @@ again:
 
     if (rc == 0) {
         le->zone->sh->clock_known = 1;
+
+        /* what is known of the time stays known, if it was */
+
+        le->clock_txn += (le->clock_txn != 0);
     }
 
     return rc;
@@ -183,28 +191,19 @@ ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     MDB_val    key, value;
     u_char    *p;
 
-    key.mv_data = NGX_HTTP_PAYER_LMDB_CLOCK_KEY;
-    key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_CLOCK_KEY) - 1;
+    /* nobody else has written since then, as a rule */
 
-    rc = mdb_get(txn, le->dbi, &key, &value);
+    if (le->clock_txn == 0 || le->clock_txn + 1 != mdb_txn_id(txn)) {
 
-    if (rc != 0 && rc != MDB_NOTFOUND) {
-        return rc;
+        rc = ngx_http_payer_lmdb_read_clock(le, txn);
+
+        if (rc != 0) {
+            return rc;
+        }
     }
 
-    stored = 0;
-    seen = 0;
-
-    if (rc == 0) {
-        stored = ngx_http_payer_lmdb_expires(&value);
-
-        value.mv_data = (u_char *) value.mv_data
-                        + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
-        value.mv_size -= ngx_min(value.mv_size,
-                                 NGX_HTTP_PAYER_LMDB_EXPIRES_LEN);
-
-        seen = ngx_http_payer_lmdb_read_time(&value);
-    }
+    stored = le->clock_held;
+    seen = le->clock_seen;
 
     /* a later time is from before the clock was set back */
 
@@ -226,13 +225,51 @@ ngx_http_payer_lmdb_hold(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         return 0;
     }
 
+    le->clock_txn = 0;
+
     p = ngx_http_payer_lmdb_write_time(text, *until);
     (void) ngx_http_payer_lmdb_write_time(p, le->now);
 
+    key.mv_data = NGX_HTTP_PAYER_LMDB_CLOCK_KEY;
+    key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_CLOCK_KEY) - 1;
     value.mv_data = text;
     value.mv_size = sizeof(text);
 
     return mdb_put(txn, le->dbi, &key, &value, 0);
+}
+
+
+static int
+ngx_http_payer_lmdb_read_clock(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn)
+{
+    int      rc;
+    MDB_val  key, value;
+
+    key.mv_data = NGX_HTTP_PAYER_LMDB_CLOCK_KEY;
+    key.mv_size = sizeof(NGX_HTTP_PAYER_LMDB_CLOCK_KEY) - 1;
+
+    rc = mdb_get(txn, le->dbi, &key, &value);
+
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
+    }
+
+    le->clock_held = 0;
+    le->clock_seen = 0;
+    le->clock_txn = mdb_txn_id(txn) - 1;
+
+    if (rc == 0) {
+        le->clock_held = ngx_http_payer_lmdb_expires(&value);
+
+        value.mv_data = (u_char *) value.mv_data
+                        + NGX_HTTP_PAYER_LMDB_EXPIRES_LEN;
+        value.mv_size -= ngx_min(value.mv_size,
+                                 NGX_HTTP_PAYER_LMDB_EXPIRES_LEN);
+
+        le->clock_seen = ngx_http_payer_lmdb_read_time(&value);
+    }
+
+    return 0;
 }
 
 
@@ -246,8 +283,9 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
     ngx_uint_t  i, depends;
 
     job->busy = 0;
+    job->first = ngx_http_payer_lmdb_own_claim(job);
 
-    if (job->act != NGX_HTTP_PAYER_CLAIM_NONE) {
+    if (job->act != NGX_HTTP_PAYER_CLAIM_NONE && !job->first) {
         rc = ngx_http_payer_lmdb_take(le, job);
 
         if (rc != 0 || job->busy) {
@@ -292,19 +330,47 @@ ngx_http_payer_lmdb_apply(ngx_http_payer_lmdb_env_t *le, MDB_txn *txn,
         if (rc != 0 && rc != MDB_NOTFOUND) {
             return rc;
         }
+
+        if (job->busy) {
+            return 0;
+        }
     }
 
     return 0;
 }
 
 
+/* whether the claim is that of the first entry, and is written with it */
+
+static ngx_uint_t
+ngx_http_payer_lmdb_own_claim(ngx_http_payer_lmdb_job_t *job)
+{
+    ngx_http_payer_store_entry_t  *entry;
+
+    if (job->act == NGX_HTTP_PAYER_CLAIM_NONE || job->n == 0) {
+        return 0;
+    }
+
+    entry = &job->entries[0];
+
+    return entry->value.data != NULL
+           && entry->key.len == job->claim.key.len
+           && ngx_memcmp(entry->key.data, job->claim.key.data, entry->key.len)
+              == 0;
+}
+
+
 /* deletes expired entries, a few keys further with each write */
 
 static int
-ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le, ngx_uint_t looks)
+ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le)
 {
-    int      rc, gone;
-    MDB_val  key, value;
+    int         rc, gone;
+    MDB_val     key, value;
+    ngx_uint_t  looks;
+
+    looks = le->looks;
+    le->looks = 0;
 
     if (le->sweep.mv_size == 0) {
         le->sweep.mv_data = NGX_HTTP_PAYER_LMDB_BEYOND_OWN;
@@ -362,11 +428,10 @@ ngx_http_payer_lmdb_drop(ngx_http_payer_lmdb_env_t *le, MDB_val *value)
         return rc;
     }
 
-    over = (head.layout == NGX_HTTP_PAYER_LMDB_CLAIM)
-           ? ngx_http_payer_lmdb_claim_over(value)
-           : head.expires != 0 && head.expires < le->now;
+    over = head.layout == NGX_HTTP_PAYER_LMDB_CLAIM
+           || (head.expires != 0 && head.expires < le->now);
 
-    if (!over) {
+    if (!over || ngx_http_payer_lmdb_claim_runs(&head)) {
         return MDB_NOTFOUND;
     }
 

@@ -9,7 +9,8 @@
  *                 1  an entry without a label: rev follows
  *                 2  an alias: behind these 8 bytes is another key
  *                 3  an entry with a label: all that follows
- *                 4  a claim, see _claim.c
+ *                 4  no entry, only a claim
+ *                 and 128 if there is a claim between head and value
  *     8  rev
  *    16  serial, which tells entries of one second apart in an index
  *    24  updated
@@ -28,6 +29,7 @@
 #define NGX_HTTP_PAYER_LMDB_HEAD_PLAIN     16
 #define NGX_HTTP_PAYER_LMDB_HEAD_LABELLED  48
 #define NGX_HTTP_PAYER_LMDB_MAX_TIME       0xffffffffffffLL
+#define NGX_HTTP_PAYER_LMDB_WITH_CLAIM     0x80
 
 
 static int ngx_http_payer_lmdb_write_head(ngx_http_payer_lmdb_env_t *le,
@@ -57,7 +59,9 @@ ngx_http_payer_lmdb_parse(MDB_val *value, ngx_http_payer_lmdb_head_t *head)
 
     head->expires = ngx_http_payer_lmdb_read_int(p)
                     & NGX_HTTP_PAYER_LMDB_MAX_TIME;
-    head->layout = p[7];
+    head->layout = p[7] & ~NGX_HTTP_PAYER_LMDB_WITH_CLAIM;
+    head->claimed = (p[7] & NGX_HTTP_PAYER_LMDB_WITH_CLAIM)
+                    || p[7] == NGX_HTTP_PAYER_LMDB_CLAIM;
 
     switch (head->layout) {
 
@@ -79,12 +83,21 @@ ngx_http_payer_lmdb_parse(MDB_val *value, ngx_http_payer_lmdb_head_t *head)
         return MDB_CORRUPTED;
     }
 
-    if (value->mv_size < len) {
+    if (value->mv_size < len + (head->claimed ? NGX_HTTP_PAYER_LMDB_CLAIM_LEN
+                                              : 0))
+    {
         return MDB_CORRUPTED;
     }
 
     head->value.data = p + len;
     head->value.len = value->mv_size - len;
+
+    if (head->claimed) {
+        ngx_memcpy(head->claim, p + len, NGX_HTTP_PAYER_LMDB_CLAIM_LEN);
+
+        head->value.data += NGX_HTTP_PAYER_LMDB_CLAIM_LEN;
+        head->value.len -= NGX_HTTP_PAYER_LMDB_CLAIM_LEN;
+    }
 
     head->rev = 0;
     head->serial = 0;
@@ -142,7 +155,8 @@ ngx_http_payer_lmdb_write_head(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
 
     k.mv_data = key->data;
     k.mv_size = key->len;
-    v.mv_size = len + head->value.len;
+    v.mv_size = len + head->value.len
+                + (head->claimed ? NGX_HTTP_PAYER_LMDB_CLAIM_LEN : 0);
 
     rc = mdb_cursor_put(le->cursor, &k, &v, MDB_RESERVE|flags);
 
@@ -155,6 +169,10 @@ ngx_http_payer_lmdb_write_head(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
     (void) ngx_http_payer_lmdb_write_time(p, ngx_min(head->expires,
                                             NGX_HTTP_PAYER_LMDB_MAX_TIME));
     p[7] = (u_char) head->layout;
+
+    if (head->claimed && head->layout != NGX_HTTP_PAYER_LMDB_CLAIM) {
+        p[7] |= NGX_HTTP_PAYER_LMDB_WITH_CLAIM;
+    }
 
     if (len >= NGX_HTTP_PAYER_LMDB_HEAD_PLAIN) {
         (void) ngx_http_payer_lmdb_write_time(p + 8, (time_t) head->rev);
@@ -169,7 +187,13 @@ ngx_http_payer_lmdb_write_head(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
                                               (time_t) head->label.attention);
     }
 
-    ngx_memcpy(p + len, head->value.data, head->value.len);
+    p += len;
+
+    if (head->claimed) {
+        p = ngx_cpymem(p, head->claim, NGX_HTTP_PAYER_LMDB_CLAIM_LEN);
+    }
+
+    ngx_memcpy(p, head->value.data, head->value.len);
 
     return 0;
 }
@@ -207,9 +231,16 @@ ngx_http_payer_lmdb_find(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
     k.mv_data = key->data;
     k.mv_size = key->len;
 
+    head->claimed = 0;
+
     rc = mdb_cursor_get(le->cursor, &k, &v, MDB_SET);
 
-    return (rc == 0) ? ngx_http_payer_lmdb_parse(&v, head) : rc;
+    if (rc == 0) {
+        rc = ngx_http_payer_lmdb_parse(&v, head);
+    }
+
+    return (rc == 0 && head->layout == NGX_HTTP_PAYER_LMDB_CLAIM)
+           ? MDB_NOTFOUND : rc;
 }
 
 
@@ -248,7 +279,7 @@ ngx_http_payer_lmdb_replace(ngx_http_payer_lmdb_env_t *le,
 
     rc = ngx_http_payer_lmdb_merge(le, job, i, &fresh);
 
-    return (rc == 0 && entry->alias.len != 0)
+    return (rc == 0 && !job->busy && entry->alias.len != 0)
            ? ngx_http_payer_lmdb_put_alias(le, entry) : rc;
 }
 
@@ -275,14 +306,24 @@ ngx_http_payer_lmdb_merge(ngx_http_payer_lmdb_env_t *le,
 
     found = (rc == 0);
 
+    ngx_http_payer_lmdb_claim(le, (i == 0 && job->first) ? job : NULL,
+                              &stored, fresh);
+    if (job->busy) {
+        return 0;
+    }
+
     if (found) {
         fresh->expires = ngx_http_payer_store_later(fresh->expires,
                                                     stored.expires);
         if (entry->merge != NULL
             && entry->merge(&stored.value, &fresh->value) != NGX_OK)
         {
-            return ngx_http_payer_lmdb_keep(job, i, &stored.value, stored.rev,
-                                            1);
+            rc = ngx_http_payer_lmdb_keep(job, i, &stored.value, stored.rev,
+                                          1);
+
+            return (rc == 0) ? ngx_http_payer_lmdb_reclaim(le, &entry->key,
+                                                           &stored, fresh)
+                             : rc;
         }
     }
 
@@ -294,7 +335,11 @@ ngx_http_payer_lmdb_merge(ngx_http_payer_lmdb_env_t *le,
     ngx_http_payer_lmdb_head_init(le, fresh, &stored);
 
     if (found && ngx_http_payer_lmdb_unchanged(&stored, fresh)) {
-        return ngx_http_payer_lmdb_keep(job, i, &stored.value, stored.rev, 0);
+        rc = ngx_http_payer_lmdb_keep(job, i, &stored.value, stored.rev, 0);
+
+        return (rc == 0) ? ngx_http_payer_lmdb_reclaim(le, &entry->key,
+                                                       &stored, fresh)
+                         : rc;
     }
 
     rc = ngx_http_payer_lmdb_write_entry(le, &entry->key, fresh);
@@ -366,14 +411,22 @@ ngx_http_payer_lmdb_put_alias(ngx_http_payer_lmdb_env_t *le,
 
     rc = ngx_http_payer_lmdb_find(le, &entry->alias, &stored);
 
-    if (rc != 0) {
+    if (rc != 0 && rc != MDB_NOTFOUND) {
         return rc;
     }
 
-    fresh.expires = ngx_http_payer_store_later(fresh.expires, stored.expires);
+    ngx_http_payer_lmdb_claim(le, NULL, &stored, &fresh);
 
-    return ngx_http_payer_lmdb_unchanged(&stored, &fresh)
-           ? 0 : ngx_http_payer_lmdb_write_entry(le, &entry->alias, &fresh);
+    if (rc == 0) {
+        fresh.expires = ngx_http_payer_store_later(fresh.expires,
+                                                   stored.expires);
+
+        if (ngx_http_payer_lmdb_unchanged(&stored, &fresh)) {
+            return 0;
+        }
+    }
+
+    return ngx_http_payer_lmdb_write_entry(le, &entry->alias, &fresh);
 }
 
 
@@ -419,10 +472,16 @@ ngx_http_payer_lmdb_remove(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
 
     ngx_memzero(&none, sizeof(ngx_http_payer_lmdb_head_t));
 
+    ngx_http_payer_lmdb_claim(le, NULL, stored, &none);
+
     rc = ngx_http_payer_lmdb_index(le, key, stored, &none);
 
     if (rc != 0) {
         return rc;
+    }
+
+    if (none.claimed) {
+        return ngx_http_payer_lmdb_write_claim(le, key, &none);
     }
 
     k.mv_data = key->data;

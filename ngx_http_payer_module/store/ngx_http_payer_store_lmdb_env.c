@@ -486,6 +486,7 @@ ngx_http_payer_lmdb_discard(ngx_http_payer_lmdb_env_t *le)
         (void) ngx_http_payer_lmdb_guarded(le, ngx_http_payer_lmdb_close_env,
                                            NULL);
         le->env = NULL;
+        le->clock_txn = 0;
     }
 }
 

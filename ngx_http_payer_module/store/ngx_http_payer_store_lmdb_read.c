@@ -224,7 +224,10 @@ ngx_http_payer_lmdb_look_up(ngx_http_payer_lmdb_env_t *le,
 }
 
 
-/* what is under the key, or, if that is an alias, under what it leads to */
+/*
+ * what is under the key, or, if that is an alias, under what it leads to:
+ * MDB_NOTFOUND if that is only a claim
+ */
 
 static int
 ngx_http_payer_lmdb_follow(ngx_http_payer_lmdb_env_t *le, MDB_val *key,
@@ -234,16 +237,20 @@ ngx_http_payer_lmdb_follow(ngx_http_payer_lmdb_env_t *le, MDB_val *key,
 
     rc = ngx_http_payer_lmdb_parse(value, head);
 
-    if (rc != 0 || head->layout != NGX_HTTP_PAYER_LMDB_ALIAS) {
-        return rc;
+    if (rc == 0 && head->layout == NGX_HTTP_PAYER_LMDB_ALIAS) {
+
+        key->mv_data = head->value.data;
+        key->mv_size = head->value.len;
+
+        rc = mdb_get(le->reader, le->dbi, key, value);
+
+        if (rc == 0) {
+            rc = ngx_http_payer_lmdb_parse(value, head);
+        }
     }
 
-    key->mv_data = head->value.data;
-    key->mv_size = head->value.len;
-
-    rc = mdb_get(le->reader, le->dbi, key, value);
-
-    return (rc == 0) ? ngx_http_payer_lmdb_parse(value, head) : rc;
+    return (rc == 0 && head->layout == NGX_HTTP_PAYER_LMDB_CLAIM)
+           ? MDB_NOTFOUND : rc;
 }
 
 
@@ -298,9 +305,7 @@ ngx_http_payer_lmdb_walk(ngx_http_payer_lmdb_env_t *le,
         entry = key;
         got = ngx_http_payer_lmdb_follow(le, &entry, &value, &head);
 
-        if (got == MDB_NOTFOUND
-            || (got == 0 && head.layout == NGX_HTTP_PAYER_LMDB_CLAIM))
-        {
+        if (got == MDB_NOTFOUND) {
             continue;
         }
 

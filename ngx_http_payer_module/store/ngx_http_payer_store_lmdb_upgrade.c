@@ -313,6 +313,8 @@ ngx_http_payer_lmdb_label(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
 
     describe(&fresh.value, NULL, &fresh.label);
 
+    ngx_http_payer_lmdb_claim(le, NULL, &stored, &fresh);
+
     ngx_http_payer_lmdb_head_init(le, &fresh, &stored);
 
     rc = ngx_http_payer_lmdb_index(le, key, &stored, &fresh);

@@ -315,7 +315,6 @@ sub leases {
 
 sub releases {
     my ($name) = @_;
-    my $held = 'order/5/r%01';
 
     my ($slow) = ask('op=claim&key=order/5/r&lease=300') =~ /^200 (\d+)$/;
     is(ask("op=take&key=order/5/r&owner=$slow&value=wish&merge=1"),
@@ -333,14 +332,62 @@ sub releases {
         "$name: and gives nothing back");
     is(ask("op=scan&prefix=order/5/&limit=9"), "200 order/5/r=Longer",
         "$name: a scan does not show it");
-    like(ask("op=get&key=$held"), qr/^200/, "$name: nor in the store")
+    is(ask('op=claimed&key=order/5/r'), "200 $fast", "$name: it is stored")
         if $name eq 'lmdb';
 
     is(ask("op=release&key=order/5/r&owner=$fast&value=the-longest&merge=1"),
         '200 The-longest', "$name: who has it gives it back with a put");
-    is(ask("op=get&key=$held"), '404 ', "$name: also in the store");
+    is(ask('op=claimed&key=order/5/r'), '200 0', "$name: also in the store")
+        if $name eq 'lmdb';
     like(ask('op=claim&key=order/5/r&lease=1'), qr/^200/,
         "$name: to whoever comes next");
+}
+
+
+# A claim is stored with its entry: it stays whatever else is written there,
+# until its owner gives it back.
+
+sub keeps_claims {
+    my $key = 'order/6/k';
+    my ($owner) = ask("op=claim&key=$key&lease=60000") =~ /^200 (\d+)$/;
+    my $claimed = sub { ask("op=claimed&key=$key") };
+
+    ask("op=put&key=$key&value=first&updated=5");
+    is(ask("op=take&key=$key&owner=$owner"), '200 ', 'a claim alone');
+    is($claimed->(), "200 $owner", 'is with what is there');
+    is(ask("op=get&key=$key"), '200 first', 'which stays as it is');
+
+    ask("op=put&key=$key&value=second&updated=6&due=7");
+    is($claimed->(), "200 $owner", 'a put of somebody else leaves it');
+    is(ask('op=due&prefix=order/6/&limit=9&lease=9'), "200 $key=second",
+        'what is due is leased');
+    is($claimed->(), "200 $owner", 'which leaves it, too');
+    is(ask("op=take&key=$key&owner=$owner&value=no&merge=1"), '208 second',
+        'a put that changes nothing');
+    is($claimed->(), "200 $owner", 'has the claim');
+
+    ask("op=del&key=$key");
+    is($claimed->(), "200 $owner", 'a deletion leaves it');
+    is(ask("op=get&key=$key"), '404 ', 'though nothing is found there');
+    is(ask('op=scan&prefix=order/6/&limit=9'), '404 ', 'nor in a scan');
+    is(ask('op=list&prefix=order/6/&limit=9'), '404 ', 'nor in a list');
+    is(ask("op=put&key=alone&value=x&alias=$key"), '200 ', 'an alias of it');
+    is(ask("op=get&key=$key"), '200 alone=x', 'leads to what it is of');
+    is($claimed->(), "200 $owner", 'and leaves it');
+    ask("op=put&key=$key&value=third&updated=8");
+    is($claimed->(), "200 $owner", 'as does what is written next');
+    is(ask("op=release&key=$key&owner=" . ($owner + 1)), '200 ',
+        'nobody else');
+    is($claimed->(), "200 $owner", 'gives it back');
+    is(ask("op=release&key=$key&owner=$owner"), '200 ', 'its owner does');
+    is($claimed->(), '200 0', 'and it is gone');
+    is(ask('op=list&prefix=order/6/&limit=9'), "200 $key=third",
+        'and the entry is in its list');
+
+    ask("op=take&key=order/6/none&owner=$owner");
+    is(ask('op=claimed&key=order/6/none'), "200 $owner", 'without an entry');
+    ask("op=release&key=order/6/none&owner=$owner");
+    is(ask('op=claimed&key=order/6/none'), '404 0', 'nothing is left of it');
 }
 
 
@@ -438,6 +485,7 @@ for my $store ('memory', "lmdb:$dir/common", $postgres) {
     lists($name);
     leases($name);
     releases($name);
+    keeps_claims() if $name eq 'lmdb';
 
     my ($owner) = ask('op=claim&key=c&lease=60000') =~ /^200 (\d+)$/;
     ok($owner, "$name: a claim");

@@ -30,7 +30,12 @@ payer_store_lmdb_get(payer_store_lmdb_t *lmdb, MDB_txn *txn, ngx_str_t *key,
 
     rc = mdb_get(txn, lmdb->le.dbi, &k, &v);
 
-    return rc ? rc : ngx_http_payer_lmdb_parse(&v, head);
+    if (rc == 0) {
+        rc = ngx_http_payer_lmdb_parse(&v, head);
+    }
+
+    return (rc == 0 && head->layout == NGX_HTTP_PAYER_LMDB_CLAIM)
+           ? MDB_NOTFOUND : rc;
 }
 
 
@@ -207,6 +212,7 @@ payer_store_lmdb_put(payer_store_t *store, payer_store_entry_t *entries,
     MDB_txn              *txn;
     ngx_uint_t            i, one, written;
     MDB_envinfo           info;
+    struct timespec       now;
     payer_store_lmdb_t   *lmdb;
 
     lmdb = store->data;
@@ -220,6 +226,13 @@ payer_store_lmdb_put(payer_store_t *store, payer_store_entry_t *entries,
         /* revisions as those of ngx_http_payer_lmdb_commit() */
 
         lmdb->le.rev = (uint64_t) mdb_txn_id(txn) << 20;
+
+        /* the claims of an nginx that is running stay */
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        ngx_current_msec = (ngx_msec_t) now.tv_sec * 1000
+                           + now.tv_nsec / 1000000;
+        lmdb->le.now = time(NULL);
 
         rc = mdb_cursor_open(txn, lmdb->le.dbi, &lmdb->le.cursor);
         written = 0;

@@ -12,6 +12,7 @@
 
 volatile ngx_cycle_t  *ngx_cycle;
 ngx_pid_t              ngx_pid;
+volatile ngx_msec_t    ngx_current_msec;
 
 
 void *

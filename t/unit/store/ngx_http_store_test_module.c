@@ -21,6 +21,8 @@
  *     op=take&key=&value=[&owner=]     with the claim of the key in the same
  *                             put: that of "owner", or one for a minute
  *     op=release&key=&value=&owner=    the same, and give it back
+ *         without a value, it is of the claim alone
+ *     op=claimed&key=         who has the claim as LMDB knows it, or 0
  *     op=abandon&key=&value=  put, and forget it at once
  *     op=claim&key=&lease=    op=unclaim&key=&owner=
  */
@@ -58,6 +60,8 @@ static ngx_int_t store_test_burst(ngx_http_request_t *r,
     ngx_http_payer_store_t *store, store_test_ctx_t *ctx);
 static ngx_int_t store_test_claim(ngx_http_request_t *r,
     ngx_http_payer_store_t *store, ngx_str_t *op);
+static ngx_int_t store_test_claimed(ngx_http_request_t *r,
+    ngx_http_payer_store_t *store);
 static ngx_int_t store_test_stat(ngx_http_request_t *r,
     ngx_http_payer_store_t *store);
 static ngx_int_t store_test_former(ngx_http_request_t *r,
@@ -185,6 +189,9 @@ store_test_handler(ngx_http_request_t *r)
     } else if (store_test_is(&op, "claim") || store_test_is(&op, "unclaim")) {
         return store_test_claim(r, store, &op);
 
+    } else if (store_test_is(&op, "claimed")) {
+        return store_test_claimed(r, store);
+
     } else if (store_test_is(&op, "stat")) {
         return store_test_stat(r, store);
 
@@ -217,6 +224,7 @@ store_test_put(ngx_http_request_t *r, ngx_http_payer_store_t *store,
 {
     ngx_int_t                     rc;
     ngx_str_t                     op;
+    ngx_uint_t                    n;
     ngx_http_payer_claim_t        claim;
     ngx_http_payer_claim_act_e    act;
     ngx_http_payer_store_entry_t  entries[2];
@@ -280,8 +288,13 @@ store_test_put(ngx_http_request_t *r, ngx_http_payer_store_t *store,
         }
     }
 
-    return store->ops->put(store, entries, entries[1].key.len ? 2 : 1, act,
-                           &claim, &ctx->io);
+    n = entries[1].key.len ? 2 : 1;
+
+    if (act != NGX_HTTP_PAYER_CLAIM_NONE && entries[0].value.len == 0) {
+        n = 0;
+    }
+
+    return store->ops->put(store, entries, n, act, &claim, &ctx->io);
 }
 
 
@@ -409,6 +422,54 @@ store_test_claim(ngx_http_request_t *r, ngx_http_payer_store_t *store,
 
     return store_test_send(r, rc == NGX_OK ? 200 : rc == NGX_BUSY ? 409 : 500,
                            &text);
+}
+
+
+static ngx_int_t
+store_test_claimed(ngx_http_request_t *r, ngx_http_payer_store_t *store)
+{
+    int                          rc;
+    u_char                      *p;
+    int64_t                      owner;
+    MDB_txn                     *txn;
+    MDB_val                      k, v;
+    ngx_str_t                    key, text;
+    ngx_http_payer_lmdb_env_t   *le;
+    ngx_http_payer_lmdb_head_t   head;
+
+    key = store_test_arg(r, "key");
+    k.mv_data = key.data;
+    k.mv_size = key.len;
+
+    le = ngx_http_payer_lmdb_open((ngx_cycle_t *) ngx_cycle, store,
+                                  store->data);
+
+    if (le == NULL || le->env == NULL
+        || mdb_txn_begin(le->env, NULL, MDB_RDONLY, &txn) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    owner = 0;
+    rc = mdb_get(txn, le->dbi, &k, &v);
+
+    if (rc == 0 && ngx_http_payer_lmdb_parse(&v, &head) == 0
+        && head.claimed)
+    {
+        owner = ngx_http_payer_lmdb_read_int(head.claim + sizeof(uint64_t));
+    }
+
+    mdb_txn_abort(txn);
+
+    text.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(text.data, "%L", owner);
+    text.len = p - text.data;
+
+    return store_test_send(r, rc == 0 ? 200 : 404, &text);
 }
 
 
