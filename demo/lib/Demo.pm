@@ -405,14 +405,14 @@ sub _write_conf ($self, $host) {
 
         %store = (
             STORE        => $self->{database}->store('database.secret'),
-            STORE_MODULE => "load_module $self->{store_module};",
+            STORE_MODULE => 'load_module ' . _quoted($self->{store_module}) . ';',
             REAL_IP      => '    set_real_ip_from 127.0.0.1;'
         );
     }
 
     my $conf = $self->_conf('nginx.conf',
         %store,
-        MODULE     => $self->{module},
+        MODULE     => _quoted($self->{module}),
         PORT       => $host->{port},
         ORIGIN     => $self->url,
         PAYER_PORT => $self->{payer_port},
@@ -424,13 +424,20 @@ sub _write_conf ($self, $host) {
         BOOKSHOP_PORT => $self->{bookshop_port},
     );
 
-    $api =~ s{^(\s*$ca\s+)[^;]+;}{$1$self->{run}/tls/ca.pem;}m
+    my $pem = _quoted("$self->{run}/tls/ca.pem");
+
+    $api =~ s{^(\s*$ca\s+)[^;]+;}{$1$pem;}m
         or die "conf/payer_api.conf has no line $ca\n";
 
     _write("$dir/nginx.conf",     $conf);
     _write("$dir/payer_api.conf", $api);
     _write("$dir/$_->[2]", "$_->[1]\n", 0600) for @MERCHANTS;
 }
+
+
+# A path in nginx.conf, which may have a space.
+
+sub _quoted ($path) { '"' . $path =~ s/(["\\])/\\$1/gr . '"' }
 
 
 # Tells Payer where to tell of payments, as an operator would do it once.
