@@ -48,6 +48,40 @@ sub paid {
     get("/thanks?order=$order")->status == 200 or die "$order is not paid\n";
 }
 
+# bytes of the other store are replaced
+sub patched {
+    my ($old, $new) = @_;
+
+    my $file = work_dir() . '/other/data.mdb';
+    open my $fh, '<:raw', $file or die "$file: $!\n";
+    my $bytes = do { local $/; <$fh> };
+
+    $bytes =~ s/$old/$new/gs or die "$file does not have it\n";
+    open $fh, '+<:raw', $file or die "$file: $!\n";
+    print $fh $bytes;
+    close $fh;
+}
+
+# an export of entries that are as large as can be
+sub large {
+    my ($n) = @_;
+
+    my $value = 'a7' x 16384;
+
+    return join '', "payer-store\t1\n",
+        map({ sprintf "x/%06d/%s\tvalue=%s\n", $_, 'k' x 502, $value } 1 .. $n),
+        "end\tentries=$n\n";
+}
+
+# whether a process has a place in the table of readers
+sub reads {
+    my ($pid) = @_;
+
+    open my $fh, '<:raw', work_dir() . '/other/lock.mdb' or die "lock.mdb: $!\n";
+    my $bytes = do { local $/; <$fh> };
+    return scalar grep { $_ == $pid } unpack 'L*', $bytes;
+}
+
 # nginx goes on with the other store
 sub move {
     my $file = $Test::Nginx::Util::ConfFile;
@@ -220,6 +254,24 @@ $refused->('a key of the store itself', $lines =~ s/^order/!order/mr, 'line \d+:
 $refused->('a key that is too long', $lines =~ s/^order/'order' . 'x' x 600/mer, 'line \d+: a key is empty or too long');
 $refused->('what has a value and leads elsewhere', $lines =~ s/\tto=/\tvalue=00\tto=/r, 'line \d+: there is not one of');
 
+$refused->('one with CR LF', $lines =~ s/\n/\r\n/gr, 'line 1: it ends with CR and LF');
+$refused->('a line with CR LF', $lines =~ s/^(order.*)/$1\r/mr, 'line \d+: it ends with CR and LF');
+$refused->('another order of lines', join('', (split /^/, $lines)[0, 2, 1, 3]), 'line 3: it is not behind');
+$refused->('a line twice', $lines =~ s/^(order.*\n)/$1$1/mr, 'line \d+: it is not behind');
+$refused->('a value that was edited', $lines =~ s/^order.*value=50\K52/53/mr, 'line \d+: the record cannot be read');
+$refused->('a key that was edited', $lines =~ s{^order/4711/\K1\t}{2\t}mr, 'line \d+: the record is that of another key');
+$refused->('a key with a byte of 0', $lines =~ s{^order/4711/\K1\t}{%00\t}mr, 'line \d+: a key is not valid UTF-8');
+$refused->('a key in Latin-1', $lines =~ s{^order/4711/\K1\t}{\xe4\t}mr, 'line \d+: a key is not valid UTF-8');
+$refused->('a line without end', $lines =~ s/^order.*value=\K/'00' x 40000/mer, 'line \d+: it is too long');
+
+$lines =~ s{\n(order.*\n)}{\nkey/4711/k\tvalue=31323334\n$1};
+$lines =~ s/^end.*/end\tentries=3/m;
+$refused->('one that ends within a value', $lines =~ s/^key.*value=3132\K.*//msr, 'line 2: it is not complete');
+
+my ($status, $said) = store_shell("\$TOOL import $to </");
+is($status, 1, 'a directory is refused');
+like($said, qr/^payer-store: standard input: Is a directory$/m, 'with a reason');
+
 imported($to, $lines);
 is(exported($to), $lines, 'the whole is taken after all');
 $refused->('the live host\'s', $lines =~ s/host=other/host=live/r, 'is of "other 127.0.0.1", and the export of "live');
@@ -266,11 +318,12 @@ ordered('2');
 my $to = other();
 my $lines = exported(store());
 
-$lines =~ s{^(order/4711/1\t.*value=)\w+}{${1}5052}m;
 $lines =~ s{^order/4711/2\t.*\n}{}m;
 my $left = () = $lines =~ m{^\w+/}gm;
 $lines =~ s{^end.*}{end\tentries=$left}m;
 imported($to, $lines);
+my $record = pack 'H*', $lines =~ m{^order/4711/1\t.*value=(\w{40})}m;
+patched("\Q$record\E" => "\0" x 20);
 my ($status, $text) = store_tool('check', $to);
 is($status, 1, 'check fails');
 like($text, qr{^order/4711/1: the record cannot be read$}m, 'a record');
@@ -341,3 +394,138 @@ is("$status $said", '0 ', 'it succeeds');
 open my $fh, '<', root() . '/ngx_http_payer_module/store/postgresql/schema.sql' or die "schema.sql: $!\n";
 is($text, do { local $/; <$fh> }, 'it is schema.sql');
 is((store_tool('schema', 'postgresql://payer@db1.example/shop'))[1], $text, 'with a store, too');
+
+
+
+=== TEST 11: a full disk is reported, and nothing is lost
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+ordered('1');
+my $to = other();
+my $store = store();
+
+for my $command ("export $store", "list $store", "check $store") {
+    my ($status, $said) = store_shell("\$TOOL $command >/dev/full");
+    is($status, 1, "$command fails");
+    is($said, "payer-store: standard output: No space left on device\n", 'and says why');
+}
+
+my $lines = exported(store());
+imported($to, $lines);
+my $large = work_dir() . '/large';
+write_file($large, large(100));
+my ($status, $said) = store_shell("trap '' XFSZ; ulimit -f 1000; \$TOOL import $to <$large");
+is($status, 1, 'an import fails');
+like($said, qr/^payer-store: lmdb:\S+: Input.output error; is the disk full\?\n.*\n\z/, 'and says why');
+is(exported($to), $lines, 'what was there is there');
+imported($to, large(100));
+my $all = exported($to);
+is(() = $all =~ m{^x/}gm, 100, 'the import can be repeated');
+
+
+
+=== TEST 12: an export and an import can be interrupted
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+my $to = other();
+my $lines = large(1000);
+my @lines = split /^/, $lines;
+
+for my $signal (qw(INT TERM KILL)) {
+    my $in = store_start('import', $to);
+    print { $in->{in} } @lines[0 .. 600];
+    my ($status, undef, $said) = store_end($in, $signal);
+
+    is($status, $signal eq 'KILL' ? 'signal 9' : 1, "an import ends by SIG$signal");
+    like($said, qr/^payer-store: interrupted\npayer-store: \d+ entries, \d+ written, \d+ kept\n\z/, 'and says so')
+        if $signal ne 'KILL';
+}
+
+like(imported($to, $lines), qr/: 1000 entries, \d+ written, [1-9]\d* kept/, 'it can be repeated');
+ok(exported($to) =~ s/\thost=.*//r eq $lines, 'and all is there');
+is((store_tool('check', $to))[1], "1000 entries, 0 faults\n", 'in order');
+
+for my $signal (qw(INT TERM HUP)) {
+    my $out = store_start('export', $to);
+    read $out->{out}, my $first, 1000;
+    ok(reads($out->{pid}), 'an export has a snapshot');
+    my ($status, undef, $said) = store_end($out, $signal);
+
+    is($status, 1, "it ends by SIG$signal");
+    is($said, "payer-store: interrupted\n", 'says so');
+    ok(!reads($out->{pid}), 'and leaves no snapshot behind');
+}
+
+my $out = store_start('export', $to);
+read $out->{out}, my $first, 1000;
+my $pid = $out->{pid};
+store_end($out, 'KILL');
+ok(reads($pid), 'one that is killed leaves its snapshot');
+store_tool('list', "$to\0none");
+ok(!reads($pid), 'until the next command');
+
+
+
+=== TEST 13: a reader of an export that goes away ends it
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+my $to = other();
+imported($to, large(100));
+my (undef, $said) = store_shell("\$TOOL export $to | head -c 1000 >/dev/null");
+is($said, '', 'without a message');
+
+
+
+=== TEST 14: a store of a newer version is not used
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+ordered('1');
+my $to = other();
+my $lines = exported(store());
+imported($to, $lines);
+patched('!payer-store\K.' => "\x7f");
+
+for my $command (qw(list check export import)) {
+    my ($status, $out, $said) = store_tool($command, $to, $lines);
+    is("$status $out", '1 ', "$command fails");
+    is($said, "payer-store: $to: is of a newer version\n", 'and says why');
+}
+
+
+
+=== TEST 15: a store of another user is not read
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+SKIP: {
+    my ($uid) = (getpwnam 'nobody')[2];
+    my $owner = (stat work_dir() . '/payments')[4];
+    skip('this needs root, and a store of another user', 2) if $> != 0 || $owner == $uid;
+
+    my $store = store();
+    local $ENV{WHO} = $uid;
+    my ($status, $said) = store_shell('cp $TOOL /tmp/payer-store.$$; chmod 755 /tmp/payer-store.$$; '
+        . q(perl -e '$( = $) = "65534 65534"; $< = $> = $ENV{WHO}; exec @ARGV' /tmp/payer-store.$$ ) . "list $store"
+        . '; status=$?; rm /tmp/payer-store.$$; exit $status');
+    is($status, 1, 'list fails');
+    like($said, qr/^payer-store: \Q$store\E: Permission denied\n\z/, 'and says why');
+}

@@ -56,6 +56,18 @@ sub paid {
     get("/thanks?order=$order")->status == 200 or die "$order is not paid\n";
 }
 
+# keys that a statement could misread, and values that are as large as can be
+sub strange {
+    my $bytes = sub { $_[0] =~ s/%(..)/chr hex $1/ger };
+    my @keys = sort { $bytes->($a) cmp $bytes->($b) } 'NULL', 'null', '{}', '{a,b}', 'a"b', "a\\b", "a'b", '$1',
+        'a,b', "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 'a%20b%0d%0a%09%01%7f',
+        'x' x 511, map { sprintf 'z/%03d', $_ } 1 .. 300;
+
+    return join '', "payer-store\t1\n",
+        map({ "$_\tvalue=" . (/^z/ ? '00ff' x 8192 : '00') . "\n" } @keys),
+        'end', "\tentries=", scalar @keys, "\n";
+}
+
 our $shop = checkout(payer_amount => '$price') . operations() . '
     location = /thanks {
         payer_verify       $arg_order;
@@ -163,3 +175,66 @@ is($status, 1, 'check fails on what is damaged');
 like($text, qr{^payment/4711/\S+: leads to a key that is not there$}m, 'an alias');
 like($text, qr{^order/4711/1: the record cannot be read$}m, 'a record');
 like($text, qr{^order/4711/1: is missing in an index$}m, 'an index');
+
+
+
+=== TEST 4: any key and any value is the same after both moves
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+my $lines = strange();
+my $to = database();
+my $back = other();
+
+imported($to, $lines);
+is(exported($to) eq $lines, 1, 'in PostgreSQL');
+imported($back, exported($to));
+is(exported($back) eq $lines, 1, 'in lmdb');
+
+
+
+=== TEST 5: two imports at the same time do not disturb each other
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+my $lines = strange();
+my $to = database();
+my $file = write_file(work_dir() . '/lines', $lines);
+my ($status, $said) = store_shell("one() { \$TOOL import '$to' <$file || echo failed; }; one & one & wait");
+is($status, 0, 'both end');
+unlike($said, qr/failed|ERROR/, 'and succeed');
+is(exported($to) eq $lines, 1, 'and all is there');
+
+
+
+=== TEST 6: an import whose connection is lost has one message, and can be repeated
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+my $lines = strange();
+my $to = database();
+
+$pg->sql(q{
+    CREATE FUNCTION lost() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN
+        PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new; END';
+    CREATE TRIGGER lost BEFORE UPDATE ON payer.entry FOR EACH ROW
+        WHEN (new.key = 'z/290') EXECUTE FUNCTION lost()});
+
+my ($status, undef, $said) = store_tool('import', $to, $lines);
+$pg->sql('DROP FUNCTION lost() CASCADE');
+
+is($status, 1, 'it fails');
+like($said, qr/^payer-store: \S+ \S+: FATAL:  terminating connection/, 'says why');
+is(() = $said =~ /^payer-store:/gm, 2, 'once, before the numbers');
+unlike($said, qr/^$/m, 'without an empty line');
+like(imported($to, $lines), qr/ written, 256 kept/, 'the first part is there');
+is(exported($to) eq $lines, 1, 'and now the rest');

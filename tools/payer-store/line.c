@@ -15,6 +15,7 @@
 
 static u_char *payer_store_write_number(u_char *p, const char *name,
     int64_t n);
+static ngx_uint_t payer_store_utf8(ngx_str_t *text);
 static int payer_store_digit(u_char c);
 static const char *payer_store_read_key(ngx_str_t *text);
 static const char *payer_store_read_value(ngx_str_t *text);
@@ -140,6 +141,58 @@ payer_store_number(ngx_str_t *text, int64_t *number)
 }
 
 
+int
+payer_store_order(ngx_str_t *one, ngx_str_t *other)
+{
+    int  rc;
+
+    rc = memcmp(one->data, other->data, ngx_min(one->len, other->len));
+
+    return rc ? rc : (one->len > other->len) - (one->len < other->len);
+}
+
+
+/* another one could not be a key in PostgreSQL */
+
+static ngx_uint_t
+payer_store_utf8(ngx_str_t *text)
+{
+    size_t    i, n;
+    u_char   *p;
+    uint32_t  u;
+
+    static const uint32_t  least[] = { 0, 0x80, 0x800, 0x10000 };
+
+    for (i = 0; i < text->len; i += n + 1) {
+        p = text->data + i;
+
+        n = (*p < 0x80) ? 0 : (*p < 0xc2) ? 4 : (*p < 0xe0) ? 1
+            : (*p < 0xf0) ? 2 : (*p < 0xf5) ? 3 : 4;
+
+        if (n == 4 || i + n >= text->len || *p == '\0') {
+            return 0;
+        }
+
+        u = n ? *p & (0x3f >> n) : *p;
+
+        for (p++; p <= text->data + i + n; p++) {
+
+            if ((*p & 0xc0) != 0x80) {
+                return 0;
+            }
+
+            u = u << 6 | (*p & 0x3f);
+        }
+
+        if (u < least[n] || u > 0x10ffff || (u >= 0xd800 && u <= 0xdfff)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static int
 payer_store_digit(u_char c)
 {
@@ -194,6 +247,10 @@ payer_store_read_key(ngx_str_t *text)
 
     if (text->len == 0 || text->len > NGX_HTTP_PAYER_STORE_MAX_KEY) {
         return "a key is empty or too long";
+    }
+
+    if (!payer_store_utf8(text)) {
+        return "a key is not valid UTF-8";
     }
 
     return text->data[0] == '!' ? "a key begins with \"!\"" : NULL;

@@ -47,7 +47,10 @@ payer_store_ops_t  payer_store_lmdb_ops = {
 int
 payer_store_lmdb_failed(payer_store_t *store, int rc)
 {
-    return payer_store_error("%s: %s", store->text, mdb_strerror(rc));
+    /* what a part of a write is to LMDB */
+
+    return payer_store_error("%s: %s%s", store->text, mdb_strerror(rc),
+                             rc == EIO ? "; is the disk full?" : "");
 }
 
 
@@ -84,7 +87,7 @@ payer_store_lmdb_become_owner(payer_store_t *store, const char *dir,
 static int
 payer_store_lmdb_open(payer_store_t *store, const char *dir, int write)
 {
-    int                  rc;
+    int                  rc, dead;
     payer_store_lmdb_t  *lmdb;
 
     if (*dir == '\0') {
@@ -117,6 +120,14 @@ payer_store_lmdb_open(payer_store_t *store, const char *dir, int write)
     if (rc != 0) {
         return payer_store_lmdb_failed(store, rc);
     }
+
+    /*
+     * A reader that does not end properly keeps its snapshot, which lets the
+     * file grow with each write; and those of one that was killed go.
+     */
+
+    payer_store_catch();
+    (void) mdb_reader_check(lmdb->le.env, &dead);
 
     return payer_store_lmdb_known(store, write);
 }

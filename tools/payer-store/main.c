@@ -5,21 +5,17 @@
 
 
 #include "payer_store.h"
+#include <signal.h>
 #include <stdarg.h>
 
 
-#define PAYER_STORE_FIRST   "payer-store"
-#define PAYER_STORE_FORMAT  "1"
+#define PAYER_STORE_MESSAGE  2048
 
 
 typedef struct {
     payer_store_t              *store;
-    payer_store_count_t         count;
     ngx_uint_t                  entries;
     ngx_uint_t                  faults;
-    ngx_uint_t                  n;          /* of the batch */
-    payer_store_entry_t         batch[PAYER_STORE_BATCH];
-    char                       *lines[PAYER_STORE_BATCH];
 } payer_store_job_t;
 
 
@@ -32,17 +28,15 @@ typedef struct {
 
 
 static int payer_store_export(payer_store_job_t *job, const char *prefix);
-static int payer_store_import(payer_store_job_t *job, const char *prefix);
+static int payer_store_take_in(payer_store_job_t *job, const char *prefix);
 static int payer_store_list(payer_store_job_t *job, const char *prefix);
 static int payer_store_check(payer_store_job_t *job, const char *prefix);
 
 static int payer_store_export_one(payer_store_entry_t *entry, void *data);
 static int payer_store_list_one(payer_store_entry_t *entry, void *data);
 static int payer_store_check_one(payer_store_entry_t *entry, void *data);
-static int payer_store_import_first(payer_store_job_t *job, char *line,
-    size_t len);
-static int payer_store_flush(payer_store_job_t *job);
-static int payer_store_end(char *line, size_t len, ngx_uint_t *entries);
+static int payer_store_written(void);
+static void payer_store_interrupt(int signo);
 static int payer_store_open(payer_store_t *store, const char *text,
     int write);
 static int payer_store_usage(void);
@@ -50,7 +44,7 @@ static int payer_store_usage(void);
 
 static payer_store_command_t  payer_store_commands[] = {
     { "export", payer_store_export, 0, 1 },
-    { "import", payer_store_import, 1, 0 },
+    { "import", payer_store_take_in, 1, 0 },
     { "list", payer_store_list, 0, 1 },
     { "check", payer_store_check, 0, 0 },
     { NULL, NULL, 0, 0 }
@@ -66,21 +60,100 @@ static payer_store_ops_t  *payer_store_backends[] = {
 };
 
 
+static volatile sig_atomic_t  payer_store_signals;
+
+
 int
 payer_store_error(const char *format, ...)
 {
+    int      n;
+    char     text[PAYER_STORE_MESSAGE];
     va_list  args;
 
     fflush(stdout);
-    fprintf(stderr, "payer-store: ");
 
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    n = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
 
-    fprintf(stderr, "\n");
+    n = ngx_max(0, ngx_min(n, PAYER_STORE_MESSAGE - 1));
+
+    /* texts of libpq have an end of line of their own */
+
+    while (n > 0 && text[n - 1] == '\n') {
+        n--;
+    }
+
+    fprintf(stderr, "payer-store: %.*s\n", n, text);
 
     return -1;
+}
+
+
+/* a call that begins now would wait as the one that is interrupted did */
+
+static void
+payer_store_interrupt(int signo)
+{
+    payer_store_signals = 1;
+
+    (void) close(STDIN_FILENO);
+    (void) close(STDOUT_FILENO);
+}
+
+
+/* a second one ends the program at once */
+
+void
+payer_store_catch(void)
+{
+    size_t            i;
+    struct sigaction  sa;
+
+    static const int  signals[] = { SIGHUP, SIGINT, SIGTERM };
+
+    memset(&sa, 0, sizeof(struct sigaction));
+
+    sa.sa_handler = payer_store_interrupt;
+    sa.sa_flags = SA_RESETHAND;
+
+    for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        (void) sigaction(signals[i], &sa, NULL);
+    }
+}
+
+
+/* what is still to be written to a pipe may never be read */
+
+int
+payer_store_interrupted(void)
+{
+    if (payer_store_signals == 0) {
+        return 0;
+    }
+
+    fprintf(stderr, "payer-store: interrupted\n");
+
+    return -1;
+}
+
+
+/* whoever closes a pipe knows why */
+
+static int
+payer_store_written(void)
+{
+    if (payer_store_interrupted() != 0) {
+        return -1;
+    }
+
+    if (!ferror(stdout)) {
+        return 0;
+    }
+
+    return (errno == EPIPE) ? -1
+                            : payer_store_error("standard output: %s",
+                                                strerror(errno));
 }
 
 
@@ -168,6 +241,13 @@ payer_store_export(payer_store_job_t *job, const char *prefix)
 
 
 static int
+payer_store_take_in(payer_store_job_t *job, const char *prefix)
+{
+    return payer_store_import(job->store);
+}
+
+
+static int
 payer_store_export_one(payer_store_entry_t *entry, void *data)
 {
     payer_store_job_t  *job = data;
@@ -194,8 +274,9 @@ payer_store_export_one(payer_store_entry_t *entry, void *data)
 
     job->entries++;
 
-    return fwrite(line, 1, len, stdout) == len
-           ? 0 : payer_store_error("standard output: %s", strerror(errno));
+    (void) fwrite(line, 1, len, stdout);
+
+    return payer_store_written();
 }
 
 
@@ -216,9 +297,7 @@ payer_store_list_one(payer_store_entry_t *entry, void *data)
 {
     payer_store_show(entry);
 
-    return ferror(stdout) ? payer_store_error("standard output: %s",
-                                              strerror(errno))
-                          : 0;
+    return payer_store_written();
 }
 
 
@@ -258,196 +337,7 @@ payer_store_check_one(payer_store_entry_t *entry, void *data)
         payer_store_fault(&job->faults, &entry->key, why);
     }
 
-    return 0;
-}
-
-
-/* the line that says what the rest is */
-
-static int
-payer_store_import_first(payer_store_job_t *job, char *line, size_t len)
-{
-    char        *mode;
-    size_t       head;
-    ngx_str_t    field, host, *stored;
-
-    static const char  first[] = PAYER_STORE_FIRST "\t" PAYER_STORE_FORMAT;
-
-    head = sizeof(first) - 1;
-
-    if (len < head || memcmp(line, first, head) != 0
-        || (len > head && line[head] != '\t'))
-    {
-        return payer_store_error("line 1: this is no export that is known"
-                                 " here");
-    }
-
-    if (len == head) {
-        return 0;
-    }
-
-    field.data = (u_char *) line + head + 1;
-    field.len = len - head - 1;
-
-    if (!payer_store_field(&field, "host", &host)
-        || host.len == 0 || host.len > PAYER_STORE_HOST
-        || memchr(host.data, '\t', host.len) != NULL)
-    {
-        return payer_store_error("line 1: this is no export that is known"
-                                 " here");
-    }
-
-    stored = &job->store->host;
-
-    if (stored->len == 0) {
-        return job->store->ops->adopt(job->store, &host);
-    }
-
-    /* "live b2b.payer.se": payments of the test host are none of the live */
-
-    mode = memchr(host.data, ' ', host.len);
-    head = mode ? (size_t) (mode - (char *) host.data) : host.len;
-
-    if (stored->len < head || memcmp(stored->data, host.data, head) != 0
-        || (stored->len > head && stored->data[head] != ' '))
-    {
-        return payer_store_error("%s: is of \"%.*s\", and the export of"
-                                 " \"%.*s\"", job->store->text,
-                                 (int) stored->len, stored->data,
-                                 (int) host.len, host.data);
-    }
-
-    return 0;
-}
-
-
-static int
-payer_store_flush(payer_store_job_t *job)
-{
-    int         rc;
-    ngx_uint_t  i;
-
-    rc = job->n ? job->store->ops->put(job->store, job->batch, job->n,
-                                       &job->count)
-                : 0;
-
-    for (i = 0; i < job->n; i++) {
-        free(job->lines[i]);
-    }
-
-    job->n = 0;
-
-    return rc;
-}
-
-
-/* whether it is the last line */
-
-static int
-payer_store_end(char *line, size_t len, ngx_uint_t *entries)
-{
-    int64_t    n;
-    ngx_str_t  field, value;
-
-    if (len < 4 || memcmp(line, "end\t", 4) != 0) {
-        return 0;
-    }
-
-    field.data = (u_char *) line + 4;
-    field.len = len - 4;
-
-    if (!payer_store_field(&field, "entries", &value)
-        || payer_store_number(&value, &n) != 0)
-    {
-        return 0;
-    }
-
-    *entries = (ngx_uint_t) n;
-
-    return 1;
-}
-
-
-static int
-payer_store_import(payer_store_job_t *job, const char *prefix)
-{
-    char         *line;
-    int           rc, end;
-    size_t        size;
-    ssize_t       len;
-    ngx_str_t     text;
-    ngx_uint_t    number, entries;
-    const char   *why;
-
-    rc = 0;
-    end = 0;
-    entries = 0;
-
-    for (number = 1; rc == 0; number++) {
-        line = NULL;
-        size = 0;
-        len = getline(&line, &size, stdin);
-
-        if (len <= 0) {
-            free(line);
-            break;
-        }
-
-        if (line[len - 1] == '\n') {
-            len--;
-        }
-
-        if (end) {
-            rc = payer_store_error("line %lu: something follows the end",
-                                   (unsigned long) number);
-
-        } else if (number == 1) {
-            rc = payer_store_import_first(job, line, len);
-
-        } else if (payer_store_end(line, len, &entries)) {
-            end = 1;
-
-        } else {
-            text.data = (u_char *) line;
-            text.len = len;
-
-            why = payer_store_read_line(&text, &job->batch[job->n]);
-
-            if (why == NULL) {
-                job->lines[job->n++] = line;
-                job->entries++;
-
-                if (job->n == PAYER_STORE_BATCH) {
-                    rc = payer_store_flush(job);
-                }
-
-                continue;
-            }
-
-            rc = payer_store_error("line %lu: %s", (unsigned long) number,
-                                   why);
-        }
-
-        free(line);
-    }
-
-    /* what came before a line that is wrong is stored, and can be again */
-
-    if (payer_store_flush(job) != 0) {
-        rc = -1;
-    }
-
-    fprintf(stderr, "payer-store: %lu entries, %lu written, %lu kept\n",
-            (unsigned long) job->entries, (unsigned long) job->count.written,
-            (unsigned long) job->count.kept);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    return (end && entries == job->entries)
-           ? 0 : payer_store_error("the export is not complete: its last line"
-                                   " is missing, or names another number");
+    return payer_store_written();
 }
 
 
@@ -480,6 +370,8 @@ main(int argc, char **argv)
 
     job.store = &store;
 
+    (void) signal(SIGPIPE, SIG_IGN);
+
     rc = payer_store_open(&store, argv[2], command->write);
 
     if (rc == 0) {
@@ -490,8 +382,13 @@ main(int argc, char **argv)
         store.ops->close(&store);
     }
 
-    if (fflush(stdout) != 0 && rc == 0) {
-        rc = payer_store_error("standard output: %s", strerror(errno));
+    if (payer_store_signals) {
+        _exit(1);
+    }
+
+    if (rc == 0) {
+        (void) fflush(stdout);
+        rc = payer_store_written();
     }
 
     return rc ? 1 : 0;

@@ -4,6 +4,7 @@
  * code of the module and without nginx.
  *
  *     main.c         the commands
+ *     import.c       the one that writes
  *     nginx.c        the few functions of nginx's core that are needed
  *     line.c         entries as lines of text, and back
  *     merge.c        what an imported entry makes of a stored one
@@ -26,6 +27,11 @@
 
 #define PAYER_STORE_LINE   (4 * NGX_HTTP_PAYER_STORE_MAX_KEY                  \
                             + 2 * NGX_HTTP_PAYER_STORE_MAX_VALUE + 512)
+
+/* how an export begins */
+
+#define PAYER_STORE_FIRST  "payer-store"
+#define PAYER_STORE_FORMAT "1"
 
 /* the longest "live b2b.payer.se" */
 
@@ -115,6 +121,16 @@ extern const char  payer_store_schema[];
 int payer_store_error(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
+/* the lines of an export, from standard input: 0, or -1 (said) */
+int payer_store_import(payer_store_t *store);
+
+/*
+ * signals that would end the program are only remembered, for a store that
+ * has to be closed; and whether there was one: 0, or -1 (said)
+ */
+void payer_store_catch(void);
+int payer_store_interrupted(void);
+
 /* the same of something that check() has found */
 void payer_store_fault(ngx_uint_t *faults, ngx_str_t *key, const char *text);
 
@@ -130,6 +146,9 @@ size_t payer_store_write_line(u_char *buf, payer_store_entry_t *entry);
  */
 const char *payer_store_read_line(ngx_str_t *line,
     payer_store_entry_t *entry);
+
+/* less than 0, 0, or more: the order of keys */
+int payer_store_order(ngx_str_t *one, ngx_str_t *other);
 
 /* "name=" at the beginning of a field; the rest becomes the value */
 int payer_store_field(ngx_str_t *field, const char *name, ngx_str_t *value);
@@ -171,7 +190,11 @@ int payer_store_is(ngx_str_t *key, const char *kind);
 /* one line for people */
 void payer_store_show(payer_store_entry_t *entry);
 
-/* NULL, or what is wrong with the value */
+/*
+ * NULL, or what is wrong with the value; and the same, of the rest of what is
+ * stored, too
+ */
+const char *payer_store_readable(payer_store_entry_t *entry);
 const char *payer_store_examine(payer_store_entry_t *entry);
 
 

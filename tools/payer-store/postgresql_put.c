@@ -491,7 +491,8 @@ payer_store_pg_try(payer_store_t *store, payer_store_entry_t *entries,
         rc = payer_store_pq_run(store, pg->conn, "COMMIT", 0, NULL, again);
 
     } else {
-        (void) payer_store_pq_run(store, pg->conn, "ROLLBACK", 0, NULL, NULL);
+        payer_store_pq.clear(payer_store_pq.exec(pg->conn, "ROLLBACK", 0, NULL,
+                                                 NULL, NULL, NULL, 0));
     }
 
     for (i = 0; i < n; i++) {

@@ -19,6 +19,7 @@ static void payer_store_show_notice(payer_store_entry_t *entry);
 static void payer_store_show_text(const char *name, ngx_str_t *text);
 static void payer_store_show_sum(const char *name, int64_t n);
 static void payer_store_show_time(const char *name, time_t t);
+static ngx_uint_t payer_store_show_named(ngx_str_t *key, ngx_str_t *name);
 
 
 static const char  *payer_store_op_states[] = {
@@ -168,14 +169,27 @@ payer_store_show(payer_store_entry_t *entry)
 }
 
 
-const char *
-payer_store_examine(payer_store_entry_t *entry)
+/* whether the key ends with that name */
+
+static ngx_uint_t
+payer_store_show_named(ngx_str_t *key, ngx_str_t *name)
 {
-    ngx_str_t               *key;
-    ngx_http_payer_op_t      op;
-    ngx_http_payer_label_t   label;
-    ngx_http_payer_notice_t  notice;
-    ngx_http_payer_record_t  record;
+    u_char  *p;
+
+    p = key->data + key->len - name->len;
+
+    return key->len > name->len && p[-1] == '/'
+           && memcmp(p, name->data, name->len) == 0;
+}
+
+
+const char *
+payer_store_readable(payer_store_entry_t *entry)
+{
+    ngx_str_t                *key;
+    ngx_http_payer_op_t       op;
+    ngx_http_payer_notice_t   notice;
+    ngx_http_payer_record_t   record;
 
     key = &entry->key;
 
@@ -189,17 +203,10 @@ payer_store_examine(payer_store_entry_t *entry)
             return "the record cannot be read";
         }
 
-        if (payer_store_is(key, "past/")) {
-            return NULL;
-        }
-
-        label = entry->label;
-        ngx_http_payer_record_describe(&entry->value, NULL, &label);
-
-        return (label.state == entry->label.state
-                && label.updated == entry->label.updated
-                && label.attention == entry->label.attention)
-               ? NULL : "the index does not match the record";
+        return payer_store_show_named(key, payer_store_is(key, "order/")
+                                           ? &record.reference
+                                           : &record.payment_id)
+               ? NULL : "the record is that of another key";
     }
 
     if (payer_store_is(key, "operation/")
@@ -215,4 +222,28 @@ payer_store_examine(payer_store_entry_t *entry)
     }
 
     return NULL;
+}
+
+
+const char *
+payer_store_examine(payer_store_entry_t *entry)
+{
+    const char              *why;
+    ngx_http_payer_label_t   label;
+
+    why = payer_store_readable(entry);
+
+    if (why != NULL || entry->target.len
+        || !payer_store_is(&entry->key, "order/"))
+    {
+        return why;
+    }
+
+    label = entry->label;
+    ngx_http_payer_record_describe(&entry->value, NULL, &label);
+
+    return (label.state == entry->label.state
+            && label.updated == entry->label.updated
+            && label.attention == entry->label.attention)
+           ? NULL : "the index does not match the record";
 }

@@ -8,13 +8,25 @@ package Payer::StoreTool;
 #                                                 has to succeed
 #     imported("lmdb:$dir", $lines)               what an import says that has
 #                                                 to succeed
+#     store_shell('$TOOL list lmdb:/x >/dev/full')
+#                                                 exit status and errors of a
+#                                                 command of the shell
+#     my $tool = store_start('import', $store)    it runs, between two pipes:
+#                                                 $tool->{in}, $tool->{out}
+#     store_end($tool, 'INT')                     ends it by a signal: as
+#                                                 store_tool()
 
 use strict;
 use warnings;
 
 use Exporter qw(import);
 
-our @EXPORT = qw(store_tool exported imported);
+use IO::Handle ();
+use POSIX ();
+
+our @EXPORT = qw(
+    store_tool exported imported store_shell store_start store_end
+);
 
 
 sub _tool { $ENV{PAYER_STORE_TOOL} // Payer::Test::root() . '/build/payer-store' }
@@ -43,6 +55,56 @@ sub store_tool {
     waitpid $pid, 0;
 
     return ($? & 127 ? "signal $?" : $? >> 8, _slurp($out), _slurp($errors));
+}
+
+
+sub store_shell {
+    my ($script) = @_;
+
+    local $ENV{TOOL} = _tool();
+    local $?;
+    my $said = qx{exec 2>&1; $script};
+
+    return ($? & 127 ? "signal $?" : $? >> 8, $said);
+}
+
+
+sub store_start {
+    my (@words) = @_;
+
+    my $errors = "$ENV{TEST_NGINX_DIR}/payer-store.err";
+
+    pipe my $in, my $to or die "pipe: $!\n";
+    pipe my $from, my $out or die "pipe: $!\n";
+
+    my $pid = fork // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDIN,  '<&', $in;
+        open STDOUT, '>&', $out;
+        open STDERR, '>', $errors;
+        exec _tool(), @words or POSIX::_exit(127);
+    }
+
+    $to->autoflush(1);
+    return { pid => $pid, in => $to, out => $from, errors => $errors };
+}
+
+
+sub store_end {
+    my ($tool, $signal) = @_;
+
+    kill $signal, $tool->{pid};
+
+    local $?;
+    Payer::Test::wait_until(
+        sub { waitpid($tool->{pid}, POSIX::WNOHANG()) != 0 }, 10)
+        or do { kill 'KILL', $tool->{pid}; waitpid $tool->{pid}, 0 };
+
+    local $/;
+    my $status = $? & 127 ? "signal $?" : $? >> 8;
+
+    return ($status, readline($tool->{out}) // '', _slurp($tool->{errors}));
 }
 
 
