@@ -60,6 +60,48 @@ refused "the replies of Payer in files: $_", qr/has "proxy_store": Payer's token
     server => checkout()
     for 'on', '/var/www/$uri';
 
-cmp_ok(rows(), '>=', 28, rows() . ' configurations');
+
+
+# To which site a buyer is sent after the payment.
+
+my $LEADS = sub { qr/a client can choose the host of "\Q$_[0]\E": "\$$_[1]" in location "\/checkout" is what it sends/ };
+
+for my $row (
+    [ payer_return_success => '$arg_next',                  'arg_next' ],
+    [ payer_return_success => 'https://$http_host/thanks',  'http_host' ],
+    [ payer_return_fail    => '${arg_back}/cart',           'arg_back' ],
+    [ payer_return_back    => 'https://shop.$cookie_land/', 'cookie_land' ],
+    [ payer_return_origin  => 'https://$http_host',         'http_host' ],
+    [ payer_return_origin  => 'https://$http_x_forwarded_host:8443', 'http_x_forwarded_host' ],
+) {
+    my ($directive, $value, $variable) = @$row;
+
+    warned "$directive $value", $LEADS->($directive, $variable), server => checkout($directive => $value);
+}
+
+warned 'the same of the server, once', $LEADS->('payer_return_origin', 'http_host'),
+    server => 'payer_return_origin https://$http_host;' . checkout() . checkout('= /other');
+
+started "an address whose host is not the client's: $_->[1]", server => checkout(@$_)
+    for [ payer_return_success => '/thanks?key=$arg_key' ],
+    [ payer_return_success => 'https://shop.example/$arg_page?key=$arg_key' ],
+    [ payer_return_success => 'https://shop.example?key=$arg_key' ],
+    [ payer_return_success => '$upstream_http_x_return' ],
+    [ payer_return_origin  => 'https://$host' ],
+    [ payer_return_origin  => 'https://$server_name' ];
+
+started 'a part of the name that server_name lists', name => '~^(?<shop>[a-z]+)\.example$',
+    server => checkout(payer_return_origin => 'https://$shop.example');
+
+
+# Where events go, and who the merchant is.
+
+refused 'events for an operation', qr/location "\/e" of "payer_event_pass \/e" has "payer_capture", which does not pass requests to the shop/,
+    server => 'location = /events { payer_events; payer_event_pass /e; } location = /e { internal; payer_capture; payer_allow internal; }';
+
+refused 'a client id with a variable', qr/invalid client id "\$merchant", it cannot have variables/,
+    server => 'payer_client_id $merchant;' . checkout();
+
+cmp_ok(rows(), '>=', 43, rows() . ' configurations');
 
 Test::More::done_testing();

@@ -50,8 +50,16 @@ ngx_http_payer_check_constant(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    return ngx_http_payer_check_return(cf, conf, "payer_return_back",
-                                       conf->back);
+    if (ngx_http_payer_check_return(cf, conf, "payer_return_back",
+                                    conf->back)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_payer_check_return_hosts(cf, conf);
+
+    return NGX_OK;
 }
 
 

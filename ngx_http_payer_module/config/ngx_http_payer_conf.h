@@ -97,6 +97,8 @@ ngx_int_t ngx_http_payer_check_pass(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
 ngx_int_t ngx_http_payer_check_constant(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf);
+void ngx_http_payer_check_return_hosts(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf);
 ngx_int_t ngx_http_payer_check_results(ngx_conf_t *cf,
     ngx_http_payer_loc_conf_t *conf, char *directive,
     ngx_http_complex_value_t *amount, ngx_http_payer_unit_e unit,

@@ -64,8 +64,9 @@ ngx_http_payer_event_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 ngx_int_t
 ngx_http_payer_check_pass(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 {
-    ngx_http_payer_codes_t     codes;
-    ngx_http_core_loc_conf_t  *clcf, *server;
+    ngx_http_payer_codes_t      codes;
+    ngx_http_core_loc_conf_t   *clcf, *server;
+    ngx_http_payer_loc_conf_t  *inner;
 
     if (conf->event_pass.len == 0) {
         return NGX_OK;
@@ -100,6 +101,19 @@ ngx_http_payer_check_pass(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
                               "\"payer_api\", which passes requests to Payer "
                               "and not to the shop", &clcf->name,
                               &conf->event_pass);
+        return NGX_ERROR;
+    }
+
+    inner = clcf->loc_conf[ngx_http_payer_module.ctx_index];
+
+    if (inner->handler && inner->handler->content
+        && clcf->handler == inner->handler->content)
+    {
+        ngx_http_payer_refuse(cf, conf, "location \"%V\" of "
+                              "\"payer_event_pass %V\" has \"%V\", which "
+                              "does not pass requests to the shop",
+                              &clcf->name, &conf->event_pass,
+                              &inner->handler->directive);
         return NGX_ERROR;
     }
 

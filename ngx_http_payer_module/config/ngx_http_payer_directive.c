@@ -176,6 +176,13 @@ ngx_http_payer_client_id(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (ch <= ' ' || ch >= 0x7f || ch == ':' || ch == '/') {
             break;
         }
+
+        if (ch == '$') {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid client id \"%V\", it cannot have "
+                               "variables", &value[1]);
+            return NGX_CONF_ERROR;
+        }
     }
 
     if (i == 0 || i < value[1].len || value[1].len > 128) {
