@@ -41,7 +41,8 @@ static const ngx_http_payer_host_t  ngx_http_payer_hosts[] = {
 
 
 void
-ngx_http_payer_check_return_hosts(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
+ngx_http_payer_check_return_hosts(ngx_conf_t *cf,
+    ngx_http_payer_loc_conf_t *conf)
 {
     const ngx_http_payer_host_t  *host;
 
