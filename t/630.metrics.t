@@ -295,9 +295,14 @@ cmp_ok($before->{payer_zone_pages}, '<', 257, 'has less than 1m');
 cmp_ok($before->{payer_zone_free_pages}, '<', $before->{payer_zone_pages},
        'some are taken');
 
-get('/checkout?order=' . 'x' x 200 . $_) for 1 .. 30;
-cmp_ok(samples(get('/metrics'))->{payer_zone_free_pages}, '<',
-       $before->{payer_zone_free_pages}, 'and then some more');
+SKIP: {
+    skip 'the orders are not in the zone', 1
+        if ($ENV{PAYER_TEST_STORE} // 'memory') ne 'memory';
+
+    get('/checkout?order=' . 'x' x 200 . $_) for 1 .. 30;
+    cmp_ok(samples(get('/metrics'))->{payer_zone_free_pages}, '<',
+           $before->{payer_zone_free_pages}, 'and then some more');
+}
 
 
 

@@ -91,6 +91,20 @@ sub anonymous ($self) {
 }
 
 
+# Bytes that the workers have written so far, to files and connections.
+
+sub written ($self) {
+    my $bytes = 0;
+
+    for my $pid ($self->workers) {
+        $bytes += Rig::slurp("/proc/$pid/io") =~ /^wchar: (\d+)/m
+            ? $1 : die "the kernel does not tell what is written\n";
+    }
+
+    return $bytes;
+}
+
+
 # Visits before anything is measured: a worker that is there, buffers,
 # connections, the token, and the thousand orders that are visited again.
 

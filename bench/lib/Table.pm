@@ -155,6 +155,18 @@ sub processor ($found) {
                 commas($stores->{lmdb}), commas($stores->{memory})),
             $stores->{ratio} >= 0.7 ? 1 : 0
         ];
+
+        for my $limit ([ 'alone', 1, 24_000 ], [ '512 in flight', 512, 6000 ]) {
+            my ($how, $n, $most) = @$limit;
+            my $bytes = ($stores->{written} // {})->{$n} or next;
+
+            push @rows, [
+                "written to the disk for an order, $how, `lmdb`",
+                sprintf('≤ %d KB', $most / 1000),
+                sprintf('%.1f KB', $bytes / 1000),
+                at_most($bytes, $most)
+            ];
+        }
     }
 
     return @rows;

@@ -1,7 +1,8 @@
 package Row::Stores;
 
 # First visits with the durable store in relation to those with the store in
-# memory, 64 at a time; and how long the disk takes to keep something.
+# memory, 64 at a time; how much is written to the disk for an order; and how
+# long the disk takes to keep something.
 
 use strict;
 use warnings;
@@ -15,6 +16,15 @@ use Time::HiRes qw(time);
 
 sub measure ($class, $bench) {
     my %systems = map { $_ => $bench->rig->system($_) } qw(memory lmdb);
+
+    # the first are the orders of a store that is not empty
+    $systems{lmdb}->counted_load(
+        visit => 'first', connections => 1, quota => 1000);
+
+    # to the connections, both write the same
+    my %written = map {
+        $_ => written($systems{lmdb}, $_) - written($systems{memory}, $_)
+    } 1, 512;
 
     my $all = $bench->in_turn($bench->either(3, 7), [qw(memory lmdb)],
         sub ($name) {
@@ -33,11 +43,28 @@ sub measure ($class, $bench) {
         lmdb    => median(@{ $all->{lmdb}{rate} }),
         busy    => median(@{ $all->{lmdb}{busy} }),
         sync_ms => 1000 * sync_time($bench->rig->dir),
+        written => \%written,
     };
 
     $bench->say('stores: lmdb %.0f a second, memory %.0f, ratio %.2f; '
         . 'core busy %.2f, a sync takes %.2f ms',
         @$found{qw(lmdb memory ratio busy sync_ms)});
+    $bench->say('stores: %.1f KB written for an order that comes alone, '
+        . '%.1f KB with 512 in flight', map { $_ / 1000 } @written{1, 512});
+}
+
+
+# Bytes for each order, of which so many are created at the same time.
+
+sub written ($system, $connections) {
+    my $before = $system->written;
+    my $came   = $system->counted_load(
+        visit       => 'first',
+        connections => $connections,
+        quota       => $connections > 1 ? 20 * $connections : 1000,
+    );
+
+    return ($system->written - $before) / $came->{answered};
 }
 
 
