@@ -152,3 +152,33 @@ GET /page
 --- calls: none
 --- error_log
 access forbidden by "payer_allow"
+
+
+
+=== TEST 9: a request that an allowed proxy passes on for another client logs a warning, once
+--- config perl: operations()
+--- request
+GET /
+--- then
+my @passed_on = map { { $_ => '192.0.2.9' } } 'X-Forwarded-For', 'X-Real-IP';
+push @passed_on, { Forwarded => 'for=192.0.2.9' };
+is(get('/payment?reference=1', headers => $_)->status, 404, join ' ', %$_) for @passed_on;
+my @warned = error_log_text() =~ /^.*\[warn\].* payer: "payer_allow" lists "127\.0\.0\.1", which has passed on a request of another client: .*$/mg;
+is(scalar @warned, 1, 'one warning');
+
+
+
+=== TEST 10: without a proxy, with its address replaced, and for all clients there is no warning
+--- http_config
+    set_real_ip_from 127.0.0.1;
+    real_ip_header   X-Client;
+--- config perl
+operations() . 'location = /all { payer_payment; payer_allow all; }'
+--- request
+GET /
+--- then
+is(get('/payment?reference=1')->status, 404, 'no proxy');
+is(get('/payment?reference=1', headers => { 'X-Client' => '127.0.0.2', 'X-Forwarded-For' => '127.0.0.2' })->status, 403,
+    'the address of the client is the one that is checked');
+is(get('/all?reference=1', headers => { 'X-Forwarded-For' => '192.0.2.9' })->status, 404, 'all clients are allowed');
+unlike(error_log_text(), qr/passed on a request/, 'no warning');

@@ -14,6 +14,8 @@ static ngx_uint_t ngx_http_payer_unasked(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf, ngx_http_payer_problem_t *problem);
 static ngx_uint_t ngx_http_payer_allowed(ngx_http_request_t *r,
     ngx_http_payer_loc_conf_t *conf);
+static void ngx_http_payer_passed_on(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_payer_for_another(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_payer_from_inside(ngx_http_request_t *r);
 static const char *ngx_http_payer_parameters_detail(ngx_pool_t *pool,
     const char *reason, ngx_uint_t body);
@@ -151,7 +153,97 @@ ngx_http_payer_allowed(ngx_http_request_t *r, ngx_http_payer_loc_conf_t *conf)
         return 1;
     }
 
-    return ngx_cidr_match(r->connection->sockaddr, conf->allow) == NGX_OK;
+    if (ngx_cidr_match(r->connection->sockaddr, conf->allow) != NGX_OK) {
+        return 0;
+    }
+
+    ngx_http_payer_passed_on(r);
+
+    return 1;
+}
+
+
+/*
+ * A proxy in front that is listed by its own address opens the location to all
+ * its clients.  It may also be meant, as with one that asks for a password: a
+ * worker process logs it once.
+ */
+
+static void
+ngx_http_payer_passed_on(ngx_http_request_t *r)
+{
+    static ngx_uint_t  logged;
+
+    if (logged || r != r->main || !ngx_http_payer_for_another(r)) {
+        return;
+    }
+
+    logged = 1;
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "payer: \"payer_allow\" lists \"%V\", which has passed on "
+                  "a request of another client: if it is a proxy in front, "
+                  "all its clients can use the location; set "
+                  "\"set_real_ip_from\"", &r->connection->addr_text);
+}
+
+
+/* whether a proxy has added the address of its client, which is not used */
+
+static ngx_uint_t
+ngx_http_payer_for_another(ngx_http_request_t *r)
+{
+    ngx_str_t                  *name;
+    ngx_uint_t                  i, key;
+    ngx_list_part_t            *part;
+    ngx_table_elt_t            *h;
+    ngx_http_variable_value_t  *peer;
+
+    static ngx_str_t  names[] = {
+        ngx_string("X-Forwarded-For"), ngx_string("Forwarded"),
+        ngx_string("X-Real-IP"), ngx_null_string
+    };
+
+    static ngx_str_t  variable = ngx_string("realip_remote_addr");
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return 0;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        for (name = names; name->len; name++) {
+            if (h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (name->len) {
+            break;
+        }
+    }
+
+    /* the address that the realip module has replaced */
+
+    key = ngx_hash_key(variable.data, variable.len);
+    peer = ngx_http_get_variable(r, &variable, key);
+
+    return peer == NULL || peer->not_found
+           || (peer->len == r->connection->addr_text.len
+               && ngx_memcmp(peer->data, r->connection->addr_text.data,
+                             peer->len)
+                  == 0);
 }
 
 
