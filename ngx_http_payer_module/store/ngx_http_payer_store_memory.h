@@ -21,7 +21,7 @@ typedef struct ngx_http_payer_memory_mark_s   ngx_http_payer_memory_mark_t;
 
 typedef struct {
     ngx_http_payer_memory_entry_t  **hashed;    /* a list for each hash */
-    ngx_uint_t                       nhashed;   /* a power of two */
+    ngx_uint_t                       unused;    /* bits, of 64 of a hash */
     ngx_rbtree_t                     sorted;
     ngx_rbtree_t                     expiring;
     ngx_rbtree_node_t                sentinel;  /* of all trees */

@@ -14,6 +14,13 @@
 /* one list for so many bytes of the zone: two entries in it, as a rule */
 #define NGX_HTTP_PAYER_MEMORY_LIST  2048
 
+/* keys that differ in one digit have hashes that differ in a few bits: those
+ * that are highest in the product depend on all */
+
+#define ngx_http_payer_memory_list(memory, hash)                              \
+    (&(memory)->hashed[(uint64_t) (hash) * 0x9e3779b97f4a7c15ULL              \
+                       >> (memory)->unused])
+
 #define ngx_http_payer_memory_sorted(node)                                    \
     ngx_rbtree_data(node, ngx_http_payer_memory_entry_t, sorted)
 
@@ -52,13 +59,14 @@ ngx_http_payer_memory_init(ngx_http_payer_zone_t *zone)
         return NULL;
     }
 
-    n = 1;
+    n = 2;
+    memory->unused = 63;
 
     while (n < zone->shm_zone->shm.size / NGX_HTTP_PAYER_MEMORY_LIST) {
         n <<= 1;
+        memory->unused--;
     }
 
-    memory->nhashed = n;
     memory->hashed = ngx_slab_calloc_locked(zone->shpool, n * sizeof(void *));
 
     if (memory->hashed == NULL) {
@@ -82,7 +90,7 @@ ngx_http_payer_memory_link(ngx_http_payer_memory_t *memory,
 {
     ngx_http_payer_memory_entry_t  **list;
 
-    list = &memory->hashed[entry->hash & (memory->nhashed - 1)];
+    list = ngx_http_payer_memory_list(memory, entry->hash);
 
     entry->next = *list;
     *list = entry;
@@ -203,7 +211,7 @@ ngx_http_payer_memory_place(ngx_http_payer_memory_t *memory,
 {
     ngx_http_payer_memory_entry_t  **place, *entry;
 
-    place = &memory->hashed[hash & (memory->nhashed - 1)];
+    place = ngx_http_payer_memory_list(memory, hash);
 
     for (entry = *place; entry; entry = *place) {
 
