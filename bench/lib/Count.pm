@@ -306,8 +306,10 @@ sub _annotated ($self, $file, $sign, $cost) {
             /^\s*([\d,]+)\s+\S*?:([^:\s]\S*)(?:.*\[(\S+)\])?$/
             or next;
 
-        # what is not attributed to an object is of the C library
-        $object //= 'libc.so';
+        # what is inlined is attributed to no object: it is the module's, or of
+        # the C library
+        $object //= $function =~ /^ngx_http_payer_/
+            ? 'ngx_http_payer_module.so' : 'libc.so';
 
         $ir =~ tr/,//d;
         $cost->{"$object $function"} += $sign * $ir;
