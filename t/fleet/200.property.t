@@ -27,6 +27,11 @@ my %events = (
     'kill a host' => sub { my $n = int rand 2; $fleet->kill9($n)->start($n) },
     'end a host'  => sub { my $n = int rand 2; $fleet->stop($n)->start($n) },
     'kill the primary'  => sub { $pg->primary->kill9->start },
+    'lose the primary'  => sub {
+        my $lost = $pg->primary;
+        $pg->failover;
+        $pg->rejoin($lost);
+    },
     'reset connections' => sub { $_->reset for wires() },
     'cut off the hosts' => sub {
         $_->drop for wires();
@@ -39,7 +44,8 @@ my %events = (
         $_->reset, $_->pass for wires();
     },
     'cut off the standbys' => sub {
-        my @links = map { $_->{link} // () } $pg->nodes;
+        my $primary = $pg->primary;
+        my @links = map { $_->link } grep { $_ != $primary } $pg->nodes;
         $_->drop for @links;
         sleep 1 + rand;
         $_->pass for @links;

@@ -12,6 +12,7 @@ package Payer::Postgres;
 #     $pg->sql('SELECT 1')          rows of texts, asked of the primary of now
 #     $pg->failover                 the primary is killed, and a standby takes
 #                                   its place: the new primary
+#     $pg->rejoin($node)            the former one becomes its standby
 #
 #     $node->port, $node->socket    the server itself
 #     $node->wire                   a Payer::Wire in front of it: what nginx
@@ -527,6 +528,25 @@ sub failover {
             map { $_->log_text } @others;
 
     return $new;
+}
+
+
+# One that was lost comes back as a standby of the primary, with its data.
+
+sub rejoin {
+    my ($self, $node) = @_;
+
+    my $primary = $self->primary;
+    my @names = map { $_->name } grep { $_ != $primary } $self->nodes;
+
+    $node->stop;
+    remove_tree($node->data);
+    $node->copy($primary);
+    $node->start;
+    $primary->set(synchronous_standby_names =>
+        sprintf 'FIRST 1 (%s)', join ', ', @names);
+
+    return $self;
 }
 
 
