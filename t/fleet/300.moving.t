@@ -1,4 +1,4 @@
-# A shop moves from lmdb to PostgreSQL while buyers come, and back: a first
+# A shop moves from lmdb to PostgreSQL and back while buyers come: a first
 # import while nginx runs, another one when it is stopped.
 
 use strict;
@@ -69,17 +69,30 @@ is($again->status, 200, 'an operation of before is answered');
 is(books('1')->{captured}, 100, 'and not done again');
 like((store_tool('check', $admin))[1], qr/ 0 faults/, 'the store is in order');
 
-# and back
+# and back, in the same way
 
-$fleet->stop($_) for 0, 1;
 make_path($new, { mode => 0700 });
 chown((stat $old)[ 4, 5 ], $new);
+
+$buyers = buyers($fleet, orders => 40, patience => 90, book => sub {
+    my (undef, $list) = store_tool('list', "lmdb:$new\0order/4711/");
+    return { $list =~ m{^order/4711/(\S+) .*? captured=(\d+) }gmx };
+});
+
+wait_until(sub { $buyers->count('return', 200) > 4 }, 20);
+like(imported("lmdb:$new", exported($admin)), qr/ [1-9]\d* written/,
+    'the way back: a first import while two hosts sell');
+
+$fleet->stop($_) for 0, 1;
+ok($buyers->busy, 'buyers come all the time');
+
 my $all = exported($admin);
-imported("lmdb:$new", $all);
+like(imported("lmdb:$new", $all), qr/ [1-9]\d* kept/, 'a second one');
 is(exported("lmdb:$new"), $all, 'the way back: all is there');
 
 $now = "lmdb:$new";
-$fleet->start(0);
+$fleet->start($_) for 0, 1;
+is(join("\n", $buyers->judged), '', 'nothing is lost, doubled or refused');
 is(join(' ', map { $fleet->get(0, "/thanks?order=$_")->status } 1 .. 12),
     join(' ', (200) x 12), 'who has paid has paid');
 is($fleet->post(0, '/capture', json => { reference => '1', amount => 100 },

@@ -8,6 +8,10 @@ package Payer::Buyers;
 #     ... break something, and mend it ...
 #     my @wrong = $buyers->judged(20);        # texts; none: all is well
 #
+# Options: orders, how many; patience, the seconds until a buyer is stuck;
+# crowd, who come at once; book, a function that returns what is captured of
+# each order, where that is not in PostgreSQL.
+#
 # Each buyer opens the payment page twice at once, on different hosts, pays,
 # comes back on both, and the shop captures with one key.  Every third one
 # does not pay.  503 and 504 mean "again"; whoever gets nothing else within
@@ -42,6 +46,7 @@ sub buyers {
         pids    => [],
         end     => time + ($option{patience} // 40),
         keys    => 0,
+        book    => $option{book},
     }, __PACKAGE__;
 
     unlink $self->{file};
@@ -75,13 +80,19 @@ sub _note {
 }
 
 
-# Asks until an answer is one of these; all that were given are noted.
+# Asks until an answer is one of these; all that were given are noted.  A host
+# that is undef is another one each time: one may be down for long.
 
 sub _ask {
     my ($self, $order, $what, $good, @requests) = @_;
 
+    my @hosts = $self->{fleet}->hosts;
+
     while (time < $self->{end}) {
-        my @r = $self->{fleet}->at_once(@requests);
+        my @r = $self->{fleet}->at_once(map {
+            my ($host, @request) = @$_;
+            [ $host // $hosts[rand @hosts], @request ];
+        } @requests);
 
         for my $r (@r) {
             $self->_note(order => $order, what => $what,
@@ -118,7 +129,7 @@ sub _buy {
         or return;
 
     $self->_ask($order, 'capture', '200',
-        [ $hosts[rand @hosts], POST => '/capture', timeout => 8,
+        [ undef, POST => '/capture', timeout => 8,
             json => { reference => "$order" },
             headers => { 'Idempotency-Key' => "key-$order" } ]);
 }
@@ -236,7 +247,7 @@ sub _stored {
     }
 
     # the shop's book ends as Payer's
-    my $stored = sub {
+    my $stored = $self->{book} // sub {
         return { map { $_->[0] => $_->[1] // 0 } $fleet->pg->sql(
             'SELECT reference, captured FROM payer.orders') };
     };
