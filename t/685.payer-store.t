@@ -529,3 +529,29 @@ SKIP: {
     is($status, 1, 'list fails');
     like($said, qr/^payer-store: \Q$store\E: Permission denied\n\z/, 'and says why');
 }
+
+
+
+=== TEST 16: an import into the store that nginx uses takes nothing back
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+my $link = ordered('1');
+ordered('2');
+my $early = exported(store());
+paid('2');
+my $new = ordered('1&dear=1');
+
+for my $order (3 .. 8) {
+    imported(store(), $early);
+    ordered($order);
+    imported(store(), large(20));
+}
+
+is(get('/thanks?order=2')->status, 200, 'an order that was paid meanwhile is paid');
+is(get('/checkout?order=1&dear=1')->header('Location'), $new, 'a link that was replaced stays replaced');
+like((store_tool('check', store()))[1], qr/ 0 faults\n\z/, 'the store is in order');
+unlike(error_log_text(), qr/\[(?:error|crit|alert|emerg)\]/, 'and nginx does not complain');

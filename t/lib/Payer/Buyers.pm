@@ -34,6 +34,10 @@ our @EXPORT = qw(buyers);
 my $json = JSON::PP->new->canonical;
 my $serial = 1000;
 
+# the lease of a notification is payer_timeout and 30 s; seconds, until the
+# shop is told of one that nginx could not go on with
+my $TOLD = 45;
+
 
 sub buyers {
     my ($fleet, %option) = (@_);
@@ -275,7 +279,7 @@ sub _stored {
             map { $_->{line} } shop_requests();
         @untold = grep { !$told{$_} } @captured;
         !@untold;
-    }, $seconds + 20);
+    }, $TOLD);
 
     push @wrong, "order $_: the shop was not told" for @untold;
 
