@@ -11,7 +11,7 @@
 #include "ngx_http_payer_store_memory.h"
 
 
-/* one list for so many bytes of the zone: two entries in it, as a rule */
+/* a list for so many bytes of the zone: four entries in each of a full one */
 #define NGX_HTTP_PAYER_MEMORY_LIST  2048
 
 /* keys that differ in one digit have hashes that differ in a few bits: those
