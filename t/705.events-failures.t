@@ -516,3 +516,25 @@ is((shop_heads())[0]{'x-payer-payment-id'}, $old,
     'the shop is told which payment it was');
 is(get('/dearer?order=1001')->header('Location'), $link,
     'the link of the order is the same');
+
+
+
+=== TEST 24: X-Accel-Redirect with an error does not turn it into a success
+--- http_config eval: ::shop_upstream()
+--- config eval
+::events_server() . '
+location = /sorry   { internal; return 200 "sorry"; }
+location = /archive { internal; proxy_pass http://shop; }'
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+my $token = paid_event('1001');
+
+shop_answers('500 X-Accel-Redirect: /sorry', '404 X-Accel-Redirect: /archive', '204');
+fails(callback($token), 'an error with a page');
+fails(callback($token), 'an error with another answer of the shop');
+is(event_of($token)->{acked}, 0, 'not acknowledged');
+
+shop_answers('200 X-Accel-Redirect: /archive', '204');
+is(callback($token)->status, 200, 'a success that is passed on is one');

@@ -111,6 +111,12 @@ ngx_int_t ngx_http_payer_wire_variables(ngx_http_request_t *sr);
 ngx_int_t ngx_http_payer_wire_init(ngx_conf_t *cf);
 
 /*
+ * the status of an error that the shop has returned for an event together with
+ * X-Accel-Redirect, of which the response is only the page; 0 if it has not
+ */
+ngx_uint_t ngx_http_payer_wire_error(ngx_http_request_t *r);
+
+/*
  * erases the header that was sent, or was to be sent: it contains our
  * credentials.  The body that follows is kept, since another try may need it.
  */

@@ -46,7 +46,12 @@ ngx_http_payer_capture_header_filter(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    x->status = r->headers_out.status;
+    x->status = x->clcf ? 0 : ngx_http_payer_wire_error(r);
+
+    if (x->status == 0) {
+        x->status = r->headers_out.status;
+    }
+
     type = &r->headers_out.content_type;
 
     x->reply_type.data = ngx_pnalloc(r->main->pool, type->len);

@@ -109,7 +109,15 @@ ngx_http_payer_wire_checked(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_payer_wire_shop(ngx_http_request_t *r, ngx_http_payer_exchange_t *x)
 {
-    if (x->clcf == NULL || r->loc_conf == x->clcf->loc_conf) {
+    ngx_uint_t  status;
+
+    if (x->clcf == NULL) {
+        status = ngx_http_payer_wire_error(r);
+
+        return status ? (ngx_int_t) status : NGX_DECLINED;
+    }
+
+    if (r->loc_conf == x->clcf->loc_conf) {
         return NGX_DECLINED;
     }
 
@@ -118,6 +126,19 @@ ngx_http_payer_wire_shop(ngx_http_request_t *r, ngx_http_payer_exchange_t *x)
                   "location \"%V\" to \"%V\"", &x->clcf->name, &r->uri);
 
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+ngx_uint_t
+ngx_http_payer_wire_error(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    return (u && u->headers_in.x_accel_redirect
+            && u->headers_in.status_n >= NGX_HTTP_BAD_REQUEST)
+           ? u->headers_in.status_n : 0;
 }
 
 
