@@ -235,9 +235,11 @@ sub sweep ($found) {
         ];
     }
 
-    if (my $of = $found->{turns}) {
+    for my $store (grep { $found->{turns}{$_} } qw(memory lmdb)) {
+        my $of = $found->{turns}{$store};
+
         push @rows, [
-            'reconcile, ' . commas($of->{orders}) . ' orders: the worker is busy',
+            'reconcile, ' . commas($of->{orders}) . " orders, `$store`: the worker is busy",
             '≤ 5 ms',
             sprintf('%.2f ms', $of->{longest}),
             at_most($of->{longest}, 5)

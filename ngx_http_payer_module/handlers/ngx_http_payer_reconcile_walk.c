@@ -17,6 +17,7 @@
 
 #define NGX_HTTP_PAYER_RECONCILE_SCAN       10000   /* records in a call */
 #define NGX_HTTP_PAYER_RECONCILE_BREATH     100     /* without a pause */
+#define NGX_HTTP_PAYER_RECONCILE_BURST      4       /* jobs, the same */
 #define NGX_HTTP_PAYER_RECONCILE_FAILURES   3       /* in a row */
 #define NGX_HTTP_PAYER_RECONCILE_POOL       1024
 #define NGX_HTTP_PAYER_RECONCILE_PATIENCE   1000    /* ms, for jobs */
@@ -181,6 +182,17 @@ ngx_http_payer_reconcile_scan(ngx_http_request_t *r, ngx_http_payer_ctx_t *ctx)
             return ngx_http_payer_reconcile_wait(ctx);
         }
 
+        /*
+         * jobs that start together have their replies together; the time does
+         * not change before the event loop waits
+         */
+
+        if (rec->started == NGX_HTTP_PAYER_RECONCILE_BURST
+            && rec->turn == ngx_current_msec)
+        {
+            return ngx_http_payer_flow_wait(ctx, 1);
+        }
+
         if (++rec->scanned % NGX_HTTP_PAYER_RECONCILE_BREATH == 0) {
             return ngx_http_payer_flow_wait(ctx, 1);
         }
@@ -273,6 +285,13 @@ ngx_http_payer_reconcile_record(ngx_http_payer_ctx_t *ctx,
         }
 
         rec->examined++;
+
+        if (rec->turn != ngx_current_msec) {
+            rec->turn = ngx_current_msec;
+            rec->started = 0;
+        }
+
+        rec->started++;
     }
 
     ngx_http_payer_reconcile_old(ctx, rec);

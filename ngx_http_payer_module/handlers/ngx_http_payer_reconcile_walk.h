@@ -76,6 +76,8 @@ typedef struct {
     ngx_queue_t                      jobs;      /* that run */
     ngx_uint_t                       running;
     ngx_uint_t                       window;    /* how many may */
+    ngx_uint_t                       started;   /* how many at "turn" */
+    ngx_msec_t                       turn;
 
     ngx_uint_t                       scanned;
     ngx_uint_t                       examined;

@@ -151,6 +151,7 @@ typedef struct {
     MDB_val                 sweep;      /* the last checked key */
     u_char                  sweep_key[NGX_HTTP_PAYER_STORE_MAX_KEY];
     ngx_uint_t              looks;      /* to do */
+    time_t                  swept;      /* when they were done last */
     time_t                  clock_held; /* what was stored as the time when
                                          * nobody had written since the
                                          * transaction "clock_txn" */

@@ -11,7 +11,9 @@
 
 #define NGX_HTTP_PAYER_LMDB_SWEEP  4            /* looked at for a write */
 #define NGX_HTTP_PAYER_LMDB_SWEEPS 64           /* at the least at a time, as
-                                                 * the first is searched for */
+                                                 * the first is searched for;
+                                                 * and in each second with a
+                                                 * write */
 #define NGX_HTTP_PAYER_LMDB_SEEN   3600         /* a time is kept so long */
 #define NGX_HTTP_PAYER_LMDB_REVS   20           /* bits for those of one
                                                  * transaction */
@@ -99,7 +101,7 @@ again:
 
     if (rc == 0
         && until < le->now
-        && le->looks >= NGX_HTTP_PAYER_LMDB_SWEEPS)
+        && (le->looks >= NGX_HTTP_PAYER_LMDB_SWEEPS || le->swept != le->now))
     {
         rc = ngx_http_payer_lmdb_sweep(le);
     }
@@ -369,8 +371,10 @@ ngx_http_payer_lmdb_sweep(ngx_http_payer_lmdb_env_t *le)
     MDB_val     key, value;
     ngx_uint_t  looks;
 
-    looks = le->looks;
+    looks = ngx_max(le->looks, NGX_HTTP_PAYER_LMDB_SWEEPS);
+
     le->looks = 0;
+    le->swept = le->now;
 
     if (le->sweep.mv_size == 0) {
         le->sweep.mv_data = NGX_HTTP_PAYER_LMDB_BEYOND_OWN;
