@@ -275,7 +275,7 @@ sub refused_connections {
         }, 15), "$name is not used");
 
         $fleet->stop(0);
-        $pg->sql('UPDATE payer.format SET version = 1, oldest = 1, host = NULL');
+        $pg->sql('UPDATE payer.format SET version = 2, oldest = 2, host = NULL');
     }
 }
 

@@ -7,6 +7,7 @@ use warnings;
 
 use lib 't/lib';
 use Payer::Fleet;
+use POSIX ();
 use Time::HiRes qw(time);
 
 my $fleet = fleet(
@@ -24,6 +25,7 @@ $fleet->start(0);
 begins();
 hangs();
 ends();
+link_in_doubt();
 
 done_testing();
 
@@ -134,4 +136,35 @@ sub ends {
         'one line when it began');
     is(() = $log =~ /can be written again/g, 1, 'one line when it ended');
     unlike($log, qr/is not available|had no answer/, 'and no other one');
+}
+
+
+# Payer has made the payment, and the commit of its link does not end: it is
+# not shown before it does, and no other payment is made.
+
+sub link_in_doubt {
+    my $creates = creates();
+
+    faults({ match => 'create', delay_after => 1 });
+
+    my $buyer = fork // die "fork: $!\n";
+
+    if ($buyer == 0) {
+        my $status = $fleet->get(0, '/checkout?order=doubt')->status;
+        POSIX::_exit($status == 503 ? 0 : 1);
+    }
+
+    ok(wait_until(sub { creates() > $creates }, 10), 'a payment is made');
+    standbys('nobody');
+    waitpid $buyer, 0;
+    is($?, 0, 'a link whose commit does not end is not shown');
+
+    standbys('');
+
+    my $link;
+    ok(wait_until(sub {
+        $link = checkout('doubt')->header('Location');
+    }, 20), 'it is, when commits end again');
+    is(checkout('doubt')->header('Location'), $link, 'always the same');
+    is(creates(), $creates + 1, 'no other one was made');
 }

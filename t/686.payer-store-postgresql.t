@@ -163,9 +163,9 @@ $fails->('a parameter that is not known', "$to colour=red", '"colour" is not a p
 $fails->('a port where nobody listens', 'postgresql://payer@127.0.0.1:' . free_port() . '/shop', 'Connection refused');
 $fails->('another database', $to =~ s{/shop }{/postgres }r, 'relation "payer.format" does not exist');
 
-$pg->sql('UPDATE payer.format SET oldest = 2, version = 2');
+$pg->sql('UPDATE payer.format SET oldest = 99, version = 99');
 $fails->('a newer schema', $to, 'is of a newer version');
-$pg->sql('UPDATE payer.format SET oldest = 1, version = 1');
+$pg->sql('UPDATE payer.format SET oldest = 2, version = 2');
 
 $pg->sql("UPDATE payer.entry SET target = 'order/4711/none' WHERE target = 'order/4711/1'");
 $pg->sql("UPDATE payer.entry SET value = '\\x5052' WHERE key = 'order/4711/1'");

@@ -11,7 +11,7 @@
 #include "pq.h"
 
 
-#define PAYER_STORE_SCHEMA   1          /* the version that is known here */
+#define PAYER_STORE_SCHEMA   2          /* the version that is known here */
 #define PAYER_STORE_REPEATS  10
 
 /* an entry and what is under the other key of a notification */

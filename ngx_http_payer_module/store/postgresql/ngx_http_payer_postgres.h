@@ -6,7 +6,8 @@
  * commits do not end (_hang.c), what is said of both (_state.c), calls on it
  * (_flight.c, _array.c, _result.c), and
  * the operations of the store: those that read (_read.c), those that write
- * (_write.c, _merge.c, _batch.c, _answer.c), and their table (_module.c).
+ * (_write.c, _memo.c, _merge.c, _batch.c, _row.c, _answer.c), and their table
+ * (_module.c).
  *
  * A process has two links, so that a commit that hangs does not hold up those
  * who read.  A link has one wire, or several while it looks for the primary.
@@ -26,13 +27,13 @@
 
 
 /* the version of schema.sql that this module needs */
-#define NGX_HTTP_PAYER_POSTGRES_SCHEMA   1
+#define NGX_HTTP_PAYER_POSTGRES_SCHEMA   2
 
 #define NGX_HTTP_PAYER_POSTGRES_HOSTS    8      /* of the directive */
 #define NGX_HTTP_PAYER_POSTGRES_WIRES    16     /* addresses of these */
 #define NGX_HTTP_PAYER_POSTGRES_BATCH    1024   /* calls in one statement */
+#define NGX_HTTP_PAYER_POSTGRES_KEYS     4096   /* of these */
 #define NGX_HTTP_PAYER_POSTGRES_REPEATS  32     /* of a put, by others */
-#define NGX_HTTP_PAYER_POSTGRES_ID       16
 #define NGX_HTTP_PAYER_POSTGRES_PATIENCE 2000   /* ms without a primary, or
                                                  * without a commit */
 
@@ -94,6 +95,7 @@ struct ngx_http_payer_postgres_wire_s {
     ngx_queue_t              flights;           /* sent, in this order */
     ngx_event_t              timer;             /* of the oldest */
     uint64_t                 timeline;
+    uint32_t                 change;            /* payer.change_2, there */
     ngx_uint_t               nulls;             /* PQgetResult() in a row */
     unsigned                 connected:1;       /* what is next is the check */
     unsigned                 checked:1;
@@ -210,7 +212,9 @@ struct ngx_http_payer_postgres_job_s {
     uint64_t                 serial;
 
     /* of put */
-    u_char                   id[NGX_HTTP_PAYER_POSTGRES_ID];
+    uint64_t                 rev;               /* names it, and what it
+                                                 * writes */
+    ngx_uint_t               rows;              /* that were sent */
     ngx_http_payer_claim_act_e  act;
     ngx_http_payer_claim_t   claim;
     ngx_uint_t               n;
@@ -219,7 +223,6 @@ struct ngx_http_payer_postgres_job_s {
     ngx_http_payer_postgres_fresh_t   *fresh;
     ngx_str_t                result;
     ngx_int_t                outcome;           /* NGX_AGAIN: sent again */
-    uint64_t                 rev;
     ngx_msec_t               left;
 };
 
@@ -245,7 +248,6 @@ typedef struct {
     u_char                  *pos;
     u_char                  *end;
     uint32_t                 n;
-    unsigned                 nulls:1;
     unsigned                 failed:1;
 } ngx_http_payer_postgres_array_t;
 
@@ -254,18 +256,19 @@ typedef struct {
 #define NGX_HTTP_PAYER_POSTGRES_INT8   20
 #define NGX_HTTP_PAYER_POSTGRES_INT4   23
 #define NGX_HTTP_PAYER_POSTGRES_TEXT   25
-#define NGX_HTTP_PAYER_POSTGRES_UUID   2950
 
 void ngx_http_payer_postgres_array_init(ngx_http_payer_postgres_array_t *a,
     uint32_t type);
 void ngx_http_payer_postgres_array_free(ngx_http_payer_postgres_array_t *a);
-void ngx_http_payer_postgres_add_null(ngx_http_payer_postgres_array_t *a);
 void ngx_http_payer_postgres_add_bytes(ngx_http_payer_postgres_array_t *a,
     u_char *data, size_t len);
-void ngx_http_payer_postgres_add_int4(ngx_http_payer_postgres_array_t *a,
-    int32_t n);
-void ngx_http_payer_postgres_add_int8(ngx_http_payer_postgres_array_t *a,
-    int64_t n);
+
+/* room for another element of this size, with the length before it; NULL: no
+ * memory.  It may become shorter: add_end() is told where it ends. */
+u_char *ngx_http_payer_postgres_add(ngx_http_payer_postgres_array_t *a,
+    size_t len);
+void ngx_http_payer_postgres_add_end(ngx_http_payer_postgres_array_t *a,
+    u_char *start, u_char *last);
 
 /* completes it; the whole is its parameter */
 ngx_str_t ngx_http_payer_postgres_array_end(
@@ -409,6 +412,13 @@ ngx_http_payer_postgres_job_t *ngx_http_payer_postgres_job(
 void ngx_http_payer_postgres_enqueue(ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_job_t *job, ngx_http_payer_io_t *io);
 
+/*
+ * What this process has written and still holds the claim for: as a rule the
+ * next put is made from that, and need not ask first.
+ */
+void ngx_http_payer_postgres_remember(ngx_http_payer_postgres_job_t *job);
+void ngx_http_payer_postgres_recall(ngx_http_payer_postgres_job_t *job);
+
 /* gives a put a name that no other one has */
 void ngx_http_payer_postgres_name(ngx_http_payer_postgres_t *pg,
     ngx_http_payer_postgres_job_t *job);
@@ -459,6 +469,11 @@ ngx_int_t ngx_http_payer_postgres_batch(ngx_http_payer_postgres_link_t *link);
 /* whether its claim has a row behind the others, as of no key that is sent */
 ngx_uint_t ngx_http_payer_postgres_claim_row(
     ngx_http_payer_postgres_job_t *job);
+
+/* another put of a batch, whose first one is number 1; and all their rows */
+void ngx_http_payer_postgres_add_put(ngx_http_payer_postgres_job_t *job,
+    ngx_uint_t put);
+void ngx_http_payer_postgres_rows(ngx_http_payer_postgres_array_t *a);
 
 /* what became of them, or of what was read */
 ngx_int_t ngx_http_payer_postgres_written(ngx_http_payer_postgres_link_t *link,

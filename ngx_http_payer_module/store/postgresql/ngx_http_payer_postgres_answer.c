@@ -9,53 +9,31 @@
 
 /* the columns, of which the label has four */
 typedef enum {
-    RC = 0, REV, VALUE, LABEL, LEFT = LABEL + 4
+    PUT = 0, N, LEFT, REV, VALUE, LABEL
 } ngx_http_payer_postgres_column_e;
 
 
-/* what put_1() says of a row, as in schema.sql */
-typedef enum {
-    WRITTEN = 0, DIFFERS, BUSY
-} ngx_http_payer_postgres_rc_e;
-
-
-static ngx_int_t ngx_http_payer_postgres_put_answer(
-    ngx_http_payer_postgres_job_t *job, PGresult *res, ngx_uint_t *row);
-static ngx_int_t ngx_http_payer_postgres_row_answer(PGresult *res,
-    ngx_uint_t row, ngx_uint_t first, int64_t *answer);
+static ngx_int_t ngx_http_payer_postgres_outcomes(
+    ngx_http_payer_postgres_flight_t *flight);
+static ngx_int_t ngx_http_payer_postgres_not_written(
+    ngx_http_payer_postgres_job_t *job, PGresult *res, int row);
 static ngx_int_t ngx_http_payer_postgres_put_stored(
     ngx_http_payer_postgres_job_t *job, ngx_uint_t i, PGresult *res,
-    ngx_uint_t row);
+    int row);
 static ngx_int_t ngx_http_payer_postgres_put_result(
     ngx_http_payer_postgres_link_t *link, ngx_http_payer_postgres_job_t *job);
+static uint64_t ngx_http_payer_postgres_rev(
+    ngx_http_payer_postgres_job_t *job);
 
-
-/* the rows of the answer are those of the question */
 
 ngx_int_t
 ngx_http_payer_postgres_written(ngx_http_payer_postgres_link_t *link,
     ngx_http_payer_postgres_flight_t *flight)
 {
-    ngx_uint_t                      row;
     ngx_queue_t                    *q, ended;
     ngx_http_payer_postgres_job_t  *job;
 
-    row = 0;
-
-    for (q = ngx_queue_head(&flight->jobs);
-         q != ngx_queue_sentinel(&flight->jobs);
-         q = ngx_queue_next(q))
-    {
-        job = ngx_queue_data(q, ngx_http_payer_postgres_job_t, queue);
-
-        if (ngx_http_payer_postgres_put_answer(job, flight->result, &row)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (row != (ngx_uint_t) PQntuples(flight->result)) {
+    if (ngx_http_payer_postgres_outcomes(flight) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -72,7 +50,9 @@ ngx_http_payer_postgres_written(ngx_http_payer_postgres_link_t *link,
         if (job->dead) {
             ngx_http_payer_postgres_free(job);
 
-        } else if (job->outcome == NGX_AGAIN) {
+        } else if (job->outcome == NGX_AGAIN
+                   && job->repeats <= NGX_HTTP_PAYER_POSTGRES_REPEATS)
+        {
             ngx_http_payer_postgres_again(link, job);
 
         } else {
@@ -85,11 +65,17 @@ ngx_http_payer_postgres_written(ngx_http_payer_postgres_link_t *link,
         q = ngx_queue_head(&ended);
         job = ngx_queue_data(q, ngx_http_payer_postgres_job_t, queue);
 
-        if (ngx_http_payer_postgres_put_result(link, job) != NGX_OK) {
+        if (job->outcome == NGX_AGAIN
+            || ngx_http_payer_postgres_put_result(link, job) != NGX_OK)
+        {
             job->outcome = NGX_ERROR;
 
-        } else if (job->confirm && job->outcome == NGX_OK) {
-            job->outcome = NGX_DECLINED;
+        } else if (job->outcome == NGX_OK) {
+            ngx_http_payer_postgres_remember(job);
+
+            if (job->confirm) {
+                job->outcome = NGX_DECLINED;
+            }
         }
 
         ngx_http_payer_postgres_finish(link, job, job->outcome);
@@ -99,104 +85,109 @@ ngx_http_payer_postgres_written(ngx_http_payer_postgres_link_t *link,
 }
 
 
-/* NGX_OK, or NGX_ERROR if that is no answer */
+/*
+ * The rows are those of puts that were not written, in the order in which they
+ * were sent, and one more that says how many rows were: what is not known is
+ * not taken for a success.
+ */
 
 static ngx_int_t
-ngx_http_payer_postgres_put_answer(ngx_http_payer_postgres_job_t *job,
-    PGresult *res, ngx_uint_t *row)
+ngx_http_payer_postgres_outcomes(ngx_http_payer_postgres_flight_t *flight)
 {
-    int64_t     answer;
-    ngx_uint_t  i, n;
+    int                             i, n, last;
+    int64_t                         rows, put;
+    PGresult                       *res;
+    ngx_queue_t                    *q;
+    ngx_http_payer_postgres_job_t  *job;
 
-    answer = WRITTEN;
-    n = *row;
+    i = 0;
+    put = 0;
+    rows = 0;
+    res = flight->result;
+    last = PQntuples(res) - 1;
 
-    for (i = 0; i < job->n; i++) {
+    for (q = ngx_queue_head(&flight->jobs);
+         q != ngx_queue_sentinel(&flight->jobs);
+         q = ngx_queue_next(q))
+    {
+        job = ngx_queue_data(q, ngx_http_payer_postgres_job_t, queue);
 
-        if (job->fresh[i].op == NGX_HTTP_PAYER_POSTGRES_SKIP) {
-            continue;
+        job->outcome = NGX_OK;
+        put++;
+
+        for (n = i; i < last; i++) {
+
+            if (ngx_http_payer_postgres_int(res, i, PUT) != put) {
+                break;
+            }
+
+            if (ngx_http_payer_postgres_not_written(job, res, i) != NGX_OK) {
+                return NGX_ERROR;
+            }
         }
 
-        if (ngx_http_payer_postgres_row_answer(res, n, *row, &answer)
-            != NGX_OK
-            || (answer == DIFFERS
-                && ngx_http_payer_postgres_put_stored(job, i, res, n)
-                   != NGX_OK))
-        {
-            return NGX_ERROR;
+        if (i == n) {
+            rows += job->rows;
         }
-
-        if (i == 0) {
-            job->rev = (uint64_t) ngx_http_payer_postgres_int(res, n, REV);
-        }
-
-        n += (job->entries[i].alias.len != 0) ? 2 : 1;
     }
 
-    if (ngx_http_payer_postgres_claim_row(job)) {
-
-        if (ngx_http_payer_postgres_row_answer(res, n, *row, &answer)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        n++;
-    }
-
-    if (n > (ngx_uint_t) PQntuples(res)) {
+    if (i != last
+        || ngx_http_payer_postgres_int(res, last, PUT) != 0
+        || ngx_http_payer_postgres_null(res, last, REV)
+        || ngx_http_payer_postgres_int(res, last, REV) != rows)
+    {
         return NGX_ERROR;
     }
-
-    job->outcome = NGX_OK;
-
-    if (answer == BUSY) {
-        job->outcome = NGX_BUSY;
-        job->kept = 0;
-        job->wanted = 0;
-        job->left = (ngx_msec_t) ngx_max(0,
-                              ngx_http_payer_postgres_int(res, n - 1, LEFT));
-
-    } else if (answer == DIFFERS) {
-        job->outcome = (job->repeats++ < NGX_HTTP_PAYER_POSTGRES_REPEATS)
-                       ? NGX_AGAIN : NGX_ERROR;
-    }
-
-    *row = n;
 
     return NGX_OK;
 }
 
 
-/* a put is written as a whole: all its rows say the same, and what is not
- * known is not taken for a success */
+/* NGX_OK, or NGX_ERROR if that is no answer */
 
 static ngx_int_t
-ngx_http_payer_postgres_row_answer(PGresult *res, ngx_uint_t row,
-    ngx_uint_t first, int64_t *answer)
+ngx_http_payer_postgres_not_written(ngx_http_payer_postgres_job_t *job,
+    PGresult *res, int row)
 {
-    int64_t  was;
+    int64_t  n;
 
-    if (row >= (ngx_uint_t) PQntuples(res)
-        || ngx_http_payer_postgres_null(res, row, RC))
+    if (!ngx_http_payer_postgres_null(res, row, LEFT)) {
+
+        if (job->outcome != NGX_OK || job->act != NGX_HTTP_PAYER_CLAIM_TAKE) {
+            return NGX_ERROR;
+        }
+
+        job->outcome = NGX_BUSY;
+        job->kept = 0;
+        job->wanted = 0;
+        job->left = (ngx_msec_t) ngx_max(0,
+                                ngx_http_payer_postgres_int(res, row, LEFT));
+
+        return NGX_OK;
+    }
+
+    n = ngx_http_payer_postgres_int(res, row, N);
+
+    if (job->outcome == NGX_BUSY || n < 0 || n >= (int64_t) job->n
+        || job->fresh[n].op > NGX_HTTP_PAYER_POSTGRES_DELETE)
     {
         return NGX_ERROR;
     }
 
-    was = *answer;
-    *answer = ngx_http_payer_postgres_int(res, row, RC);
+    /* of several rows, each comes by itself */
 
-    if (*answer < WRITTEN || *answer > BUSY) {
-        return NGX_ERROR;
+    if (job->outcome == NGX_OK) {
+        job->outcome = NGX_AGAIN;
+        job->repeats++;
     }
 
-    return (row == first || *answer == was) ? NGX_OK : NGX_ERROR;
+    return ngx_http_payer_postgres_put_stored(job, (ngx_uint_t) n, res, row);
 }
 
 
 static ngx_int_t
 ngx_http_payer_postgres_put_stored(ngx_http_payer_postgres_job_t *job,
-    ngx_uint_t i, PGresult *res, ngx_uint_t row)
+    ngx_uint_t i, PGresult *res, int row)
 {
     ngx_str_t                          value;
     ngx_http_payer_postgres_stored_t  *stored;
@@ -226,12 +217,12 @@ ngx_http_payer_postgres_put_result(ngx_http_payer_postgres_link_t *link,
 
     io = job->io;
 
-    if (io == NULL || job->outcome == NGX_ERROR) {
+    if (io == NULL) {
         return NGX_OK;
     }
 
     io->kept = job->kept;
-    io->rev = job->rev;
+    io->rev = ngx_http_payer_postgres_rev(job);
     io->left = job->left;
 
     if (!job->wanted) {
@@ -245,4 +236,27 @@ ngx_http_payer_postgres_put_result(ngx_http_payer_postgres_link_t *link,
 
     return link->pg->lent->copy(io, &io->value, job->result.data,
                                 job->result.len);
+}
+
+
+/* of what is stored under the first key now */
+
+static uint64_t
+ngx_http_payer_postgres_rev(ngx_http_payer_postgres_job_t *job)
+{
+    if (job->n == 0 || job->outcome != NGX_OK) {
+        return 0;
+    }
+
+    switch (job->fresh[0].op) {
+
+    case NGX_HTTP_PAYER_POSTGRES_WRITE:
+        return job->rev;
+
+    case NGX_HTTP_PAYER_POSTGRES_LOOK:
+        return job->stored[0].rev;
+
+    default:
+        return 0;
+    }
 }

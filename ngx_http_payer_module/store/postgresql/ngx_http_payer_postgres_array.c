@@ -1,13 +1,13 @@
 
 /*
- * Parameters of statements: arrays in PostgreSQL's binary format, and numbers.
+ * Parameters of statements: arrays in PostgreSQL's binary format.
  *
  *     int4  dimensions, 1        int4  length of the array
  *     int4  whether NULLs are in it    int4  index of the first one, 1
  *     int4  type of the elements
  *
- * and then each element as an int4 with its length, -1 for NULL, and so many
- * bytes.  An array without elements has no dimensions.
+ * and then each element as an int4 with its length, and so many bytes; none of
+ * ours is NULL.  An array without elements has no dimensions.
  */
 
 
@@ -19,10 +19,6 @@
 #define NGX_HTTP_PAYER_POSTGRES_ARRAY_KEPT  16384
 
 
-static u_char *ngx_http_payer_postgres_room(
-    ngx_http_payer_postgres_array_t *a, size_t len);
-
-
 /* of one that was used before the memory is there */
 
 void
@@ -30,7 +26,6 @@ ngx_http_payer_postgres_array_init(ngx_http_payer_postgres_array_t *a,
     uint32_t type)
 {
     a->n = 0;
-    a->nulls = 0;
     a->failed = 0;
 
     if (a->start == NULL) {
@@ -63,8 +58,8 @@ ngx_http_payer_postgres_array_free(ngx_http_payer_postgres_array_t *a)
 }
 
 
-static u_char *
-ngx_http_payer_postgres_room(ngx_http_payer_postgres_array_t *a, size_t len)
+u_char *
+ngx_http_payer_postgres_add(ngx_http_payer_postgres_array_t *a, size_t len)
 {
     u_char  *p, *start;
     size_t   size;
@@ -72,6 +67,8 @@ ngx_http_payer_postgres_room(ngx_http_payer_postgres_array_t *a, size_t len)
     if (a->failed) {
         return NULL;
     }
+
+    len += 4;
 
     if ((size_t) (a->end - a->pos) < len) {
         size = 2 * (a->end - a->start) + len;
@@ -91,26 +88,18 @@ ngx_http_payer_postgres_room(ngx_http_payer_postgres_array_t *a, size_t len)
         a->end = start + size;
     }
 
-    a->n++;
-
-    p = a->pos;
-    a->pos += len;
-
-    return p;
+    return a->pos + 4;
 }
 
 
 void
-ngx_http_payer_postgres_add_null(ngx_http_payer_postgres_array_t *a)
+ngx_http_payer_postgres_add_end(ngx_http_payer_postgres_array_t *a,
+    u_char *start, u_char *last)
 {
-    u_char  *p;
+    (void) ngx_http_payer_postgres_write4(start - 4, last - start);
 
-    p = ngx_http_payer_postgres_room(a, 4);
-
-    if (p != NULL) {
-        a->nulls = 1;
-        (void) ngx_http_payer_postgres_write4(p, (uint32_t) -1);
-    }
+    a->n++;
+    a->pos = last;
 }
 
 
@@ -120,41 +109,10 @@ ngx_http_payer_postgres_add_bytes(ngx_http_payer_postgres_array_t *a,
 {
     u_char  *p;
 
-    p = ngx_http_payer_postgres_room(a, 4 + len);
+    p = ngx_http_payer_postgres_add(a, len);
 
     if (p != NULL) {
-        p = ngx_http_payer_postgres_write4(p, (uint32_t) len);
-        ngx_memcpy(p, data, len);
-    }
-}
-
-
-void
-ngx_http_payer_postgres_add_int4(ngx_http_payer_postgres_array_t *a,
-    int32_t n)
-{
-    u_char  *p;
-
-    p = ngx_http_payer_postgres_room(a, 8);
-
-    if (p != NULL) {
-        p = ngx_http_payer_postgres_write4(p, 4);
-        (void) ngx_http_payer_postgres_write4(p, (uint32_t) n);
-    }
-}
-
-
-void
-ngx_http_payer_postgres_add_int8(ngx_http_payer_postgres_array_t *a,
-    int64_t n)
-{
-    u_char  *p;
-
-    p = ngx_http_payer_postgres_room(a, 12);
-
-    if (p != NULL) {
-        p = ngx_http_payer_postgres_write4(p, 8);
-        (void) ngx_http_payer_postgres_write8(p, (uint64_t) n);
+        ngx_http_payer_postgres_add_end(a, p, ngx_cpymem(p, data, len));
     }
 }
 
@@ -174,7 +132,7 @@ ngx_http_payer_postgres_array_end(ngx_http_payer_postgres_array_t *a)
     }
 
     p = ngx_http_payer_postgres_write4(a->start, a->n ? 1 : 0);
-    (void) ngx_http_payer_postgres_write4(p, a->nulls);
+    (void) ngx_http_payer_postgres_write4(p, 0);
 
     if (a->n == 0) {
         text.len = 12;

@@ -24,19 +24,18 @@ const char  *ngx_http_payer_postgres_names[] = {
 
 
 const char  *ngx_http_payer_postgres_texts[] = {
-    "select * from payer.get_1($1)",
+    "select * from payer.get_2($1)",
     "select * from payer.scan_1($1, $2, $3)",
     "select * from payer.list_1($1, $2, $3, $4, $5, $6, $7, $8)",
-    "select o_rc, o_rev, o_value, o_updated, o_due, o_attention, o_state, "
-        "o_left from payer.put_1($1, $2, $3, $4, $5, $6, $7, $8, $9, "
-        "$10, $11, $12, $13, $14, $15, $16)",
+    "select * from payer.put_2($1, $2)",
     "select * from payer.due_1($1, $2, $3, $4)",
     "select payer.sweep_1($1)"
 };
 
 
 static const char  *ngx_http_payer_postgres_question =
-    "select * from payer.check_1($1, $2)";
+    "select *, to_regtype('payer.change_2')::oid::int8"
+    " from payer.check_1($1, $2)";
 
 
 ngx_int_t
@@ -165,6 +164,7 @@ ngx_http_payer_postgres_answer(ngx_http_payer_postgres_wire_t *wire,
     }
 
     wire->timeline = (uint64_t) ngx_http_payer_postgres_int(res, 0, 3);
+    wire->change = (uint32_t) ngx_http_payer_postgres_int(res, 0, 7);
     wire->checked = 1;
 
     ngx_http_payer_postgres_clock(wire,

@@ -42,8 +42,8 @@ ngx_int_t
 ngx_http_payer_postgres_send(ngx_http_payer_postgres_wire_t *wire,
     ngx_http_payer_postgres_flight_t *flight, ngx_uint_t n, ngx_str_t *params)
 {
-    int                             lengths[16], formats[16];
-    const char                     *values[16];
+    int                             lengths[8], formats[8];
+    const char                     *values[8];
     ngx_uint_t                      i;
     ngx_queue_t                    *q;
     ngx_http_payer_postgres_job_t  *job;
@@ -344,7 +344,7 @@ ngx_http_payer_postgres_shape(ngx_http_payer_postgres_flight_t *flight)
     /* of each kind: text, bytea, int4, int8 */
 
     static const char  *shapes[] = {
-        "8tb8", "tb88884", "tb888848", "48b88844", "tb88884", "4"
+        "8tb8", "tb88884", "tb888848", "4448b8884", "tb88884", "4"
     };
 
     res = flight->result;

@@ -7,6 +7,10 @@
 #include "ngx_http_payer_postgres.h"
 
 
+/* those that a bigint can hold */
+#define NGX_HTTP_PAYER_POSTGRES_REV  0x7fffffffffffffffULL
+
+
 static ngx_int_t ngx_http_payer_postgres_copy(
     ngx_http_payer_postgres_job_t *job, ngx_http_payer_store_entry_t *entries,
     ngx_uint_t n, ngx_http_payer_claim_act_e act,
@@ -74,6 +78,7 @@ ngx_http_payer_postgres_put(ngx_http_payer_store_t *store,
     }
 
     ngx_http_payer_postgres_name(pg, job);
+    ngx_http_payer_postgres_recall(job);
 
     /* what is given back is the job's from here on */
 
@@ -149,22 +154,24 @@ ngx_http_payer_postgres_copy(ngx_http_payer_postgres_job_t *job,
 }
 
 
-/* no other put ever has this one: the zone's random number, and a count */
+/*
+ * No other put ever has this one: a count, from the zone's random number on.
+ * As it is the revision of what is written, 0 is none.
+ */
 
 void
 ngx_http_payer_postgres_name(ngx_http_payer_postgres_t *pg,
     ngx_http_payer_postgres_job_t *job)
 {
-    u_char                    *p;
     ngx_http_payer_zone_sh_t  *sh;
 
     sh = pg->store->zone->sh;
 
-    p = ngx_cpymem(job->id, &sh->instance, sizeof(uint64_t));
+    do {
+        job->rev = (sh->instance + ngx_atomic_fetch_add(&sh->serial, 1))
+                   & NGX_HTTP_PAYER_POSTGRES_REV;
 
-    (void) ngx_http_payer_postgres_write8(p,
-                                (uint64_t) ngx_atomic_fetch_add(&sh->serial,
-                                                                1));
+    } while (job->rev == 0);
 }
 
 

@@ -1,11 +1,13 @@
 -- The schema "payer" of ngx_http_payer_module's PostgreSQL store.
 --
--- A superuser runs this file once in each database, and again after an
--- upgrade of the module: what is there stays.  PostgreSQL 14 or newer.
+-- A superuser, or whoever may create roles and a schema, runs this file once in
+-- each database, and again after an upgrade of the module: what is there
+-- stays.  PostgreSQL 14 or newer.
 --
 -- nginx logs in as the role "payer", which may execute the functions below
 -- and nothing else.  Their names carry a version: a newer module adds new ones
--- beside those that older ones use.
+-- beside those that older ones use.  They run with the rights of the role
+-- "payer_owner", which cannot log in, and may use the tables below.
 
 begin;
 
@@ -21,6 +23,12 @@ begin
     -- What belongs to somebody else could have functions that run with the
     -- rights of whoever runs this file.
 
+    if exists (select from pg_roles r where r.rolname = 'payer_owner'
+                  and (r.rolcanlogin or r.rolsuper)) then
+        raise exception 'there is a role "payer_owner" already, which can log '
+            'in or is a superuser';
+    end if;
+
     select o.owner::regrole::text into other
       from (select n.nspowner owner from pg_namespace n
              where n.nspname = 'payer'
@@ -33,7 +41,8 @@ begin
      where o.owner <> (select r.oid from pg_roles r
                         where r.rolname = current_user)
        and not exists (select from pg_roles r
-                        where r.oid = o.owner and r.rolsuper)
+                        where r.oid = o.owner
+                         and (r.rolsuper or r.rolname = 'payer_owner'))
      limit 1;
 
     if other is not null then
@@ -49,14 +58,37 @@ begin
     if not exists (select from pg_catalog.pg_roles where rolname = 'payer') then
         create role payer login;
     end if;
-end $$;
 
-alter role payer set synchronous_commit = on;
+    if not exists (select from pg_roles where rolname = 'payer_owner') then
+        create role payer_owner nologin;
+    end if;
+
+    -- who is no superuser gives to this role what belongs to it as a member
+
+    if not pg_has_role(current_user, 'payer_owner', 'member') then
+        execute format('grant payer_owner to %I', current_user);
+    end if;
+
+    -- without it the state of standbys is not seen, only that there are some
+
+    begin
+        grant pg_read_all_stats to payer_owner;
+    exception when insufficient_privilege then
+        raise notice 'the role "payer_owner" cannot see which standbys are '
+            'synchronous: grant pg_read_all_stats to payer_owner';
+    end;
+
+    begin
+        alter role payer set synchronous_commit = on;
+    exception when insufficient_privilege then
+        raise notice 'synchronous_commit of the role "payer" stays as it is';
+    end;
+end $$;
 
 create schema if not exists payer;
 
 revoke all on schema payer from public;
-grant usage on schema payer to payer;
+grant usage on schema payer to payer, payer_owner;
 
 
 -- "version" counts the changes of this file, "oldest" is the oldest version
@@ -70,12 +102,15 @@ create table if not exists payer.format (
 
 create unique index if not exists format_one on payer.format ((true));
 
-insert into payer.format (version, oldest) values (1, 1)
+insert into payer.format (version, oldest) values (2, 2)
     on conflict do nothing;
 
+-- what the first version brought is still there if it was: "oldest" stays
 
--- A revision is never given twice, so that an entry that was deleted and came
--- back is not taken for what it was.
+update payer.format set version = 2 where version < 2;
+
+
+-- Tells entries of a second apart, and revisions of those that no put writes.
 
 create sequence if not exists payer.rev;
 
@@ -87,7 +122,7 @@ create table if not exists payer.entry (
     key        text collate "C" primary key,    -- order/4711/10023
     value      bytea,
     target     text collate "C",                -- of an alias: another key
-    rev        bigint not null default 0,       -- of the last write
+    rev        bigint not null default 0,       -- names the last write
     expires    timestamptz,                     -- null: never
     scope      text collate "C",                -- order/4711/, of the indexes
     updated    bigint,                          -- seconds, as nginx has them
@@ -97,7 +132,7 @@ create table if not exists payer.entry (
     state      smallint not null default 0,
     owner      bytea,                           -- who has the claim
     until      timestamptz,                     -- and until when
-    wrote      uuid                             -- the put that wrote it last
+    wrote      uuid                             -- the same, of version 1
 ) with (fillfactor = 80);
 
 create index if not exists entry_listed on payer.entry
@@ -177,62 +212,218 @@ end $$;
 
 -- The settings of the functions below choose the plans.  A plan is made when
 -- a connection is new and kept: in an empty table it would read all of it, and
--- go on to do so when there are a million rows.  A bitmap scan needs a key, so
--- that with the others switched off nothing is read but what was asked for.
+-- go on to do so when there are a million rows.  Those that look up a key need
+-- no more than that a table is not read as a whole; for the others, a bitmap
+-- scan needs a key, so that with the rest switched off nothing is read but
+-- what was asked for.
 
 
 -- What is stored under each of the keys, or under what an alias leads to.
 
-create or replace function payer.get_1(k text[])
+create or replace function payer.get_2(k text[])
 returns table (o_n bigint, o_key text, o_value bytea, o_rev bigint)
-language sql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_indexscan = off
-set enable_indexonlyscan = off set enable_hashjoin = off
-set enable_mergejoin = off set enable_material = off
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set enable_seqscan = off
 set plan_cache_mode = force_generic_plan as $$
-    select i.n, case when e.target is not null then t.key end,
-           case when e.target is null then e.value else t.value end,
-           case when e.target is null then e.rev else t.rev end
-      from unnest(k) with ordinality i (k, n)
-      join payer.entry e on e.key = i.k
-      left join payer.entry t on t.key = e.target
-     where case when e.target is null then e.value else t.value end is not null
-$$;
+declare
+    e record;
+begin
+    for i in 1 .. cardinality(k) loop
+        o_key := null;
+
+        select t.value, t.rev, t.target into e
+          from payer.entry t where t.key = k[i];
+
+        if e.target is not null then
+            o_key := e.target;
+
+            select t.value, t.rev into e
+              from payer.entry t where t.key = o_key;
+        end if;
+
+        if e.value is not null then
+            o_n := i;
+            o_value := e.value;
+            o_rev := e.rev;
+            return next;
+        end if;
+    end loop;
+end $$;
 
 
--- All puts of a batch.  Each is written whole or not at all; "put" numbers the
--- one that an entry belongs to, and ids names it.
+-- A row of put_2().  "put" numbers the put that it belongs to, "n" the rows of
+-- that; each put is written whole or not at all.
 --
 --     op   0  look only   1  write   2  delete   3  alias of target   4  claim
---     x    the revision that it was made from, of op 0, 1, 2; 0: nothing is
---          there
+--     made_from  the revision that it was made from, of op 0, 1, 2; 0: nothing
+--          is there
+--     rev  names the put, and is the revision of what it writes; no other one
+--          has it
 --     act  0  none   1  take the claim of this key   2  give it back
 --
 -- Times are seconds from now, the lease is milliseconds.
---
---     rc   0  written   1  a revision differs: this is what is there
---          2  somebody else has a claim, for so many milliseconds
 
-create or replace function payer.put_1(ids uuid[],
-    put int[], op int[], key text[], value bytea[], x bigint[], target text[],
-    expires bigint[], updated bigint[], due bigint[], attention bigint[],
-    state int[], act int[], owner bytea[], lease int[], strict boolean)
-returns table (o_put int, o_n bigint, o_rc int, o_rev bigint, o_value bytea,
-               o_updated bigint, o_due bigint, o_attention bigint, o_state int,
-               o_left int)
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_indexscan = off
-set enable_indexonlyscan = off set enable_hashjoin = off
-set enable_mergejoin = off set enable_material = off
-set plan_cache_mode = force_generic_plan as $$
+do $$
+begin
+    if to_regtype('payer.change_2') is null then
+        create type payer.change_2 as (
+            put        int,
+            n          int,
+            single     boolean,                 -- none but aliases beside it
+            op         int,
+            key        text,
+            value      bytea,
+            made_from  bigint,
+            rev        bigint,
+            target     text,
+            expires    bigint,
+            updated    bigint,
+            due        bigint,
+            attention  bigint,
+            state      int,
+            act        int,
+            owner      bytea,
+            lease      int
+        );
+    end if;
+end $$;
+
+
+-- Whether a row is written (op 1), if there is none.
+
+create or replace function payer.insert_2(c payer.change_2) returns boolean
+language plpgsql as $$
+begin
+    insert into payer.entry (key, value, rev, expires, scope, updated, serial,
+                             due, attention, state, owner, until)
+        values (c.key, c.value, c.rev,
+                clock_timestamp() + c.expires * interval '1 second',
+                substring(c.key from '^[^/]*/[^/]*/'), c.updated,
+                case when c.updated is not null or c.due is not null
+                          or c.attention <> 0 or c.state <> 0
+                     then nextval('payer.rev') end,
+                clock_timestamp() + c.due * interval '1 second',
+                c.attention, c.state,
+                case when c.act = 1 then c.owner end,
+                case when c.act = 1
+                     then clock_timestamp() + c.lease * interval '1 ms' end)
+        on conflict (key) do nothing;
+
+    return found;
+end $$;
+
+
+-- Whether a row is written (op 1), if that may be done.  An entry is dropped a
+-- month after it expires: that may be a day too early, which saves to write to
+-- the indexes.
+
+create or replace function payer.update_2(c payer.change_2) returns boolean
+language plpgsql as $$
+begin
+    update payer.entry t set
+        value = c.value,
+        target = null,
+        rev = c.rev,
+        expires = case
+            when c.expires is null then null
+            when t.value is null and t.target is null
+                then clock_timestamp() + c.expires * interval '1 second'
+            when t.expires is null or t.expires > clock_timestamp()
+                                   + (c.expires - 86400) * interval '1 second'
+                then t.expires
+            else clock_timestamp() + c.expires * interval '1 second' end,
+        updated = c.updated,
+        serial = case when c.updated is not null or c.due is not null
+                           or c.attention <> 0 or c.state <> 0
+                      then coalesce(t.serial, nextval('payer.rev')) end,
+        due = clock_timestamp() + c.due * interval '1 second',
+        attention = c.attention,
+        state = c.state,
+        owner = case when c.act = 1 then c.owner
+                     when c.act = 2 and t.owner = c.owner then null
+                     else t.owner end,
+        until = case when c.act = 1
+                     then clock_timestamp() + c.lease * interval '1 ms'
+                     when c.act = 2 and t.owner = c.owner then null
+                     else t.until end
+      where t.key = c.key
+        and c.made_from = case when t.value is null then 0 else t.rev end
+        and (c.act <> 1 or t.until is null or t.until <= clock_timestamp()
+             or substr(t.owner, 1, 8) = substr(c.owner, 1, 8));
+
+    return found;
+end $$;
+
+
+-- The same of the other ops: what is there was locked before.
+
+create or replace function payer.other_2(c payer.change_2) returns void
+language plpgsql as $$
+begin
+    if c.op = 3 then
+        insert into payer.entry as t (key, target, rev, expires, scope)
+            values (c.key, c.target, c.rev,
+                    clock_timestamp() + c.expires * interval '1 second',
+                    substring(c.key from '^[^/]*/[^/]*/'))
+            on conflict (key) do update set
+                value = null, target = excluded.target, rev = excluded.rev,
+                expires = case
+                    when excluded.expires is null then null
+                    when t.value is null and t.target is null
+                        then excluded.expires
+                    when t.expires is null then null
+                    else greatest(t.expires, excluded.expires) end,
+                updated = null, serial = null, due = null, attention = 0,
+                state = 0
+            where t.target is distinct from excluded.target
+               or (t.expires is not null
+                   and (excluded.expires is null
+                        or t.expires < excluded.expires - interval '1 day'));
+        return;
+    end if;
+
+    if c.op = 2 then
+        update payer.entry t
+           set value = null, target = null, rev = c.rev, updated = null,
+               serial = null, due = null, attention = 0, state = 0,
+               expires = clock_timestamp() + interval '1 hour'
+         where t.key = c.key;
+    end if;
+
+    if c.act = 1 then
+        update payer.entry t
+           set owner = c.owner,
+               until = clock_timestamp() + c.lease * interval '1 ms'
+         where t.key = c.key;
+
+    elsif c.act = 2 then
+        update payer.entry t set owner = null, until = null
+         where t.key = c.key and t.owner = c.owner;
+    end if;
+end $$;
+
+
+-- All puts of a batch, whose rows are in the order of their keys.  The last row
+-- of the answer is of no put and has the number of rows whose puts were
+-- written.  The others say why one was not: "left" is for how many
+-- milliseconds somebody else has the claim, or, if it is null, this is what is
+-- there instead.
+
+create or replace function payer.put_2(changes payer.change_2[],
+    strict boolean)
+returns table (o_put int, o_n int, o_left int, o_rev bigint, o_value bytea,
+               o_updated bigint, o_due bigint, o_attention bigint, o_state int)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
-    now timestamptz;
-    again int[];
-    busy int[];
-    differs int[];
-    skip int[];
-    wait int;
+    c payer.change_2;
+    e payer.entry;
+    done int[] := '{}';         -- puts of a single row that are written
+    again int[] := '{}';        -- those that were, when they came before
+    busy int[] := '{}';
+    differs int[] := '{}';
+    rows int := cardinality(changes);
 begin
     if strict and (current_setting('synchronous_standby_names') = ''
                    or current_setting('synchronous_commit')
@@ -241,99 +432,70 @@ begin
         raise exception 'commits are not replicated' using errcode = '58000';
     end if;
 
-    if cardinality(put_1.key) = 0 then
+    -- What is there is locked, and always in the same order.
 
-        -- only to see that a commit gets through
+    foreach c in array changes loop
 
-        perform pg_logical_emit_message(true, 'payer', '');
-        return;
-    end if;
+        continue when c.op = 3;
 
-    -- an absent key is locked by a row, too; always in the order of keys
+        -- as a rule there is only one row, and nothing has changed
 
-    insert into payer.entry (key, expires, scope)
-        select i.k, clock_timestamp() + interval '1 hour',
-               substring(i.k from '^[^/]*/[^/]*/')
-          from unnest(put_1.key, put_1.act) i (k, a) where i.a <> 2
-         group by i.k order by i.k collate "C"
-        on conflict (key) do nothing;
+        if c.single and c.op = 1 then
+            if c.made_from = 0 and payer.insert_2(c) or payer.update_2(c) then
+                done := done || c.put;
+                continue;
+            end if;
+        end if;
 
-    perform from payer.entry e where e.key = any(put_1.key)
-        order by e.key for update;
+        select * into e from payer.entry t where t.key = c.key for update;
 
-    now := clock_timestamp();
+        if not found then
+            continue when c.op = 4 and c.act = 2;
 
-    select array_agg(s.p) filter (where s.again),
-           array_agg(s.p) filter (where s.busy and not s.again),
-           array_agg(s.p) filter (where s.differs and not s.again
-                                        and not s.busy),
-           max(s.wait) filter (where s.busy)
-      into again, busy, differs, wait
-      from (select i.p, coalesce(bool_or(e.wrote = ids[i.p]), false) again,
-                   bool_or(i.a = 1 and e.until > now
-                           and substr(e.owner, 1, 8) <> substr(i.w, 1, 8))
-                       is true busy,
-                   bool_or(i.o <= 2 and i.x <> case when e.value is null then 0
-                                                    else e.rev end)
-                       is true differs,
-                   max(extract(epoch from e.until - now) * 1000)
-                       filter (where i.a = 1)::int wait
-              from unnest(put_1.put, put_1.op, put_1.key, put_1.x, put_1.act,
-                          put_1.owner) i (p, o, k, x, a, w)
-              left join payer.entry e on e.key = i.k
-             group by i.p) s;
+            -- an absent key is locked by a row, too
 
-    skip := coalesce(again, '{}') || coalesce(busy, '{}')
-            || coalesce(differs, '{}');
+            insert into payer.entry (key, expires, scope)
+                values (c.key, clock_timestamp() + interval '1 hour',
+                        substring(c.key from '^[^/]*/[^/]*/'))
+                on conflict (key) do nothing;
 
-    update payer.entry e set
-        value = case i.o when 1 then i.v when 0 then e.value
-                         when 4 then e.value end,
-        target = case i.o when 3 then i.t when 0 then e.target
-                          when 4 then e.target end,
-        rev = coalesce(i.r, e.rev),
-        expires = case
-            when i.o = 2 then now + interval '1 hour'
-            when i.o in (0, 4) then e.expires
-            when i.ex is null then null
-            when e.value is null and e.target is null
-                then now + i.ex * interval '1 second'
-            when e.expires is null then null
-            else greatest(now + i.ex * interval '1 second', e.expires) end,
-        updated = case i.o when 1 then i.up when 0 then e.updated
-                           when 4 then e.updated end,
-        serial = case when i.o in (0, 4) then e.serial
-                      when i.o = 1 and (i.up is not null or i.du is not null
-                                        or i.at <> 0 or i.st <> 0)
-                      then coalesce(e.serial, i.r) end,
-        due = case i.o when 1 then now + i.du * interval '1 second'
-                       when 0 then e.due when 4 then e.due end,
-        attention = case i.o when 1 then i.at when 0 then e.attention
-                             when 4 then e.attention else 0 end,
-        state = case i.o when 1 then i.st when 0 then e.state
-                         when 4 then e.state else 0 end,
-        owner = case when i.a = 1 then i.w
-                     when i.a = 2 and e.owner = i.w then null
-                     else e.owner end,
-        until = case when i.a = 1 then now + i.le * interval '1 millisecond'
-                     when i.a = 2 and e.owner = i.w then null
-                     else e.until end,
-        wrote = case when i.o in (1, 2, 3) then ids[i.p] else e.wrote end
-      from (select u.*, case when u.o in (1, 2, 3)
-                             then nextval('payer.rev') end r
-              from unnest(put_1.put, put_1.op, put_1.key, put_1.value,
-                          put_1.target, put_1.expires, put_1.updated,
-                          put_1.due, put_1.attention, put_1.state, put_1.act,
-                          put_1.owner, put_1.lease)
-                   u (p, o, k, v, t, ex, up, du, at, st, a, w, le)
-             where u.p <> all(skip)) i
-     where e.key = i.k
-       and (i.o in (1, 2) or i.a <> 0
-            or (i.o = 3 and (e.target is distinct from i.t
-                             or (e.expires is not null
-                                 and (i.ex is null
-                                      or e.expires < now + (i.ex - 86400)
-                                                     * interval '1 second')))));
+            select * into e from payer.entry t where t.key = c.key for update;
+
+            if not found then
+                raise exception 'an entry was dropped meanwhile'
+                    using errcode = '40001';
+            end if;
+        end if;
+
+        if e.rev = c.rev and c.op in (1, 2) then
+            again := again || c.put;
+
+        elsif c.act = 1 and e.until > clock_timestamp()
+              and substr(e.owner, 1, 8) <> substr(c.owner, 1, 8)
+        then
+            busy := busy || c.put;
+
+        elsif c.op <= 2
+              and c.made_from <> (case when e.value is null then 0
+                                       else e.rev end)
+        then
+            differs := differs || c.put;
+        end if;
+    end loop;
+
+    foreach c in array changes loop
+
+        continue when c.put = any(again) or c.put = any(busy)
+            or c.put = any(differs) or (c.put = any(done) and c.op = 1);
+
+        if c.op <> 1 then
+            perform payer.other_2(c);
+
+        elsif not payer.update_2(c) then
+            raise exception 'an entry has changed meanwhile'
+                using errcode = '40001';
+        end if;
+    end loop;
 
     -- a transaction that has written nothing waits for no standby, so that its
     -- answer would prove nothing
@@ -342,20 +504,47 @@ begin
         perform pg_logical_emit_message(true, 'payer', '');
     end if;
 
-    return query
-        select i.p, i.n,
-               case when i.p = any(busy) then 2 when i.p = any(differs) then 1
-                    else 0 end,
-               case when e.value is null then 0 else e.rev end,
-               case when i.p = any(differs) and i.o <= 2 then e.value end,
-               e.updated,
-               floor(extract(epoch from e.due - now))::bigint,
-               e.attention, e.state::int,
-               case when i.p = any(busy) then wait end
-          from unnest(put_1.put, put_1.op, put_1.key)
-               with ordinality i (p, o, k, n)
-          left join payer.entry e on e.key = i.k
-         order by i.n;
+    if cardinality(busy) > 0 or cardinality(differs) > 0 then
+
+        for c in select * from unnest(changes)
+                  where put = any(busy || differs) and put <> all(again)
+                  order by put, n
+        loop
+            rows := rows - 1;
+
+            select * into e from payer.entry t where t.key = c.key;
+
+            if c.put = any(busy) then
+                continue when c.act <> 1;
+
+                o_left := greatest(0, extract(epoch from e.until
+                                              - clock_timestamp()) * 1000);
+            else
+                continue when c.op > 2
+                    or c.made_from = case when e.value is null then 0
+                                          else e.rev end;
+
+                o_left := null;
+                o_rev := case when e.value is null then 0 else e.rev end;
+                o_value := e.value;
+                o_updated := e.updated;
+                o_due := floor(extract(epoch from e.due - clock_timestamp()));
+                o_attention := e.attention;
+                o_state := e.state;
+            end if;
+
+            o_put := c.put;
+            o_n := c.n;
+            return next;
+        end loop;
+    end if;
+
+    o_put := 0;
+    o_n := 0;
+    o_left := null;
+    o_rev := rows;
+    o_value := null;
+    return next;
 end $$;
 
 
@@ -613,14 +802,35 @@ revoke all on all sequences in schema payer from public, payer;
 revoke all on all functions in schema payer from public;
 grant execute on function
     payer.check_1(text, boolean),
-    payer.get_1(text[]),
-    payer.put_1(uuid[], int[], int[], text[], bytea[], bigint[], text[],
-        bigint[], bigint[], bigint[], bigint[], int[], int[], bytea[], int[],
-        boolean),
+    payer.get_2(text[]),
+    payer.put_2(payer.change_2[], boolean),
     payer.scan_1(text, text, int),
     payer.list_1(text, bigint, bigint, bigint, bigint, bigint, int, int),
     payer.due_1(text, int, int, boolean),
     payer.sweep_1(int)
     to payer;
+
+
+-- The functions belong to a role that has no more than it needs, those of
+-- older versions, too.
+
+grant select, insert, update, delete on payer.entry to payer_owner;
+grant select, update on payer.format to payer_owner;
+grant usage on sequence payer.rev to payer_owner;
+grant create on schema payer to payer_owner;
+
+do $$
+declare
+    f regprocedure;
+begin
+    for f in select p.oid from pg_proc p
+              where p.pronamespace = 'payer'::regnamespace
+                and p.proowner <> 'payer_owner'::regrole
+    loop
+        execute format('alter function %s owner to payer_owner', f);
+    end loop;
+end $$;
+
+revoke create on schema payer from payer_owner;
 
 commit;
