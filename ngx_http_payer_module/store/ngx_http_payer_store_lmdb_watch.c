@@ -59,7 +59,10 @@ ngx_http_payer_lmdb_ready(ngx_http_payer_lmdb_env_t *le)
 
     if (le->env == NULL) {
 
-        /* not under the hands of a thread that is still in it */
+        /*
+         * not under the hands of a thread that is still in it: the handlers of
+         * a batch that failed run while the next one is in its thread
+         */
 
         if (le->tried == ngx_time() || le->running) {
             return NGX_ERROR;
