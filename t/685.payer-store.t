@@ -262,6 +262,10 @@ $refused->('a value that was edited', $lines =~ s/^order.*value=50\K52/53/mr, 'l
 $refused->('a key that was edited', $lines =~ s{^order/4711/\K1\t}{2\t}mr, 'line \d+: the record is that of another key');
 $refused->('a key with a byte of 0', $lines =~ s{^order/4711/\K1\t}{%00\t}mr, 'line \d+: a key is not valid UTF-8');
 $refused->('a key in Latin-1', $lines =~ s{^order/4711/\K1\t}{\xe4\t}mr, 'line \d+: a key is not valid UTF-8');
+for my $bytes ("\x80", "\xc3", "\xc0\xaf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xff") {
+    $refused->('a key with ' . unpack('H*', $bytes), $lines =~ s{^order/4711/\K1\t}{$bytes\t}mr, 'line \d+: a key is not valid UTF-8');
+}
+
 $refused->('a line without end', $lines =~ s/^order.*value=\K/'00' x 40000/mer, 'line \d+: it is too long');
 
 $lines =~ s{\n(order.*\n)}{\nkey/4711/k\tvalue=31323334\n$1};

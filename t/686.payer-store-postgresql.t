@@ -61,7 +61,7 @@ sub strange {
     my $bytes = sub { $_[0] =~ s/%(..)/chr hex $1/ger };
     my @keys = sort { $bytes->($a) cmp $bytes->($b) } 'NULL', 'null', '{}', '{a,b}', 'a"b', "a\\b", "a'b", '$1',
         'a,b', "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 'a%20b%0d%0a%09%01%7f',
-        'x' x 511, map { sprintf 'z/%03d', $_ } 1 .. 300;
+        "\x7e\xc2\x80\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf", 'x' x 511, map { sprintf 'z/%03d', $_ } 1 .. 300;
 
     return join '', "payer-store\t1\n",
         map({ "$_\tvalue=" . (/^z/ ? '00ff' x 8192 : '00') . "\n" } @keys),
