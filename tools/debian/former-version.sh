@@ -4,9 +4,10 @@
 # version is upgraded, and none of its orders is lost.  Payer is the simulator
 # of first-purchase.sh, and has to be running.
 
-# The last release; without one, the last commit of the version before.
+# The last release; without one, the last commit with another format of the
+# store than today's.
 former_commit() {
-    local tag changed
+    local tag format changed
 
     if tag=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 'HEAD^' \
         2>/dev/null)
@@ -15,8 +16,9 @@ former_commit() {
         return
     fi
 
-    changed=$(git log -1 --format=%H -G'define NGX_HTTP_PAYER_VERSION' -- \
-        ngx_http_payer_module/ngx_http_payer_module.h 2>/dev/null)
+    format=$(grep 'define NGX_HTTP_PAYER_LMDB_FORMAT ' \
+        ngx_http_payer_module/store/ngx_http_payer_store_lmdb.h)
+    changed=$(git log --format=%H -S"$format" | tail -n 1)
     git rev-parse "$changed^"
 }
 
@@ -143,6 +145,9 @@ former_upgrade() {
     rm -rf "$root/etc/nginx" "$root/var/lib/payer" "$root/root/former"
     mkdir -p "$root/root/former"
     cp "$dir"/former/src/build/deb/"$name"_*.deb "$root/root/former/"
+
+    # the image left no lists
+    inside apt-get -q update >"$dir/said" 2>&1 || die "apt reads no mirror"
 
     ok "former version: apt installs it" \
         inside sh -c 'apt-get install -y nginx /root/former/*.deb'
