@@ -97,6 +97,9 @@ struct ngx_http_payer_postgres_wire_s {
     uint64_t                 timeline;
     uint32_t                 change;            /* payer.change_2, there */
     ngx_uint_t               nulls;             /* PQgetResult() in a row */
+    size_t                   bytes;             /* that came since an answer
+                                                 * was complete */
+    unsigned                 partial:1;         /* some of one has come */
     unsigned                 connected:1;       /* what is next is the check */
     unsigned                 checked:1;
     unsigned                 doubt:1;           /* a commit was not durable */
@@ -367,6 +370,10 @@ void ngx_http_payer_postgres_close(ngx_http_payer_postgres_wire_t *wire);
 
 /* the end of a link, in a worker that ends */
 void ngx_http_payer_postgres_close_link(ngx_http_payer_postgres_link_t *link);
+
+/* one of both, as the wire is in use or not */
+void ngx_http_payer_postgres_end(ngx_http_payer_postgres_wire_t *wire,
+    const char *reason);
 
 /* what the socket of libpq is watched for */
 ngx_int_t ngx_http_payer_postgres_watch(ngx_http_payer_postgres_wire_t *wire,

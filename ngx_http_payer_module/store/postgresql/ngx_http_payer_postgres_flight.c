@@ -7,8 +7,16 @@
 
 
 #include "ngx_http_payer_postgres.h"
+#include <sys/ioctl.h>
 
 
+/* of bytes: libpq keeps an answer until it is complete, and has no limit */
+#define NGX_HTTP_PAYER_POSTGRES_ANSWER   67108864
+#define NGX_HTTP_PAYER_POSTGRES_UNASKED  1048576
+
+
+static ngx_uint_t ngx_http_payer_postgres_flooded(
+    ngx_http_payer_postgres_wire_t *wire);
 static ngx_int_t ngx_http_payer_postgres_take(
     ngx_http_payer_postgres_wire_t *wire, PGresult *res);
 static const char *ngx_http_payer_postgres_moved(const char *state);
@@ -95,6 +103,11 @@ ngx_http_payer_postgres_receive(ngx_http_payer_postgres_wire_t *wire)
     PGnotify   *notify;
     ngx_int_t   rc;
 
+    if (ngx_http_payer_postgres_flooded(wire)) {
+        ngx_http_payer_postgres_end(wire, "it sends more than any answer has");
+        return NGX_ERROR;
+    }
+
     if (PQconsumeInput(wire->conn) != 1) {
         goto failed;
     }
@@ -147,16 +160,38 @@ ngx_http_payer_postgres_receive(ngx_http_payer_postgres_wire_t *wire)
 
 failed:
 
-    if (wire == wire->link->wire) {
-        ngx_http_payer_postgres_lost(wire, PQerrorMessage(wire->conn),
-                                     ngx_strlen(PQerrorMessage(wire->conn)));
-
-    } else {
-        ngx_http_payer_postgres_refused(wire, PQerrorMessage(wire->conn),
-                                     ngx_strlen(PQerrorMessage(wire->conn)));
-    }
+    ngx_http_payer_postgres_end(wire, PQerrorMessage(wire->conn));
 
     return NGX_ERROR;
+}
+
+
+/*
+ * Whether more has come than can be of use.  As a rule an answer comes at
+ * once, and nothing is counted.
+ */
+
+static ngx_uint_t
+ngx_http_payer_postgres_flooded(ngx_http_payer_postgres_wire_t *wire)
+{
+    int         n;
+    ngx_uint_t  asked;
+
+    asked = !ngx_queue_empty(&wire->flights);
+
+    if (asked && !wire->partial) {
+        wire->partial = 1;
+        return 0;
+    }
+
+    if (ioctl(PQsocket(wire->conn), FIONREAD, &n) == -1) {
+        return 0;
+    }
+
+    wire->bytes += n;
+
+    return wire->bytes > (asked ? NGX_HTTP_PAYER_POSTGRES_ANSWER
+                                : NGX_HTTP_PAYER_POSTGRES_UNASKED);
 }
 
 
@@ -210,6 +245,8 @@ ngx_http_payer_postgres_landed(ngx_http_payer_postgres_wire_t *wire)
     ngx_http_payer_postgres_flight_t  *flight;
 
     link = wire->link;
+    wire->partial = 0;
+    wire->bytes = 0;
 
     flight = ngx_queue_data(ngx_queue_head(&wire->flights),
                             ngx_http_payer_postgres_flight_t, queue);

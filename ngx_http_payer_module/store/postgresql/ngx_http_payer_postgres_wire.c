@@ -390,17 +390,19 @@ ngx_http_payer_postgres_notice(void *data, const PGresult *res)
 static void
 ngx_http_payer_postgres_drop(ngx_http_payer_postgres_wire_t *wire)
 {
-    size_t       len;
-    const char  *reason;
+    ngx_http_payer_postgres_end(wire, PQerrorMessage(wire->conn));
+}
 
-    reason = PQerrorMessage(wire->conn);
-    len = ngx_strlen(reason);
 
+void
+ngx_http_payer_postgres_end(ngx_http_payer_postgres_wire_t *wire,
+    const char *reason)
+{
     if (wire == wire->link->wire) {
-        ngx_http_payer_postgres_lost(wire, reason, len);
+        ngx_http_payer_postgres_lost(wire, reason, ngx_strlen(reason));
 
     } else {
-        ngx_http_payer_postgres_refused(wire, reason, len);
+        ngx_http_payer_postgres_refused(wire, reason, ngx_strlen(reason));
     }
 }
 
