@@ -238,3 +238,26 @@ is(() = $said =~ /^payer-store:/gm, 2, 'once, before the numbers');
 unlike($said, qr/^$/m, 'without an empty line');
 like(imported($to, $lines), qr/ written, 256 kept/, 'the first part is there');
 is(exported($to) eq $lines, 1, 'and now the rest');
+
+
+
+=== TEST 7: an import that is interrupted leaves complete entries, and can be repeated
+--- http_config eval: $::http
+--- config perl: $::shop
+--- request
+GET /
+--- error_code: 404
+--- after
+my @lines = split /^/, strange();
+my $to = database();
+
+for my $signal (qw(INT KILL)) {
+    my $in = store_start('import', $to);
+    print { $in->{in} } @lines[0 .. 290];
+    wait_until(sub { $pg->value('SELECT count(*) FROM payer.entry WHERE value IS NOT NULL') }, 10);
+    store_end($in, $signal);
+    is($pg->value('SELECT count(*) FROM payer.entry WHERE value IS NOT NULL'), 256, "SIG$signal: one batch is there");
+}
+
+like(imported($to, join '', @lines), qr/ written, 256 kept/, 'the import can be repeated');
+is(exported($to) eq join('', @lines), 1, 'and all is there');
