@@ -157,6 +157,8 @@ typedef struct {
                                          * transaction "clock_txn" */
     time_t                  clock_seen;
     size_t                  clock_txn;
+    ngx_uint_t              wrote;      /* unsigned  wrote:1; the transaction
+                                         * is not empty */
     time_t                  now;        /* when the batch was made */
     time_t                  held;       /* no deletion until */
     ngx_uint_t              leapt;      /* unsigned  leapt:1; */

@@ -119,9 +119,10 @@ again:
     if (rc == 0) {
         le->zone->sh->clock_known = 1;
 
-        /* what is known of the time stays known, if it was */
+        /* what is known of the time stays known, if it was; an empty
+         * transaction leaves its number to the next one, of whomever */
 
-        le->clock_txn += (le->clock_txn != 0);
+        le->clock_txn = (le->clock_txn && le->wrote) ? le->clock_txn + 1 : 0;
     }
 
     return rc;
@@ -142,6 +143,7 @@ ngx_http_payer_lmdb_begin(ngx_http_payer_lmdb_env_t *le, MDB_txn **txn)
     }
 
     le->writer = *txn;
+    le->wrote = 0;
     le->rev = (uint64_t) mdb_txn_id(*txn) << NGX_HTTP_PAYER_LMDB_REVS;
 
     rc = ngx_http_payer_lmdb_same(le, *txn);

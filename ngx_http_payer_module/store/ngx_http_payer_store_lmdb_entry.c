@@ -164,6 +164,8 @@ ngx_http_payer_lmdb_write_head(ngx_http_payer_lmdb_env_t *le, ngx_str_t *key,
         return rc;
     }
 
+    le->wrote = 1;
+
     p = v.mv_data;
 
     (void) ngx_http_payer_lmdb_write_time(p, ngx_min(head->expires,
