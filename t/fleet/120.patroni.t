@@ -74,7 +74,10 @@ $cells->run('the primary loses its power',
 
 $cells->run('the synchronous standby loses its power',
     break => sub { begins(); ($old = $pg->standby)->kill9 },
-    broke => sub { served('standby lost') && $pg->standby != $old },
+    broke => sub {
+        served('standby lost')
+            && wait_until(sub { eval { $pg->standby != $old } }, 20);
+    },
     mend  => sub { $old->start; $pg->settled });
 
 $cells->run('the primary stands still until another one leads',
