@@ -66,10 +66,15 @@ ok(!-e "$dir/dest2/usr/lib/nginx/modules/ngx_http_payer_postgres_module.so",
 ($said) = make('clean');
 ok(!-e 'build', 'all that was made is in build/');
 
-mkdir 'build', 0555;
-($said) = make_as_nobody('all');
-isnt($?, 0, 'a build directory of somebody else is an error');
-like($said, qr{/build belongs to \w+: remove it}, 'which says so');
+SKIP: {
+    skip 'nobody else may read this directory', 2
+        if !$> && system('setpriv', '--reuid=65534', 'test', '-r', "$dir/tree/Makefile");
+
+    mkdir 'build', 0555;
+    ($said) = make_as_nobody('all');
+    isnt($?, 0, 'a build directory of somebody else is an error');
+    like($said, qr{/build belongs to \w+: remove it}, 'which says so');
+}
 
 done_testing();
 
