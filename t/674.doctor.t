@@ -503,7 +503,29 @@ like($c->{zone}{fix}, qr/larger size/, 'and says what to do');
 
 
 
-=== TEST 26: a store that cannot be written is reported
+=== TEST 26: so is one of a usual size, where pages are reserved for locks
+--- bare
+--- http_config perl: bare_http('simulator') =~ s/payer 1m/payer 128k/r
+--- config perl
+"payer_insecure_upstream on;" . road(proxy_pass => 'http://payer/') . checkout() . $DOCTOR
+    . 'location = /metrics { payer_metrics; payer_allow 127.0.0.1; }'
+--- request
+GET /nothing
+--- error_code: 404
+--- after
+for my $n (1 .. 400) {
+    last if get("/checkout?order=$n")->status != 303;
+}
+my ($r, $c) = examine('?local=1');
+finds($c, zone => 'fail', qr/^\d percent of 128 kB are free$/);
+my ($free) = get('/metrics')->body =~ /^payer_zone_free_pages (\d+)$/m;
+is($free, 0, 'no page is free for an order, as the alert expects');
+--- no_error_log
+[crit]
+
+
+
+=== TEST 27: a store that cannot be written is reported
 --- bare
 --- http_config perl
 bare_http('simulator') =~ s{payer_store  memory}{payer_store lmdb:$ENV{TEST_NGINX_DIR}/doctor-store}r
@@ -518,7 +540,7 @@ finds($c, store => 'ok', qr/^the lmdb store is read and written$/);
 
 
 
-=== TEST 27: a damaged store is reported
+=== TEST 28: a damaged store is reported
 --- bare
 --- before
 unlink glob "$ENV{TEST_NGINX_DIR}/damaged-store/*";
@@ -542,7 +564,7 @@ like(error_log_text(), qr/payer_store "[^"]+" is damaged/, 'the line that it spe
 
 
 
-=== TEST 28: deep=1 is rejected with any host other than Payer's test host
+=== TEST 29: deep=1 is rejected with any host other than Payer's test host
 --- config eval: $::DOCTOR
 --- request
 POST /doctor?deep=1
@@ -553,7 +575,7 @@ detail: ^deep=1 makes a payment, and the host is not Payer's test host$
 
 
 
-=== TEST 29: deep=1 creates and cancels a link at the test host
+=== TEST 30: deep=1 creates and cancels a link at the test host
 --- config perl
 $DOCTOR =~ s{payer_doctor;}{payer_doctor; payer_api /_payer host=stage-b2b.payer.se;}r
 --- request
@@ -576,7 +598,7 @@ create: "externalPaymentReference":"payer-doctor-[0-9a-f-]{36}"
 
 
 
-=== TEST 30: deep=1 reports a wrong path of the cancel
+=== TEST 31: deep=1 reports a wrong path of the cancel
 --- config perl
 $DOCTOR =~ s{payer_doctor;}{payer_doctor; payer_api /_payer host=stage-b2b.payer.se; payer_path cancel "/api/v2/payments/{paymentId}/nothing";}r
 --- request
@@ -592,7 +614,7 @@ like(error_log_text(), qr/may not be a path of Payer's API: check "payer_path ca
 
 
 
-=== TEST 31: invalid arguments are rejected
+=== TEST 32: invalid arguments are rejected
 --- config eval: $::DOCTOR
 --- request
 GET /nothing
@@ -609,7 +631,7 @@ is(request('PUT', '/doctor')->status, 405, 'PUT');
 
 
 
-=== TEST 32: a client that payer_allow does not list is rejected
+=== TEST 33: a client that payer_allow does not list is rejected
 --- config perl: $DOCTOR =~ s/127\.0\.0\.1/10.0.0.1/gr
 --- request
 GET /doctor
@@ -617,7 +639,7 @@ GET /doctor
 
 
 
-=== TEST 33: payer_doctor without payer_allow is rejected
+=== TEST 34: payer_doctor without payer_allow is rejected
 --- config
     location = /doctor { payer_doctor; }
 --- must_die
@@ -626,7 +648,7 @@ GET /doctor
 
 
 
-=== TEST 34: lookup= shows the fields and the result without the key
+=== TEST 35: lookup= shows the fields and the result without the key
 --- http_config perl
 shop(q{default_type application/json; return 200 '{"total":"129.50","currency":"SEK","status":"pending","order_key":"wc_secret"}';})
 --- config perl: $LOOKUP . $DOCTOR
@@ -651,7 +673,7 @@ is(get('/doctor?lookup=id%3D1%26id%3D2')->status, 400, 'one too many');
 
 
 
-=== TEST 35: lookup= reports rejected credentials and an unknown order
+=== TEST 36: lookup= reports rejected credentials and an unknown order
 --- http_config perl: shop('if ($arg_id = 1) { return 401; } return 404;')
 --- config perl: $LOOKUP . $DOCTOR
 --- request
@@ -667,7 +689,7 @@ finds($c, lookup => 'warn', qr/the shop has answered 404, "not_found"/);
 
 
 
-=== TEST 36: lookup= reports a missing field
+=== TEST 37: lookup= reports a missing field
 --- http_config perl
 shop(q{default_type application/json; return 200 '{"currency":"SEK","status":"pending"}';})
 --- config perl: $LOOKUP . $DOCTOR
@@ -681,7 +703,7 @@ finds($c, lookup => 'fail', qr/"failed": .*missing/);
 
 
 
-=== TEST 37: owed notifications are reported
+=== TEST 38: owed notifications are reported
 --- http_config perl: shop('return 500;')
 --- config perl
 'payer_notify /_shop/paid?id=$payer_reference;' . checkout() . $DOCTOR

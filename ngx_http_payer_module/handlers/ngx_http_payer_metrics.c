@@ -15,6 +15,7 @@
 #include "ngx_http_payer_counter.h"
 #include "ngx_http_payer_delivery.h"
 #include "ngx_http_payer_lookup.h"
+#include "ngx_http_payer_zone_note.h"
 
 
 /* more than twice the size of all lines with their longest numbers */
@@ -457,9 +458,12 @@ static u_char *
 ngx_http_payer_metrics_gauges(u_char *p, u_char *last,
     ngx_http_payer_zone_t *zone)
 {
+    size_t            size, left;
     ngx_slab_pool_t  *shpool;
 
     shpool = zone->shpool;
+
+    ngx_http_payer_zone_room(zone, &size, &left);
 
     p = ngx_http_payer_metrics_head(p, last, "payer_zone_pages",
                                     "Pages of memory in payer_zone.",
@@ -470,7 +474,8 @@ ngx_http_payer_metrics_gauges(u_char *p, u_char *last,
     p = ngx_http_payer_metrics_head(p, last, "payer_zone_free_pages",
                                     "Pages of payer_zone that are free.",
                                     "gauge");
-    p = ngx_slprintf(p, last, "payer_zone_free_pages %ui\n", shpool->pfree);
+    p = ngx_slprintf(p, last, "payer_zone_free_pages %uz\n",
+                     left / ngx_pagesize);
 
     p = ngx_http_payer_metrics_head(p, last, "payer_build_info",
                                     "Versions of the module and of nginx.",

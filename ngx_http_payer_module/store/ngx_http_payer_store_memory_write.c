@@ -2,17 +2,11 @@
 /*
  * Writes to the memory store: first the memory for all entries of a put() is
  * allocated, then each is decided and written.
- *
- * Claims and tokens share the zone and are more important than a new payment,
- * so the last pages are reserved for them.
  */
 
 
 #include "ngx_http_payer_store_memory.h"
 
-
-/* the part of the zone that entries do not get: one in so many pages */
-#define NGX_HTTP_PAYER_MEMORY_RESERVE  8
 
 /* the least that an entry takes */
 #define NGX_HTTP_PAYER_MEMORY_CHUNK    256
@@ -277,8 +271,7 @@ ngx_http_payer_memory_alloc(ngx_http_payer_zone_t *zone,
     ngx_slab_pool_t  *shpool;
 
     shpool = zone->shpool;
-    reserve = zone->shm_zone->shm.size / ngx_pagesize
-              / NGX_HTTP_PAYER_MEMORY_RESERVE;
+    reserve = ngx_http_payer_zone_reserve(zone);
 
     for ( ;; ) {
         pages = shpool->pfree;

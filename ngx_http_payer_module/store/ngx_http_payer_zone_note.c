@@ -138,11 +138,19 @@ void
 ngx_http_payer_zone_room(ngx_http_payer_zone_t *zone, size_t *size,
     size_t *left)
 {
+    ngx_uint_t  pages;
+
     *size = zone->shm_zone->shm.size;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    *left = zone->shpool->pfree * ngx_pagesize;
+    pages = zone->shpool->pfree;
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (zone->sh->memory) {
+        pages -= ngx_min(pages, ngx_http_payer_zone_reserve(zone));
+    }
+
+    *left = pages * ngx_pagesize;
 }

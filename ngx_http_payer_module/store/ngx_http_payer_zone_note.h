@@ -21,7 +21,10 @@ void ngx_http_payer_zone_note(ngx_http_payer_zone_t *zone, ngx_str_t *key,
 ngx_int_t ngx_http_payer_zone_noted(ngx_http_payer_zone_t *zone,
     ngx_pool_t *pool, ngx_str_t *key, ngx_str_t *text);
 
-/* the size of the zone, and what is free of it in whole pages, in bytes */
+/*
+ * the size of the zone, and what is free of it in whole pages, in bytes; if it
+ * has the orders, what is free for them
+ */
 void ngx_http_payer_zone_room(ngx_http_payer_zone_t *zone, size_t *size,
     size_t *left);
 
