@@ -61,7 +61,9 @@ sub floods {
 
     ok(!-e $plan, "$name: it has happened");
     like($status, qr/^(?:303|503)$/, "$name: the request has its answer");
-    cmp_ok(peak(), '<', 160, "$name: the worker process has kept little");
+    # a sanitizer keeps what was freed for a while
+    cmp_ok(peak(), '<', $ENV{ASAN_OPTIONS} ? 700 : 160,
+        "$name: the worker process has kept little");
     ok(wait_until(sub { checkout("$order-2") == 303 }, 10),
         "$name: payments go on");
 }
