@@ -164,7 +164,9 @@ sub lines {
     my ($self) = @_;
 
     open my $fh, '<', $self->{file} or return;
-    return map { $json->decode($_) } <$fh>;
+
+    # the last line may not be complete yet
+    return map { $json->decode($_) } grep {/\n\z/} <$fh>;
 }
 
 

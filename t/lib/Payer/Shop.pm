@@ -86,7 +86,9 @@ sub shop_answers {
 
 sub shop_requests {
     open my $fh, '<', $log or return;
-    return map { $json->decode($_) } <$fh>;
+
+    # the last line may not be complete yet
+    return map { $json->decode($_) } grep {/\n\z/} <$fh>;
 }
 
 
