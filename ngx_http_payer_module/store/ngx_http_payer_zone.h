@@ -28,8 +28,9 @@
 #define NGX_HTTP_PAYER_ZONE_LEAP  86400
 
 /*
- * Claims, tokens and reads share the zone with the entries of the memory store,
- * and are more important than a new payment: these pages are reserved for them.
+ * Claims, tokens and reads share the zone with the entries of the memory
+ * store, and are more important than a new payment: these pages are reserved
+ * for them.
  */
 #define ngx_http_payer_zone_reserve(zone)                                     \
     ((ngx_uint_t) ((zone)->shm_zone->shm.size / ngx_pagesize / 8))
