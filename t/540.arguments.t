@@ -109,3 +109,15 @@ GET /
 --- error_code: 402
 --- then
 both('order');
+
+
+
+=== TEST 7: variables that are made of themselves in many places
+--- config perl
+gate('set $number $arg_order; payer_verify $number', join '', map {"
+    location = /set$_ { set \$number \"\$number\$other\"; set \$other \"\$number\$other\"; }"
+} 1 .. 40)
+--- request
+GET /
+--- then
+both('order');

@@ -14,16 +14,12 @@
 #include "ngx_http_payer_verify_conf.h"
 
 
-/* maps of maps, of which one may be its own source */
-
-#define NGX_HTTP_PAYER_ARGS_DEPTH  8
-
-
 typedef struct {
     ngx_conf_t                  *cf;
     ngx_http_payer_loc_conf_t   *conf;
     ngx_array_t                 *names;         /* ngx_str_t */
-    ngx_uint_t                   depth;
+    ngx_array_t                  seen;          /* ngx_str_t, the variables:
+                                                 * one may be made of itself */
     unsigned                     failed:1;      /* no memory */
 } ngx_http_payer_args_t;
 
@@ -34,6 +30,8 @@ static void ngx_http_payer_args_variable(ngx_http_payer_args_t *args,
     ngx_str_t *name);
 static void ngx_http_payer_args_add(ngx_http_payer_args_t *args,
     ngx_str_t *name);
+static ngx_uint_t ngx_http_payer_args_new(ngx_http_payer_args_t *args,
+    ngx_array_t *list, ngx_str_t *name);
 static ngx_uint_t ngx_http_payer_args_result(ngx_str_t *result,
     ngx_uint_t constant, void *data);
 static void ngx_http_payer_args_set(ngx_http_payer_args_t *args,
@@ -55,6 +53,12 @@ ngx_http_payer_check_args(ngx_conf_t *cf, ngx_http_payer_loc_conf_t *conf)
 
     args.cf = cf;
     args.conf = conf;
+
+    if (ngx_array_init(&args.seen, cf->temp_pool, 4, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     ngx_http_payer_args_text(&args, &conf->verify.reference.value->value);
 
@@ -89,18 +93,16 @@ ngx_http_payer_args_variable(ngx_http_payer_args_t *args, ngx_str_t *name)
     ngx_http_payer_place_t      *place;
     ngx_http_payer_main_conf_t  *pmcf;
 
+    if (!ngx_http_payer_args_new(args, &args->seen, name)) {
+        return;
+    }
+
     if (name->len > 4
         && ngx_strncasecmp(name->data, (u_char *) "arg_", 4) == 0)
     {
         ngx_http_payer_args_add(args, name);
         return;
     }
-
-    if (args->depth == NGX_HTTP_PAYER_ARGS_DEPTH) {
-        return;
-    }
-
-    args->depth++;
 
     if (ngx_http_payer_source_map(args->cf, name, &text) == NGX_OK) {
         ngx_http_payer_args_text(args, &text);
@@ -117,16 +119,13 @@ ngx_http_payer_args_variable(ngx_http_payer_args_t *args, ngx_str_t *name)
             ngx_http_payer_args_set(args, &place[i], name);
         }
     }
-
-    args->depth--;
 }
 
 
 static void
 ngx_http_payer_args_add(ngx_http_payer_args_t *args, ngx_str_t *name)
 {
-    ngx_str_t   arg, *known;
-    ngx_uint_t  i;
+    ngx_str_t  arg;
 
     arg.data = name->data + 4;
     arg.len = name->len - 4;
@@ -139,23 +138,38 @@ ngx_http_payer_args_add(ngx_http_payer_args_t *args, ngx_str_t *name)
         }
     }
 
-    known = args->names->elts;
+    (void) ngx_http_payer_args_new(args, args->names, &arg);
+}
 
-    for (i = 0; i < args->names->nelts; i++) {
-        if (known[i].len == arg.len
-            && ngx_strncasecmp(known[i].data, arg.data, arg.len) == 0)
+
+/* whether the name was not in the list, where it is now */
+
+static ngx_uint_t
+ngx_http_payer_args_new(ngx_http_payer_args_t *args, ngx_array_t *list,
+    ngx_str_t *name)
+{
+    ngx_str_t   *known;
+    ngx_uint_t   i;
+
+    known = list->elts;
+
+    for (i = 0; i < list->nelts; i++) {
+        if (known[i].len == name->len
+            && ngx_strncasecmp(known[i].data, name->data, name->len) == 0)
         {
-            return;
+            return 0;
         }
     }
 
-    known = ngx_array_push(args->names);
+    known = ngx_array_push(list);
     if (known == NULL) {
         args->failed = 1;
-        return;
+        return 0;
     }
 
-    *known = arg;
+    *known = *name;
+
+    return 1;
 }
 
 
